@@ -1,0 +1,100 @@
+//! The installed runtime: the folder that `rask lab` fills, named by a build id, and what is in it.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What `runtime.json` tells of the folder that it lies in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub(crate) build_id: String,
+    /// The toolchain's folder; everything is called by absolute path, whatever the user's shell says.
+    pub(crate) sysroot: PathBuf,
+    /// The first line of `rustc -vV`.
+    pub(crate) rustc: String,
+    pub(crate) host: String,
+    /// Crates that a cell may use as they are in the runtime.
+    pub(crate) crates: Vec<Prebuilt>,
+}
+
+/// A crate that was built with the runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Prebuilt {
+    /// Name of the package.
+    pub(crate) package: String,
+    /// Name of the library.
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) features: Vec<String>,
+    /// File name in the folder of dependencies.
+    pub(crate) file: String,
+    /// Whether cells see it without asking for it.
+    pub(crate) direct: bool,
+}
+
+/// An installed runtime.
+#[derive(Debug, Clone)]
+pub(crate) struct Runtime {
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: Manifest,
+}
+
+impl Runtime {
+    /// # Errors
+    /// A folder without a runtime, or with one that was not finished.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("runtime.json");
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            Error::setup(format!("there is no runtime in {} ({e})", folder.display()), "run `cargo lab --no-start` in the source folder of Rask")
+        })?;
+        let manifest = serde_json::from_str(&text).map_err(|e| Error::Format { what: path.display().to_string(), message: e.to_string() })?;
+        Ok(Self { folder: folder.to_owned(), manifest })
+    }
+
+    pub(crate) fn library(&self) -> PathBuf {
+        self.folder.join("lib").join("librask.so")
+    }
+
+    pub(crate) fn facade(&self) -> PathBuf {
+        self.folder.join("facade")
+    }
+
+    pub(crate) fn deps(&self) -> PathBuf {
+        self.folder.join("deps")
+    }
+
+    pub(crate) fn tool(&self, name: &str) -> PathBuf {
+        self.manifest.sysroot.join("bin").join(name)
+    }
+
+    /// Where the toolchain keeps its shared libraries.
+    pub(crate) fn std_folder(&self) -> PathBuf {
+        self.manifest.sysroot.join("lib/rustlib").join(&self.manifest.host).join("lib")
+    }
+
+    /// Whether the toolchain that the runtime was built with is still there and the same.
+    ///
+    /// # Errors
+    /// What has changed, and the command that mends it.
+    pub(crate) fn check(&self) -> Result<()> {
+        let rustc = self.tool("rustc");
+        let mend = "run `cargo lab --no-start` in the source folder of Rask";
+        let output = std::process::Command::new(&rustc).arg("-vV").output().map_err(|e| {
+            Error::setup(format!("the compiler that the runtime was built with is gone: {} ({e})", rustc.display()), mend)
+        })?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let now = text.lines().next().unwrap_or_default();
+        if now != self.manifest.rustc {
+            let problem = format!("the runtime was built with {}, but {} is now {now}", self.manifest.rustc, rustc.display());
+            return Err(Error::setup(problem, mend));
+        }
+        let std_source = self.manifest.sysroot.join("lib/rustlib/src/rust/library/std/src/lib.rs");
+        if !std_source.is_file() {
+            return Err(Error::setup(
+                "the source of the standard library (rust-src) is missing, and without it the types of variables cannot be told",
+                "run `rustup component add rust-src`, then restart the kernel",
+            ));
+        }
+        Ok(())
+    }
+}

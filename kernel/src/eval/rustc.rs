@@ -1,0 +1,207 @@
+//! How a cell is compiled: the arguments of rustc, and the stand-in for rustc that cargo calls where a session has
+//! dependencies of its own. Both give a cell the prebuilt runtime in the place of its source.
+
+use super::runtime::Runtime;
+use crate::error::{Error, Result};
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+
+/// Set by the kernel for the compilers that it starts: this program then stands in for rustc.
+pub(crate) const MARKER: &str = "RASK_WRAPS_RUSTC";
+/// What the file of a library says that stands for a prebuilt one; the path follows.
+const STUB: &str = "rask-prebuilt:";
+
+/// What the arguments of one rustc call say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Call {
+    crate_name: String,
+    crate_type: String,
+    out_dir: String,
+    extra: String,
+    emit: String,
+    features: Vec<String>,
+}
+
+impl Call {
+    fn read(args: &[String]) -> Self {
+        let mut call = Self::default();
+        let mut args = args.iter().peekable();
+        while let Some(arg) = args.next() {
+            // Cargo writes `--name value` and `--name=value`.
+            let (name, value) = match arg.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, value.to_owned()),
+                _ => (arg.as_str(), args.peek().map(|a| (*a).clone()).unwrap_or_default()),
+            };
+            match name {
+                "--crate-name" => call.crate_name = value,
+                "--crate-type" => call.crate_type = value,
+                "--out-dir" => call.out_dir = value,
+                "--emit" => call.emit = value,
+                "-C" => {
+                    if let Some(extra) = value.strip_prefix("extra-filename=") {
+                        extra.clone_into(&mut call.extra);
+                    }
+                }
+                "--cfg" => {
+                    if let Some(feature) = value.strip_prefix("feature=\"").and_then(|f| f.strip_suffix('"')) {
+                        call.features.push(feature.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        call
+    }
+}
+
+/// Stands in for rustc: `args` are the compiler and its arguments. Returns the exit code.
+///
+/// # Errors
+/// A compiler that cannot be started, a stub that cannot be written.
+pub(crate) fn wrap(runtime: &Runtime, args: &[String]) -> Result<i32> {
+    let Some((rustc, args)) = args.split_first() else { return Err(Error::Usage("no compiler to stand in for".to_owned())) };
+    let call = Call::read(args);
+    if let Some(prebuilt) = stub_of(runtime, &call) {
+        write_stub(&call, &prebuilt)?;
+        return Ok(0);
+    }
+    let mut out = Vec::new();
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        out.push(OsString::from(arg));
+        if arg == "--extern"
+            && let Some(extern_) = rest.next()
+        {
+            out.push(swap(extern_));
+        }
+    }
+    if call.crate_name == "ctx" {
+        out.extend(cell_args(runtime));
+    } else if call.crate_type != "proc-macro" && call.crate_name != "build_script_build" {
+        // A crate that was given a prebuilt one finds that one's own dependencies.
+        out.extend([OsString::from("-L"), dependency(runtime)]);
+    }
+    let status = Command::new(rustc).args(&out).status().map_err(|source| Error::Start { command: rustc.clone(), source })?;
+    Ok(status.code().unwrap_or(1))
+}
+
+/// The prebuilt library that stands for the crate of this call: the same package and version, with all features asked for.
+fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
+    if call.crate_type == "bin" || call.crate_type == "cdylib" || call.out_dir.is_empty() {
+        return None;
+    }
+    if call.crate_name == "rask" {
+        return Some(runtime.library().display().to_string());
+    }
+    let package = std::env::var("CARGO_PKG_NAME").ok()?;
+    let version = std::env::var("CARGO_PKG_VERSION").ok()?;
+    let fits = |p: &&super::runtime::Prebuilt| {
+        p.package == package && p.version == version && p.name == call.crate_name && call.features.iter().all(|f| p.features.contains(f))
+    };
+    let found = runtime.manifest.crates.iter().find(fits)?;
+    Some(runtime.deps().join(&found.file).display().to_string())
+}
+
+/// Writes the files that cargo expects of the call.
+fn write_stub(call: &Call, prebuilt: &str) -> Result<()> {
+    let folder = Path::new(&call.out_dir);
+    let stem = format!("{}{}", call.crate_name, call.extra);
+    let content = format!("{STUB}{prebuilt}");
+    let library = if call.crate_type == "proc-macro" { format!("lib{stem}.so") } else { format!("lib{stem}.rlib") };
+    let mut names = vec![library, format!("lib{stem}.rmeta")];
+    if !call.emit.contains("link") {
+        names.remove(0);
+    }
+    for name in names {
+        let path = folder.join(name);
+        std::fs::write(&path, &content).map_err(Error::file(path))?;
+    }
+    let path = folder.join(format!("{stem}.d"));
+    std::fs::write(&path, format!("{}:\n", path.display())).map_err(Error::file(path))
+}
+
+/// `name=path` with the path of the prebuilt library where the file at `path` stands for one.
+fn swap(extern_: &str) -> OsString {
+    if let Some((name, path)) = extern_.split_once('=')
+        && std::fs::metadata(path).is_ok_and(|m| m.len() < 4096)
+        && let Ok(text) = std::fs::read_to_string(path)
+        && let Some(prebuilt) = text.strip_prefix(STUB)
+    {
+        return format!("{name}={prebuilt}").into();
+    }
+    extern_.into()
+}
+
+fn dependency(runtime: &Runtime) -> OsString {
+    let mut out = OsString::from("dependency=");
+    out.push(runtime.deps());
+    out
+}
+
+fn joined(prefix: &str, path: &Path) -> OsString {
+    let mut out = OsString::from(prefix);
+    out.push(path);
+    out
+}
+
+/// The arguments that every cell gets: the runtime, its dependencies' metadata, and where both are found when the cell is
+/// loaded (by absolute path, as evcxr moves the library).
+fn cell_args(runtime: &Runtime) -> Vec<OsString> {
+    let lib = runtime.folder.join("lib");
+    vec![
+        "--extern".into(),
+        joined("rask=", &runtime.library()),
+        "-L".into(),
+        dependency(runtime),
+        "-C".into(),
+        "lto=off".into(),
+        "-C".into(),
+        "rpath=no".into(),
+        joined("-Clink-arg=-Wl,-rpath,", &lib),
+        joined("-Clink-arg=-Wl,-rpath,", &runtime.std_folder()),
+    ]
+}
+
+/// The rustc call for a cell of a session without dependencies of its own, which needs no cargo.
+pub(crate) fn plain_cell(runtime: &Runtime, target: &str, check: bool, opt_level: &str) -> (Command, String) {
+    let out_dir = format!("target/{target}/debug");
+    let mut command = Command::new(runtime.tool("rustc"));
+    command.args(["--crate-name", "ctx", "--edition=2024", "src/lib.rs", "--crate-type", "cdylib", "--error-format=json"]);
+    command.arg("--json=diagnostic-rendered-ansi");
+    command.arg(if check { "--emit=metadata" } else { "--emit=link" });
+    command.args(["--out-dir", &out_dir, "--target", target]);
+    command.arg(format!("-Copt-level={opt_level}"));
+    command.args(["-Cprefer-dynamic", "-Cstrip=debuginfo", "-Cdebug-assertions=on", "-Coverflow-checks=on", "-Ccodegen-units=4"]);
+    command.args(cell_args(runtime));
+    for p in runtime.manifest.crates.iter().filter(|p| p.direct) {
+        command.arg("--extern").arg(joined(&format!("{}=", p.name), &runtime.deps().join(&p.file)));
+    }
+    (command, format!("{out_dir}/libctx.so"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_read_in_both_spellings() {
+        let args = ["--crate-name", "chrono", "--edition=2021", "x.rs", "--crate-type", "lib", "--emit=dep-info,metadata,link", "-C", "extra-filename=-12"];
+        let mut args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
+        args.extend(["--cfg", "feature=\"std\"", "--out-dir", "/t"].map(str::to_owned));
+        let call = Call::read(&args);
+        assert_eq!((call.crate_name.as_str(), call.extra.as_str(), call.out_dir.as_str()), ("chrono", "-12", "/t"));
+        assert_eq!((call.features, call.emit.as_str()), (vec!["std".to_owned()], "dep-info,metadata,link"));
+    }
+
+    #[test]
+    fn an_extern_is_swapped_only_where_a_stub_stands() {
+        let dir = tempfile::tempdir().unwrap();
+        let (stub, real) = (dir.path().join("a.rlib"), dir.path().join("b.rlib"));
+        std::fs::write(&stub, format!("{STUB}/p/libchrono.rlib")).unwrap();
+        std::fs::write(&real, "!<arch>").unwrap();
+        assert_eq!(swap(&format!("chrono={}", stub.display())), "chrono=/p/libchrono.rlib");
+        assert_eq!(swap(&format!("b={}", real.display())).to_str().unwrap(), format!("b={}", real.display()));
+        assert_eq!(swap("core"), "core");
+    }
+}

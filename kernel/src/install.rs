@@ -1,0 +1,350 @@
+//! Building and installing: the runtime library with what a cell needs to compile against it, this program, and the
+//! kernelspec. Each build lies in a folder named by its build id, beside older ones and never over them, as an open kernel
+//! has its library mapped.
+
+use crate::error::{Error, Result};
+use crate::eval::runtime::{Manifest, Prebuilt, Runtime};
+use crate::protocol::frames::hex;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// Crates that every cell sees, as they are in the runtime.
+const IN_SCOPE: [&str; 6] = ["arrow", "chrono", "ndarray", "rand", "regex", "serde"];
+/// Flags with which the runtime becomes a library that cells link to.
+const LIBRARY_FLAGS: [&str; 5] = ["--crate-type=dylib", "-Cprefer-dynamic", "-Copt-level=3", "-Ccodegen-units=16", "--edition=2024"];
+
+/// Where Rask keeps what it installs: `RASK_HOME`, else `rask` in the user's data folder.
+pub(crate) fn home() -> PathBuf {
+    std::env::var_os("RASK_HOME").map_or_else(|| data_folder().join("rask"), PathBuf::from)
+}
+
+fn data_folder() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/".into())).join(".local/share");
+    std::env::var_os("XDG_DATA_HOME").filter(|d| !d.is_empty()).map_or_else(home, PathBuf::from)
+}
+
+/// Folder of the kernelspec, where every Jupyter of the user looks.
+pub(crate) fn kernelspec() -> PathBuf {
+    let jupyter = std::env::var_os("JUPYTER_DATA_DIR").map_or_else(|| data_folder().join("jupyter"), PathBuf::from);
+    jupyter.join("kernels").join("rask")
+}
+
+/// The source folder: where cargo started this program, else where it was built.
+pub(crate) fn source() -> Result<PathBuf> {
+    let kernel = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let root = kernel.parent().unwrap_or(&kernel).to_owned();
+    if root.join("runtime/src/lib.rs").is_file() {
+        return Ok(root);
+    }
+    Err(Error::setup(format!("the source folder of Rask is not at {}", root.display()), "run `cargo lab` in the source folder"))
+}
+
+/// Says what is being done.
+pub(crate) fn say(text: &str) {
+    println!("\x1b[1;32m       Rask\x1b[0m {text}");
+}
+
+/// Runs a command and returns what it wrote.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let shown = format!("{command:?}").replace('"', "");
+    let output = command.output().map_err(|source| Error::Start { command: shown.clone(), source })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(Error::Command { command: shown, status: output.status.to_string(), output: text.trim().to_owned() })
+}
+
+/// The toolchain that the source asks for.
+struct Toolchain {
+    sysroot: PathBuf,
+    version: String,
+}
+
+impl Toolchain {
+    fn find(root: &Path) -> Result<Self> {
+        let rustc = |arg: &[&str]| output(Command::new("rustc").args(arg).current_dir(root));
+        let sysroot = PathBuf::from(rustc(&["--print", "sysroot"])?.trim());
+        Ok(Self { sysroot, version: rustc(&["-vV"])? })
+    }
+
+    fn host(&self) -> String {
+        self.version.lines().find_map(|l| l.strip_prefix("host: ")).unwrap_or_default().to_owned()
+    }
+
+    /// The types of variables are told from the source of the standard library.
+    fn need_source(&self, root: &Path) -> Result<()> {
+        if self.sysroot.join("lib/rustlib/src/rust/library/std/src/lib.rs").is_file() {
+            return Ok(());
+        }
+        say("adding the source of the standard library (rust-src)");
+        let added = output(Command::new("rustup").args(["component", "add", "rust-src"]).current_dir(root));
+        added.map(drop).map_err(|e| Error::setup(format!("rust-src is missing and could not be added: {e}"), "run `rustup component add rust-src`"))
+    }
+}
+
+/// Builds what is not built and installs what is not installed; the runtime.
+pub(crate) fn install() -> Result<Runtime> {
+    let root = source()?;
+    let tools = Toolchain::find(&root)?;
+    tools.need_source(&root)?;
+    let id = build_id(&root, &tools)?;
+    let folder = home().join("runtime").join(&id);
+    let runtime = match Runtime::open(&folder) {
+        Ok(runtime) => runtime,
+        Err(_) => {
+            build(&root, &tools, &id, &folder)?;
+            Runtime::open(&folder)?
+        }
+    };
+    let program = install_program()?;
+    write_kernelspec(&program, &runtime)?;
+    Ok(runtime)
+}
+
+/// Names everything that a compiled cell depends on.
+fn build_id(root: &Path, tools: &Toolchain) -> Result<String> {
+    let mut files = vec![root.join("Cargo.toml"), root.join("Cargo.lock"), root.join("assets/fonts/DejaVuSans.ttf")];
+    for folder in ["runtime", "assets/data"] {
+        walk(&root.join(folder), &mut files)?;
+    }
+    files.sort();
+    let mut hash = Sha256::new();
+    hash.update(format!("{}{LIBRARY_FLAGS:?}{IN_SCOPE:?}", tools.version));
+    for f in files {
+        hash.update(f.strip_prefix(root).unwrap_or(&f).as_os_str().as_encoded_bytes());
+        hash.update(std::fs::read(&f).map_err(Error::file(&f))?);
+    }
+    Ok(hex(&hash.finalize()[..8]))
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(Error::file(folder))?.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            walk(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// A library that cargo built.
+#[derive(Debug, Clone)]
+struct Artifact {
+    name: String,
+    features: Vec<String>,
+    files: Vec<PathBuf>,
+    proc_macro: bool,
+}
+
+/// Builds the workspace, with progress; the libraries by package id.
+fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
+    let total = std::fs::read_to_string(root.join("Cargo.lock")).map_err(Error::file(root.join("Cargo.lock")))?.matches("[[package]]").count();
+    say("building the runtime's libraries (the first time takes about 20 minutes on 2 cores)");
+    let mut command = Command::new("cargo");
+    command.args(["build", "--release", "--message-format=json-render-diagnostics"]).current_dir(root).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|source| Error::Start { command: "cargo build".to_owned(), source })?;
+    // It was just asked to be piped.
+    let stdout = child.stdout.take().expect("the output is piped");
+    let mut found = HashMap::new();
+    let (began, mut seen) = (Instant::now(), HashSet::new());
+    for line in BufReader::new(stdout).lines().map_while(std::result::Result::ok) {
+        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        if message["reason"] != "compiler-artifact" {
+            continue;
+        }
+        let id = message["package_id"].as_str().unwrap_or_default().to_owned();
+        if seen.insert(id.clone()) && std::io::stderr().is_terminal() && message["fresh"] == false {
+            eprint!("\r\x1b[2K  {} of about {total} packages, {} min: {}", seen.len(), began.elapsed().as_secs() / 60, message["target"]["name"]);
+        }
+        let kind = |k: &str| message["target"]["kind"].as_array().is_some_and(|a| a.iter().any(|x| x == k));
+        let proc_macro = kind("proc-macro");
+        // Build scripts' dependencies are compiled once more without optimisation; cells never see those.
+        if !proc_macro && (kind("bin") || kind("custom-build") || message["profile"]["opt_level"] != "3") {
+            continue;
+        }
+        let texts = |v: &Value| v.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
+        let name = message["target"]["name"].as_str().unwrap_or_default().replace('-', "_");
+        let files = texts(&message["filenames"]).into_iter().map(PathBuf::from).collect();
+        found.insert(id, Artifact { name, features: texts(&message["features"]), files, proc_macro });
+    }
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K");
+    }
+    let status = child.wait().map_err(|source| Error::Start { command: "cargo build".to_owned(), source })?;
+    if !status.success() {
+        return Err(Error::Command { command: "cargo build --release".to_owned(), status: status.to_string(), output: String::new() });
+    }
+    Ok(found)
+}
+
+/// A dependency of a package: package id and the name by which it is used.
+type Edges = HashMap<String, Vec<(String, String)>>;
+
+/// Who depends on whom when running, and each package's name and version, by package id.
+fn dependencies(root: &Path) -> Result<(Edges, HashMap<String, (String, String)>)> {
+    let text = output(Command::new("cargo").args(["metadata", "--format-version=1", "--offline", "--locked"]).current_dir(root))?;
+    let metadata: Value = serde_json::from_str(&text).map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let names = packages.map(|p| (text(&p["id"]), (text(&p["name"]), text(&p["version"])))).collect();
+    let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
+    let edges = nodes.map(|n| {
+        let deps = n["deps"].as_array().into_iter().flatten();
+        let running = deps.filter(|d| d["dep_kinds"].as_array().is_some_and(|k| k.iter().any(|k| k["kind"].is_null())));
+        (text(&n["id"]), running.map(|d| (text(&d["pkg"]), text(&d["name"]))).collect())
+    });
+    Ok((edges.collect(), names))
+}
+
+/// Fills the folder of a build id; it appears whole or not at all.
+fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> {
+    let built = artifacts(root)?;
+    let (edges, names) = dependencies(root)?;
+    let is = |id: &&String, name: &str| names.get(*id).is_some_and(|(n, _)| n == name);
+    let rask = edges.keys().find(|k| is(k, "rask")).cloned().ok_or_else(|| Error::Format {
+        what: "cargo metadata".to_owned(),
+        message: "there is no package `rask`".to_owned(),
+    })?;
+    let parent = folder.parent().unwrap_or(folder);
+    std::fs::create_dir_all(parent).map_err(Error::file(parent))?;
+    let new = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(Error::file(parent))?;
+    let at = new.path();
+    for sub in ["lib", "deps", "facade", "data"] {
+        std::fs::create_dir(at.join(sub)).map_err(Error::file(at.join(sub)))?;
+    }
+    say("linking the runtime library");
+    link(root, tools, &edges[&rask], &built, &at.join("lib/librask.so"))?;
+    let mut crates = Vec::new();
+    for dep in closure(&rask, &edges) {
+        let Some(artifact) = built.get(&dep) else { continue };
+        let wanted = if artifact.proc_macro { "so" } else { "rmeta" };
+        let Some(file) = artifact.files.iter().find(|f| f.extension().is_some_and(|e| e == wanted)) else { continue };
+        let name = file.file_name().unwrap_or_default();
+        copy(file, &at.join("deps").join(name))?;
+        let (package, version) = names[&dep].clone();
+        let direct = IN_SCOPE.contains(&package.as_str()) && edges[&rask].iter().any(|(d, _)| *d == dep);
+        let (features, file) = (artifact.features.clone(), name.to_string_lossy().into_owned());
+        crates.push(Prebuilt { package, name: artifact.name.clone(), version, features, file, direct });
+    }
+    crates.sort_by(|a, b| (&a.package, &a.version).cmp(&(&b.package, &b.version)));
+    facade(root, &at.join("facade"))?;
+    for entry in std::fs::read_dir(root.join("assets/data")).map_err(Error::file(root.join("assets/data")))?.flatten() {
+        if entry.path().extension().is_some_and(|e| e == "parquet") {
+            copy(&entry.path(), &at.join("data").join(entry.file_name()))?;
+        }
+    }
+    copy(&root.join("Cargo.lock"), &at.join("Cargo.lock"))?;
+    let rustc = tools.version.lines().next().unwrap_or_default().to_owned();
+    let manifest = Manifest { build_id: id.to_owned(), sysroot: tools.sysroot.clone(), rustc, host: tools.host(), crates };
+    write(&at.join("runtime.json"), &json!(manifest).to_string())?;
+    std::fs::rename(new.keep(), folder).map_err(Error::file(folder))
+}
+
+fn closure(from: &str, edges: &Edges) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let mut stack = vec![from.to_owned()];
+    while let Some(id) = stack.pop() {
+        for (dep, _) in edges.get(&id).into_iter().flatten() {
+            if seen.insert(dep.clone()) {
+                stack.push(dep.clone());
+            }
+        }
+    }
+    let mut all: Vec<_> = seen.into_iter().collect();
+    all.sort();
+    all
+}
+
+/// Compiles the runtime into one shared library, of the very dependencies that cargo has built. Not by `cargo rustc`: with
+/// one package selected, cargo would resolve features anew and build half of the dependencies a second time.
+fn link(root: &Path, tools: &Toolchain, deps: &[(String, String)], built: &HashMap<String, Artifact>, to: &Path) -> Result<()> {
+    let mut command = Command::new(tools.sysroot.join("bin/rustc"));
+    command.args(["--crate-name", "rask", "runtime/src/lib.rs"]).args(LIBRARY_FLAGS).arg("-o").arg(to).current_dir(root);
+    // One name by which the loader knows the library, and the place of the standard library that it shares with the cells.
+    command.arg("-Clink-arg=-Wl,-soname,librask.so");
+    command.arg(format!("-Clink-arg=-Wl,-rpath,{}", tools.sysroot.join("lib/rustlib").join(tools.host()).join("lib").display()));
+    command.arg("-Cstrip=debuginfo").env("CARGO_MANIFEST_DIR", root.join("runtime"));
+    for (dep, name) in deps {
+        let Some(artifact) = built.get(dep) else { continue };
+        let wanted = if artifact.proc_macro { "so" } else { "rlib" };
+        if let Some(file) = artifact.files.iter().find(|f| f.extension().is_some_and(|e| e == wanted)) {
+            command.arg("--extern").arg(format!("{name}={}", file.display()));
+            let folder = file.parent().unwrap_or(file);
+            command.arg(format!("-Ldependency={}", folder.join("deps").display())).arg(format!("-Ldependency={}", folder.display()));
+        }
+    }
+    output(&mut command).map(drop)
+}
+
+/// The runtime's source with a manifest that asks for nothing: evcxr's rust-analyzer reads it, cargo has nothing to build.
+fn facade(root: &Path, to: &Path) -> Result<()> {
+    let manifest = format!("[package]\nname = \"rask\"\nversion = \"{}\"\nedition = \"2024\"\n\n[workspace]\n", env!("CARGO_PKG_VERSION"));
+    write(&to.join("Cargo.toml"), &manifest)?;
+    let mut files = Vec::new();
+    let source = root.join("runtime/src");
+    walk(&source, &mut files)?;
+    for f in files {
+        copy(&f, &to.join("src").join(f.strip_prefix(&source).unwrap_or(&f)))?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    }
+    std::fs::copy(from, to).map(drop).map_err(Error::file(from))
+}
+
+pub(crate) fn write(to: &Path, text: &str) -> Result<()> {
+    std::fs::write(to, text).map_err(Error::file(to))
+}
+
+/// Copies this program, under a name of its own for each build of it.
+fn install_program() -> Result<PathBuf> {
+    let me = std::env::current_exe().map_err(Error::file("/proc/self/exe"))?;
+    let bytes = std::fs::read(&me).map_err(Error::file(&me))?;
+    let bin = home().join("bin");
+    let to = bin.join(format!("rask-{}", hex(&Sha256::digest(&bytes)[..6])));
+    if !to.is_file() {
+        std::fs::create_dir_all(&bin).map_err(Error::file(&bin))?;
+        let new = bin.join(format!(".new-{}", std::process::id()));
+        std::fs::copy(&me, &new).map_err(Error::file(&new))?;
+        std::fs::rename(&new, &to).map_err(Error::file(&to))?;
+    }
+    Ok(to)
+}
+
+fn write_kernelspec(program: &Path, runtime: &Runtime) -> Result<()> {
+    let folder = kernelspec();
+    std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    let spec = json!({
+        "argv": [program, "kernel", "--runtime", runtime.folder, "{connection_file}"],
+        "display_name": "Rust (Rask)",
+        "language": "rust",
+        "interrupt_mode": "message",
+        "kernel_protocol_version": crate::protocol::VERSION,
+        "metadata": { "debugger": false },
+    });
+    for (name, bytes) in [
+        ("logo-svg.svg", &include_bytes!("../../assets/logo/logo-svg.svg")[..]),
+        ("logo-32x32.png", include_bytes!("../../assets/logo/logo-32x32.png")),
+        ("logo-64x64.png", include_bytes!("../../assets/logo/logo-64x64.png")),
+    ] {
+        std::fs::write(folder.join(name), bytes).map_err(Error::file(folder.join(name)))?;
+    }
+    let mut text = serde_json::to_string_pretty(&spec).unwrap_or_default();
+    text.push('\n');
+    let new = folder.join("kernel.json.new");
+    write(&new, &text)?;
+    std::fs::rename(&new, folder.join("kernel.json")).map_err(Error::file(folder.join("kernel.json")))?;
+    std::io::stdout().flush().map_err(Error::file("standard output"))
+}

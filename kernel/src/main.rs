@@ -1,0 +1,154 @@
+//! `rask`: the Jupyter kernel and its command line. This file wires parts together and nothing else.
+//!
+//! # The map, in reading order
+//!
+//! | module | what it is for | may use |
+//! |---|---|---|
+//! | `error` | every failure, with what mends it | nothing |
+//! | `protocol` | bytes to typed messages and back; pure | `error` |
+//! | `outbox` | the only writer of iopub | the above |
+//! | `eval` | a cell's text to running code | the above |
+//! | `handlers` | one file per topic of requests | the above |
+//! | `server` | sockets and the one loop | the above |
+//! | `install`, `lab`, `doctor`, `verify` | the commands around the kernel | `error`, `eval::runtime` |
+//!
+//! One program plays several parts, told apart by how it is called: the kernel, the evaluator process (`eval::child`), and
+//! the stand-ins for cargo, rustup and rustc that evcxr calls (`eval::cargo`, `eval::rustc`).
+
+mod doctor;
+mod error;
+mod eval;
+mod handlers;
+mod install;
+mod lab;
+mod outbox;
+mod protocol;
+mod server;
+mod verify;
+
+use error::{Error, Result};
+use eval::runtime::Runtime;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "rask: a Jupyter kernel for Rust with a lazy parallel runtime
+
+  rask lab [--no-start] [--no-browser] [--port N]   set everything up and open JupyterLab
+  rask lab --run FILE.ipynb [--output COPY.ipynb]   run a notebook without a browser
+  rask verify                                       run every test
+  rask doctor                                       check the installation
+  rask kernel --runtime DIR CONNECTION_FILE         serve one kernel (called by Jupyter)
+
+In the source folder, `cargo lab` and `cargo verify` build this program first.";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args();
+    let called = args.next().unwrap_or_default();
+    let args: Vec<String> = args.collect();
+    let name = Path::new(&called).file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    match dispatch(name, &args) {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(e) => {
+            eprintln!("rask: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(name: &str, args: &[String]) -> Result<i32> {
+    if name == "cargo" || name == "rustup" {
+        let (runtime, session) = surroundings()?;
+        return if name == "cargo" { eval::cargo::cargo(&runtime, &session, args) } else { eval::cargo::rustup(&runtime, &session, args) };
+    }
+    if std::env::var_os(eval::rustc::MARKER).is_some() && args.first().is_some_and(|a| a.ends_with("rustc")) {
+        return eval::rustc::wrap(&surroundings()?.0, args);
+    }
+    let (command, rest) = args.split_first().map_or(("help", args), |(c, r)| (c.as_str(), r));
+    match command {
+        "lab" => lab::run(rest),
+        "verify" => verify::run(),
+        "doctor" => doctor::run(),
+        "kernel" => kernel(rest),
+        "evaluate" => {
+            let (runtime, session) = surroundings()?;
+            eval::child::run(&runtime, &session)
+        }
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(0)
+        }
+        "--version" => {
+            println!("rask {}", env!("CARGO_PKG_VERSION"));
+            Ok(0)
+        }
+        other => Err(Error::Usage(format!("there is no command {other:?}\n{HELP}"))),
+    }
+}
+
+/// The runtime and the session's folder, where the kernel started this process.
+fn surroundings() -> Result<(Runtime, PathBuf)> {
+    let folder = |name: &str| {
+        std::env::var_os(name).map(PathBuf::from).ok_or_else(|| Error::Usage(format!("only the kernel starts this: {name} is not set")))
+    };
+    Ok((Runtime::open(&folder(rask_wire::env::RUNTIME)?)?, folder(rask_wire::env::SESSION)?))
+}
+
+/// `rask kernel`: first makes the session's folder and starts itself again in the environment that evcxr is to see, then
+/// serves. The tools are found by absolute path, whatever the shell or a toolchain file of the working folder says.
+fn kernel(args: &[String]) -> Result<i32> {
+    let usage = || Error::Usage("usage: rask kernel --runtime DIR CONNECTION_FILE".to_owned());
+    let [flag, folder, file] = args else { return Err(usage()) };
+    if flag != "--runtime" {
+        return Err(usage());
+    }
+    if std::env::var_os(eval::rustc::MARKER).is_none() {
+        return enter_session(Path::new(folder), args);
+    }
+    let text = std::fs::read_to_string(file).map_err(Error::file(file))?;
+    let connection = serde_json::from_str(&text).map_err(|e| Error::Format { what: file.clone(), message: e.to_string() })?;
+    let (runtime, session) = surroundings()?;
+    let served = server::serve(&connection, runtime, session.clone());
+    let _ = std::fs::remove_dir_all(&session);
+    // Threads of evcxr may still wait for a process that is gone.
+    if let Err(e) = served {
+        eprintln!("rask: {e}");
+        std::process::exit(1);
+    }
+    std::process::exit(0);
+}
+
+fn enter_session(folder: &Path, args: &[String]) -> Result<i32> {
+    let runtime = Runtime::open(folder)?;
+    let me = std::env::current_exe().map_err(Error::file("/proc/self/exe"))?;
+    let session = tempfile::Builder::new().prefix("rask-session-").tempdir().map_err(Error::file(std::env::temp_dir()))?.keep();
+    let bin = session.join("bin");
+    std::fs::create_dir(&bin).map_err(Error::file(&bin))?;
+    for tool in ["cargo", "rustup"] {
+        let link = bin.join(tool);
+        std::os::unix::fs::symlink(&me, &link).map_err(Error::file(link))?;
+    }
+    let user_path = std::env::var_os("PATH").unwrap_or_default();
+    let mut path = bin.into_os_string();
+    path.push(":");
+    path.push(runtime.manifest.sysroot.join("bin"));
+    path.push(":");
+    path.push(&user_path);
+    let mut command = Command::new(&me);
+    command.arg("kernel").args(args).env("PATH", path).env("RASK_USER_PATH", user_path);
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+        command.env_remove(name);
+    }
+    command
+        .env("RUSTUP_TOOLCHAIN", &runtime.manifest.sysroot)
+        .env("CARGO", runtime.tool("cargo"))
+        .env("RUSTC", runtime.tool("rustc"))
+        .env("RUSTC_WRAPPER", &me)
+        .env(eval::rustc::MARKER, "1")
+        .env(rask_wire::env::RUNTIME, &runtime.folder)
+        .env(rask_wire::env::SESSION, &session)
+        .env("EVCXR_TMPDIR", session.join("crate"))
+        .env("EVCXR_CONFIG_DIR", session.join("config"));
+    let source = command.exec();
+    Err(Error::Start { command: me.display().to_string(), source })
+}

@@ -1,0 +1,181 @@
+//! The only writer of iopub. Everything that is published passes here in order, with the header of the request it answers;
+//! text streams are gathered for a moment so that a loop of prints is a few messages and not thousands.
+
+use crate::protocol::Header;
+use crate::protocol::frames::Signer;
+use bytes::Bytes;
+use rask_wire::{Bundle, Role};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
+use zeromq::{SocketRecv, SocketSend, XPubSocket, ZmqMessage};
+
+/// How long text waits for more of it.
+const GATHER: Duration = Duration::from_millis(60);
+/// Text is sent on at this size.
+const FULL: usize = 1 << 18;
+
+/// The request that an output belongs to; none between cells and at the start.
+pub(crate) type Parent = Option<Arc<Header>>;
+
+enum Out {
+    Message { msg_type: &'static str, parent: Parent, content: Value },
+    Stream { name: &'static str, parent: Parent, text: String },
+    /// Answered once everything before it has been sent.
+    Barrier(tokio::sync::oneshot::Sender<()>),
+}
+
+/// A handle for publishing.
+#[derive(Clone)]
+pub(crate) struct Outbox(UnboundedSender<Out>);
+
+impl Outbox {
+    /// An outbox and the task that empties it into the socket.
+    pub(crate) fn new(socket: XPubSocket, signer: Signer) -> (Self, impl Future<Output = ()>) {
+        let (sender, receiver) = unbounded_channel();
+        (Self(sender), publish(receiver, socket, signer))
+    }
+
+    fn put(&self, out: Out) {
+        // The task ends only with the process.
+        let _ = self.0.send(out);
+    }
+
+    fn message(&self, msg_type: &'static str, parent: &Parent, content: Value) {
+        self.put(Out::Message { msg_type, parent: parent.clone(), content });
+    }
+
+    /// `starting`, `busy` or `idle`.
+    pub(crate) fn status(&self, parent: &Parent, state: &str) {
+        self.message("status", parent, json!({ "execution_state": state }));
+    }
+
+    pub(crate) fn execute_input(&self, parent: &Parent, code: &str, count: u32) {
+        self.message("execute_input", parent, json!({ "code": code, "execution_count": count }));
+    }
+
+    pub(crate) fn stream(&self, parent: &Parent, name: &'static str, text: String) {
+        self.put(Out::Stream { name, parent: parent.clone(), text });
+    }
+
+    pub(crate) fn error(&self, parent: &Parent, name: &str, value: &str, traceback: &[String]) {
+        self.message("error", parent, json!({ "ename": name, "evalue": value, "traceback": traceback }));
+    }
+
+    pub(crate) fn show(&self, parent: &Parent, role: Role, id: Option<String>, bundle: &Bundle, count: u32) {
+        let mut content = json!({ "data": bundle.data, "metadata": {} });
+        if let Some(id) = id {
+            content["transient"] = json!({ "display_id": id });
+        }
+        let msg_type = match role {
+            Role::Result => {
+                content["execution_count"] = count.into();
+                "execute_result"
+            }
+            Role::Display => "display_data",
+            Role::Update => "update_display_data",
+        };
+        self.message(msg_type, parent, content);
+    }
+
+    pub(crate) fn comm_close(&self, parent: &Parent, id: &Value) {
+        self.message("comm_close", parent, json!({ "comm_id": id, "data": {} }));
+    }
+
+    /// Ends once everything put before has been sent.
+    pub(crate) async fn drained(&self) {
+        let (done, wait) = tokio::sync::oneshot::channel();
+        self.put(Out::Barrier(done));
+        let _ = wait.await;
+    }
+}
+
+/// Text that is being gathered.
+struct Pending {
+    name: &'static str,
+    parent: Parent,
+    text: String,
+    due: Instant,
+}
+
+async fn publish(mut from: UnboundedReceiver<Out>, mut socket: XPubSocket, signer: Signer) {
+    let mut pending: Option<Pending> = None;
+    loop {
+        let due = pending.as_ref().map(|p| p.due);
+        tokio::select! {
+            biased;
+            // Subscriptions are only noted while somebody receives.
+            subscription = socket.recv() => {
+                if let Ok(message) = subscription {
+                    welcome(&mut socket, &signer, &message).await;
+                }
+            }
+            out = from.recv() => match out {
+                Some(Out::Stream { name, parent, text }) => {
+                    match &mut pending {
+                        Some(p) if p.name == name && same(&p.parent, &parent) => p.text += &text,
+                        _ => {
+                            flush(&mut socket, &signer, &mut pending).await;
+                            pending = Some(Pending { name, parent, text, due: Instant::now() + GATHER });
+                        }
+                    }
+                    if pending.as_ref().is_some_and(|p| p.text.len() >= FULL) {
+                        flush(&mut socket, &signer, &mut pending).await;
+                    }
+                }
+                Some(Out::Message { msg_type, parent, content }) => {
+                    flush(&mut socket, &signer, &mut pending).await;
+                    send(&mut socket, &signer, msg_type, &parent, &content).await;
+                }
+                Some(Out::Barrier(done)) => {
+                    flush(&mut socket, &signer, &mut pending).await;
+                    let _ = done.send(());
+                }
+                None => return,
+            },
+            () = sleep_until(due) => flush(&mut socket, &signer, &mut pending).await,
+        }
+    }
+}
+
+fn same(a: &Parent, b: &Parent) -> bool {
+    a.as_ref().map(|h| &h.msg_id) == b.as_ref().map(|h| &h.msg_id)
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A new subscriber is greeted, so that it knows that nothing it hears from now on is lost (JEP 65).
+async fn welcome(socket: &mut XPubSocket, signer: &Signer, message: &ZmqMessage) {
+    if let Some(frame) = message.get(0)
+        && frame.first() == Some(&1)
+    {
+        let topic = String::from_utf8_lossy(&frame[1..]).into_owned();
+        let frames = signer.encode(&[Bytes::from(topic.clone())], "iopub_welcome", None, &json!({}), &json!({ "subscription": topic }));
+        deliver(socket, frames).await;
+    }
+}
+
+async fn flush(socket: &mut XPubSocket, signer: &Signer, pending: &mut Option<Pending>) {
+    if let Some(p) = pending.take() {
+        send(socket, signer, "stream", &p.parent, &json!({ "name": p.name, "text": p.text })).await;
+    }
+}
+
+async fn send(socket: &mut XPubSocket, signer: &Signer, msg_type: &str, parent: &Parent, content: &Value) {
+    let topic = Bytes::from(format!("kernel.rask.{msg_type}"));
+    deliver(socket, signer.encode(&[topic], msg_type, parent.as_deref(), &json!({}), content)).await;
+}
+
+async fn deliver(socket: &mut XPubSocket, frames: Vec<Bytes>) {
+    if let Ok(message) = ZmqMessage::try_from(frames) {
+        // A subscriber that went away hears nothing; the others are still served.
+        let _ = socket.send(message).await;
+    }
+}

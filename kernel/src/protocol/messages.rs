@@ -1,0 +1,45 @@
+//! THE table of requests: every message that a front end may send, on which channels, what its reply is called, and
+//! whether it waits for the cells before it. A test walks the table against the handlers.
+
+/// How a request is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Answered at once, also while a cell runs.
+    AtOnce,
+    /// Waits for its turn behind the cells.
+    Queued,
+}
+
+/// One kind of request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) name: &'static str,
+    /// Empty: it has no reply.
+    pub(crate) reply: &'static str,
+    pub(crate) lane: Lane,
+}
+
+const fn at_once(name: &'static str, reply: &'static str) -> Request {
+    Request { name, reply, lane: Lane::AtOnce }
+}
+
+/// The table.
+pub(crate) const REQUESTS: &[Request] = &[
+    Request { name: "execute_request", reply: "execute_reply", lane: Lane::Queued },
+    at_once("comm_info_request", "comm_info_reply"),
+    at_once("comm_open", ""),
+    at_once("comm_msg", ""),
+    at_once("comm_close", ""),
+    at_once("complete_request", "complete_reply"),
+    at_once("history_request", "history_reply"),
+    at_once("inspect_request", "inspect_reply"),
+    at_once("interrupt_request", "interrupt_reply"),
+    at_once("is_complete_request", "is_complete_reply"),
+    at_once("kernel_info_request", "kernel_info_reply"),
+    at_once("shutdown_request", "shutdown_reply"),
+];
+
+/// The request of that name.
+pub(crate) fn request(name: &str) -> Option<&'static Request> {
+    REQUESTS.iter().find(|r| r.name == name)
+}

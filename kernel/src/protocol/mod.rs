@@ -1,0 +1,63 @@
+//! Jupyter's messaging protocol 5.5 as bytes and typed values. Pure: no sockets, no clocks but the date of a header.
+//!
+//! `frames` puts messages into ZeroMQ frames and signs them; `messages` is the one table of the requests there are.
+
+pub(crate) mod frames;
+pub(crate) mod messages;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the protocol that is spoken.
+pub(crate) const VERSION: &str = "5.5";
+
+/// The header of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Header {
+    pub(crate) msg_id: String,
+    #[serde(default)]
+    pub(crate) session: String,
+    #[serde(default)]
+    pub(crate) username: String,
+    #[serde(default)]
+    pub(crate) date: String,
+    pub(crate) msg_type: String,
+    #[serde(default)]
+    pub(crate) version: String,
+    /// What front ends add goes back to them untouched.
+    #[serde(flatten)]
+    pub(crate) other: serde_json::Map<String, Value>,
+}
+
+/// A message as it came in.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    /// Who sent it: the frames by which the reply finds its way back.
+    pub(crate) identities: Vec<bytes::Bytes>,
+    pub(crate) header: Header,
+    pub(crate) content: Value,
+}
+
+/// The content of a connection file.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Connection {
+    pub(crate) transport: String,
+    pub(crate) ip: String,
+    pub(crate) shell_port: u16,
+    pub(crate) control_port: u16,
+    pub(crate) iopub_port: u16,
+    pub(crate) stdin_port: u16,
+    pub(crate) hb_port: u16,
+    #[serde(default)]
+    pub(crate) key: String,
+    #[serde(default)]
+    pub(crate) signature_scheme: String,
+}
+
+impl Connection {
+    /// Where a channel listens; `ipc` names have a dash where `tcp` has a colon.
+    pub(crate) fn endpoint(&self, port: u16) -> String {
+        let between = if self.transport == "ipc" { '-' } else { ':' };
+        format!("{}://{}{between}{port}", self.transport, self.ip)
+    }
+}

@@ -1,0 +1,97 @@
+//! The five ZeroMQ sockets of a kernel.
+
+use super::Event;
+use crate::error::{Error, Result};
+use crate::protocol::Connection;
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
+use zeromq::{RepSocket, RouterRecvHalf, RouterSendHalf, RouterSocket, Socket, SocketRecv, SocketSend, XPubSocket, ZmqMessage};
+
+/// The channels on which requests come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Channel {
+    Shell,
+    Control,
+}
+
+/// The bound sockets.
+pub(super) struct Sockets {
+    shell: RouterSendHalf,
+    control: RouterSendHalf,
+    receive: Option<(RouterRecvHalf, RouterRecvHalf, RepSocket)>,
+    iopub: Option<XPubSocket>,
+    /// Kept open; requests for input come with the full protocol.
+    _stdin: RouterSocket,
+}
+
+async fn bind<S: Socket>(connection: &Connection, channel: &'static str, port: u16) -> Result<S> {
+    let mut socket = S::new();
+    let failed = |e: zeromq::ZmqError| Error::Port { channel, ip: connection.ip.clone(), port, message: e.to_string() };
+    socket.bind(&connection.endpoint(port)).await.map_err(failed)?;
+    Ok(socket)
+}
+
+impl Sockets {
+    pub(super) async fn bind(c: &Connection) -> Result<Self> {
+        let shell: RouterSocket = bind(c, "shell", c.shell_port).await?;
+        let control: RouterSocket = bind(c, "control", c.control_port).await?;
+        let iopub = bind(c, "iopub", c.iopub_port).await?;
+        let stdin = bind(c, "stdin", c.stdin_port).await?;
+        let heartbeat = bind(c, "heartbeat", c.hb_port).await?;
+        let (shell, from_shell) = shell.split();
+        let (control, from_control) = control.split();
+        Ok(Self { shell, control, receive: Some((from_shell, from_control, heartbeat)), iopub: Some(iopub), _stdin: stdin })
+    }
+
+    /// The publishing socket, for the outbox.
+    pub(super) fn iopub(&mut self) -> XPubSocket {
+        // `run` takes it once.
+        self.iopub.take().expect("the outbox takes the socket once")
+    }
+
+    /// Starts to read.
+    pub(super) fn listen(&mut self, events: &UnboundedSender<Event>) {
+        if let Some((shell, control, heartbeat)) = self.receive.take() {
+            tokio::spawn(read(shell, Channel::Shell, events.clone()));
+            tokio::spawn(read(control, Channel::Control, events.clone()));
+            tokio::spawn(beat(heartbeat));
+        }
+    }
+
+    pub(super) async fn send(&mut self, channel: Channel, frames: Vec<Bytes>) {
+        let socket = if channel == Channel::Shell { &mut self.shell } else { &mut self.control };
+        if let Ok(message) = ZmqMessage::try_from(frames) {
+            // A client that went away gets no reply.
+            let _ = socket.send(message).await;
+        }
+    }
+
+    /// Lets what was sent reach the network.
+    pub(super) async fn close(self) {
+        drop(self);
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn read(mut from: RouterRecvHalf, channel: Channel, events: UnboundedSender<Event>) {
+    loop {
+        match from.recv().await {
+            Ok(message) => {
+                if events.send(Event::Request { channel, frames: message.into_vec() }).is_err() {
+                    return;
+                }
+            }
+            // A client that breaks off is its own affair.
+            Err(e) => eprintln!("rask: {channel:?}: {e}"),
+        }
+    }
+}
+
+/// The heartbeat sends back what it gets.
+async fn beat(mut socket: RepSocket) {
+    while let Ok(message) = socket.recv().await {
+        if socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}

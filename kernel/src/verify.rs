@@ -1,0 +1,75 @@
+//! `rask verify`: every test there is, in one command. Installs what they need, says how far it is, and ends with the count.
+
+use crate::error::{Error, Result};
+use crate::install::{self, output, say};
+use crate::lab;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+const REQUIREMENTS: &str = include_str!("../../tests/requirements.txt");
+
+/// Runs everything; 1 where something fails.
+pub(crate) fn run() -> Result<i32> {
+    let root = install::source()?;
+    let began = Instant::now();
+    let browser = find_browser()?;
+    let cargo: [(&str, &[&str]); 4] = [
+        ("formatting", &["fmt", "--all", "--check"]),
+        ("unit tests, documentation examples and structure", &["test", "--release", "--workspace"]),
+        ("lints", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        ("documentation", &["doc", "--release", "--workspace", "--no-deps"]),
+    ];
+    let total = cargo.len() + 3;
+    let step = |i: usize, what: &str| say(&format!("step {i} of {total}: {what} ({} min so far)", began.elapsed().as_secs() / 60));
+    for (i, (what, args)) in cargo.iter().enumerate() {
+        step(i + 1, what);
+        check(Command::new("cargo").args(*args).current_dir(&root).env("RUSTDOCFLAGS", "-D warnings"))?;
+    }
+    step(total - 2, "installing the kernel");
+    install::install()?;
+    lab::run(&["--no-start".to_owned()])?;
+    step(total - 1, "Python packages of the tests");
+    lab::need_packages(REQUIREMENTS, "rask-test-requirements.txt")?;
+    step(total, "the installed kernel: protocol, notebooks, JupyterLab in a browser");
+    let mut command = Command::new(lab::python());
+    command.arg(root.join("tests/run.py")).current_dir(&root).env("RASK_BROWSER", browser);
+    // The tests start kernels as a user's Jupyter would: without what cargo sets for this program.
+    for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("CARGO_") || n == "RUSTUP_TOOLCHAIN") {
+        command.env_remove(name);
+    }
+    check(&mut command)?;
+    Ok(0)
+}
+
+fn check(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}").replace('"', "");
+    let status = command.status().map_err(|source| Error::Start { command: shown.clone(), source })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::Command { command: shown, status: status.to_string(), output: String::new() })
+}
+
+/// Chromium, installed from the system's packages where that is possible.
+fn find_browser() -> Result<PathBuf> {
+    if let Some(path) = browser() {
+        return Ok(path);
+    }
+    if rustix::process::geteuid().is_root() && Path::new("/usr/bin/apt-get").is_file() {
+        say("installing Chromium for the browser tests");
+        let install = || output(Command::new("apt-get").args(["install", "-y", "chromium"]).env("DEBIAN_FRONTEND", "noninteractive"));
+        if install().is_err() {
+            output(Command::new("apt-get").arg("update"))?;
+            install()?;
+        }
+    }
+    browser().ok_or_else(|| Error::setup("the browser tests need Chromium, and there is none", "install it, on Debian: apt-get install chromium"))
+}
+
+fn browser() -> Option<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    names.iter().find_map(|n| folders.iter().map(|f| f.join(n)).find(|p| p.is_file()))
+}

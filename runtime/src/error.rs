@@ -1,0 +1,242 @@
+//! Every way in which the runtime can fail, with what a user needs to mend it: what, where, and what would be right.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The runtime's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong. Cheap to clone; [`Error::kind`] tells which kind it is.
+#[derive(Clone)]
+pub struct Error(Arc<dyn std::error::Error + Send + Sync>);
+
+/// The kinds of failure.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A method was given the name of a column that is not there.
+    #[error("{method}: there is no column {column:?}{}; the columns are {}", did_you_mean(column, available), list(available))]
+    ColumnNotFound {
+        /// The method that was called.
+        method: String,
+        /// The name it was given.
+        column: String,
+        /// The columns that are there.
+        available: Vec<String>,
+    },
+    /// No file has that path.
+    #[error("{method}: no file matches {path:?} (looked in {folder}){}", did_you_mean(path, nearby))]
+    FileNotFound {
+        /// The method that was called.
+        method: String,
+        /// The path or pattern as given.
+        path: String,
+        /// The folder that was searched.
+        folder: String,
+        /// Files in that folder.
+        nearby: Vec<String>,
+    },
+    /// The file holds nothing, so it has no columns.
+    #[error("{method}: {path:?} is empty (0 bytes of content), so it has no header line to name its columns")]
+    EmptyFile {
+        /// The method that was called.
+        method: String,
+        /// The path of the file.
+        path: String,
+    },
+    /// Columns of one frame differ in length.
+    #[error("from_columns: column {column:?} has {length} rows but {first:?} has {expected}; all columns of a frame have the same length")]
+    LengthMismatch {
+        /// The first column.
+        first: String,
+        /// Its length.
+        expected: usize,
+        /// The column that differs.
+        column: String,
+        /// Its length.
+        length: usize,
+    },
+    /// Two columns of one frame have the same name.
+    #[error("{method}: the column name {column:?} is used twice; every column of a frame has its own name")]
+    DuplicateColumn {
+        /// The method that was called.
+        method: String,
+        /// The name.
+        column: String,
+    },
+    /// A value was asked for in a type that it does not have.
+    #[error("{method}: column {column:?} is {dtype}, not {wanted}; {hint}")]
+    WrongType {
+        /// The method that was called.
+        method: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        dtype: String,
+        /// The type asked for.
+        wanted: String,
+        /// What would work.
+        hint: String,
+    },
+    /// An argument is outside of what the method takes.
+    #[error("{method}: {message}")]
+    BadArgument {
+        /// The method that was called.
+        method: String,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The function of a task panicked.
+    #[error("task {task:?} panicked{}: {message}\n  its input: {input}\n  key: {key}", at(place))]
+    TaskPanicked {
+        /// Name of the task's function.
+        task: String,
+        /// Key of the task.
+        key: String,
+        /// The arguments.
+        input: String,
+        /// The panic's text.
+        message: String,
+        /// File, line and column, where known.
+        place: Option<String>,
+    },
+    /// The computation was stopped by the user.
+    #[error("the computation was interrupted")]
+    Interrupted,
+    /// A file could not be read or written.
+    #[error("{method}: {path:?}: {source}")]
+    Io {
+        /// The method that was called.
+        method: String,
+        /// The path.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The query engine refused or failed.
+    #[error("{operation}: {message}")]
+    Engine {
+        /// What was being done.
+        operation: String,
+        /// The engine's message.
+        message: String,
+    },
+    /// A picture could not be drawn.
+    #[error("{what} could not be drawn: {message}")]
+    Picture {
+        /// The picture.
+        what: String,
+        /// The cause.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Which kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        // Only `From<ErrorKind>` makes an `Error`, so the downcast always succeeds.
+        self.0.downcast_ref().expect("an Error is always made of an ErrorKind")
+    }
+
+    /// Whether both are the very same failure, not just two that look alike.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn engine(operation: &str, source: &datafusion::error::DataFusionError) -> Self {
+        if let datafusion::error::DataFusionError::External(inner) = source.find_root()
+            && let Some(error) = inner.downcast_ref::<Self>()
+        {
+            return error.clone();
+        }
+        ErrorKind::Engine { operation: operation.to_owned(), message: source.strip_backtrace() }.into()
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Arc::new(kind))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn at(place: &Option<String>) -> String {
+    place.as_ref().map(|p| format!(" at {p}")).unwrap_or_default()
+}
+
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let mut text = names.iter().take(SHOWN).map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text += &format!(" and {} more", names.len() - SHOWN);
+    }
+    if text.is_empty() { "none".to_owned() } else { text }
+}
+
+fn did_you_mean(name: &str, available: &[String]) -> String {
+    closest(name, available).map(|n| format!(", did you mean {n:?}?")).unwrap_or_default()
+}
+
+/// The name nearest to `name`, where one is near enough to be a slip of the hand.
+fn closest<'a>(name: &str, available: &'a [String]) -> Option<&'a String> {
+    let lower = name.to_lowercase();
+    available
+        .iter()
+        .map(|n| (distance(&lower, &n.to_lowercase()), n))
+        .filter(|(d, n)| *d <= 1 + n.len().max(name.len()) / 4)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, n)| n)
+}
+
+/// Levenshtein's edit distance, by rows.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replace = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_gets_a_suggestion() {
+        let names = ["BUYER_STATE".to_owned(), "year".to_owned(), "m".to_owned()];
+        let near = |n: &str| closest(n, &names).map(String::as_str);
+        assert_eq!(near("BUYER_STAT"), Some("BUYER_STATE"));
+        assert_eq!(near("Year"), Some("year"));
+        assert_eq!(near("county"), None);
+        let e: Error = ErrorKind::ColumnNotFound { method: "sum".into(), column: "yaer".into(), available: names.to_vec() }.into();
+        assert!(e.to_string().contains("did you mean \"year\"?"), "{e}");
+    }
+
+    #[test]
+    fn distance_is_symmetric_and_zero_on_equals() {
+        for (a, b, d) in [("", "", 0), ("abc", "abc", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("é", "e", 1)] {
+            assert_eq!((distance(a, b), distance(b, a)), (d, d));
+        }
+    }
+}

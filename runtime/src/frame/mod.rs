@@ -1,0 +1,372 @@
+//! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a logical plan; each method
+//! gives a new frame; `compute` runs it on all workers.
+//!
+//! `names` and `expr` say which columns, `csv` and `series` where rows come from, `groupby` and the methods here what is
+//! done, `engine` and `watch` how it runs, `table` what comes out.
+
+mod csv;
+mod dtype;
+mod engine;
+mod expr;
+mod groupby;
+mod names;
+mod series;
+mod table;
+mod watch;
+
+pub use csv::read_csv;
+pub use dtype::DType;
+pub use expr::{Expr, IntoExpr, col, lit};
+pub use groupby::GroupBy;
+pub use names::IntoNames;
+pub use series::{Element, Series};
+pub use table::{Column, FromColumn, Number, Table};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::picture::{Direction, Drawing, Picture};
+use crate::opaque::Opaque;
+use crate::poison;
+use crate::show::html;
+use crate::show::{self, Bundle, Show};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema};
+use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::logical_expr::{self as df, LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::ExecutionPlanProperties;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a frame will do.
+type Plan = LogicalPlan;
+
+/// A lazy table. Cheap to clone; nothing is read until it is computed.
+///
+/// Rows of a file keep their order through `filter`, `select` and `with_column`; a group-by is ordered by its keys. A step
+/// that cannot work (a column that is not there) is reported under the cell, and again by `compute` in a later cell.
+///
+/// ```
+/// use rask::prelude::*;
+/// let df = DataFrame::from_columns([
+///     ("city", Series::from_iter(["Oslo", "Bergen", "Oslo"])),
+///     ("rain", Series::from_iter([1.0, 8.0, 3.0])),
+/// ]);
+/// let means = df.groupby("city").mean("rain").compute()?;
+/// assert_eq!(means.column("city")?.to_vec::<String>()?, ["Bergen", "Oslo"]);
+/// assert_eq!(means.column("rain")?.to_vec::<f64>()?, [8.0, 2.0]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a frame does nothing until it is computed"]
+pub struct DataFrame(Opaque);
+
+/// A frame that scans `table`.
+fn scan(table: Arc<dyn TableProvider>, method: &str) -> Result<Plan> {
+    LogicalPlanBuilder::scan("frame", provider_as_source(table), None).and_then(LogicalPlanBuilder::build).map_err(|e| Error::engine(method, &e))
+}
+
+impl DataFrame {
+    #[track_caller]
+    fn from_result(plan: Result<Plan>) -> Self {
+        if let Err(e) = &plan {
+            poison::note(e, std::panic::Location::caller());
+        }
+        Self(Opaque::new(plan))
+    }
+
+    /// The plan, or the error of an earlier step, which its user is hereby told.
+    fn plan(&self) -> Result<&Plan> {
+        self.0.get::<Result<Plan>>().as_ref().map_err(|e| {
+            poison::told(e);
+            e.clone()
+        })
+    }
+
+    /// A frame of named columns in memory, all of one length. Split into one partition per worker.
+    #[track_caller]
+    pub fn from_columns<N: AsRef<str>>(columns: impl IntoIterator<Item = (N, Series)>) -> Self {
+        Self::from_result(memory(columns.into_iter().map(|(n, s)| (n.as_ref().to_owned(), s)).collect()))
+    }
+
+    /// A frame over a Parquet file.
+    #[track_caller]
+    pub(crate) fn from_parquet(path: &Path) -> Self {
+        Self::from_result(parquet(path))
+    }
+
+    /// Adds a step; an earlier error stays the error.
+    #[track_caller]
+    fn step(&self, method: &str, f: impl FnOnce(LogicalPlanBuilder, &Plan) -> Result<LogicalPlanBuilder>) -> Self {
+        let plan = match self.0.get::<Result<Plan>>() {
+            Ok(plan) => plan,
+            Err(_) => return self.clone(),
+        };
+        let built = f(LogicalPlanBuilder::from(plan.clone()), plan).and_then(|b| b.build().map_err(|e| Error::engine(method, &e)));
+        Self::from_result(built)
+    }
+
+    /// The rows for which the condition holds; a missing value does not hold.
+    #[track_caller]
+    pub fn filter(&self, condition: impl IntoExpr) -> Self {
+        let condition = condition.into_expr();
+        self.step("filter", |b, plan| {
+            let condition = bound("filter", condition.get(), plan)?;
+            b.filter(condition).map_err(|e| Error::engine("filter", &e))
+        })
+    }
+
+    /// The columns of these names, in this order.
+    #[track_caller]
+    pub fn select(&self, names: impl IntoNames) -> Self {
+        let names = names.into_names();
+        self.step("select", |b, plan| {
+            let columns = names.iter().map(|n| bound("select", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            unique("select", names.iter())?;
+            b.project(columns).map_err(|e| Error::engine("select", &e))
+        })
+    }
+
+    /// The frame with one more column, or one replaced.
+    #[track_caller]
+    pub fn with_column(&self, name: &str, value: impl IntoExpr) -> Self {
+        let value = value.into_expr();
+        self.step("with_column", |b, plan| {
+            let value = bound("with_column", value.get(), plan)?.alias(name);
+            let mut columns: Vec<_> = plan.schema().fields().iter().map(|f| bare(f.name())).collect();
+            match plan.schema().fields().iter().position(|f| f.name() == name) {
+                Some(i) => columns[i] = value,
+                None => columns.push(value),
+            }
+            b.project(columns).map_err(|e| Error::engine("with_column", &e))
+        })
+    }
+
+    /// Groups the rows by one or several columns. Results have one row per group and are ordered by the keys.
+    ///
+    /// Rows whose key is missing are left out, as in Dask and pandas.
+    #[track_caller]
+    pub fn groupby(&self, keys: impl IntoNames) -> GroupBy {
+        GroupBy::new(self.clone(), keys.into_names())
+    }
+
+    /// Computes the first `n` rows; reads no more of a file than it needs.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn head(&self, n: usize) -> Result<Table> {
+        let limited = LogicalPlanBuilder::from(self.plan()?.clone()).limit(0, Some(n)).and_then(LogicalPlanBuilder::build);
+        Ok(Table::new(engine::collect(&limited.map_err(|e| Error::engine("head", &e))?, true)?))
+    }
+
+    /// Computes the frame on all workers.
+    ///
+    /// # Errors
+    /// The error of an earlier step, or what went wrong while reading or computing.
+    pub fn compute(&self) -> Result<Table> {
+        Ok(Table::new(engine::collect(self.plan()?, false)?))
+    }
+
+    /// Computes the number of rows.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn len(&self) -> Result<usize> {
+        let count = datafusion::functions_aggregate::expr_fn::count(df::lit(1)).alias("n");
+        let plan = LogicalPlanBuilder::from(self.plan()?.clone()).aggregate(Vec::<df::Expr>::new(), [count]).and_then(LogicalPlanBuilder::build);
+        let table = Table::new(engine::collect(&plan.map_err(|e| Error::engine("len", &e))?, false)?);
+        Ok(table.column("n")?.sum::<i64>()? as usize)
+    }
+
+    /// Computes whether there are no rows.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.head(1)?.is_empty())
+    }
+
+    /// Names of the columns, in order.
+    ///
+    /// # Errors
+    /// The error of an earlier step.
+    pub fn columns(&self) -> Result<Vec<String>> {
+        Ok(names_of(self.plan()?))
+    }
+
+    /// Types of the columns, in order.
+    ///
+    /// # Errors
+    /// The error of an earlier step.
+    pub fn dtypes(&self) -> Result<Vec<DType>> {
+        Ok(self.plan()?.schema().fields().iter().map(|f| DType::of(f.data_type())).collect())
+    }
+
+    /// Number of partitions in which the frame is computed; 0 for one with an error.
+    #[must_use]
+    pub fn npartitions(&self) -> usize {
+        self.physical().map_or(0, |p| p.output_partitioning().partition_count())
+    }
+
+    fn physical(&self) -> Result<Arc<dyn datafusion::physical_plan::ExecutionPlan>> {
+        engine::physical(self.plan()?, false)
+    }
+
+    /// The graph of the frame's tasks, one for each operator and partition, as a picture.
+    #[track_caller]
+    #[must_use]
+    pub fn visualize(&self) -> Picture {
+        let mut drawing = Drawing { nodes: Vec::new(), edges: Vec::new(), direction: Direction::Down };
+        match self.physical() {
+            Ok(plan) => {
+                let outputs = draw(&plan, &mut drawing);
+                let result = drawing.add("result", false);
+                drawing.edges.extend(outputs.iter().map(|o| (*o, result)));
+                Picture::new(drawing, watch::tasks(&plan))
+            }
+            Err(e) => {
+                poison::note(&e, std::panic::Location::caller());
+                Picture::new(drawing, 0)
+            }
+        }
+    }
+}
+
+/// Adds an operator's tasks and returns them.
+fn draw(plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>, drawing: &mut Drawing) -> Vec<usize> {
+    let inputs: Vec<Vec<usize>> = plan.children().into_iter().map(|c| draw(c, drawing)).collect();
+    let Some(name) = watch::name(plan.as_ref()) else { return inputs.into_iter().flatten().collect() };
+    let n = plan.output_partitioning().partition_count();
+    let mine: Vec<usize> = (0..n).map(|_| drawing.add(&name, true)).collect();
+    if inputs.is_empty() {
+        for (i, task) in mine.iter().enumerate() {
+            let data = drawing.add(&format!("partition {i}"), false);
+            drawing.edges.push((data, *task));
+        }
+    }
+    for input in inputs {
+        if input.len() == n {
+            let shuffles = name == "shuffle";
+            for (i, from) in input.iter().enumerate() {
+                let to: &[usize] = if shuffles { &mine } else { &mine[i..=i] };
+                drawing.edges.extend(to.iter().map(|t| (*from, *t)));
+            }
+        } else {
+            drawing.edges.extend(input.iter().flat_map(|from| mine.iter().map(move |to| (*from, *to))));
+        }
+    }
+    mine
+}
+
+fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
+    unique("from_columns", columns.iter().map(|(n, _)| n))?;
+    let rows = columns.first().map_or(0, |(_, s)| s.len());
+    if let Some((name, s)) = columns.iter().find(|(_, s)| s.len() != rows) {
+        let (first, column, length) = (columns[0].0.clone(), name.clone(), s.len());
+        return Err(ErrorKind::LengthMismatch { first, expected: rows, column, length }.into());
+    }
+    let fields: Vec<_> = columns.iter().map(|(n, s)| Field::new(n, s.array().data_type().clone(), true)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let failed = |e: &dyn fmt::Display| ErrorKind::Engine { operation: "from_columns".to_owned(), message: e.to_string() };
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
+    let arrays = columns.iter().map(|(_, s)| s.array().clone()).collect();
+    let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(|e| failed(&e))?;
+    // Batches of the engine's own size, dealt out in runs so that the partitions keep the order.
+    const BATCH: usize = 8192;
+    let parts = crate::config::workers().min(rows.div_ceil(BATCH)).max(1);
+    let each = rows.div_ceil(parts);
+    let part = |p: usize| {
+        let (start, end) = (p * each, ((p + 1) * each).min(rows));
+        (start..end.max(start)).step_by(BATCH).map(|i| batch.slice(i, BATCH.min(end - i))).collect()
+    };
+    let table = MemTable::try_new(schema, (0..parts).map(part).collect()).map_err(|e| failed(&e))?;
+    scan(Arc::new(table), "from_columns")
+}
+
+fn parquet(path: &Path) -> Result<Plan> {
+    let files = csv::find("read_parquet", &path.to_string_lossy())?;
+    let at = files[0].to_string_lossy().into_owned();
+    engine::wait(async move {
+        let read = engine::session().read_parquet(at, datafusion::prelude::ParquetReadOptions::default()).await;
+        read.map(datafusion::prelude::DataFrame::into_unoptimized_plan).map_err(|e| Error::engine("read_parquet", &e))
+    })
+}
+
+fn names_of(plan: &Plan) -> Vec<String> {
+    plan.schema().fields().iter().map(|f| f.name().clone()).collect()
+}
+
+fn bare(name: &str) -> df::Expr {
+    df::Expr::Column(datafusion::common::Column::new_unqualified(name))
+}
+
+/// The expression, once all its columns are known to be there.
+fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Result<df::Expr> {
+    let available = names_of(plan);
+    let mut missing = None;
+    let walk = expr.apply(|e| {
+        if let df::Expr::Column(c) = e
+            && !available.contains(&c.name)
+        {
+            missing = Some(c.name.clone());
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walk.map_err(|e| Error::engine(method, &e))?;
+    match missing {
+        Some(column) => Err(ErrorKind::ColumnNotFound { method: method.to_owned(), column, available }.into()),
+        None => Ok(expr.clone()),
+    }
+}
+
+fn unique<'a>(method: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    for n in names {
+        if !seen.insert(n) {
+            return Err(ErrorKind::DuplicateColumn { method: method.to_owned(), column: n.clone() }.into());
+        }
+    }
+    Ok(())
+}
+
+impl Show for DataFrame {
+    fn show(&self) -> Bundle {
+        let described = self.plan().and_then(|plan| {
+            let physical = engine::physical(plan, false)?;
+            Ok((plan, physical.output_partitioning().partition_count(), watch::tasks(&physical)))
+        });
+        let (plan, partitions, tasks) = match described {
+            Ok(all) => all,
+            Err(e) => return Bundle::text(format!("DataFrame with an error: {e}")),
+        };
+        let fields = plan.schema().fields();
+        let columns: Vec<_> = fields
+            .iter()
+            .map(|f| {
+                let dtype = DType::of(f.data_type());
+                html::Column { name: f.name().clone(), right: dtype.is_numeric(), dtype: dtype.to_string() }
+            })
+            .collect();
+        let note = format!(
+            "lazy: {}, {}, {}",
+            html::count(columns.len(), "column"),
+            html::count(partitions, "partition"),
+            html::count(tasks, "task")
+        );
+        let dots = vec![Some("\u{2026}".to_owned()); columns.len()];
+        let rows: Vec<_> = (0..partitions.min(3)).map(|i| Some((format!("partition {i}"), dots.clone()))).collect();
+        let text: Vec<_> = columns.iter().map(|c| format!("  {}: {}", c.name, c.dtype)).collect();
+        Bundle::text(format!("DataFrame ({note})\n{}", text.join("\n"))).with("text/html", html::table(&columns, &rows, &note))
+    }
+}
+
+impl fmt::Debug for DataFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show::debug(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests;

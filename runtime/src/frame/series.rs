@@ -1,0 +1,136 @@
+//! Series: one column of values in memory, made from any iterator.
+
+use super::dtype::DType;
+use crate::opaque::Opaque;
+use crate::show::{self, Bundle, Show};
+use arrow::array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
+use arrow::datatypes::{
+    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use std::fmt;
+use std::sync::Arc;
+
+/// A column of values in memory. `None` is a missing value.
+///
+/// ```
+/// use rask::prelude::*;
+/// let delays = Series::from_iter([Some(1.5), None]);
+/// assert_eq!((delays.len(), delays.dtype()), (2, DType::Float64));
+/// ```
+#[derive(Clone)]
+pub struct Series(Opaque);
+
+impl Series {
+    /// A series of the iterator's values: integers, floats, `bool`, `String`, `&str`, or `Option`s of these.
+    #[allow(clippy::should_implement_trait)] // `FromIterator` cannot name the trait of its items.
+    pub fn from_iter<I: IntoIterator>(values: I) -> Self
+    where
+        I::Item: Element,
+    {
+        I::Item::series(values.into_iter().map(Element::native).collect())
+    }
+
+    #[inline(never)]
+    pub(crate) fn of(array: ArrayRef) -> Self {
+        Self(Opaque::new(array))
+    }
+
+    pub(crate) fn array(&self) -> &ArrayRef {
+        self.0.get()
+    }
+
+    /// Number of values, missing ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.array().len()
+    }
+
+    /// Whether there are no values.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The type of the values.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        DType::of(self.array().data_type())
+    }
+}
+
+impl Show for Series {
+    fn show(&self) -> Bundle {
+        Bundle::text(format!("Series({}, {})", self.dtype(), show::html::count(self.len(), "value")))
+    }
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show::debug(self, f)
+    }
+}
+
+/// A value that a series can hold.
+#[diagnostic::on_unimplemented(message = "a Series cannot hold `{Self}`", note = "it holds integers, floats, bool, String, &str, or Options of these")]
+pub trait Element {
+    /// The type in memory.
+    type Native;
+    /// The value; `None` where it is missing.
+    fn native(self) -> Option<Self::Native>;
+    /// The series of such values.
+    fn series(values: Vec<Option<Self::Native>>) -> Series;
+}
+
+fn primitive<T: ArrowPrimitiveType>(values: Vec<Option<T::Native>>) -> Series {
+    Series::of(Arc::new(PrimitiveArray::<T>::from_iter(values)))
+}
+
+macro_rules! elements {
+    ($($t:ty, $make:expr;)*) => {$(
+        impl Element for $t {
+            type Native = $t;
+            fn native(self) -> Option<$t> {
+                Some(self)
+            }
+            #[inline(never)]
+            fn series(values: Vec<Option<$t>>) -> Series {
+                $make(values)
+            }
+        }
+    )*};
+}
+elements! {
+    i8, primitive::<Int8Type>;
+    i16, primitive::<Int16Type>;
+    i32, primitive::<Int32Type>;
+    i64, primitive::<Int64Type>;
+    u8, primitive::<UInt8Type>;
+    u16, primitive::<UInt16Type>;
+    u32, primitive::<UInt32Type>;
+    u64, primitive::<UInt64Type>;
+    f32, primitive::<Float32Type>;
+    f64, primitive::<Float64Type>;
+    bool, |values: Vec<Option<bool>>| Series::of(Arc::new(BooleanArray::from(values)));
+    String, |values: Vec<Option<String>>| Series::of(Arc::new(StringArray::from(values)));
+}
+
+impl<'a> Element for &'a str {
+    type Native = &'a str;
+    fn native(self) -> Option<&'a str> {
+        Some(self)
+    }
+    #[inline(never)]
+    fn series(values: Vec<Option<&'a str>>) -> Series {
+        Series::of(Arc::new(StringArray::from(values)))
+    }
+}
+
+impl<T: Element> Element for Option<T> {
+    type Native = T::Native;
+    fn native(self) -> Option<T::Native> {
+        self.and_then(T::native)
+    }
+    fn series(values: Vec<Option<T::Native>>) -> Series {
+        T::series(values)
+    }
+}

@@ -1,0 +1,84 @@
+//! Frames as a user calls them: each case is a frame and the rows that must come out.
+
+use super::*;
+use crate::show::Show;
+
+fn frame() -> DataFrame {
+    DataFrame::from_columns([
+        ("city", Series::from_iter([Some("Oslo"), Some("Bergen"), None, Some("Oslo"), Some("Århus")])),
+        ("rain", Series::from_iter([Some(1.0), Some(8.0), Some(5.0), None, None])),
+        ("days", Series::from_iter([1i64, 2, 3, 4, 5])),
+    ])
+}
+
+/// Computes the frame, as one partition and as many, and compares its text.
+fn check(frame: &DataFrame, want: &[&str]) {
+    let rows = |batch: RecordBatch| {
+        let options = arrow::util::display::FormatOptions::new().with_null("-");
+        let columns: Vec<_> = batch.columns().iter().map(|c| arrow::util::display::ArrayFormatter::try_new(c, &options).unwrap()).collect();
+        let names = batch.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>().join(" ");
+        let lines = (0..batch.num_rows()).map(|i| columns.iter().map(|c| c.value(i).to_string()).collect::<Vec<_>>().join(" "));
+        std::iter::once(names).chain(lines).collect::<Vec<_>>()
+    };
+    let plan = frame.plan().unwrap();
+    for ordered in [true, false] {
+        assert_eq!(rows(engine::collect(plan, ordered).unwrap()), want);
+    }
+}
+
+#[test]
+fn steps_give_the_rows_a_user_expects() {
+    let df = frame();
+    check(&df.filter(col("rain").gt(2)), &["city rain days", "Bergen 8.0 2", "- 5.0 3"]);
+    check(&df.filter(col("city").eq("Oslo")).select(["days", "city"]), &["days city", "1 Oslo", "4 Oslo"]);
+    check(&df.select("days").with_column("twice", col("days") * 2).filter(col("twice").ge(8)), &["days twice", "4 8", "5 10"]);
+    check(&df.with_column("days", -col("days")).select("days").filter(col("days").lt(-3)), &["days", "-4", "-5"]);
+    check(&df.filter(col("rain").is_null() & col("days").neq(4)).select("city"), &["city", "Århus"]);
+    check(&df.groupby("city").size(), &["city size", "Bergen 1", "Oslo 2", "Århus 1"]);
+    check(&df.groupby("city").mean("rain"), &["city rain", "Bergen 8.0", "Oslo 1.0", "Århus -"]);
+    check(&df.groupby("city").sum(["rain", "days"]), &["city rain days", "Bergen 8.0 2", "Oslo 1.0 5", "Århus - 5"]);
+    check(&df.groupby(["city", "days"]).count("rain").filter(col("rain").eq(0)), &["city days rain", "Oslo 4 0", "Århus 5 0"]);
+    assert_eq!((df.len().unwrap(), df.head(2).unwrap().len(), df.is_empty().unwrap()), (5, 2, false));
+}
+
+#[test]
+fn bad_steps_say_what_would_be_right() {
+    let df = frame();
+    let cases: [(DataFrame, &[&str]); 8] = [
+        (df.select("rian"), &["select", "\"rian\"", "did you mean \"rain\"", "\"city\""]),
+        (df.filter(col("Days").gt(1)), &["filter", "did you mean \"days\""]),
+        (df.groupby("cty").size(), &["groupby", "did you mean \"city\""]),
+        (df.groupby("city").sum("dayz"), &["groupby(..).sum", "did you mean \"days\""]),
+        (df.groupby("city").sum("city"), &["sum"]),
+        (df.select(["days", "days"]), &["select", "used twice"]),
+        (DataFrame::from_columns([("a", Series::from_iter([1i64])), ("b", Series::from_iter([1i64, 2]))]), &["\"b\" has 2 rows", "\"a\" has 1"]),
+        (df.select("rian").filter(col("nonsense").gt(1)), &["rian"]),
+    ];
+    for (frame, parts) in cases {
+        let said = frame.compute().unwrap_err().to_string();
+        assert!(parts.iter().all(|p| said.contains(p)), "{said} lacks one of {parts:?}");
+        assert!(frame.show().data["text/plain"].contains("error"));
+    }
+}
+
+#[test]
+fn the_lazy_repr_tells_columns_types_partitions_and_tasks() {
+    let many = DataFrame::from_columns([("i", Series::from_iter(0..100_000i64)), ("s", Series::from_iter((0..100_000).map(|i| i.to_string())))]);
+    let bundle = many.groupby("s").sum("i").show();
+    for part in ["int64", "str", "partition", "task", "2 columns"] {
+        assert!(bundle.data["text/html"].contains(part) && bundle.data["text/plain"].contains(part), "{part}");
+    }
+    assert_eq!(many.npartitions(), crate::config::workers());
+    let picture = many.groupby("s").sum("i").visualize().show();
+    assert!(picture.data["image/svg+xml"].contains("groupby-chunk"));
+}
+
+#[test]
+fn many_groups_are_the_same_on_any_number_of_partitions() {
+    let n = 200_000i64;
+    let df = DataFrame::from_columns([("k", Series::from_iter((0..n).map(|i| i * 7919 % 50_021))), ("v", Series::from_iter(0..n))]);
+    let sums = df.groupby("k").sum("v");
+    let [one, many] = [true, false].map(|ordered| engine::collect(sums.plan().unwrap(), ordered).unwrap());
+    assert_eq!(one, many);
+    assert_eq!(Table::new(many).column("v").unwrap().sum::<i64>().unwrap(), n * (n - 1) / 2);
+}

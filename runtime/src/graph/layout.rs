@@ -1,0 +1,215 @@
+//! Where the nodes and edges of a drawing lie: by the `dot` program where it is installed, else by a layout in pure Rust.
+//! Both get the same sizes and give the same kind of answer, so shapes and colours never depend on which one ran.
+
+use super::picture::{Drawing, Direction};
+use graphviz_rust::cmd::Format;
+use graphviz_rust::dot_structures::{Attribute, Edge, EdgeTy, Graph, Id, Node, NodeId, Stmt, Vertex};
+use graphviz_rust::printer::{DotPrinter, PrinterContext};
+use layout::core::base::Orientation;
+use layout::core::format::{ClipHandle, RenderBackend};
+use layout::core::geometry::Point;
+use layout::core::style::StyleAttr;
+use layout::std_shapes::shapes::{Arrow, Element, ShapeKind};
+use layout::topo::layout::VisualGraph;
+
+/// A point in CSS pixels, from the top left.
+pub(super) type Xy = (f64, f64);
+
+/// A drawing with places.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    pub(super) size: Xy,
+    /// Centre of each node.
+    pub(super) nodes: Vec<Xy>,
+    /// Start and then three points for each cubic Bézier piece, of each edge.
+    pub(super) edges: Vec<Vec<Xy>>,
+}
+
+/// Width and height of a node for its label, in CSS pixels.
+pub(super) fn size_of(label: &str, round: bool) -> Xy {
+    let letters = label.chars().count() as f64;
+    (if round { letters * 7.4 + 30.0 } else { letters * 7.2 + 16.0 }, if round { 34.0 } else { 26.0 })
+}
+
+/// Places the drawing.
+pub(super) fn place(drawing: &Drawing) -> Placed {
+    by_dot(drawing).unwrap_or_else(|| by_rust(drawing))
+}
+
+/// The drawing in the DOT language.
+pub(super) fn to_dot(drawing: &Drawing) -> String {
+    let quoted = |s: &str| Id::Escaped(format!("\"{}\"", s.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")));
+    let attribute = |k: &str, v: String| Attribute(Id::Plain(k.to_owned()), quoted(&v));
+    let id = |i: usize| NodeId(Id::Plain(format!("n{i}")), None);
+    let mut graph = Graph::DiGraph { id: Id::Plain("tasks".to_owned()), strict: false, stmts: Vec::new() };
+    let rankdir = if drawing.direction == Direction::Right { "LR" } else { "TB" };
+    graph.add_stmt(Stmt::Attribute(attribute("rankdir", rankdir.to_owned())));
+    for (i, n) in drawing.nodes.iter().enumerate() {
+        let (w, h) = size_of(&n.label, n.round);
+        let attributes = vec![
+            attribute("label", n.label.clone()),
+            attribute("shape", if n.round { "ellipse" } else { "box" }.to_owned()),
+            attribute("fixedsize", "true".to_owned()),
+            attribute("width", format!("{:.3}", w / 72.0)),
+            attribute("height", format!("{:.3}", h / 72.0)),
+        ];
+        graph.add_stmt(Stmt::Node(Node::new(id(i), attributes)));
+    }
+    for (a, b) in &drawing.edges {
+        let ty = EdgeTy::Pair(Vertex::N(id(*a)), Vertex::N(id(*b)));
+        graph.add_stmt(Stmt::Edge(Edge { ty, attributes: Vec::new() }));
+    }
+    graph.print(&mut PrinterContext::default())
+}
+
+/// By `dot -Tplain`; `None` where the program is missing or fails.
+fn by_dot(drawing: &Drawing) -> Option<Placed> {
+    let plain = graphviz_rust::exec_dot(to_dot(drawing), vec![Format::Plain.into()]).ok()?;
+    read_plain(&String::from_utf8(plain).ok()?, drawing)
+}
+
+/// Reads Graphviz's plain format: inches, from the bottom left, edges as cubic B-splines in Bézier form.
+fn read_plain(text: &str, drawing: &Drawing) -> Option<Placed> {
+    let mut placed = Placed { nodes: vec![(0.0, 0.0); drawing.nodes.len()], ..Placed::default() };
+    let mut height = 0.0;
+    let at = |x: &str, y: &str, height: f64| Some((x.parse::<f64>().ok()? * 72.0, (height - y.parse::<f64>().ok()?) * 72.0));
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match *words.first()? {
+            "graph" => {
+                height = words.get(3)?.parse().ok()?;
+                placed.size = (words.get(2)?.parse::<f64>().ok()? * 72.0, height * 72.0);
+            }
+            "node" => {
+                let i: usize = words.get(1)?.strip_prefix('n')?.parse().ok()?;
+                *placed.nodes.get_mut(i)? = at(words.get(2)?, words.get(3)?, height)?;
+            }
+            "edge" => {
+                let n: usize = words.get(3)?.parse().ok()?;
+                let points = words.get(4..4 + 2 * n)?;
+                placed.edges.push(points.chunks(2).map(|p| at(p[0], p[1], height)).collect::<Option<_>>()?);
+            }
+            _ => {}
+        }
+    }
+    (placed.edges.len() == drawing.edges.len()).then_some(placed)
+}
+
+/// By the layout in pure Rust.
+fn by_rust(drawing: &Drawing) -> Placed {
+    let orientation = if drawing.direction == Direction::Right { Orientation::LeftToRight } else { Orientation::TopToBottom };
+    let mut graph = VisualGraph::new(orientation);
+    let look = StyleAttr::simple();
+    let handles: Vec<_> = drawing
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(i, n)| {
+            let (w, h) = size_of(&n.label, n.round);
+            // The layout turns a left-to-right graph by a quarter after it has placed it.
+            let shape = ShapeKind::new_box(&n.label);
+            graph.add_node(Element::create_with_properties(shape, look.clone(), orientation, Point::new(w, h), format!("n{i}")))
+        })
+        .collect();
+    for (a, b) in &drawing.edges {
+        graph.add_edge(Arrow::simple(""), handles[*a], handles[*b]);
+    }
+    let mut recorder = Recorder { nodes: vec![(0.0, 0.0); drawing.nodes.len()], edges: Vec::new() };
+    graph.do_it(false, false, false, &mut recorder);
+    recorder.finish(drawing)
+}
+
+/// Listens to the layout's drawing and keeps the places.
+struct Recorder {
+    nodes: Vec<Xy>,
+    edges: Vec<Vec<Xy>>,
+}
+
+impl Recorder {
+    /// Moves everything so that the picture begins at the origin.
+    fn finish(mut self, drawing: &Drawing) -> Placed {
+        let (mut low, mut high) = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));
+        let mut grow = |x: f64, y: f64| {
+            low = (low.0.min(x), low.1.min(y));
+            high = (high.0.max(x), high.1.max(y));
+        };
+        for ((x, y), n) in self.nodes.iter().zip(&drawing.nodes) {
+            let (w, h) = size_of(&n.label, n.round);
+            grow(x - w / 2.0, y - h / 2.0);
+            grow(x + w / 2.0, y + h / 2.0);
+        }
+        self.edges.iter().flatten().for_each(|(x, y)| grow(*x, *y));
+        if self.nodes.is_empty() {
+            return Placed::default();
+        }
+        for p in self.nodes.iter_mut().chain(self.edges.iter_mut().flatten()) {
+            *p = (p.0 - low.0, p.1 - low.1);
+        }
+        Placed { size: (high.0 - low.0, high.1 - low.1), nodes: self.nodes, edges: self.edges }
+    }
+}
+
+impl RenderBackend for Recorder {
+    fn draw_rect(&mut self, xy: Point, size: Point, _: &StyleAttr, properties: Option<String>, _: Option<ClipHandle>) {
+        let number = properties.and_then(|p| p.strip_prefix('n').and_then(|i| i.parse::<usize>().ok()));
+        if let Some(node) = number.and_then(|i| self.nodes.get_mut(i)) {
+            *node = (xy.x + size.x / 2.0, xy.y + size.y / 2.0);
+        }
+    }
+
+    fn draw_line(&mut self, _: Point, _: Point, _: &StyleAttr, _: Option<String>) {}
+
+    fn draw_circle(&mut self, _: Point, _: Point, _: &StyleAttr, _: Option<String>) {}
+
+    fn draw_text(&mut self, _: Point, _: &str, _: &StyleAttr) {}
+
+    fn draw_arrow(&mut self, path: &[(Point, Point)], _: bool, _: (bool, bool), _: &StyleAttr, _: Option<String>, _: &str) {
+        let xy = |p: &Point| (p.x, p.y);
+        let mut points = vec![xy(&path[0].0)];
+        let mut control = xy(&path[0].1);
+        for (entry, end) in &path[1..] {
+            points.extend([control, xy(entry), xy(end)]);
+            // The next piece leaves in the direction in which this one arrived.
+            control = (2.0 * end.x - entry.x, 2.0 * end.y - entry.y);
+        }
+        self.edges.push(points);
+    }
+
+    fn create_clip(&mut self, _: Point, _: Point, _: usize) -> ClipHandle {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::picture::tests::sample;
+    use super::*;
+
+    #[test]
+    fn the_dot_text_can_be_read_back() {
+        let dot = to_dot(&sample());
+        let graph = graphviz_rust::parse(&dot).unwrap();
+        let Graph::DiGraph { stmts, .. } = graph else { panic!("{dot}") };
+        assert_eq!(stmts.iter().filter(|s| matches!(s, Stmt::Node(_))).count(), sample().nodes.len());
+        assert_eq!(stmts.iter().filter(|s| matches!(s, Stmt::Edge(_))).count(), sample().edges.len());
+    }
+
+    #[test]
+    fn nodes_do_not_overlap_and_edges_reach_them() {
+        let drawing = sample();
+        let mut layouts = vec![by_rust(&drawing)];
+        layouts.extend(by_dot(&drawing));
+        for placed in layouts {
+            assert_eq!(placed.edges.len(), drawing.edges.len());
+            for (i, a) in placed.nodes.iter().enumerate() {
+                assert!(a.0 >= 0.0 && a.1 >= 0.0 && a.0 <= placed.size.0 && a.1 <= placed.size.1);
+                for (j, b) in placed.nodes.iter().enumerate().take(i) {
+                    let ((w1, h1), (w2, h2)) = (size_of(&drawing.nodes[i].label, true), size_of(&drawing.nodes[j].label, true));
+                    let apart = (a.0 - b.0).abs() >= (w1 + w2) / 2.2 || (a.1 - b.1).abs() >= (h1 + h2) / 2.2;
+                    assert!(apart, "nodes {i} and {j} overlap: {placed:?}");
+                }
+            }
+            assert!(placed.edges.iter().all(|e| e.len() % 3 == 1 && e.len() >= 4));
+        }
+    }
+}

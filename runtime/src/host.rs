@@ -1,0 +1,165 @@
+//! The evaluator process: loads compiled cells and runs them, one after the other, on its main thread. The kernel asks for
+//! cells with lines on one descriptor; everything else goes through the frames of [`wire`].
+//!
+//! This file holds the crate's only unsafe code: loading a cell is trusting the compiler that made it.
+#![allow(unsafe_code)]
+
+use crate::graph::value::short_type;
+use crate::sched::{self, pool};
+use crate::{poison, wire};
+use rask_wire::{Place, ToEvaluator, ToKernel, env, session};
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{FromRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::panic::Location;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+pub mod store;
+
+/// Whether the running cell has reported an error.
+static FAILED: AtomicBool = AtomicBool::new(false);
+/// Where the answers to the kernel's lines go.
+static ANSWERS: Mutex<Option<File>> = Mutex::new(None);
+
+thread_local! {
+    static CELL_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs cells until the kernel closes `requests`; the exit code of the process.
+///
+/// # Safety
+/// Both descriptors are open and nobody else uses them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rask_host_main(requests: RawFd, answers: RawFd) -> i32 {
+    // SAFETY: the caller hands both descriptors over.
+    let (requests, answers) = unsafe { (File::from_raw_fd(requests), File::from_raw_fd(answers)) };
+    *ANSWERS.lock().unwrap_or_else(PoisonError::into_inner) = Some(answers);
+    CELL_THREAD.set(true);
+    if let Err(e) = connect() {
+        eprintln!("the evaluator cannot reach its kernel: {e}");
+        return 1;
+    }
+    std::panic::set_hook(Box::new(report_panic));
+    let mut variables = std::ptr::null_mut();
+    for line in BufReader::new(requests).lines() {
+        let Ok(line) = line else { break };
+        let mut words = line.split(' ');
+        match (words.next(), words.next(), words.next()) {
+            (Some("LOAD_AND_RUN"), Some(library), Some(function)) => run(library, function, &mut variables),
+            _ => {
+                eprintln!("the evaluator does not know the request {line:?}");
+                return 1;
+            }
+        }
+    }
+    0
+}
+
+/// Connects to the kernel and listens to it on a thread of its own, so that Cancel arrives while a cell runs.
+fn connect() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::var(env::SESSION)?;
+    let stream = UnixStream::connect(Path::new(&folder).join(session::SOCKET))?;
+    let mut from_kernel = stream.try_clone()?;
+    wire::connect(stream);
+    wire::send(&ToKernel::Hello { pid: std::process::id() });
+    std::thread::Builder::new().name("rask-listen".to_owned()).spawn(move || {
+        loop {
+            match rask_wire::read(&mut from_kernel) {
+                Ok(Some(ToEvaluator::Ack)) => wire::acknowledged(false),
+                Ok(Some(ToEvaluator::Cancel)) => sched::cancel(),
+                // Without its kernel, nobody sees what this process does.
+                Ok(None) | Err(_) => std::process::exit(0),
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Loads one cell and runs it; it stays loaded, as its functions and types may be in use from now on.
+fn run(library: &str, function: &str, variables: &mut *mut c_void) {
+    sched::reset_cancel();
+    FAILED.store(false, Ordering::SeqCst);
+    wire::send(&ToKernel::Started);
+    // SAFETY: the library was compiled for this process by the kernel; its initialisers are those of libstd alone.
+    match unsafe { libloading::Library::new(library) } {
+        Ok(library) => {
+            // SAFETY: evcxr writes this function with this signature into every cell.
+            let cell = unsafe { library.get::<unsafe extern "C" fn(*mut c_void) -> *mut c_void>(function.as_bytes()) };
+            match cell {
+                // SAFETY: the pointer is null or what the cell before returned.
+                Ok(cell) => *variables = unsafe { cell(*variables) },
+                Err(e) => fail("InternalError", &format!("the cell has no function {function}: {e}"), None),
+            }
+            std::mem::forget(library);
+        }
+        Err(e) => fail("InternalError", &format!("the compiled cell could not be loaded: {e}"), None),
+    }
+    for (error, place) in poison::take() {
+        fail("Error", &error.to_string(), Some(place));
+    }
+    wire::send_in_order(&ToKernel::Done);
+    notify("EVCXR_EXECUTION_COMPLETE");
+}
+
+/// Tells the kernel's evcxr one line of its protocol. User output never passes here, so it is never taken for one.
+#[inline(never)]
+pub fn notify(line: &str) {
+    if line == "EVCXR_PANIC_NOTIFICATION" && sched::cancelled() {
+        fail("Interrupted", "the cell was interrupted; all variables are kept", None);
+    }
+    if let Some(answers) = &mut *ANSWERS.lock().unwrap_or_else(PoisonError::into_inner) {
+        // A kernel that is gone reads nothing; the listening thread ends the process.
+        let _ = writeln!(answers, "{line}");
+    }
+}
+
+/// Reports the error with which `?` left the cell.
+#[inline(never)]
+#[track_caller]
+pub fn user_error(type_name: &str, error: &dyn Display) {
+    let place = Location::caller();
+    for (noted, at) in poison::take() {
+        if noted.to_string() != error.to_string() {
+            poison::note(&noted, at);
+        }
+    }
+    fail(&short_type(type_name), &error.to_string(), Some(place));
+    notify("EVCXR_ERROR_OCCURRED");
+}
+
+fn place_of(place: &Location<'_>) -> Place {
+    Place { file: place.file().to_owned(), line: place.line(), column: place.column() }
+}
+
+/// Ends the cell in an error; only the first counts.
+fn fail(name: &str, message: &str, place: Option<&Location<'_>>) {
+    if !FAILED.swap(true, Ordering::SeqCst) {
+        wire::flush();
+        wire::send(&ToKernel::Error { name: name.to_owned(), message: message.to_owned(), place: place.map(place_of) });
+    }
+}
+
+/// A panic of the cell is its error; one in a task is kept for the task's error; one in a thread of the user's is printed.
+fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
+    let message = sched::panic_text(info.payload());
+    if pool::inside_task() {
+        pool::note_panic(message, info.location().map(ToString::to_string));
+    } else if CELL_THREAD.get() {
+        fail("Panic", &message, info.location());
+    } else {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("without a name");
+        if name.starts_with("rask-") {
+            pool::note_panic(message, info.location().map(ToString::to_string));
+        } else {
+            let at = info.location().map(|l| format!(" at line {}", l.line())).unwrap_or_default();
+            eprintln!("thread '{name}' panicked{at}: {message}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The variables that cells leave for one another, by name. Stands in for the store that evcxr writes into every cell, so
+//! that its code is compiled once and not with each cell.
+
+use super::notify;
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// All variables between two cells.
+#[derive(Default)]
+pub struct VariableStore {
+    variables: HashMap<String, Box<dyn Any>>,
+}
+
+impl VariableStore {
+    /// Keeps a variable.
+    pub fn put_variable<T: 'static>(&mut self, name: &str, value: T) {
+        self.put(name, Box::new(value));
+    }
+
+    /// Whether the variable has the type that the next cell expects.
+    pub fn check_variable<T: 'static>(&mut self, name: &str) -> bool {
+        let same = self.get(name).is_none_or(|v| v.is::<T>());
+        if !same {
+            lost(name);
+        }
+        same
+    }
+
+    /// Takes a variable out for a cell.
+    ///
+    /// # Panics
+    /// Where the variable is not there or of another type: evcxr checks both before.
+    pub fn take_variable<T: 'static>(&mut self, name: &str) -> T {
+        let value = self.remove(name);
+        *value.downcast().unwrap_or_else(|_| wrong(name))
+    }
+
+    /// A shared value made on its first use.
+    ///
+    /// # Panics
+    /// Where another type was kept under that name.
+    pub fn lazy_arc<T: 'static, F: FnOnce() -> T>(&mut self, name: &str, create: F) -> Arc<T> {
+        if self.get(name).is_none() {
+            self.put(name, Box::new(Arc::new(create())));
+        }
+        self.get(name).and_then(|v| v.downcast_ref::<Arc<T>>()).cloned().unwrap_or_else(|| wrong(name))
+    }
+
+    #[inline(never)]
+    fn put(&mut self, name: &str, value: Box<dyn Any>) {
+        self.variables.insert(name.to_owned(), value);
+    }
+
+    #[inline(never)]
+    fn get(&self, name: &str) -> Option<&dyn Any> {
+        self.variables.get(name).map(AsRef::as_ref)
+    }
+
+    #[inline(never)]
+    fn remove(&mut self, name: &str) -> Box<dyn Any> {
+        self.variables.remove(name).unwrap_or_else(|| panic!("the variable {name} has gone missing"))
+    }
+}
+
+#[inline(never)]
+fn wrong(name: &str) -> ! {
+    panic!("the variable {name} has another type")
+}
+
+#[inline(never)]
+fn lost(name: &str) {
+    eprintln!("The type of the variable {name} was redefined, so it was lost.");
+    notify(&format!("EVCXR_VARIABLE_CHANGED_TYPE:{name}"));
+}
+
+/// A new store; cells hand it from one to the next.
+#[must_use]
+pub fn create_variable_store() -> *mut VariableStore {
+    Box::into_raw(Box::default())
+}

@@ -1,0 +1,46 @@
+//! Rask: lazy parallel collections for Rust notebooks. A cell builds a frame or delayed calls; nothing runs until
+//! `compute`; then all workers do.
+//!
+//! # The map, in reading order
+//!
+//! | module | what it is for | may use |
+//! |---|---|---|
+//! | `error`, `poison`, `opaque`, `config` | errors, errors of lazy steps, hidden values, settings | nothing |
+//! | `wire` | this process's end of the connection to the kernel | the above |
+//! | [`show`] | results to MIME bundles; HTML and SVG as text | the above |
+//! | `graph` | keys, tasks, graphs and their picture; pure | the above |
+//! | `sched` | running a graph: state machine, pool, progress | the above |
+//! | [`delayed`], [`frame`] | collections; blind to each other | the above |
+//! | [`datasets`], [`plot`] | data that comes with Rask; plots of frames | the above |
+//! | [`host`] | the evaluator process: loads cells and runs them | the above |
+//!
+//! Start with `delayed.rs` for the way from a call to the scheduler, with `frame/mod.rs` for the way to DataFusion.
+//!
+//! Two rules hold everywhere, as the price of every cell hangs on them. Public handles are opaque: they hold a reference to
+//! something whose drop is compiled here. Public generics are thin: they pack and unpack values around a core without types.
+#![deny(missing_docs, unsafe_code)]
+
+mod config;
+pub mod datasets;
+pub mod delayed;
+mod error;
+pub mod frame;
+mod graph;
+pub mod host;
+mod opaque;
+pub mod plot;
+mod poison;
+mod sched;
+pub mod show;
+mod wire;
+
+pub use error::{Error, ErrorKind, Result};
+pub use graph::picture::Picture;
+
+/// What is in scope in every cell.
+pub mod prelude {
+    pub use crate::delayed::{Delayed, delayed};
+    pub use crate::frame::{Column, DType, DataFrame, Expr, GroupBy, Series, Table, col, lit, read_csv};
+    pub use crate::show::{Bundle, Show, display};
+    pub use crate::{Error, ErrorKind, datasets, plot};
+}

@@ -1,0 +1,29 @@
+//! Shared values whose type, and so whose drop code, stays in this library: a cell that drops a handle compiles a
+//! reference count and nothing else. Every public handle holds one of these.
+
+use std::any::Any;
+use std::sync::Arc;
+
+/// A shared value of a type that only this crate knows.
+#[derive(Clone)]
+pub(crate) struct Opaque(Arc<dyn Any + Send + Sync>);
+
+impl Opaque {
+    pub(crate) fn new<T: Any + Send + Sync>(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+
+    pub(crate) fn of<T: Any + Send + Sync>(value: Arc<T>) -> Self {
+        Self(value)
+    }
+
+    /// The value; each handle's module puts in and takes out one type only.
+    pub(crate) fn get<T: Any + Send + Sync>(&self) -> &T {
+        self.0.downcast_ref().expect("a handle holds the type of its module")
+    }
+
+    /// The value, shared.
+    pub(crate) fn arc<T: Any + Send + Sync>(&self) -> Arc<T> {
+        self.0.clone().downcast().ok().expect("a handle holds the type of its module")
+    }
+}

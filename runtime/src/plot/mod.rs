@@ -1,0 +1,6 @@
+//! Plots of frames, drawn with plotters. A plot is lazy: it computes when it is shown or saved.
+
+mod scatter;
+mod ticks;
+
+pub use scatter::{Scatter, scatter};

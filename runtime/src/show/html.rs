@@ -1,0 +1,147 @@
+//! HTML as text: escaping, tables, bars. Colours come from JupyterLab's theme variables, with plain fallbacks, so
+//! that everything reads well on light and dark pages.
+
+use std::fmt::Write;
+
+/// Text with the characters that mean something in HTML replaced.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Colour of secondary text.
+pub const FAINT: &str = "var(--jp-ui-font-color2, #767676)";
+/// Colour of thin lines.
+pub const LINE: &str = "var(--jp-border-color2, #c8c8c8)";
+/// Colour of what is done.
+pub const DONE: &str = "#388e3c";
+/// Colour of what is under way.
+pub const BUSY: &str = "#e08e0b";
+/// Colour of what failed.
+pub const FAILED: &str = "#d32f2f";
+
+/// One column of a table on screen.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, shown under the name.
+    pub dtype: String,
+    /// Whether it is set to the right.
+    pub right: bool,
+}
+
+/// A table with a type under each name; `None` is a missing value, a row of `None` is the gap between first and last rows.
+#[must_use]
+pub fn table(columns: &[Column], rows: &[Option<(String, Vec<Option<String>>)>], note: &str) -> String {
+    let mut out = String::from(
+        "<div style=\"overflow-x:auto\"><table class=\"rask-table\" style=\"border-collapse:collapse;font-variant-numeric:tabular-nums\"><thead><tr>\
+         <th></th>",
+    );
+    let align = |c: &Column| if c.right { "right" } else { "left" };
+    for c in columns {
+        let _ = write!(
+            out,
+            "<th style=\"text-align:{};vertical-align:bottom\">{}<br><span style=\"font-weight:normal;font-size:85%;color:{FAINT}\">{}</span></th>",
+            align(c),
+            escape(&c.name),
+            escape(&c.dtype)
+        );
+    }
+    out += "</tr></thead><tbody>";
+    for row in rows {
+        match row {
+            Some((label, cells)) => {
+                let _ = write!(out, "<tr><th style=\"color:{FAINT};font-weight:normal;text-align:right\">{}</th>", escape(label));
+                for (c, cell) in columns.iter().zip(cells) {
+                    let _ = match cell {
+                        Some(text) => {
+                            write!(out, "<td style=\"text-align:{};white-space:pre-wrap;max-width:40em\">{}</td>", align(c), escape(text))
+                        }
+                        None => write!(out, "<td style=\"text-align:{};color:{FAINT};font-style:italic\">null</td>", align(c)),
+                    };
+                }
+                out += "</tr>";
+            }
+            None => {
+                out += "<tr><th>\u{22ee}</th>";
+                for c in columns {
+                    let _ = write!(out, "<td style=\"text-align:{};color:{FAINT}\">\u{22ee}</td>", align(c));
+                }
+                out += "</tr>";
+            }
+        }
+    }
+    let _ = write!(out, "</tbody></table></div><p style=\"color:{FAINT};margin:4px 0 0 0\">{}</p>", escape(note));
+    out
+}
+
+/// A horizontal bar filled to `part` (0 to 1).
+#[must_use]
+pub fn bar(part: f64, colour: &str, width_px: u32) -> String {
+    format!(
+        "<span style=\"display:inline-block;vertical-align:middle;width:{width_px}px;height:11px;background:var(--jp-layout-color3, #e3e3e3);\
+         border-radius:2px;overflow:hidden\"><span style=\"display:block;width:{:.1}%;height:100%;background:{colour}\"></span></span>",
+        part.clamp(0.0, 1.0) * 100.0
+    )
+}
+
+/// Bytes as people read them: `512 B`, `1.50 kiB`, `2.00 GiB`.
+#[must_use]
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "kiB", "MiB", "GiB", "TiB", "PiB"];
+    let power = if n < 1024 { 0 } else { ((63 - n.leading_zeros()) / 10).min(5) as usize };
+    if power == 0 { format!("{n} B") } else { format!("{:.2} {}", n as f64 / 1024f64.powi(power as i32), UNITS[power]) }
+}
+
+/// An integer with thousands set apart: `336,776`.
+#[must_use]
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, d) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(d);
+    }
+    out
+}
+
+/// `1 row`, `2 rows`.
+#[must_use]
+pub fn count(n: usize, what: &str) -> String {
+    format!("{} {what}{}", thousands(n as u64), if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        let cases = [(0, "0", "0 B"), (999, "999", "999 B"), (1024, "1,024", "1.00 kiB"), (336_776, "336,776", "328.88 kiB")];
+        for (n, grouped, size) in cases {
+            assert_eq!((thousands(n), bytes(n)), (grouped.to_owned(), size.to_owned()));
+        }
+        assert_eq!(bytes(u64::MAX), "16384.00 PiB");
+    }
+
+    #[test]
+    fn cells_are_escaped_and_nulls_visible() {
+        let columns = [Column { name: "<a>".into(), dtype: "str".into(), right: false }];
+        let html = table(&columns, &[Some(("0".into(), vec![Some("<p>&".into())])), None, Some(("1".into(), vec![None]))], "2 rows");
+        assert!(html.contains("&lt;a&gt;") && html.contains("&lt;p&gt;&amp;") && html.contains(">null<") && !html.contains("<p>&"));
+    }
+}

@@ -1,0 +1,214 @@
+//! Results to MIME bundles: the [`Show`] trait, what a cell's last expression does, and `display`. Knows HTML and
+//! SVG as text, and nothing of graphs or frames.
+
+pub mod html;
+pub mod svg;
+
+use crate::wire;
+pub use rask_wire::Bundle;
+use rask_wire::Role;
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A value that has a rich form: a table, a picture, a card.
+///
+/// ```
+/// use rask::show::{Bundle, Show};
+/// struct Heading(String);
+/// impl Show for Heading {
+///     fn show(&self) -> Bundle {
+///         Bundle::text(&self.0).with("text/html", format!("<h2>{}</h2>", self.0))
+///     }
+/// }
+/// assert_eq!(Heading("Rask".into()).show().data["text/html"], "<h2>Rask</h2>");
+/// ```
+pub trait Show {
+    /// Every form of the value; `text/plain` should be among them.
+    fn show(&self) -> Bundle;
+}
+
+/// Shows a value under the cell, now, in order with what is printed; the handle can replace it later.
+///
+/// Takes whatever a cell's last expression may be: values with [`Show`] appear rich, others by their `Debug` form.
+///
+/// ```
+/// use rask::prelude::*;
+/// let shown = display(&"one");
+/// shown.update(&"two");
+/// ```
+pub fn display<T: Displayable + ?Sized>(value: &T) -> DisplayHandle {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let handle = DisplayHandle { id: format!("rask-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)) };
+    wire::show(Role::Display, Some(handle.id.clone()), value.displayed());
+    handle
+}
+
+/// A display that can be replaced.
+#[derive(Debug, Clone)]
+pub struct DisplayHandle {
+    id: String,
+}
+
+impl DisplayHandle {
+    /// Replaces what is shown.
+    pub fn update<T: Displayable + ?Sized>(&self, value: &T) {
+        wire::show(Role::Update, Some(self.id.clone()), value.displayed());
+    }
+}
+
+/// What [`display`] takes: everything with a `Debug` form.
+pub trait Displayable {
+    /// Every form of the value.
+    fn displayed(&self) -> Bundle;
+}
+
+impl<T: Debug + ?Sized> Displayable for T {
+    fn displayed(&self) -> Bundle {
+        debug_bundle(&|f| self.fmt(f))
+    }
+}
+
+/// The rich form that a `Debug` implementation of this crate leaves behind when it is asked for one: `display`
+/// takes any `Debug` value, and Rust cannot ask such a value whether it is also a [`Show`].
+fn debug_bundle(write: &dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result) -> Bundle {
+    struct By<'a>(&'a dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result);
+    impl Debug for By<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            (self.0)(f)
+        }
+    }
+    RICH.with(|r| *r.borrow_mut() = Wanted::Yes);
+    let text = format!("{:?}", By(write));
+    match RICH.with(|r| std::mem::replace(&mut *r.borrow_mut(), Wanted::No)) {
+        Wanted::Found(bundle) if bundle.data.get("text/plain") == Some(&text) => bundle,
+        _ => Bundle::text(text),
+    }
+}
+
+enum Wanted {
+    No,
+    Yes,
+    Found(Bundle),
+}
+
+thread_local! {
+    static RICH: std::cell::RefCell<Wanted> = const { std::cell::RefCell::new(Wanted::No) };
+}
+
+/// The `Debug` form of a [`Show`] value: its plain text; hands the rich form to `display` where that is asking.
+pub(crate) fn debug<T: Show>(value: &T, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    let bundle = value.show();
+    let text = bundle.data.get("text/plain").cloned().unwrap_or_default();
+    RICH.with(|r| {
+        if let Ok(mut r) = r.try_borrow_mut()
+            && matches!(*r, Wanted::Yes)
+        {
+            *r = Wanted::Found(bundle);
+        }
+    });
+    f.write_str(&text)
+}
+
+/// What the value of a cell's last expression goes through: the method picked is the first that fits.
+pub mod result {
+    use super::{Bundle, Debug, Role, Show, debug_bundle, wire};
+
+    /// The value.
+    pub struct Value<'a, T: ?Sized>(pub &'a T);
+
+    /// `()` shows nothing.
+    pub trait Nothing {
+        /// Shows nothing.
+        fn rask_result(&self) {}
+    }
+    impl Nothing for &&&Value<'_, ()> {}
+
+    /// Rich values.
+    pub trait Rich {
+        /// Shows the rich form.
+        fn rask_result(&self);
+    }
+    impl<T: Show + ?Sized> Rich for &&Value<'_, T> {
+        fn rask_result(&self) {
+            emit(self.0.show());
+        }
+    }
+
+    /// Values with a `Debug` form.
+    pub trait Plain {
+        /// Shows the `Debug` form.
+        fn rask_result(&self);
+    }
+    impl<T: Debug + ?Sized> Plain for &Value<'_, T> {
+        fn rask_result(&self) {
+            emit(debug_bundle(&|f| self.0.fmt(f)));
+        }
+    }
+
+    /// The rest.
+    pub trait Unknown {
+        /// Shows the type and how to get more.
+        fn rask_result(&self);
+    }
+    impl<T: ?Sized> Unknown for Value<'_, T> {
+        fn rask_result(&self) {
+            emit(Bundle::text(format!("a value of type {} (add #[derive(Debug)] to see inside)", std::any::type_name::<T>())));
+        }
+    }
+
+    #[inline(never)]
+    fn emit(bundle: Bundle) {
+        wire::show(Role::Result, None, bundle);
+    }
+}
+
+/// Shows the value of a cell's last expression; put around it by the kernel.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __result {
+    ($($value:tt)*) => {
+        match &($($value)*) {
+            value => {
+                #[allow(unused_imports)]
+                use $crate::show::result::{Nothing as _, Plain as _, Rich as _, Unknown as _};
+                (&&&&$crate::show::result::Value(value)).rask_result();
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Card;
+    impl Show for Card {
+        fn show(&self) -> Bundle {
+            Bundle::text("card").with("text/html", "<p>")
+        }
+    }
+    impl Debug for Card {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            debug(self, f)
+        }
+    }
+
+    #[test]
+    fn display_finds_the_rich_form_and_only_that_of_the_value_itself() {
+        assert_eq!(Card.displayed(), Card.show());
+        assert_eq!(3.displayed(), Bundle::text("3"));
+        assert_eq!(vec![Some(Card)].displayed(), Bundle::text("[Some(card)]"));
+        assert_eq!("a".displayed(), Bundle::text("\"a\""));
+    }
+
+    #[test]
+    fn every_kind_of_value_has_a_result() {
+        struct Opaque;
+        __result!(Opaque);
+        __result!(());
+        __result!(1 + 1);
+        __result!(Card);
+        __result!(*"str");
+        __result!(if false { panic!("never") });
+    }
+}

@@ -1,0 +1,69 @@
+//! SVG as text: the bundle of a picture, its PNG, and saving either. Fonts come with the library, so a picture is the
+//! same on every machine.
+
+use crate::error::{ErrorKind, Result};
+use rask_wire::Bundle;
+use resvg::{tiny_skia, usvg};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+/// The bundled font (DejaVu Sans, Bitstream Vera licence).
+pub(crate) const FONT: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans.ttf");
+/// The family under which pictures name it.
+pub(crate) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+
+/// Pictures have no background of their own and are shown on light and on dark pages, where an image cannot know which it
+/// is on. So what is drawn on the page is of middle tones that read on both, and text in shapes is dark on a light fill.
+pub(crate) mod colour {
+    /// Text and axes.
+    pub(crate) const INK: &str = "#757d88";
+    /// Lines between shapes.
+    pub(crate) const LINE: &str = "#8c959f";
+    /// Text in shapes.
+    pub(crate) const TEXT: &str = "#24292f";
+    /// Functions.
+    pub(crate) const TASK: (&str, &str) = ("#ffe3b3", "#d98e04");
+    /// Data.
+    pub(crate) const DATA: (&str, &str) = ("#d3e6fa", "#3b82c4");
+}
+
+/// The bundle of a picture.
+pub(crate) fn bundle(svg: &str, text: &str) -> Bundle {
+    Bundle::text(text).with("image/svg+xml", svg)
+}
+
+/// The picture as PNG, at twice its size in CSS pixels.
+pub(crate) fn to_png(svg: &str) -> Result<Vec<u8>> {
+    static OPTIONS: LazyLock<usvg::Options<'static>> = LazyLock::new(|| {
+        let mut fonts = usvg::fontdb::Database::new();
+        fonts.load_font_source(usvg::fontdb::Source::Binary(Arc::new(FONT)));
+        usvg::Options { font_family: "DejaVu Sans".to_owned(), fontdb: Arc::new(fonts), ..Default::default() }
+    });
+    let fail = |message: String| ErrorKind::Picture { what: "the PNG".to_owned(), message };
+    let tree = usvg::Tree::from_str(svg, &OPTIONS).map_err(|e| fail(e.to_string()))?;
+    let size = tree.size();
+    let (w, h) = ((size.width() * 2.0).ceil() as u32, (size.height() * 2.0).ceil() as u32);
+    let mut pixels = tiny_skia::Pixmap::new(w.max(1), h.max(1)).ok_or_else(|| fail(format!("{w} x {h} pixels do not fit in memory")))?;
+    pixels.fill(tiny_skia::Color::WHITE);
+    resvg::render(&tree, tiny_skia::Transform::from_scale(2.0, 2.0), &mut pixels.as_mut());
+    Ok(pixels.encode_png().map_err(|e| fail(e.to_string()))?)
+}
+
+/// Writes the picture; the ending of the name says how: `.svg`, `.png`, or `.dot` where `dot` is given.
+pub(crate) fn save(path: &str, svg: &str, dot: Option<&str>) -> Result<()> {
+    let ending = Path::new(path).extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+    let content = match (ending.as_str(), dot) {
+        ("svg", _) => svg.as_bytes().to_vec(),
+        ("png", _) => to_png(svg)?,
+        ("dot" | "gv", Some(dot)) => dot.as_bytes().to_vec(),
+        _ => {
+            let known = if dot.is_some() { ".svg, .png or .dot" } else { ".svg or .png" };
+            return Err(ErrorKind::BadArgument {
+                method: "save".to_owned(),
+                message: format!("{path:?} does not say in which format; a picture is saved as {known}"),
+            }
+            .into());
+        }
+    };
+    std::fs::write(path, content).map_err(|source| ErrorKind::Io { method: "save".to_owned(), path: path.to_owned(), source }.into())
+}
