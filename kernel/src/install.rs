@@ -189,8 +189,9 @@ fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
 type Edges = HashMap<String, Vec<(String, String)>>;
 
 /// Who depends on whom when running, and each package's name and version, by package id.
-fn dependencies(root: &Path) -> Result<(Edges, HashMap<String, (String, String)>)> {
-    let text = output(Command::new("cargo").args(["metadata", "--format-version=1", "--offline", "--locked"]).current_dir(root))?;
+fn dependencies(root: &Path, host: &str) -> Result<(Edges, HashMap<String, (String, String)>)> {
+    let args = ["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host];
+    let text = output(Command::new("cargo").args(args).current_dir(root))?;
     let metadata: Value = serde_json::from_str(&text).map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let packages = metadata["packages"].as_array().into_iter().flatten();
@@ -207,7 +208,7 @@ fn dependencies(root: &Path) -> Result<(Edges, HashMap<String, (String, String)>
 /// Fills the folder of a build id; it appears whole or not at all.
 fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> {
     let built = artifacts(root)?;
-    let (edges, names) = dependencies(root)?;
+    let (edges, names) = dependencies(root, &tools.host())?;
     let is = |id: &&String, name: &str| names.get(*id).is_some_and(|(n, _)| n == name);
     let rask = edges.keys().find(|k| is(k, "rask")).cloned().ok_or_else(|| Error::Format {
         what: "cargo metadata".to_owned(),
