@@ -115,7 +115,8 @@ fn build_id(root: &Path, tools: &Toolchain) -> Result<String> {
     }
     files.sort();
     let mut hash = Sha256::new();
-    hash.update(format!("{}{LIBRARY_FLAGS:?}{IN_SCOPE:?}", tools.version));
+    // How the folder is filled counts too.
+    hash.update(format!("{}{}", tools.version, include_str!("install.rs")));
     for f in files {
         hash.update(f.strip_prefix(root).unwrap_or(&f).as_os_str().as_encoded_bytes());
         hash.update(std::fs::read(&f).map_err(Error::file(&f))?);
@@ -242,6 +243,7 @@ fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> 
             copy(&entry.path(), &at.join("data").join(entry.file_name()))?;
         }
     }
+    readable_library(&tools.sysroot, at)?;
     copy(&root.join("Cargo.lock"), &at.join("Cargo.lock"))?;
     let rustc = tools.version.lines().next().unwrap_or_default().to_owned();
     let manifest = Manifest { build_id: id.to_owned(), sysroot: tools.sysroot.clone(), rustc, host: tools.host(), crates };
@@ -294,6 +296,23 @@ fn facade(root: &Path, to: &Path) -> Result<()> {
     walk(&source, &mut files)?;
     for f in files {
         copy(&f, &to.join("src").join(f.strip_prefix(&source).unwrap_or(&f)))?;
+    }
+    Ok(())
+}
+
+/// The source of the standard library as rust-analyzer is to read it: the crates whose types a cell can name, without tests and
+/// processor intrinsics; and one with nothing in it, for the start of a session.
+fn readable_library(sysroot: &Path, at: &Path) -> Result<()> {
+    let source = sysroot.join("lib/rustlib/src/rust/library");
+    for name in ["alloc", "core", "proc_macro", "std"] {
+        let mut files = Vec::new();
+        walk(&source.join(name).join("src"), &mut files)?;
+        for f in files.iter().filter(|f| f.extension().is_some_and(|e| e == "rs") && !f.components().any(|c| c.as_os_str() == "tests")) {
+            copy(f, &at.join("library").join(f.strip_prefix(&source).unwrap_or(f)))?;
+        }
+        let empty = at.join("library-empty").join(name).join("src");
+        std::fs::create_dir_all(&empty).map_err(Error::file(&empty))?;
+        write(&empty.join("lib.rs"), "")?;
     }
     Ok(())
 }

@@ -57,12 +57,13 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(name: &str, args: &[String]) -> Result<i32> {
-    if name == "cargo" || name == "rustup" {
+    if let Some((_, tool)) = eval::cargo::TOOLS.iter().find(|(n, _)| *n == name) {
         let (runtime, session) = surroundings()?;
-        return if name == "cargo" { eval::cargo::cargo(&runtime, &session, args) } else { eval::cargo::rustup(&runtime, &session, args) };
+        return tool(&runtime, &session, args);
     }
     if std::env::var_os(eval::rustc::MARKER).is_some() && args.first().is_some_and(|a| a.ends_with("rustc")) {
-        return eval::rustc::wrap(&surroundings()?.0, args);
+        let (runtime, session) = surroundings()?;
+        return eval::rustc::wrap(&runtime, &eval::cargo::level(&session), args);
     }
     let (command, rest) = args.split_first().map_or(("help", args), |(c, r)| (c.as_str(), r));
     match command {
@@ -122,16 +123,15 @@ fn enter_session(folder: &Path, args: &[String]) -> Result<i32> {
     let runtime = Runtime::open(folder)?;
     let me = std::env::current_exe().map_err(Error::file("/proc/self/exe"))?;
     let session = tempfile::Builder::new().prefix("rask-session-").tempdir().map_err(Error::file(std::env::temp_dir()))?.keep();
-    let bin = session.join("bin");
-    std::fs::create_dir(&bin).map_err(Error::file(&bin))?;
-    for tool in ["cargo", "rustup"] {
+    let toolchain = eval::cargo::toolchain(&session);
+    let bin = toolchain.join("bin");
+    std::fs::create_dir_all(&bin).map_err(Error::file(&bin))?;
+    for (tool, _) in eval::cargo::TOOLS {
         let link = bin.join(tool);
         std::os::unix::fs::symlink(&me, &link).map_err(Error::file(link))?;
     }
     let user_path = std::env::var_os("PATH").unwrap_or_default();
-    let mut path = bin.into_os_string();
-    path.push(":");
-    path.push(runtime.manifest.sysroot.join("bin"));
+    let mut path = bin.clone().into_os_string();
     path.push(":");
     path.push(&user_path);
     let mut command = Command::new(&me);
@@ -140,9 +140,9 @@ fn enter_session(folder: &Path, args: &[String]) -> Result<i32> {
         command.env_remove(name);
     }
     command
-        .env("RUSTUP_TOOLCHAIN", &runtime.manifest.sysroot)
-        .env("CARGO", runtime.tool("cargo"))
-        .env("RUSTC", runtime.tool("rustc"))
+        .env("RUSTUP_TOOLCHAIN", &toolchain)
+        .env("CARGO", bin.join("cargo"))
+        .env("RUSTC", bin.join("rustc"))
         .env("RUSTC_WRAPPER", &me)
         .env(eval::rustc::MARKER, "1")
         .env(rask_wire::env::RUNTIME, &runtime.folder)

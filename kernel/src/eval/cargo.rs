@@ -2,15 +2,28 @@
 //! own hooks, and compiles a cell of a plain session with one rustc call; anything else goes to the real cargo.
 
 use super::runtime::Runtime;
-use super::rustc;
+use super::rustc::plain_cell;
 use crate::error::{Error, Result};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// A stand-in: gets the runtime, the session's folder and its arguments; its exit code.
+type Tool = fn(&Runtime, &Path, &[String]) -> Result<i32>;
+
+/// The tools for which this program stands in, by the name under which it is called.
+pub(crate) const TOOLS: [(&str, Tool); 3] = [("cargo", cargo), ("rustc", rustc), ("rustup", rustup)];
+
 /// Where the optimisation level of the next cell is noted.
 pub(super) fn level_file(session: &Path) -> PathBuf {
     session.join("opt-level")
+}
+
+/// The optimisation level of the next cell.
+pub(crate) fn level(session: &Path) -> String {
+    std::fs::read_to_string(level_file(session)).unwrap_or_else(|_| "0".to_owned())
 }
 
 /// Where the process group of the compiler under way is noted.
@@ -23,10 +36,80 @@ pub(super) fn plain_manifest(session: &Path) -> PathBuf {
     session.join("plain.toml")
 }
 
+/// The folder that rust-analyzer takes for the toolchain: its tools are this program, its library is what [`read_library`]
+/// chose.
+pub(crate) fn toolchain(session: &Path) -> PathBuf {
+    session.join("toolchain")
+}
+
+/// Exists once rust-analyzer reads everything.
+fn full_file(session: &Path) -> PathBuf {
+    session.join("full")
+}
+
+/// Chooses what rust-analyzer reads when it next loads the session. To begin with that is next to nothing, as evcxr makes it
+/// load before a cell can run and the types of variables are of no interest yet; then the library and the crates in scope.
+///
+/// # Errors
+/// A session's folder that cannot be written.
+pub(super) fn read_library(runtime: &Runtime, session: &Path, full: bool) -> std::io::Result<()> {
+    let folder = toolchain(session).join("lib/rustlib/src/rust");
+    std::fs::create_dir_all(&folder)?;
+    let link = folder.join("library");
+    if link.exists() {
+        std::fs::remove_file(&link)?;
+    }
+    std::os::unix::fs::symlink(runtime.folder.join(if full { "library" } else { "library-empty" }), link)?;
+    if full { std::fs::write(full_file(session), "") } else { Ok(()) }
+}
+
+/// `rustc ARGS`, as rust-analyzer calls it.
+fn rustc(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
+    if args == ["--print", "sysroot"] {
+        println!("{}", toolchain(session).display());
+        return Ok(0);
+    }
+    if args.iter().any(|a| a == "-vV" || a.starts_with("--print")) {
+        return remembered(runtime, session, "rustc", args);
+    }
+    let real = runtime.tool("rustc");
+    let source = Command::new(&real).args(args).exec();
+    Err(Error::Start { command: real.display().to_string(), source })
+}
+
+/// What a tool answered when it was asked the same before, in this session or an earlier one; else asks it. rust-analyzer
+/// asks a dozen questions about the toolchain at every start, and each costs a process or three.
+fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[String]) -> Result<i32> {
+    let here = session.display().to_string();
+    let asked = args.join("\n").replace(&here, "{session}");
+    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    let about = format!("{tool}\n{asked}\n{}\n{}", read(session.join("crate/Cargo.toml")), full_file(session).exists());
+    let name = crate::protocol::frames::hex(&Sha256::digest(about)[..12]);
+    let kept = runtime.folder.join("answers").join(name);
+    if let Ok(answer) = std::fs::read_to_string(&kept) {
+        print!("{}", answer.replace("{session}", &here));
+        return Ok(0);
+    }
+    let real = runtime.tool(tool);
+    let output = Command::new(&real).args(args).output().map_err(|source| Error::Start { command: real.display().to_string(), source })?;
+    let mut answer = String::from_utf8_lossy(&output.stdout).into_owned();
+    if let Ok(metadata) = serde_json::from_str::<Value>(&answer)
+        && metadata["packages"].is_array()
+    {
+        answer = readable(metadata, runtime, full_file(session).exists()).to_string();
+    }
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    print!("{answer}");
+    if output.status.success() {
+        keep(answer.replace(&here, "{session}").as_bytes(), &kept);
+    }
+    Ok(output.status.code().unwrap_or(1))
+}
+
 /// `rustup which TOOL`, as evcxr asks it: our cargo, the real rustc.
-pub(crate) fn rustup(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
+fn rustup(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     match args {
-        [which, tool] if which == "which" && tool == "cargo" => println!("{}", session.join("bin/cargo").display()),
+        [which, tool] if which == "which" && tool == "cargo" => println!("{}", toolchain(session).join("bin/cargo").display()),
         [which, tool] if which == "which" => println!("{}", runtime.tool(tool).display()),
         _ => return Err(Error::Usage(format!("this rustup only knows `which`, not {args:?}"))),
     }
@@ -37,7 +120,7 @@ pub(crate) fn rustup(runtime: &Runtime, session: &Path, args: &[String]) -> Resu
 ///
 /// # Errors
 /// A tool that cannot be started, a file that cannot be read or written.
-pub(crate) fn cargo(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
+fn cargo(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     // The compiler and all it starts are one group, which an interrupt ends as a whole.
     let _ = rustix::process::setpgid(None, None);
     let pid = pid_file(session);
@@ -62,28 +145,98 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
         && (compiles || checks)
         && is_plain(&manifest, &plain)
     {
-        let level = std::fs::read_to_string(level_file(session)).unwrap_or_else(|_| "0".to_owned());
-        let (mut command, library) = rustc::plain_cell(runtime, target, checks, &level);
-        let status = command.status().map_err(|source| Error::Start { command: "rustc".to_owned(), source })?;
-        if let Some(file) = std::env::var_os("EVCXR_EXECUTION_SO_PATH")
-            && status.success()
-            && compiles
-        {
-            let here = std::env::current_dir().map_err(Error::file("."))?;
-            std::fs::write(&file, here.join(library).display().to_string()).map_err(Error::file(PathBuf::from(&file)))?;
-        }
-        return Ok(status.code().unwrap_or(1));
+        return cell(runtime, session, target, checks, &level(session));
     }
     if verb == Some("metadata") && asks_for_known(&manifest, &plain) {
         return Ok(0);
     }
     let real = runtime.tool("cargo");
+    if asks_about_session(args) && is_plain(&manifest, &plain) {
+        return remembered(runtime, session, "cargo", args);
+    }
     if compiles || checks {
         let status = Command::new(&real).args(args).status().map_err(|source| Error::Start { command: real.display().to_string(), source })?;
         return Ok(status.code().unwrap_or(1));
     }
     let source = Command::new(&real).args(args).exec();
     Err(Error::Start { command: real.display().to_string(), source })
+}
+
+/// Compiles a plain cell, or takes what an earlier session made of the very same source while it started.
+fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, level: &str) -> Result<i32> {
+    let (mut command, library) = plain_cell(runtime, target, checks, level);
+    let kept = (!checks && !full_file(session).exists()).then(|| kept_cell(runtime)).flatten();
+    let code = match &kept {
+        Some(kept) if std::fs::copy(kept, &library).is_ok() => 0,
+        _ => command.status().map_err(|source| Error::Start { command: "rustc".to_owned(), source })?.code().unwrap_or(1),
+    };
+    if code != 0 || checks {
+        return Ok(code);
+    }
+    if let Some(kept) = kept
+        && !kept.exists()
+    {
+        keep(&std::fs::read(&library).map_err(Error::file(&library))?, &kept);
+    }
+    if let Some(file) = std::env::var_os("EVCXR_EXECUTION_SO_PATH") {
+        let here = std::env::current_dir().map_err(Error::file("."))?;
+        std::fs::write(&file, here.join(library).display().to_string()).map_err(Error::file(PathBuf::from(&file)))?;
+    }
+    Ok(0)
+}
+
+/// Where the library of the source at hand is kept beside the runtime.
+fn kept_cell(runtime: &Runtime) -> Option<PathBuf> {
+    let source = std::fs::read("src/lib.rs").ok()?;
+    let name = crate::protocol::frames::hex(&Sha256::digest(source)[..12]);
+    Some(runtime.folder.join("cells").join(format!("{name}.so")))
+}
+
+/// Keeps something for sessions to come; without it they make it again.
+fn keep(content: &[u8], at: &Path) {
+    if let Some(folder) = at.parent()
+        && std::fs::create_dir_all(folder).is_ok()
+    {
+        let new = folder.join(format!(".new-{}", std::process::id()));
+        if std::fs::write(&new, content).is_ok() {
+            let _ = std::fs::rename(&new, at);
+        }
+    }
+}
+
+/// Crates whose types those in scope give away as their own.
+const GIVEN_AWAY: [&str; 6] = ["arrow-array", "arrow-buffer", "arrow-data", "arrow-schema", "rand_core", "serde_core"];
+
+/// The metadata for rust-analyzer. Of the crates that every session has, it reads those whose types a cell can name; what
+/// they use inside would be megabytes of source, read at every start for nothing. Before it is to read everything, it reads
+/// the session's own crate alone.
+fn readable(mut metadata: Value, runtime: &Runtime, full: bool) -> Value {
+    let hidden = |p: &Value| {
+        let is = |x: &super::runtime::Prebuilt| p["name"] == x.package.as_str() && p["version"] == x.version.as_str();
+        let inside = !GIVEN_AWAY.iter().any(|g| p["name"] == *g) && runtime.manifest.crates.iter().any(|x| !x.direct && is(x));
+        inside || !full && p["name"] != "ctx"
+    };
+    let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
+    let (gone, kept): (Vec<_>, Vec<_>) = packages.into_iter().partition(hidden);
+    let gone: Vec<&Value> = gone.iter().map(|p| &p["id"]).collect();
+    metadata["packages"] = kept.into();
+    if let Some(nodes) = metadata["resolve"]["nodes"].as_array_mut() {
+        nodes.retain(|n| !gone.contains(&&n["id"]));
+        for n in nodes {
+            for (list, key) in [("deps", Some("pkg")), ("dependencies", None)] {
+                if let Some(list) = n[list].as_array_mut() {
+                    list.retain(|d| !gone.contains(&key.map_or(d, |k| &d[k])));
+                }
+            }
+        }
+    }
+    metadata
+}
+
+/// Whether this is one of rust-analyzer's questions.
+fn asks_about_session(args: &[String]) -> bool {
+    let has = |what: &str| args.iter().any(|a| a == what);
+    has("--manifest-path") || has("--print") || has("config") || has("--version")
 }
 
 /// Whether evcxr asks if a dependency exists that every session has: it does.
@@ -110,7 +263,8 @@ fn is_plain(manifest: &str, plain: &str) -> bool {
 fn hooked(source: &str) -> String {
     const STORE: &str = "mod evcxr_internal_runtime {\n";
     const STORE_END: &str = "\n}\n#[unsafe(no_mangle)]\n";
-    let mut out = source.to_owned();
+    // What evcxr runs first, to see that it can: in the form that compiles at once.
+    let mut out = source.replace("(\n42\n).evcxr_display();", "let _ = (\n42\n);");
     if let Some(start) = out.find(STORE)
         && let Some(length) = out[start..].find(STORE_END)
     {

@@ -41,6 +41,15 @@ impl Cell {
         Self { original: original.to_owned(), code, statements, wrapped }
     }
 
+    /// Whether the cell has statements that make variables, or commands, which may change what there is to know.
+    pub(super) fn defines_variables(&self) -> bool {
+        let makes = |(start, end): &(usize, usize)| {
+            let text = self.code[*start..*end].trim_start();
+            text.starts_with("let") || text.starts_with("//") || text.starts_with('#')
+        };
+        rust_start(&self.original) > 0 || self.statements.iter().any(makes)
+    }
+
     /// Whether the cell is worth optimising: it has loops, closures or functions of its own, or uses one of `names`.
     pub(super) fn is_heavy(&self, names: &[String]) -> bool {
         let file = SourceFile::parse(&format!("fn f(){{{}\n}}", &self.original[rust_start(&self.original)..]), Edition::Edition2024);

@@ -38,20 +38,27 @@ impl CellError {
         for error in errors {
             traceback.extend(one(error, cell));
         }
-        let Some(first) = errors.first() else { return Self::plain("CompileError", "the compiler failed without a message") };
-        let mut value = headline(first);
-        if let Some(label) = labels(first, cell).into_iter().find(|l| l.primary) {
-            value += &format!(" (line {}{})", label.line, if label.text.is_empty() { String::new() } else { format!(": {}", label.text) });
+        const SHOWN: usize = 3;
+        let mut parts: Vec<_> = errors.iter().take(SHOWN).map(|e| summary(e, cell)).collect();
+        if errors.len() > SHOWN {
+            parts.push(format!("and {} more", errors.len() - SHOWN));
         }
-        if errors.len() > 1 {
-            value += &format!(", and {} more", errors.len() - 1);
-        }
+        let value = if parts.is_empty() { "the compiler failed without a message".to_owned() } else { parts.join("; ") };
         Self { name: "CompileError".to_owned(), value, traceback }
     }
 }
 
 fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
+}
+
+/// One line for one error: code, message, the line and what is said of it.
+fn summary(error: &CompilationError, cell: &Cell) -> String {
+    let place = labels(error, cell).into_iter().find(|l| l.primary).map(|l| {
+        let text = if l.text.is_empty() { String::new() } else { format!(": {}", l.text) };
+        format!(" (line {}{text})", l.line)
+    });
+    format!("{}{}", headline(error), place.unwrap_or_default())
 }
 
 fn headline(error: &CompilationError) -> String {

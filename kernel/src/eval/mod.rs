@@ -107,7 +107,15 @@ impl Evaluator {
     fn work(&self, runtime: &Runtime, folder: PathBuf, queue: &mpsc::Receiver<(u64, Job)>) {
         let mut session = Session::start(runtime, folder, self.shared.clone());
         let mut count = 0;
-        for (number, job) in queue {
+        loop {
+            let next = queue.try_recv().or_else(|_| {
+                // Nobody waits: a good time to get ready for more.
+                if let Ok(session) = &mut session {
+                    session.warm();
+                }
+                queue.recv()
+            });
+            let Ok((number, job)) = next else { return };
             let outbox = self.shared.outbox();
             outbox.status(&job.parent, "busy");
             if job.counted {

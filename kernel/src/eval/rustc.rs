@@ -55,11 +55,11 @@ impl Call {
     }
 }
 
-/// Stands in for rustc: `args` are the compiler and its arguments. Returns the exit code.
+/// Stands in for rustc: `args` are the compiler and its arguments, `level` is the optimisation of a cell. Returns the exit code.
 ///
 /// # Errors
 /// A compiler that cannot be started, a stub that cannot be written.
-pub(crate) fn wrap(runtime: &Runtime, args: &[String]) -> Result<i32> {
+pub(crate) fn wrap(runtime: &Runtime, level: &str, args: &[String]) -> Result<i32> {
     let Some((rustc, args)) = args.split_first() else { return Err(Error::Usage("no compiler to stand in for".to_owned())) };
     let call = Call::read(args);
     if let Some(prebuilt) = stub_of(runtime, &call) {
@@ -77,6 +77,7 @@ pub(crate) fn wrap(runtime: &Runtime, args: &[String]) -> Result<i32> {
         }
     }
     if call.crate_name == "ctx" {
+        out.push(format!("-Copt-level={level}").into());
         out.extend(cell_args(runtime));
     } else if call.crate_type != "proc-macro" && call.crate_name != "build_script_build" {
         // A crate that was given a prebuilt one finds that one's own dependencies.

@@ -19,6 +19,9 @@ pub(super) struct Session {
     context: CommandContext,
     shared: Arc<Shared>,
     folder: PathBuf,
+    runtime: Runtime,
+    /// Whether rust-analyzer has read everything.
+    full: bool,
 }
 
 impl Session {
@@ -37,7 +40,27 @@ impl Session {
         shared.set_process(context.process_handle());
         let start = format!("{}{PRELUDE}", dependencies(runtime));
         context.execute(&start).map_err(|e| format!("the prelude failed: {e}"))?;
-        Ok(Self { context, shared, folder })
+        Ok(Self { context, shared, folder, runtime: runtime.clone(), full: false })
+    }
+
+    /// Has rust-analyzer read the standard library and the crates in scope: takes a few seconds, so it is done when there
+    /// is nothing else to do, or when a cell needs the type of a variable.
+    pub(super) fn warm(&mut self) {
+        if std::mem::replace(&mut self.full, true) {
+            return;
+        }
+        if let Err(e) = cargo::read_library(&self.runtime, &self.folder, true) {
+            eprintln!("rask: the library cannot be read: {e}");
+        }
+        // A changed manifest makes evcxr load the session anew. The level in it is that of the user's own dependencies; that of
+        // cells is chosen for each.
+        let loaded = self.context.set_opt_level("3").map_err(|e| e.to_string()).and_then(|()| {
+            let text = "let rask_warm = vec![1];\nrask_warm.";
+            self.context.completions(text, text.len()).map(drop).map_err(|e| e.to_string())
+        });
+        if let Err(e) = loaded {
+            eprintln!("rask: the library could not be analysed: {e}");
+        }
     }
 
     /// Runs one cell.
@@ -47,6 +70,9 @@ impl Session {
         let level = if cell.is_heavy(&names) { "2" } else { "0" };
         if let Err(e) = std::fs::write(cargo::level_file(&self.folder), level) {
             return Err(CellError::plain("InternalError", &format!("the session's folder {} is gone: {e}", self.folder.display())));
+        }
+        if cell.defines_variables() {
+            self.warm();
         }
         let closed = self.shared.closed();
         let result = self.context.execute(&cell.code);
@@ -101,6 +127,7 @@ fn prepare(runtime: &Runtime, folder: &Path) -> std::io::Result<()> {
     let krate = folder.join("crate");
     std::fs::create_dir_all(krate.join("target").join(&runtime.manifest.host).join("debug"))?;
     std::fs::create_dir_all(folder.join("config"))?;
+    cargo::read_library(runtime, folder, false)?;
     std::fs::write(cargo::plain_manifest(folder), manifest(runtime))?;
     std::fs::copy(runtime.folder.join("Cargo.lock"), krate.join("Cargo.lock"))?;
     Ok(())
