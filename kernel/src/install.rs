@@ -84,7 +84,9 @@ impl Toolchain {
         }
         say("adding the source of the standard library (rust-src)");
         let added = output(Command::new("rustup").args(["component", "add", "rust-src"]).current_dir(root));
-        added.map(drop).map_err(|e| Error::setup(format!("rust-src is missing and could not be added: {e}"), "run `rustup component add rust-src`"))
+        added
+            .map(drop)
+            .map_err(|e| Error::setup(format!("rust-src is missing and could not be added: {e}"), "run `rustup component add rust-src`"))
     }
 }
 
@@ -147,7 +149,8 @@ struct Artifact {
 
 /// Builds the workspace, with progress; the libraries by package id.
 fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
-    let total = std::fs::read_to_string(root.join("Cargo.lock")).map_err(Error::file(root.join("Cargo.lock")))?.matches("[[package]]").count();
+    let total =
+        std::fs::read_to_string(root.join("Cargo.lock")).map_err(Error::file(root.join("Cargo.lock")))?.matches("[[package]]").count();
     say("building the runtime's libraries (the first time takes about 20 minutes on 2 cores)");
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--message-format=json-render-diagnostics"]).current_dir(root).stdout(Stdio::piped());
@@ -163,7 +166,12 @@ fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
         }
         let id = message["package_id"].as_str().unwrap_or_default().to_owned();
         if seen.insert(id.clone()) && std::io::stderr().is_terminal() && message["fresh"] == false {
-            eprint!("\r\x1b[2K  {} of about {total} packages, {} min: {}", seen.len(), began.elapsed().as_secs() / 60, message["target"]["name"]);
+            eprint!(
+                "\r\x1b[2K  {} of about {total} packages, {} min: {}",
+                seen.len(),
+                began.elapsed().as_secs() / 60,
+                message["target"]["name"]
+            );
         }
         let kind = |k: &str| message["target"]["kind"].as_array().is_some_and(|a| a.iter().any(|x| x == k));
         let proc_macro = kind("proc-macro");
@@ -193,7 +201,8 @@ type Edges = HashMap<String, Vec<(String, String)>>;
 fn dependencies(root: &Path, host: &str) -> Result<(Edges, HashMap<String, (String, String)>)> {
     let args = ["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host];
     let text = output(Command::new("cargo").args(args).current_dir(root))?;
-    let metadata: Value = serde_json::from_str(&text).map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
+    let metadata: Value =
+        serde_json::from_str(&text).map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let names = packages.map(|p| (text(&p["id"]), (text(&p["name"]), text(&p["version"])))).collect();
@@ -211,10 +220,11 @@ fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> 
     let built = artifacts(root)?;
     let (edges, names) = dependencies(root, &tools.host())?;
     let is = |id: &&String, name: &str| names.get(*id).is_some_and(|(n, _)| n == name);
-    let rask = edges.keys().find(|k| is(k, "rask")).cloned().ok_or_else(|| Error::Format {
-        what: "cargo metadata".to_owned(),
-        message: "there is no package `rask`".to_owned(),
-    })?;
+    let rask = edges
+        .keys()
+        .find(|k| is(k, "rask"))
+        .cloned()
+        .ok_or_else(|| Error::Format { what: "cargo metadata".to_owned(), message: "there is no package `rask`".to_owned() })?;
     let parent = folder.parent().unwrap_or(folder);
     std::fs::create_dir_all(parent).map_err(Error::file(parent))?;
     let new = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(Error::file(parent))?;

@@ -48,7 +48,11 @@ impl Options {
                 }
                 "--run" => options.run = Some(PathBuf::from(value()?)),
                 "--output" => options.output = Some(PathBuf::from(value()?)),
-                other => return Err(Error::Usage(format!("`lab` has no option {other:?}; it has --no-start, --no-browser, --port, --run, --output"))),
+                other => {
+                    return Err(Error::Usage(format!(
+                        "`lab` has no option {other:?}; it has --no-start, --no-browser, --port, --run, --output"
+                    )));
+                }
             }
         }
         Ok(options)

@@ -21,8 +21,16 @@ const FULL: usize = 1 << 18;
 pub(crate) type Parent = Option<Arc<Header>>;
 
 enum Out {
-    Message { msg_type: &'static str, parent: Parent, content: Value },
-    Stream { name: &'static str, parent: Parent, text: String },
+    Message {
+        msg_type: &'static str,
+        parent: Parent,
+        content: Value,
+    },
+    Stream {
+        name: &'static str,
+        parent: Parent,
+        text: String,
+    },
     /// Answered once everything before it has been sent.
     Barrier(tokio::sync::oneshot::Sender<()>),
 }

@@ -64,7 +64,9 @@ fn find_browser() -> Result<PathBuf> {
             install()?;
         }
     }
-    browser().ok_or_else(|| Error::setup("the browser tests need Chromium, and there is none", "install it, on Debian: apt-get install chromium"))
+    browser().ok_or_else(|| {
+        Error::setup("the browser tests need Chromium, and there is none", "install it, on Debian: apt-get install chromium")
+    })
 }
 
 fn browser() -> Option<PathBuf> {

@@ -20,6 +20,14 @@
 //! something whose drop is compiled here. Public generics are thin: they pack and unpack values around a core without types.
 #![deny(missing_docs, unsafe_code)]
 
+// Every cell finds these crates in scope, taken from this library: naming them here makes them part of it.
+extern crate arrow as _;
+extern crate chrono as _;
+extern crate ndarray as _;
+extern crate rand as _;
+extern crate regex as _;
+extern crate serde as _;
+
 mod config;
 pub mod datasets;
 pub mod delayed;

@@ -155,7 +155,8 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
         return remembered(runtime, session, "cargo", args);
     }
     if compiles || checks {
-        let status = Command::new(&real).args(args).status().map_err(|source| Error::Start { command: real.display().to_string(), source })?;
+        let status =
+            Command::new(&real).args(args).status().map_err(|source| Error::Start { command: real.display().to_string(), source })?;
         return Ok(status.code().unwrap_or(1));
     }
     let source = Command::new(&real).args(args).exec();
@@ -249,7 +250,15 @@ fn asks_for_known(manifest: &str, plain: &str) -> bool {
 /// order of evcxr's dependency lines changes from run to run.
 fn is_plain(manifest: &str, plain: &str) -> bool {
     let dependencies = |text: &str| {
-        let mut lines: Vec<_> = text.split("[dependencies]").nth(1).unwrap_or_default().lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect();
+        let mut lines: Vec<_> = text
+            .split("[dependencies]")
+            .nth(1)
+            .unwrap_or_default()
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .map(str::to_owned)
+            .collect();
         lines.sort();
         lines
     };
@@ -295,7 +304,9 @@ mod tests {
                       println!(\"{}\", evcxr_internal_runtime::USER_ERROR_OCCURRED);\n}\n    println!(\"EVCXR_PANIC_NOTIFICATION\");\n}\n";
         let out = hooked(source);
         assert_eq!(out.lines().count(), source.lines().count());
-        for part in ["use rask::host::store as", "#[track_caller] fn from", "rask::host::user_error(", "rask::host::notify(", "println!(\"x\")"] {
+        for part in
+            ["use rask::host::store as", "#[track_caller] fn from", "rask::host::user_error(", "rask::host::notify(", "println!(\"x\")"]
+        {
             assert!(out.contains(part), "{part} is not in {out}");
         }
         assert!(!out.contains("pub fn a") && !out.contains("USER_ERROR_OCCURRED"));

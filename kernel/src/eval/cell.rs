@@ -67,7 +67,8 @@ impl Cell {
         self.statements.iter().find_map(|(start, end)| {
             let text = &self.code[*start..*end];
             let found = source.match_indices(text.trim_end()).map(|(at, _)| at);
-            let at = found.filter(|at| *at == 0 || source.as_bytes()[at - 1] == b'\n').find(|at| (*at..=at + text.len()).contains(&offset))?;
+            let at =
+                found.filter(|at| *at == 0 || source.as_bytes()[at - 1] == b'\n').find(|at| (*at..=at + text.len()).contains(&offset))?;
             self.original_place(start + offset - at)
         })
     }
@@ -206,7 +207,8 @@ mod tests {
     #[test]
     fn places_go_back_to_what_the_user_wrote() {
         let cell = Cell::parse("let é = 1; let b = 2;\nf(b,\n  c)");
-        let source = format!("#![allow(x)]\nfn run() {{\n{}\n{}\n{}\nOk(())}}", "let é = 1; ", "let b = 2;", "rask::__result!(f(b,\n  c));");
+        let source =
+            format!("#![allow(x)]\nfn run() {{\n{}\n{}\n{}\nOk(())}}", "let é = 1; ", "let b = 2;", "rask::__result!(f(b,\n  c));");
         let at = |line, column| cell.locate(&source, line, column);
         assert_eq!(at(3, 5), Some((1, 5)));
         assert_eq!(at(4, 5), Some((1, 16)));

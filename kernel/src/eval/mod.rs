@@ -121,11 +121,8 @@ impl Evaluator {
             if job.counted {
                 count += 1;
             }
-            let outcome = if number <= self.dropped.load(Ordering::SeqCst) {
-                Outcome::Dropped
-            } else {
-                self.run_one(&mut session, &job, count)
-            };
+            let outcome =
+                if number <= self.dropped.load(Ordering::SeqCst) { Outcome::Dropped } else { self.run_one(&mut session, &job, count) };
             if matches!(outcome, Outcome::Failed(_)) && job.stop_on_error {
                 self.drop_queued();
             }

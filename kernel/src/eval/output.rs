@@ -376,7 +376,9 @@ mod tests {
 
     #[test]
     fn half_characters_wait_and_broken_ones_do_not() {
-        for (bytes, want) in [(&b"abc"[..], 0), (b"a\xc3", 1), ("é".as_bytes(), 0), (b"\xf0\x9d\x84", 3), (b"\xff", 0), (b"\x80", 0), (b"", 0)] {
+        for (bytes, want) in
+            [(&b"abc"[..], 0), (b"a\xc3", 1), ("é".as_bytes(), 0), (b"\xf0\x9d\x84", 3), (b"\xff", 0), (b"\x80", 0), (b"", 0)]
+        {
             assert_eq!(unfinished(bytes), want, "{bytes:?}");
         }
     }

@@ -45,9 +45,13 @@ impl Runtime {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("runtime.json");
         let text = std::fs::read_to_string(&path).map_err(|e| {
-            Error::setup(format!("there is no runtime in {} ({e})", folder.display()), "run `cargo lab --no-start` in the source folder of Rask")
+            Error::setup(
+                format!("there is no runtime in {} ({e})", folder.display()),
+                "run `cargo lab --no-start` in the source folder of Rask",
+            )
         })?;
-        let manifest = serde_json::from_str(&text).map_err(|e| Error::Format { what: path.display().to_string(), message: e.to_string() })?;
+        let manifest =
+            serde_json::from_str(&text).map_err(|e| Error::Format { what: path.display().to_string(), message: e.to_string() })?;
         Ok(Self { folder: folder.to_owned(), manifest })
     }
 
@@ -79,9 +83,10 @@ impl Runtime {
     pub(crate) fn check(&self) -> Result<()> {
         let rustc = self.tool("rustc");
         let mend = "run `cargo lab --no-start` in the source folder of Rask";
-        let output = std::process::Command::new(&rustc).arg("-vV").output().map_err(|e| {
-            Error::setup(format!("the compiler that the runtime was built with is gone: {} ({e})", rustc.display()), mend)
-        })?;
+        let output = std::process::Command::new(&rustc)
+            .arg("-vV")
+            .output()
+            .map_err(|e| Error::setup(format!("the compiler that the runtime was built with is gone: {} ({e})", rustc.display()), mend))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let now = text.lines().next().unwrap_or_default();
         if now != self.manifest.rustc {

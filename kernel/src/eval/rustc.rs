@@ -68,7 +68,13 @@ pub(crate) fn wrap(runtime: &Runtime, level: &str, args: &[String]) -> Result<i3
     }
     let mut out = Vec::new();
     let mut rest = args.iter();
+    let is_cell = call.crate_name == "ctx";
     while let Some(arg) = rest.next() {
+        // A cell's types are the same whether or not cargo compiled it: cargo's name for the crate is left out.
+        if is_cell && arg == "-C" && rest.as_slice().first().is_some_and(|a| a.starts_with("metadata=")) {
+            rest.next();
+            continue;
+        }
         out.push(OsString::from(arg));
         if arg == "--extern"
             && let Some(extern_) = rest.next()
@@ -76,7 +82,7 @@ pub(crate) fn wrap(runtime: &Runtime, level: &str, args: &[String]) -> Result<i3
             out.push(swap(extern_));
         }
     }
-    if call.crate_name == "ctx" {
+    if is_cell {
         out.push(format!("-Copt-level={level}").into());
         out.extend(cell_args(runtime));
     } else if call.crate_type != "proc-macro" && call.crate_name != "build_script_build" {
@@ -187,7 +193,17 @@ mod tests {
 
     #[test]
     fn a_call_is_read_in_both_spellings() {
-        let args = ["--crate-name", "chrono", "--edition=2021", "x.rs", "--crate-type", "lib", "--emit=dep-info,metadata,link", "-C", "extra-filename=-12"];
+        let args = [
+            "--crate-name",
+            "chrono",
+            "--edition=2021",
+            "x.rs",
+            "--crate-type",
+            "lib",
+            "--emit=dep-info,metadata,link",
+            "-C",
+            "extra-filename=-12",
+        ];
         let mut args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
         args.extend(["--cfg", "feature=\"std\"", "--out-dir", "/t"].map(str::to_owned));
         let call = Call::read(&args);

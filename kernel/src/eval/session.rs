@@ -85,7 +85,9 @@ impl Session {
                 "Interrupted",
                 "the cell did not stop by itself, so its process was ended; all variables are lost, functions and types are kept",
             )),
-            Err(_) if stopping => Err(CellError::plain("Interrupted", "the cell was interrupted while it was compiled; all variables are kept")),
+            Err(_) if stopping => {
+                Err(CellError::plain("Interrupted", "the cell was interrupted while it was compiled; all variables are kept"))
+            }
             Err(evcxr::Error::CompilationErrors(errors)) => Err(CellError::compiler(&errors, &cell)),
             Err(evcxr::Error::SubprocessTerminated(how)) => Err(CellError::plain("ProcessEnded", &ended(&how))),
             Err(e) => Err(CellError::plain("Error", &e.to_string())),

@@ -57,7 +57,14 @@ impl Signer {
     }
 
     /// The frames of a message from this kernel.
-    pub(crate) fn encode(&self, identities: &[Bytes], msg_type: &str, parent: Option<&Header>, metadata: &Value, content: &Value) -> Vec<Bytes> {
+    pub(crate) fn encode(
+        &self,
+        identities: &[Bytes],
+        msg_type: &str,
+        parent: Option<&Header>,
+        metadata: &Value,
+        content: &Value,
+    ) -> Vec<Bytes> {
         let parent = parent.map_or_else(|| json!({}), |p| json!(p));
         let parts = [self.header(msg_type), parent, metadata.clone(), content.clone()].map(|v| Bytes::from(v.to_string()));
         let signature = self.mac(&parts).map(|m| hex(&m.finalize().into_bytes())).unwrap_or_default();

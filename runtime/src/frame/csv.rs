@@ -53,17 +53,17 @@ fn open(path: &str) -> Result<super::Plan> {
             return Err(ErrorKind::EmptyFile { method: "read_csv".to_owned(), path: f.display().to_string() }.into());
         }
     }
-    let urls: Vec<_> = files
-        .iter()
-        .map(|f| ListingTableUrl::parse(url_of(f)).map_err(|e| Error::engine("read_csv", &e)))
-        .collect::<Result<_>>()?;
+    let urls: Vec<_> =
+        files.iter().map(|f| ListingTableUrl::parse(url_of(f)).map_err(|e| Error::engine("read_csv", &e))).collect::<Result<_>>()?;
     let compression = compression(&files[0]);
     let schema = infer(urls.clone(), compression)?;
     if schema.fields().is_empty() {
         return Err(ErrorKind::EmptyFile { method: "read_csv".to_owned(), path: path.to_owned() }.into());
     }
     let table = |whole: bool| -> Result<Arc<dyn TableProvider>> {
-        let config = ListingTableConfig::new_with_multi_paths(urls.clone()).with_listing_options(options(compression, whole)).with_schema(schema.clone());
+        let config = ListingTableConfig::new_with_multi_paths(urls.clone())
+            .with_listing_options(options(compression, whole))
+            .with_schema(schema.clone());
         Ok(Arc::new(ListingTable::try_new(config).map_err(|e| Error::engine("read_csv", &e))?))
     };
     let source = CsvTable { split: table(false)?, whole: table(true)?, files: Arc::new(files), quoted: Arc::default() };
@@ -132,8 +132,15 @@ pub(super) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
     }
     if found.is_empty() {
         let folder = full.parent().unwrap_or(&here).to_owned();
-        let nearby = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-        return Err(ErrorKind::FileNotFound { method: method.to_owned(), path: path.to_owned(), folder: folder.display().to_string(), nearby }.into());
+        let nearby =
+            std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        return Err(ErrorKind::FileNotFound {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            folder: folder.display().to_string(),
+            nearby,
+        }
+        .into());
     }
     found.sort();
     Ok(found)
@@ -167,7 +174,13 @@ impl TableProvider for CsvTable {
         self.split.supports_filters_pushdown(filters)
     }
 
-    async fn scan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, filters: &[Expr], limit: Option<usize>) -> DfResult<Arc<dyn ExecutionPlan>> {
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let ordered = state.config().target_partitions() == 1;
         let whole = ordered || self.has_quoted_lines().await?;
         if whole { &self.whole } else { &self.split }.scan(state, projection, filters, limit).await
@@ -188,7 +201,8 @@ impl CsvTable {
             }
             Ok(false)
         });
-        let found = found.await.map_err(|e| DataFusionError::External(Box::new(e)))?.map_err(|e: std::io::Error| DataFusionError::IoError(e))?;
+        let found =
+            found.await.map_err(|e| DataFusionError::External(Box::new(e)))?.map_err(|e: std::io::Error| DataFusionError::IoError(e))?;
         Ok(*self.quoted.get_or_init(|| found))
     }
 }

@@ -60,7 +60,9 @@ impl DType {
             DataType::Float64 => Self::Float64,
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Str,
             DataType::Date32 | DataType::Date64 => Self::Date,
-            DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => Self::Datetime,
+            DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => {
+                Self::Datetime
+            }
             other => Self::Other(other.to_string()),
         }
     }

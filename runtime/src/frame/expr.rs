@@ -130,7 +130,10 @@ impl fmt::Debug for Expr {
 }
 
 /// What can stand in an expression: expressions, numbers, text, true and false, and `Option`s of these.
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot stand in an expression over columns", note = "use col(\"name\"), a number, text or a bool")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot stand in an expression over columns",
+    note = "use col(\"name\"), a number, text or a bool"
+)]
 pub trait IntoExpr {
     /// The expression.
     fn into_expr(self) -> Expr;

@@ -36,7 +36,12 @@ impl GroupBy {
     }
 
     #[track_caller]
-    fn aggregate(&self, method: &str, names: &[String], make: impl FnOnce(&super::Plan, &[String]) -> super::Result<Vec<df::Expr>>) -> DataFrame {
+    fn aggregate(
+        &self,
+        method: &str,
+        names: &[String],
+        make: impl FnOnce(&super::Plan, &[String]) -> super::Result<Vec<df::Expr>>,
+    ) -> DataFrame {
         self.frame.step(method, |b, plan| {
             let failed = |e| Error::engine(&format!("groupby(..).{method}"), &e);
             let keys = self.keys.iter().map(|k| bound("groupby", col(k).get(), plan)).collect::<super::Result<Vec<_>>>()?;

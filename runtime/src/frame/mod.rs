@@ -64,7 +64,9 @@ pub struct DataFrame(Opaque);
 
 /// A frame that scans `table`.
 fn scan(table: Arc<dyn TableProvider>, method: &str) -> Result<Plan> {
-    LogicalPlanBuilder::scan("frame", provider_as_source(table), None).and_then(LogicalPlanBuilder::build).map_err(|e| Error::engine(method, &e))
+    LogicalPlanBuilder::scan("frame", provider_as_source(table), None)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(|e| Error::engine(method, &e))
 }
 
 impl DataFrame {
@@ -174,7 +176,8 @@ impl DataFrame {
     /// As [`DataFrame::compute`].
     pub fn len(&self) -> Result<usize> {
         let count = datafusion::functions_aggregate::expr_fn::count(df::lit(1)).alias("n");
-        let plan = LogicalPlanBuilder::from(self.plan()?.clone()).aggregate(Vec::<df::Expr>::new(), [count]).and_then(LogicalPlanBuilder::build);
+        let plan =
+            LogicalPlanBuilder::from(self.plan()?.clone()).aggregate(Vec::<df::Expr>::new(), [count]).and_then(LogicalPlanBuilder::build);
         let table = Table::new(engine::collect(&plan.map_err(|e| Error::engine("len", &e))?, false)?);
         Ok(table.column("n")?.sum::<i64>()? as usize)
     }

@@ -1,7 +1,10 @@
 //! One or several names of columns, however a user writes them.
 
 /// `"a"`, `["a", "b"]`, `vec!["a"]`, `&names[..]`: the names of columns.
-#[diagnostic::on_unimplemented(message = "`{Self}` is not a column name or a list of them", note = "use \"a\", [\"a\", \"b\"] or a Vec of names")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a column name or a list of them",
+    note = "use \"a\", [\"a\", \"b\"] or a Vec of names"
+)]
 pub trait IntoNames {
     /// The names.
     fn into_names(self) -> Vec<String>;

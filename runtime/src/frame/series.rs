@@ -71,7 +71,10 @@ impl fmt::Debug for Series {
 }
 
 /// A value that a series can hold.
-#[diagnostic::on_unimplemented(message = "a Series cannot hold `{Self}`", note = "it holds integers, floats, bool, String, &str, or Options of these")]
+#[diagnostic::on_unimplemented(
+    message = "a Series cannot hold `{Self}`",
+    note = "it holds integers, floats, bool, String, &str, or Options of these"
+)]
 pub trait Element {
     /// The type in memory.
     type Native;

@@ -73,7 +73,9 @@ impl Table {
     pub fn column(&self, name: &str) -> Result<Column> {
         match self.batch().column_by_name(name) {
             Some(array) => Ok(Column(Opaque::new((name.to_owned(), array.clone())))),
-            None => Err(ErrorKind::ColumnNotFound { method: "column".to_owned(), column: name.to_owned(), available: self.columns() }.into()),
+            None => {
+                Err(ErrorKind::ColumnNotFound { method: "column".to_owned(), column: name.to_owned(), available: self.columns() }.into())
+            }
         }
     }
 
@@ -288,7 +290,10 @@ macro_rules! whole_sums {
 whole_sums! { i64, Int64Type, DataType::Int64; u64, UInt64Type, DataType::UInt64; }
 
 /// A type as which a column's values can be taken out.
-#[diagnostic::on_unimplemented(message = "a column's values cannot be taken out as `{Self}`", note = "use i64, i32, u64, f64, bool, String, or an Option of one")]
+#[diagnostic::on_unimplemented(
+    message = "a column's values cannot be taken out as `{Self}`",
+    note = "use i64, i32, u64, f64, bool, String, or an Option of one"
+)]
 pub trait FromColumn: Sized {
     /// The values.
     ///
@@ -380,7 +385,8 @@ mod tests {
 
     #[test]
     fn floats_read_well() {
-        for (x, text) in [(0.0, "0"), (1.0, "1.0"), (1.0 / 3.0, "0.333333"), (-6.2, "-6.2"), (1e-9, "1.000000e-9"), (2.5e20, "2.500000e20")] {
+        for (x, text) in [(0.0, "0"), (1.0, "1.0"), (1.0 / 3.0, "0.333333"), (-6.2, "-6.2"), (1e-9, "1.000000e-9"), (2.5e20, "2.500000e20")]
+        {
             assert_eq!(float(x), text);
         }
     }

@@ -51,7 +51,10 @@ fn bad_steps_say_what_would_be_right() {
         (df.groupby("city").sum("dayz"), &["groupby(..).sum", "did you mean \"days\""]),
         (df.groupby("city").sum("city"), &["sum"]),
         (df.select(["days", "days"]), &["select", "used twice"]),
-        (DataFrame::from_columns([("a", Series::from_iter([1i64])), ("b", Series::from_iter([1i64, 2]))]), &["\"b\" has 2 rows", "\"a\" has 1"]),
+        (
+            DataFrame::from_columns([("a", Series::from_iter([1i64])), ("b", Series::from_iter([1i64, 2]))]),
+            &["\"b\" has 2 rows", "\"a\" has 1"],
+        ),
         (df.select("rian").filter(col("nonsense").gt(1)), &["rian"]),
     ];
     for (frame, parts) in cases {
@@ -63,7 +66,8 @@ fn bad_steps_say_what_would_be_right() {
 
 #[test]
 fn the_lazy_repr_tells_columns_types_partitions_and_tasks() {
-    let many = DataFrame::from_columns([("i", Series::from_iter(0..100_000i64)), ("s", Series::from_iter((0..100_000).map(|i| i.to_string())))]);
+    let many =
+        DataFrame::from_columns([("i", Series::from_iter(0..100_000i64)), ("s", Series::from_iter((0..100_000).map(|i| i.to_string())))]);
     let bundle = many.groupby("s").sum("i").show();
     for part in ["int64", "str", "partition", "task", "2 columns"] {
         assert!(bundle.data["text/html"].contains(part) && bundle.data["text/plain"].contains(part), "{part}");

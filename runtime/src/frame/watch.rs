@@ -3,7 +3,10 @@
 
 use super::engine;
 use crate::error::{Error, ErrorKind};
-use crate::sched::{self, progress::{Job, Outcome}};
+use crate::sched::{
+    self,
+    progress::{Job, Outcome},
+};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::error::{DataFusionError, Result};
@@ -33,7 +36,10 @@ pub(super) fn name(plan: &dyn ExecutionPlan) -> Option<String> {
         "CooperativeExec" | "CoalesceBatchesExec" => return None,
         "DataSourceExec" => {
             let text = detail(DisplayFormatType::Default);
-            ["csv", "parquet", "json"].iter().find(|f| text.contains(&format!("file_type={f}"))).map_or("memory".to_owned(), |f| format!("read-{f}"))
+            ["csv", "parquet", "json"]
+                .iter()
+                .find(|f| text.contains(&format!("file_type={f}")))
+                .map_or("memory".to_owned(), |f| format!("read-{f}"))
         }
         "AggregateExec" if detail(DisplayFormatType::Default).contains("mode=Partial") => "groupby-chunk".to_owned(),
         "AggregateExec" => "groupby-aggregate".to_owned(),
@@ -75,7 +81,12 @@ pub(super) fn tasks(plan: &Arc<dyn ExecutionPlan>) -> usize {
 }
 
 /// The plan with every operator watched.
-pub(super) fn wrap(plan: &Arc<dyn ExecutionPlan>, names: &[String], job: &Arc<Job>, pool: &Arc<dyn MemoryPool>) -> Result<Arc<dyn ExecutionPlan>> {
+pub(super) fn wrap(
+    plan: &Arc<dyn ExecutionPlan>,
+    names: &[String],
+    job: &Arc<Job>,
+    pool: &Arc<dyn MemoryPool>,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let children = plan.children().into_iter().map(|c| wrap(c, names, job, pool)).collect::<Result<Vec<_>>>()?;
     let inner = replace_children_if_necessary(plan.clone(), children)?;
     let Some(name) = name(plan.as_ref()).and_then(|n| names.iter().position(|x| *x == n)) else { return Ok(inner) };

@@ -1,7 +1,7 @@
 //! Where the nodes and edges of a drawing lie: by the `dot` program where it is installed, else by a layout in pure Rust.
 //! Both get the same sizes and give the same kind of answer, so shapes and colours never depend on which one ran.
 
-use super::picture::{Drawing, Direction};
+use super::picture::{Direction, Drawing};
 use graphviz_rust::cmd::Format;
 use graphviz_rust::dot_structures::{Attribute, Edge, EdgeTy, Graph, Id, Node, NodeId, Stmt, Vertex};
 use graphviz_rust::printer::{DotPrinter, PrinterContext};

@@ -116,7 +116,10 @@ impl Drawing {
         let mut edges: Vec<_> = self.edges.iter().map(|(a, b)| (to[*a], to[*b])).filter(|(a, b)| a != b).collect();
         edges.sort_unstable();
         edges.dedup();
-        let label = |(s, n): (Shape, usize)| Shape { label: if n > 1 { format!("{} \u{d7} {}", s.label, html::thousands(n as u64)) } else { s.label }, ..s };
+        let label = |(s, n): (Shape, usize)| Shape {
+            label: if n > 1 { format!("{} \u{d7} {}", s.label, html::thousands(n as u64)) } else { s.label },
+            ..s
+        };
         Self { nodes: nodes.into_iter().map(label).collect(), edges, direction: self.direction }
     }
 }
@@ -196,7 +199,10 @@ fn draw(drawing: &Drawing, placed: &Placed, note: &str) -> String {
         } else {
             let (fill, line) = colour::DATA;
             let (left, top) = (x - w / 2.0, y - h / 2.0);
-            write!(out, "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" rx=\"2\" fill=\"{fill}\" stroke=\"{line}\"/>")
+            write!(
+                out,
+                "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" rx=\"2\" fill=\"{fill}\" stroke=\"{line}\"/>"
+            )
         };
         let _ = write!(out, "<text x=\"{x:.1}\" y=\"{:.1}\" fill=\"{}\">{label}</text></g>", y + 4.2, colour::TEXT);
     }
@@ -216,7 +222,8 @@ fn arrow(out: &mut String, points: &[Xy]) {
     let base = (end.0 - 7.0 * ux, end.1 - 7.0 * uy);
     let mut path = format!("M{:.1},{:.1}", points[0].0, points[0].1);
     for piece in points[1..].chunks_exact(3) {
-        let _ = write!(path, " C{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}", piece[0].0, piece[0].1, piece[1].0, piece[1].1, piece[2].0, piece[2].1);
+        let _ =
+            write!(path, " C{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}", piece[0].0, piece[0].1, piece[1].0, piece[1].1, piece[2].0, piece[2].1);
     }
     let _ = write!(
         out,

@@ -141,7 +141,8 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
             chart.draw_series(series).map_err(|e| text(&e))?;
         }
         let place = (SIZE.0 as i32 - 22, SIZE.1 as i32 - 20);
-        let right = plotters::style::text_anchor::Pos::new(plotters::style::text_anchor::HPos::Right, plotters::style::text_anchor::VPos::Top);
+        let right =
+            plotters::style::text_anchor::Pos::new(plotters::style::text_anchor::HPos::Right, plotters::style::text_anchor::VPos::Top);
         root.draw(&Text::new(note, place, style(11, &INK).pos(right))).map_err(|e| text(&e))?;
         root.present().map_err(|e| text(&e))?;
     }
@@ -225,7 +226,9 @@ mod tests {
         assert_eq!(few.matches("<circle").count(), 100);
         assert!(few.contains("x &lt;1&gt;") && few.contains("100 points; 1 row without a value left out"), "{few}");
         let (many, _) = plot(60_001).svg().unwrap();
-        assert!(many.contains("data:image/png;base64,") && !many.contains("<circle") && many.contains("60,000 points, coloured by density"));
+        assert!(
+            many.contains("data:image/png;base64,") && !many.contains("<circle") && many.contains("60,000 points, coloured by density")
+        );
         for svg in [few, many] {
             assert!(svg::to_png(&svg).unwrap().starts_with(b"\x89PNG"));
         }

@@ -16,9 +16,14 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_cover_the_range() {
-        for (low, high, want) in [(-43.0, 1301.0, (-200.0, 1400.0, 200.0, 0)), (0.0, 1.0, (0.0, 1.0, 0.2, 1)), (5.0, 5.0, (4.4, 5.6, 0.2, 1))] {
+        for (low, high, want) in
+            [(-43.0, 1301.0, (-200.0, 1400.0, 200.0, 0)), (0.0, 1.0, (0.0, 1.0, 0.2, 1)), (5.0, 5.0, (4.4, 5.6, 0.2, 1))]
+        {
             let got = nice(low, high, 8);
-            assert!((got.0 - want.0).abs() < 1e-9 && (got.1 - want.1).abs() < 1e-9 && (got.2 - want.2).abs() < 1e-9 && got.3 == want.3, "{got:?}");
+            assert!(
+                (got.0 - want.0).abs() < 1e-9 && (got.1 - want.1).abs() < 1e-9 && (got.2 - want.2).abs() < 1e-9 && got.3 == want.3,
+                "{got:?}"
+            );
         }
     }
 }

@@ -7,8 +7,8 @@ mod state;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, Node, Value};
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify::new);

@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::value::bytes_of;
 use crate::graph::{Graph, Value};
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
 
 /// The workers of this process.

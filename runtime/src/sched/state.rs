@@ -158,7 +158,8 @@ mod tests {
     fn replay(seed: u64, workers: usize, fail: Option<u32>) -> (Vec<Vec<u32>>, Vec<u32>, Vec<Action>) {
         let mut rng = StdRng::seed_from_u64(seed);
         let n = rng.random_range(1..40u32);
-        let deps: Vec<Vec<u32>> = (0..n).map(|i| (0..rng.random_range(0..4)).filter_map(|_| (i > 0).then(|| rng.random_range(0..i))).collect()).collect();
+        let deps: Vec<Vec<u32>> =
+            (0..n).map(|i| (0..rng.random_range(0..4)).filter_map(|_| (i > 0).then(|| rng.random_range(0..i))).collect()).collect();
         let wanted = vec![n - 1];
         let mut state = State::new(deps.clone(), &wanted);
         let (mut running, mut log) = (Vec::new(), Vec::new());

@@ -46,7 +46,7 @@ pub struct Column {
 #[must_use]
 pub fn table(columns: &[Column], rows: &[Option<(String, Vec<Option<String>>)>], note: &str) -> String {
     let mut out = String::from(
-        "<div style=\"overflow-x:auto\"><table class=\"rask-table\" style=\"border-collapse:collapse;font-variant-numeric:tabular-nums\"><thead><tr>\
+        "<div style=\"overflow-x:auto\"><table class=\"rask-table\" style=\"border-collapse:collapse;margin:0;font-variant-numeric:tabular-nums\"><thead><tr>\
          <th></th>",
     );
     let align = |c: &Column| if c.right { "right" } else { "left" };
@@ -63,12 +63,10 @@ pub fn table(columns: &[Column], rows: &[Option<(String, Vec<Option<String>>)>],
     for row in rows {
         match row {
             Some((label, cells)) => {
-                let _ = write!(out, "<tr><th style=\"color:{FAINT};font-weight:normal;text-align:right\">{}</th>", escape(label));
+                let _ = write!(out, "<tr><th style=\"color:{FAINT};font-weight:normal;text-align:right;white-space:nowrap\">{}</th>", escape(label));
                 for (c, cell) in columns.iter().zip(cells) {
                     let _ = match cell {
-                        Some(text) => {
-                            write!(out, "<td style=\"text-align:{};white-space:pre-wrap;max-width:40em\">{}</td>", align(c), escape(text))
-                        }
+                        Some(text) => write!(out, "<td style=\"text-align:{};{}\">{}</td>", align(c), wrapping(text), escape(text)),
                         None => write!(out, "<td style=\"text-align:{};color:{FAINT};font-style:italic\">null</td>", align(c)),
                     };
                 }
@@ -85,6 +83,11 @@ pub fn table(columns: &[Column], rows: &[Option<(String, Vec<Option<String>>)>],
     }
     let _ = write!(out, "</tbody></table></div><p style=\"color:{FAINT};margin:4px 0 0 0\">{}</p>", escape(note));
     out
+}
+
+/// Short cells stay on one line, however many columns there are; long ones are broken.
+fn wrapping(text: &str) -> &'static str {
+    if text.len() > 60 { "white-space:pre-wrap;min-width:24em" } else { "white-space:pre" }
 }
 
 /// A horizontal bar filled to `part` (0 to 1).

@@ -209,6 +209,8 @@ mod tests {
         __result!(1 + 1);
         __result!(Card);
         __result!(*"str");
-        __result!(if false { panic!("never") });
+        __result!(if false {
+            panic!("never")
+        });
     }
 }

@@ -194,7 +194,11 @@ mod tests {
         let frames = [
             ToKernel::Hello { pid: 7 },
             ToKernel::Show { role: Role::Update, id: Some("a".into()), bundle: Bundle::text("é\n").with("text/html", "<b>"), ack: true },
-            ToKernel::Error { name: "Panic".into(), message: String::new(), place: Some(Place { file: "lib.rs".into(), line: 3, column: 9 }) },
+            ToKernel::Error {
+                name: "Panic".into(),
+                message: String::new(),
+                place: Some(Place { file: "lib.rs".into(), line: 3, column: 9 }),
+            },
             ToKernel::Done,
         ];
         let mut bytes = Vec::new();

@@ -1,0 +1,275 @@
+"""Cells through the installed kernel: values, variables, output in order, errors in their place, interrupts, bad input."""
+import json, os, statistics, subprocess, tempfile, time, unittest
+from client import Kernel
+from jupyter_client.kernelspec import KernelSpecManager
+
+
+class Cells(unittest.TestCase):
+    """One kernel for all: each test leaves names of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.k = Kernel()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.k.close()
+
+    def test_values_of_last_expressions(self):
+        for code, want in [("1 + 1", "2"), ('"text"', '"text"'), ("let a1 = 5;", ""), ("()", ""), ("a1 * 2 // note", "10"), ("Some(a1)", "Some(5)"),
+                           ("for _ in 0..3 {}", ""), ("if a1 > 1 { 1 } else { 2 }", "1"), ("(1,\n 2)", "(1, 2)"), ("vec![1; 3]", "[1, 1, 1]"),
+                           ("struct NoDebug; NoDebug", "NoDebug (add #[derive(Debug)] to see inside)")]:
+            got = self.k.ok(code).text
+            self.assertTrue(got.endswith(want) if want else got == "", (code, got))
+
+    def test_values_are_not_moved_by_showing_them(self):
+        self.k.ok("let moved = vec![String::from(\"kept\")];")
+        self.k.ok("moved")
+        self.assertEqual(self.k.ok("moved.len()").text, "1")
+
+    def test_crates_in_scope(self):
+        for code, want in [('regex::Regex::new("a+")?.is_match("caat")', "true"), ("chrono::NaiveDate::from_ymd_opt(2020, 1, 2)", "Some(2020-01-02)"),
+                           ("ndarray::Array2::<f64>::ones((2, 3)).sum()", "6.0"), ("use rand::RngExt; rand::rng().random::<f64>() < 1.0", "true"),
+                           ("arrow::array::Array::len(&arrow::array::Int64Array::from(vec![1, 2]))", "2"),
+                           ("#[derive(serde::Serialize, Debug, Clone)] struct Point { x: i32 }\nlet point = Point { x: 1 };\npoint", "Point { x: 1 }")]:
+            self.assertEqual(self.k.ok(code).text, want, code)
+
+    def test_output_comes_in_order_and_whole(self):
+        ran = self.k.ok('println!("a"); display(&1); print!("b"); display(&2); eprintln!("c"); 7')
+        self.assertEqual([k for k in ran.kinds if k != "status"], ["execute_input", "stream", "display_data", "stream", "display_data", "stream", "execute_result"])
+        self.assertEqual((ran.stream("stdout"), ran.stream("stderr"), ran.text), ("a\nb", "c\n", "7"))
+        self.assertEqual(self.k.ok('use std::io::Write; print!("part"); std::io::stdout().flush()?;').stream("stdout"), "part")
+        self.assertIn("\ufffd", self.k.ok(r'std::io::stdout().write_all(b"\xff\n")?;').stream("stdout"))
+        self.assertEqual(self.k.ok('println!("EVCXR_EXECUTION_COMPLETE"); print!("EVCXR_PANIC_NOTIFICATION");').stream("stdout"),
+                         "EVCXR_EXECUTION_COMPLETE\nEVCXR_PANIC_NOTIFICATION")
+        lines = self.k.ok('for i in 0..100_000 { println!("line {i}"); }')
+        self.assertEqual(lines.stream("stdout"), "".join(f"line {i}\n" for i in range(100_000)))
+        self.assertLess(len(lines.content("stream")), 100)
+        self.assertEqual(self.k.ok('std::process::Command::new("sh").args(["-c", "echo out; echo err > /dev/stderr"]).status()?;').stream("stderr"), "err\n")
+
+    def test_displays_can_be_updated(self):
+        ran = self.k.ok('let shown = display(&"one"); shown.update(&"two");')
+        [first], [second] = ran.content("display_data"), ran.content("update_display_data")
+        self.assertEqual(first["transient"], second["transient"])
+        self.assertEqual((first["data"]["text/plain"], second["data"]["text/plain"]), ('"one"', '"two"'))
+
+    def test_errors_name_the_users_own_place(self):
+        self.k.ok("let list = vec![1, 2, 3];")
+        for code, parts in [
+            ('let wrong: i32 = "text";', ["E0308", "mismatched types", "line 1", '1 | let wrong: i32 = "text";', "^^^^^^"]),
+            ("let fine = 1;\n  nothing_here + fine", ["E0425", "line 2, column 3", "2 |   nothing_here + fine", "^^^^^^^^^^^^"]),
+            ("let fine = 1;\n\npanic!(\"boom {}\", fine)", ["Panic: boom 1", "line 3, column 1"]),
+            ("1 + list[7]", ["index out of bounds", "line 1, column 5"]),
+            ('let n: i32 = "x".parse::<i32>()?;', ["ParseIntError", "invalid digit", "line 1, column 14"]),
+            ("let none: Option<i32> = None;\nnone.expect(\"nothing here\")", ["nothing here", "line 2, column 6"]),
+            ("let x = {", ["CompileError"]),
+            ("Err::<(), String>(\"é\".into())?", ["String: é", "column 1"]),
+        ]:
+            self.k.fails(code, *parts)
+        self.assertEqual(self.k.ok("list.len()").text, "3")
+
+    def test_an_error_drops_the_cells_behind_it(self):
+        first, second = self.k.send("panic!(\"first\")"), self.k.send("let never = 1;")
+        self.assertEqual(self.k.collect(first).reply["status"], "error")
+        self.assertEqual(self.k.collect(second).reply["ename"], "Dropped")
+        first, second = self.k.send("panic!(\"first\")", stop_on_error=False), self.k.send("2")
+        self.k.collect(first)
+        self.assertEqual(self.k.collect(second).text, "2")
+        self.k.fails("never", "cannot find")
+
+    def test_silent_cells_leave_no_trace(self):
+        count = self.k.ok("1").reply["execution_count"]
+        ran = self.k.ok('println!("quiet"); 5', silent=True)
+        self.assertEqual(ran.kinds, ["status", "status"])
+        self.assertEqual(self.k.ok("1").reply["execution_count"], count + 1)
+
+    def test_a_dependency_beside_the_runtime(self):
+        self.k.ok("#[derive(serde::Serialize, Debug)] struct Row { name: String }\nlet row = Row { name: \"a\".into() };")
+        ran = self.k.ok(':dep serde_json = "1"\nserde_json::to_string(&row)?', timeout=300)
+        self.assertEqual(ran.text, '"{\\"name\\":\\"a\\"}"')
+        self.assertEqual(self.k.ok("row").text, 'Row { name: "a" }')
+
+
+class Frames(unittest.TestCase):
+    """Frames and delayed calls as a user meets them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.k = Kernel()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.k.close()
+
+    def test_bad_input_says_what_would_be_right(self):
+        self.k.write("gps.csv", "device,lat\na,1\nb,2\n")
+        self.k.write("empty.csv", "")
+        self.k.ok('let gps = read_csv("gps.csv");\nfn picky(n: u64) -> u64 { assert!(n != 3, "three is not for me"); n }')
+        for code, parts in [
+            ('read_csv("gsp.csv").len()?', ["no file matches", "gsp.csv", 'did you mean "gps.csv"']),
+            ('read_csv("empty.csv").head(1)?', ["empty.csv", "is empty"]),
+            ('gps.groupby("devise").size().compute()?', ['"devise"', 'did you mean "device"']),
+            ('let lazy = gps.select("lta");', ["select", 'did you mean "lat"', "line 1, column 16"]),
+            ('gps.head(1)?.column("long")?', ['"long"', '"lat"']),
+            ('gps.compute()?.column("device")?.sum::<i64>()?', ['"device" is str']),
+            ("delayed(picky).call((3,)).compute()?", ['task "picky"', "three is not for me", "its input: 3"]),
+            ('plot::scatter(&gps, "lat", "device")', ['"device" is str']),
+        ]:
+            self.k.fails(code, *parts)
+        self.assertEqual(self.k.ok("gps.len()?").text, "2")
+
+    def test_a_poisoned_handle_is_told_once(self):
+        self.k.write("one.csv", "a\n1\n")
+        self.k.fails('let one = read_csv("one.csv");\nlet bad = one.select("b");\nlet after = 5;', '"b"')
+        self.assertEqual(self.k.ok("after").text, "5")
+        self.k.fails("bad.compute()?", '"b"')
+
+    def test_workers_are_on_screen_while_it_runs(self):
+        n = 16 * os.cpu_count()
+        self.k.ok("fn slow(i: u64) -> u64 { std::thread::sleep(std::time::Duration::from_millis(150)); i }\n"
+                  f"let parts: Vec<_> = (0..{n}u64).map(|i| delayed(slow).call((i,))).collect();\n"
+                  "let all = delayed(|v: Vec<u64>| v.iter().sum::<u64>()).name(\"total\").call((parts,));")
+        ran = self.k.ok("all.compute()?")
+        updates = ran.content("update_display_data")
+        self.assertGreaterEqual(len(updates) / ran.seconds, 2, "two to ten times a second")
+        self.assertLessEqual(len(updates) / ran.seconds, 10)
+        last = updates[-1]["data"]["text/html"]
+        for part in ["worker 0", "slow", "total", f"{n + 1} of {n + 1} tasks", "Finished"]:
+            self.assertIn(part, last)
+        self.assertEqual(ran.text, str(n * (n - 1) // 2))
+
+    def test_interrupts_keep_the_variables(self):
+        self.k.ok("let kept = String::from(\"kept\");\nfn nap(i: u64) -> u64 { std::thread::sleep(std::time::Duration::from_millis(50)); i }\n"
+                  "let many: Vec<_> = (0..10_000u64).map(|i| delayed(nap).call((i,))).collect();\nlet naps = delayed(|v: Vec<u64>| v.len()).call((many,));")
+        stopped = []
+
+        def stop(elapsed):
+            if elapsed > 1.5 and not stopped:
+                stopped.append(time.time())
+                self.k.manager.interrupt_kernel()
+        ran = self.k.run("naps.compute()?", during=stop)
+        self.assertLess(time.time() - stopped[0], 3)
+        self.assertIn("Interrupted", ran.error)
+        self.assertEqual(self.k.ok("kept").text, '"kept"')
+
+
+class Process(unittest.TestCase):
+    """The process behind the cells."""
+
+    def test_a_dying_cell_is_explained_and_the_next_one_runs(self):
+        with Kernel() as k:
+            k.ok("fn stays() -> i32 { 4 }")
+            for code, parts in [("println!(\"before\"); unsafe { (16 as *mut u8).write_volatile(1) }", ["SIGSEGV", "segmentation fault", "variables are lost"]),
+                                ("std::process::abort()", ["SIGABRT"]), ("std::process::exit(3)", ["exit status: 3"])]:
+                k.fails(code, *parts)
+                self.assertEqual(k.ok("stays()").text, "4")
+
+    def test_a_loop_that_never_looks_up_is_ended(self):
+        with Kernel() as k:
+            k.ok("let gone = 1;")
+            stopped = []
+
+            def stop(elapsed):
+                if elapsed > 1.5 and not stopped:
+                    stopped.append(time.time())
+                    k.manager.interrupt_kernel()
+            ran = k.run("loop { std::hint::black_box(0); }", during=stop)
+            self.assertLess(time.time() - stopped[0], 10)
+            self.assertIn("all variables are lost", ran.error)
+            self.assertEqual(k.ok("1 + 1").text, "2")
+
+    def test_shutdown_leaves_nothing_behind(self):
+        k = Kernel()
+        k.ok("1")
+        pid = int(k.ok("std::process::id()").text)
+        k.manager.shutdown_kernel()
+        end = time.time() + 5
+        while os.path.exists(f"/proc/{pid}") and time.time() < end:
+            time.sleep(0.05)
+        self.assertFalse(os.path.exists(f"/proc/{pid}"), "the evaluator outlives its kernel")
+        k.close()
+
+
+class Installation(unittest.TestCase):
+    """A runtime that does not fit is explained in the first cell."""
+
+    def changed(self, change):
+        """The kernelspec with a copy of the runtime's folder that `change` has been at."""
+        spec = KernelSpecManager().get_kernel_spec("rask")
+        runtime = spec.argv[spec.argv.index("--runtime") + 1]
+        folder = tempfile.mkdtemp(prefix="rask-runtime-")
+        for name in os.listdir(runtime):
+            os.symlink(os.path.join(runtime, name), os.path.join(folder, name))
+        manifest = json.load(open(os.path.join(runtime, "runtime.json")))
+        change(manifest, folder)
+        os.remove(os.path.join(folder, "runtime.json"))
+        json.dump(manifest, open(os.path.join(folder, "runtime.json"), "w"))
+        spec.argv[spec.argv.index("--runtime") + 1] = folder
+        return spec
+
+    def test_another_compiler(self):
+        def change(manifest, _):
+            manifest["rustc"] = "rustc 1.0.0 (old)"
+        with Kernel(self.changed(change)) as k:
+            k.fails("1", "built with rustc 1.0.0 (old)", "cargo lab")
+
+    def test_no_source_of_the_standard_library(self):
+        def change(manifest, folder):
+            toolchain = os.path.join(folder, "no-source")
+            os.makedirs(os.path.join(toolchain, "lib"))
+            os.symlink(os.path.join(manifest["sysroot"], "bin"), os.path.join(toolchain, "bin"))
+            manifest["sysroot"] = toolchain
+        with Kernel(self.changed(change)) as k:
+            k.fails("1", "rust-src", "rustup component add rust-src")
+
+    def test_a_busy_port(self):
+        spec = KernelSpecManager().get_kernel_spec("rask")
+        with Kernel() as k:
+            argv = [a.replace("{connection_file}", k.manager.connection_file) for a in spec.argv]
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("cannot be used for shell", done.stderr)
+
+    def test_the_toolchain_is_found_whatever_the_shell_says(self):
+        with Kernel(env={"RUSTUP_TOOLCHAIN": "1.0.0", "RUSTFLAGS": "--nonsense", "CARGO_TARGET_DIR": "/nowhere"}) as k:
+            k.write("rust-toolchain.toml", "[toolchain]\nchannel = \"1.0.0\"\n")
+            self.assertEqual(k.ok("let there = vec![1u8];\nthere.len()").text, "1")
+
+    def test_doctor_finds_everything_well(self):
+        spec = KernelSpecManager().get_kernel_spec("rask")
+        done = subprocess.run([spec.argv[0], "doctor"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("all is well", done.stdout)
+
+    def test_cells_need_no_network(self):
+        argv = ["unshare", "--net", "--map-root-user", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh"]
+        if subprocess.run(argv[:-1] + ["sh", "true"], capture_output=True).returncode:
+            argv = []  # A system that forbids network namespaces: cargo's own switch stands in for one.
+        spec = KernelSpecManager().get_kernel_spec("rask")
+        code = ("import sys; sys.path.insert(0, sys.argv[1])\nfrom client import Kernel\n"
+                "with Kernel() as k: print(k.ok('let d = datasets::airlines().len()?;\\nd').text)")
+        here = os.path.dirname(os.path.abspath(__file__))
+        import sys
+        done = subprocess.run(argv + [sys.executable, "-c", code, here], capture_output=True, text=True, timeout=120, env={**os.environ, "CARGO_NET_OFFLINE": "true"})
+        self.assertEqual(done.stdout.strip(), "16", done.stderr)
+
+
+class Latency(unittest.TestCase):
+    """The time of a cell; medians of 15."""
+
+    def test_cells_are_quick(self):
+        with Kernel() as k:
+            k.ok("1 + 1")
+            first = time.time() - k.started
+            k.ok("let x = 1;")
+            plain = statistics.median(k.ok(f"x + {i}").seconds for i in range(15))
+            k.ok('let df = DataFrame::from_columns([("a", Series::from_iter(0..1000i64))]);')
+            frame = statistics.median(k.ok(f'let y{i} = df.filter(col("a").gt({i}));').seconds for i in range(15))
+            print(f"      first result {first:.2f} s, plain cell {plain * 1e3:.0f} ms, cell that calls the runtime {frame * 1e3:.0f} ms")
+            self.assertLess(first, 3)
+            self.assertLess(plain, 0.30)
+            self.assertLess(frame, 0.35)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,58 @@
+"""Run the tests of the installed kernel: all in `kernel/` and `browser/`, or those whose names hold a word given as argument.
+
+A line for each test with its time; ends with `N passed, N failed` and exits 1 where one fails.
+"""
+import os, sys, time, unittest
+
+here = os.path.dirname(os.path.abspath(__file__))
+
+
+class Lines(unittest.TestResult):
+    """A line for each test as it ends."""
+    passed = 0
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.began = time.time()
+
+    def say(self, word, test, error=None):
+        print(f"{word:5} {test.id()} {time.time() - self.began:.1f}s", flush=True)
+        if error:
+            print(self._exc_info_to_string(error, test), flush=True)
+
+    def addSuccess(self, test):
+        self.passed += 1
+        self.say("ok", test)
+
+    def addFailure(self, test, error):
+        super().addFailure(test, error)
+        self.say("FAIL", test, error)
+
+    def addError(self, test, error):
+        super().addError(test, error)
+        self.say("FAIL", test, error)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        # Tests of jupyter_kernel_test that have no sample are skipped by it; nothing else may be.
+        self.say(f"skip ({reason})", test)
+
+
+def pick(suite, words):
+    for item in suite:
+        if isinstance(item, unittest.TestSuite):
+            yield from pick(item, words)
+        elif not words or any(w in item.id() for w in words):
+            yield item
+
+
+result = Lines()
+loader = unittest.TestLoader()
+for folder in ("kernel", "browser"):
+    found = loader.discover(os.path.join(here, folder), pattern="test_*.py")
+    unittest.TestSuite(pick(found, sys.argv[1:])).run(result)
+failed = len(result.failures) + len(result.errors) + len(loader.errors)
+for error in loader.errors:
+    print(error)
+print(f"{result.passed} passed, {failed} failed")
+sys.exit(1 if failed or not result.passed else 0)

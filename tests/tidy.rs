@@ -1,0 +1,159 @@
+//! The structure of the source: layers, budgets, and what may stand where. Every rule fails with the file and the line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules of each crate, lowest first: a file uses what stands before it, and its own module.
+const LAYERS: [(&str, &[&str]); 2] = [
+    ("runtime/src", &["error", "poison", "opaque", "config", "wire", "show", "graph", "sched", "delayed", "frame", "datasets", "plot", "host"]),
+    ("kernel/src", &["error", "protocol", "outbox", "eval", "handlers", "server", "install", "lab", "doctor", "verify", "main"]),
+];
+/// Modules that must not know each other, though their order would allow it.
+const BLIND: [(&str, &str, &str); 3] =
+    [("runtime/src", "frame", "delayed"), ("kernel/src", "install", "server"), ("kernel/src", "doctor", "handlers")];
+/// The only files with unsafe code.
+const UNSAFE: [&str; 2] = ["runtime/src/host.rs", "kernel/src/eval/child.rs"];
+const MOST_LINES: usize = 700;
+const MOST_LINES_OF_A_FUNCTION: usize = 80;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && !name.starts_with('.') && name != "target" && name != "__pycache__" {
+            files(&path, found);
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+}
+
+/// Path from the root, and text.
+fn sources(ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    files(&root(), &mut found);
+    found.retain(|f| f.extension().is_some_and(|e| e == ending));
+    let name = |f: &PathBuf| f.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+    found.iter().map(|f| (name(f), fs::read_to_string(f).unwrap())).collect()
+}
+
+/// The part of a file that is not tests, as numbered lines.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let end = ["#[cfg(test)]\nmod", "#[cfg(test)]\npub"].iter().filter_map(|m| text.find(m)).min().unwrap_or(text.len());
+    text[..end].lines().enumerate().map(|(i, l)| (i + 1, l))
+}
+
+fn is_product(file: &str) -> bool {
+    (file.starts_with("kernel/src") || file.starts_with("runtime")) && !file.ends_with("tests.rs")
+}
+
+fn report(problems: &[String]) {
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+#[test]
+fn files_use_only_the_layers_below_them() {
+    let mut problems = Vec::new();
+    for (source, order) in LAYERS {
+        for (file, text) in sources("rs").iter().filter(|(f, _)| f.starts_with(source) && is_product(f)) {
+            let module = file[source.len() + 1..].split(['/', '.']).next().unwrap();
+            if module == "lib" || module == "main" {
+                continue;
+            }
+            let Some(layer) = order.iter().position(|m| *m == module) else {
+                problems.push(format!("{file}: module `{module}` is not in the table of layers"));
+                continue;
+            };
+            for (n, line) in code(text).filter(|(_, l)| !l.trim_start().starts_with("//")) {
+                for used in line.split("crate::").skip(1).map(|u| u.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap()) {
+                    let blind = BLIND.contains(&(source, module, used));
+                    if blind || order.iter().position(|m| *m == used).is_some_and(|l| l > layer) {
+                        problems.push(format!("{file}:{n}: `{module}` uses `{used}`, which is not below it"));
+                    }
+                }
+            }
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let missing = sources("rs").into_iter().filter(|(_, t)| !t.starts_with("//! ")).map(|(f, _)| f);
+    let python = sources("py").into_iter().filter(|(_, t)| !t.starts_with("\"\"\"")).map(|(f, _)| f);
+    report(&missing.chain(python).map(|f| format!("{f} does not begin with a sentence on what it is for")).collect::<Vec<_>>());
+}
+
+#[test]
+fn files_and_functions_stay_short() {
+    let mut problems = Vec::new();
+    for (file, text) in sources("rs") {
+        let lines: Vec<_> = code(&text).collect();
+        if lines.len() > MOST_LINES {
+            problems.push(format!("{file}: {} lines, {MOST_LINES} at most", lines.len()));
+        }
+        for (n, line) in &lines {
+            let indent = line.len() - line.trim_start().len();
+            let head = line.trim_start().trim_start_matches("pub ").trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+            if (head.starts_with("fn ") || head.starts_with("async fn ")) && line.ends_with('{') {
+                let closing = format!("{}}}", " ".repeat(indent));
+                let length = lines[*n..].iter().take_while(|(_, l)| **l != closing).count() + 2;
+                if length > MOST_LINES_OF_A_FUNCTION {
+                    problems.push(format!("{file}:{n}: a function of {length} lines, {MOST_LINES_OF_A_FUNCTION} at most"));
+                }
+            }
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn dangerous_words_stand_only_where_they_may() {
+    let mut problems = Vec::new();
+    for (file, text) in sources("rs").iter().filter(|(f, _)| is_product(f)) {
+        for (n, line) in code(text).filter(|(_, l)| !l.trim_start().starts_with("//")) {
+            let has = |words: &[&str]| words.iter().any(|w| line.contains(w));
+            if has(&[".unwrap()", "todo!(", "unimplemented!(", "thread::sleep", "dbg!("]) {
+                problems.push(format!("{file}:{n}: {}", line.trim()));
+            }
+            if has(&["unsafe {", "unsafe extern", "unsafe fn"]) && !UNSAFE.contains(&file.as_str()) && !line.contains('"') {
+                problems.push(format!("{file}:{n}: unsafe code belongs in {}", UNSAFE.join(" or ")));
+            }
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn versions_stand_in_the_root_manifest_alone() {
+    let mut problems = Vec::new();
+    for (file, text) in sources("toml").iter().filter(|(f, _)| f.ends_with("Cargo.toml") && f != "Cargo.toml") {
+        let mut section = "";
+        for line in text.lines() {
+            if line.starts_with('[') {
+                section = line;
+            } else if section.ends_with("dependencies]") && line.contains('=') && !line.contains("workspace = true") {
+                problems.push(format!("{file}: {line}"));
+            }
+        }
+    }
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    for name in ["salsa", "salsa-macros", "salsa-macro-rules"] {
+        // evcxr 0.22.0 does not compile with a later one.
+        if !lock.contains(&format!("name = \"{name}\"\nversion = \"0.28.2\"")) {
+            problems.push(format!("Cargo.lock: {name} is not 0.28.2"));
+        }
+    }
+    report(&problems);
+}
+
+#[test]
+fn the_readme_leads_with_the_two_commands() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let top = &readme[..readme.len().min(1500)];
+    assert!(top.contains("cargo lab") && top.contains("cargo verify"), "README.md does not state both commands at its top");
+}
