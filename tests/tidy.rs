@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 /// Modules of each crate, lowest first: a file uses what stands before it, and its own module.
 const LAYERS: [(&str, &[&str]); 2] = [
-    ("runtime/src", &["error", "poison", "opaque", "config", "wire", "show", "graph", "sched", "delayed", "frame", "datasets", "plot", "host"]),
+    (
+        "runtime/src",
+        &["error", "poison", "opaque", "config", "wire", "show", "graph", "sched", "delayed", "frame", "datasets", "plot", "host"],
+    ),
     ("kernel/src", &["error", "protocol", "outbox", "eval", "handlers", "server", "install", "lab", "doctor", "verify", "main"]),
 ];
 /// Modules that must not know each other, though their order would allow it.

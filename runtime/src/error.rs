@@ -25,7 +25,7 @@ pub enum ErrorKind {
         available: Vec<String>,
     },
     /// No file has that path.
-    #[error("{method}: no file matches {path:?} (looked in {folder}){}", did_you_mean(path, nearby))]
+    #[error("{method}: no file matches {path:?} (looked in {folder}){}", did_you_mean(file_name(path), nearby))]
     FileNotFound {
         /// The method that was called.
         method: String,
@@ -189,6 +189,10 @@ fn list(names: &[String]) -> String {
 
 fn did_you_mean(name: &str, available: &[String]) -> String {
     closest(name, available).map(|n| format!(", did you mean {n:?}?")).unwrap_or_default()
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The name nearest to `name`, where one is near enough to be a slip of the hand.

@@ -282,7 +282,9 @@ fn hooked(source: &str) -> String {
         out.replace_range(start..end, &format!("use rask::host::store as evcxr_internal_runtime;{}", "\n".repeat(lines)));
     }
     out = out.replace("println!(\"EVCXR_PANIC_NOTIFICATION\")", "rask::host::notify(\"EVCXR_PANIC_NOTIFICATION\")");
-    if let Some(start) = out.find("struct EvcxrUserCodeError {}") {
+    if let Some(start) = out.find("struct EvcxrUserCodeError {}")
+        && !out.contains("rask::host::user_error(")
+    {
         let (head, tail) = out.split_at(start);
         let tail = tail
             .replacen("fn from(error: T) -> Self {", "#[track_caller] fn from(error: T) -> Self {", 1)

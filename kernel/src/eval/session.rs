@@ -109,7 +109,7 @@ impl Session {
 
 /// Why the process ended, in words: `Subprocess terminated with status: signal: 11 (SIGSEGV) (core dumped)`.
 fn ended(how: &str) -> String {
-    let status = how.rsplit("status: ").next().unwrap_or(how).trim();
+    let status = how.rsplit("terminated with status: ").next().unwrap_or(how).trim();
     let why = if status.contains("SIGSEGV") {
         "it used memory that is not its own (a segmentation fault)"
     } else if status.contains("SIGABRT") {

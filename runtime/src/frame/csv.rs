@@ -2,7 +2,6 @@
 //! that are right for line ends inside quotes.
 
 use super::DataFrame;
-use super::engine;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -56,7 +55,7 @@ fn open(path: &str) -> Result<super::Plan> {
     let urls: Vec<_> =
         files.iter().map(|f| ListingTableUrl::parse(url_of(f)).map_err(|e| Error::engine("read_csv", &e))).collect::<Result<_>>()?;
     let compression = compression(&files[0]);
-    let schema = infer(urls.clone(), compression)?;
+    let schema = infer(&files[0], compression)?;
     if schema.fields().is_empty() {
         return Err(ErrorKind::EmptyFile { method: "read_csv".to_owned(), path: path.to_owned() }.into());
     }
@@ -91,16 +90,19 @@ fn options(compression: FileCompressionType, whole: bool) -> ListingOptions {
     ListingOptions::new(Arc::new(format)).with_file_extension("")
 }
 
-fn infer(urls: Vec<ListingTableUrl>, compression: FileCompressionType) -> Result<SchemaRef> {
-    engine::wait(async move {
-        let state = engine::session().state();
-        let schema = options(compression, true).infer_schema(&state, &urls[0]).await.map_err(|e| Error::engine("read_csv", &e))?;
-        let field = |f: &Arc<Field>| {
-            let keep = matches!(f.data_type(), DataType::Int64 | DataType::Float64 | DataType::Boolean);
-            Field::new(f.name(), if keep { f.data_type().clone() } else { DataType::Utf8 }, true)
-        };
-        Ok(Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())))
-    })
+/// The columns and their types, from the first rows of the first file.
+fn infer(path: &Path, compression: FileCompressionType) -> Result<SchemaRef> {
+    let io = |source| ErrorKind::Io { method: "read_csv".to_owned(), path: path.display().to_string(), source };
+    let reader = compression.convert_read(File::open(path).map_err(io)?).map_err(|e| Error::engine("read_csv", &e))?;
+    let format = arrow::csv::reader::Format::default().with_header(true);
+    let (schema, _) = format
+        .infer_schema(reader, Some(SAMPLE))
+        .map_err(|e| ErrorKind::Engine { operation: format!("read_csv of {:?}", path.display().to_string()), message: e.to_string() })?;
+    let field = |f: &Arc<Field>| {
+        let keep = matches!(f.data_type(), DataType::Int64 | DataType::Float64 | DataType::Boolean);
+        Field::new(f.name(), if keep { f.data_type().clone() } else { DataType::Utf8 }, true)
+    };
+    Ok(Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())))
 }
 
 fn compression(path: &Path) -> FileCompressionType {

@@ -41,8 +41,9 @@ static SESSIONS: LazyLock<[SessionContext; 2]> = LazyLock::new(|| {
         let config = SessionConfig::new()
             .with_target_partitions(partitions)
             .with_information_schema(false)
-            // Rows keep the order of their files: nothing deals them out in turn.
+            // Rows keep the order of their files: nothing deals them out in turn, and no partition takes over another's part.
             .with_round_robin_repartition(false)
+            .set_bool("datafusion.execution.enable_file_stream_work_stealing", false)
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.execution.collect_statistics", true);

@@ -63,7 +63,11 @@ pub fn table(columns: &[Column], rows: &[Option<(String, Vec<Option<String>>)>],
     for row in rows {
         match row {
             Some((label, cells)) => {
-                let _ = write!(out, "<tr><th style=\"color:{FAINT};font-weight:normal;text-align:right;white-space:nowrap\">{}</th>", escape(label));
+                let _ = write!(
+                    out,
+                    "<tr><th style=\"color:{FAINT};font-weight:normal;text-align:right;white-space:nowrap\">{}</th>",
+                    escape(label)
+                );
                 for (c, cell) in columns.iter().zip(cells) {
                     let _ = match cell {
                         Some(text) => write!(out, "<td style=\"text-align:{};{}\">{}</td>", align(c), wrapping(text), escape(text)),
