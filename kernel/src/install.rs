@@ -197,8 +197,11 @@ fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
 /// A dependency of a package: package id and the name by which it is used.
 type Edges = HashMap<String, Vec<(String, String)>>;
 
-/// Who depends on whom when running, and each package's name and version, by package id.
-fn dependencies(root: &Path, host: &str) -> Result<(Edges, HashMap<String, (String, String)>)> {
+/// Each package's name and version, by package id.
+type Names = HashMap<String, (String, String)>;
+
+/// Who depends on whom when running, and what the packages are called.
+fn dependencies(root: &Path, host: &str) -> Result<(Edges, Names)> {
     let args = ["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host];
     let text = output(Command::new("cargo").args(args).current_dir(root))?;
     let metadata: Value =

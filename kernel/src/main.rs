@@ -119,10 +119,27 @@ fn kernel(args: &[String]) -> Result<i32> {
     std::process::exit(0);
 }
 
+/// Removes what kernels that were killed left behind.
+fn remove_dead_sessions() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        let named = folder.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("rask-session-"));
+        let owner = std::fs::read_to_string(folder.join("owner.pid")).ok();
+        if named && owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // Another kernel may be at it too.
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+    }
+}
+
 fn enter_session(folder: &Path, args: &[String]) -> Result<i32> {
     let runtime = Runtime::open(folder)?;
     let me = std::env::current_exe().map_err(Error::file("/proc/self/exe"))?;
+    remove_dead_sessions();
     let session = tempfile::Builder::new().prefix("rask-session-").tempdir().map_err(Error::file(std::env::temp_dir()))?.keep();
+    // The number of this process stays the same through `exec`.
+    let owner = session.join("owner.pid");
+    std::fs::write(&owner, std::process::id().to_string()).map_err(Error::file(owner))?;
     let toolchain = eval::cargo::toolchain(&session);
     let bin = toolchain.join("bin");
     std::fs::create_dir_all(&bin).map_err(Error::file(&bin))?;

@@ -101,7 +101,7 @@ impl<T: Clone + Send + Sync + 'static> Delayed<T> {
     pub fn compute(&self) -> Result<T> {
         let value = compute(&self.node)?;
         // The node was made with a function that returns `T`.
-        let value = value.downcast::<T>().ok().expect("a task's value has the task's type");
+        let value = value.downcast::<T>().expect("a task's value has the task's type");
         Ok(Arc::unwrap_or_clone(value))
     }
 }
@@ -160,6 +160,9 @@ impl Slots {
     }
 }
 
+/// Makes something of the values of the dependencies.
+type Make<T> = Box<dyn Fn(&[Value]) -> T + Send + Sync>;
+
 /// An argument once the call has been made: a value, or where to find it among the values of the dependencies.
 pub enum Arg<T> {
     /// A plain value.
@@ -167,7 +170,7 @@ pub enum Arg<T> {
     /// The value of one task.
     Task(usize),
     /// How to make it of the values of several tasks.
-    Made(Box<dyn Fn(&[Value]) -> T + Send + Sync>),
+    Made(Make<T>),
 }
 
 impl<T: Clone + Send + Sync + 'static> Arg<T> {
@@ -237,7 +240,7 @@ pub trait IntoArgs<A> {
 }
 
 /// The arguments of a call, ready to be unpacked for a run.
-pub struct Packed<A>(Box<dyn Fn(&[Value]) -> A + Send + Sync>);
+pub struct Packed<A>(Make<A>);
 
 /// A function that can be a task: up to eight arguments, each cloneable and shareable between threads.
 #[diagnostic::on_unimplemented(

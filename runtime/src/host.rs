@@ -1,5 +1,5 @@
 //! The evaluator process: loads compiled cells and runs them, one after the other, on its main thread. The kernel asks for
-//! cells with lines on one descriptor; everything else goes through the frames of [`wire`].
+//! cells with lines on one descriptor; everything else goes through frames.
 //!
 //! This file holds the crate's only unsafe code: loading a cell is trusting the compiler that made it.
 #![allow(unsafe_code)]

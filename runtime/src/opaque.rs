@@ -24,6 +24,6 @@ impl Opaque {
 
     /// The value, shared.
     pub(crate) fn arc<T: Any + Send + Sync>(&self) -> Arc<T> {
-        self.0.clone().downcast().ok().expect("a handle holds the type of its module")
+        self.0.clone().downcast().expect("a handle holds the type of its module")
     }
 }

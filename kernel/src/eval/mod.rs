@@ -37,9 +37,14 @@ pub(crate) struct Job {
     pub(crate) counted: bool,
     /// Whether an error drops the cells that wait behind it.
     pub(crate) stop_on_error: bool,
-    /// Called at the end with the cell's number and how it ended.
-    pub(crate) reply: Box<dyn FnOnce(u32, &Outcome) + Send>,
+    pub(crate) reply: Reply,
 }
+
+/// A cell and its number in the queue.
+type Queued = (u64, Job);
+
+/// Called at the end with the cell's number and how it ended.
+pub(crate) type Reply = Box<dyn FnOnce(u32, &Outcome) + Send>;
 
 /// How a cell ended.
 #[derive(Debug)]
@@ -53,7 +58,7 @@ pub(crate) enum Outcome {
 /// The queue of cells and the thread that runs them.
 #[derive(Clone)]
 pub(crate) struct Evaluator {
-    jobs: mpsc::Sender<(u64, Job)>,
+    jobs: mpsc::Sender<Queued>,
     queued: Arc<AtomicU64>,
     /// Cells up to this number are dropped instead of run.
     dropped: Arc<AtomicU64>,
@@ -63,7 +68,7 @@ pub(crate) struct Evaluator {
 impl Evaluator {
     /// Starts the thread; evcxr is made ready behind it, and a failure is told by the first cell.
     pub(crate) fn start(runtime: Runtime, session: PathBuf, outbox: Outbox) -> Self {
-        let (jobs, queue) = mpsc::channel();
+        let (jobs, queue) = mpsc::channel::<Queued>();
         let shared = Arc::new(Shared::new(outbox, session.clone()));
         let this = Self { jobs, queued: Arc::default(), dropped: Arc::default(), shared };
         let worker = this.clone();
@@ -104,7 +109,7 @@ impl Evaluator {
         self.shared.kill();
     }
 
-    fn work(&self, runtime: &Runtime, folder: PathBuf, queue: &mpsc::Receiver<(u64, Job)>) {
+    fn work(&self, runtime: &Runtime, folder: PathBuf, queue: &mpsc::Receiver<Queued>) {
         let mut session = Session::start(runtime, folder, self.shared.clone());
         let mut count = 0;
         loop {

@@ -139,12 +139,12 @@ impl Shared {
         while s.cell == cell && s.phase != Phase::Idle {
             if s.phase == Phase::Compiling {
                 self.kill_compiler();
-            } else if Instant::now() >= deadline {
-                if let Some(process) = s.process.clone() {
-                    drop(s);
-                    kill(&process);
-                    return;
-                }
+            } else if Instant::now() >= deadline
+                && let Some(process) = s.process.clone()
+            {
+                drop(s);
+                kill(&process);
+                return;
             }
             // A compiler may have been about to start; a phase may have changed.
             s = self.changed.wait_timeout(s, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;

@@ -116,7 +116,7 @@ mod tests {
     fn messages_survive_and_forged_ones_do_not() {
         let signer = Signer::new("secret", "hmac-sha256").unwrap();
         let id = Bytes::from_static(b"me");
-        let frames = signer.encode(&[id.clone()], "status", None, &json!({}), &json!({"execution_state": "busy"}));
+        let frames = signer.encode(std::slice::from_ref(&id), "status", None, &json!({}), &json!({"execution_state": "busy"}));
         let m = signer.decode(&frames).unwrap();
         assert_eq!((m.identities, m.header.msg_type.as_str(), m.header.version.as_str()), (vec![id], "status", "5.5"));
         assert_eq!(m.content["execution_state"], "busy");

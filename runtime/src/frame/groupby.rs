@@ -14,7 +14,27 @@ pub struct GroupBy {
     keys: Vec<String>,
 }
 
-type Aggregate = fn(df::Expr) -> df::Expr;
+/// What becomes of the values of a group. A cell passes one of these and compiles no more than that.
+#[derive(Clone, Copy)]
+enum Aggregate {
+    Sum,
+    Mean,
+    Count,
+    Min,
+    Max,
+}
+
+impl Aggregate {
+    fn parts(self) -> (&'static str, fn(df::Expr) -> df::Expr) {
+        match self {
+            Self::Sum => ("sum", expr_fn::sum),
+            Self::Mean => ("mean", expr_fn::avg),
+            Self::Count => ("count", expr_fn::count),
+            Self::Min => ("min", expr_fn::min),
+            Self::Max => ("max", expr_fn::max),
+        }
+    }
+}
 
 impl GroupBy {
     pub(super) fn new(frame: DataFrame, keys: Vec<String>) -> Self {
@@ -27,8 +47,10 @@ impl GroupBy {
         self.aggregate("size", &[], |_, _| Ok(vec![expr_fn::count(df::lit(1)).alias("size")]))
     }
 
+    #[inline(never)]
     #[track_caller]
-    fn each(&self, method: &'static str, names: Vec<String>, f: Aggregate) -> DataFrame {
+    fn each(&self, what: Aggregate, names: Vec<String>) -> DataFrame {
+        let (method, f) = what.parts();
         self.aggregate(method, &names, |plan, names| {
             let make = |n: &String| Ok(f(bound(&format!("groupby(..).{method}"), col(n).get(), plan)?).alias(n));
             names.iter().map(make).collect()
@@ -63,27 +85,27 @@ impl GroupBy {
 }
 
 macro_rules! aggregates {
-    ($($(#[$doc:meta])* $name:ident $f:path;)*) => {
+    ($($(#[$doc:meta])* $name:ident $what:ident;)*) => {
         impl GroupBy {$(
             $(#[$doc])*
             #[track_caller]
             pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
-                self.each(stringify!($name), columns.into_names(), $f)
+                self.each(Aggregate::$what, columns.into_names())
             }
         )*}
     };
 }
 aggregates! {
     /// Sum of the values that are there, of each named column.
-    sum expr_fn::sum;
+    sum Sum;
     /// Mean of the values that are there, of each named column; missing where a group has none.
-    mean expr_fn::avg;
+    mean Mean;
     /// Number of values that are there, of each named column.
-    count expr_fn::count;
+    count Count;
     /// Least value, of each named column.
-    min expr_fn::min;
+    min Min;
     /// Greatest value, of each named column.
-    max expr_fn::max;
+    max Max;
 }
 
 impl fmt::Debug for GroupBy {

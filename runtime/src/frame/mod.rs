@@ -89,7 +89,13 @@ impl DataFrame {
     /// A frame of named columns in memory, all of one length. Split into one partition per worker.
     #[track_caller]
     pub fn from_columns<N: AsRef<str>>(columns: impl IntoIterator<Item = (N, Series)>) -> Self {
-        Self::from_result(memory(columns.into_iter().map(|(n, s)| (n.as_ref().to_owned(), s)).collect()))
+        Self::in_memory(columns.into_iter().map(|(n, s)| (n.as_ref().to_owned(), s)).collect())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn in_memory(columns: Vec<(String, Series)>) -> Self {
+        Self::from_result(memory(columns))
     }
 
     /// A frame over a Parquet file.
@@ -112,7 +118,12 @@ impl DataFrame {
     /// The rows for which the condition holds; a missing value does not hold.
     #[track_caller]
     pub fn filter(&self, condition: impl IntoExpr) -> Self {
-        let condition = condition.into_expr();
+        self.filter_by(&condition.into_expr())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn filter_by(&self, condition: &Expr) -> Self {
         self.step("filter", |b, plan| {
             let condition = bound("filter", condition.get(), plan)?;
             b.filter(condition).map_err(|e| Error::engine("filter", &e))
@@ -122,7 +133,12 @@ impl DataFrame {
     /// The columns of these names, in this order.
     #[track_caller]
     pub fn select(&self, names: impl IntoNames) -> Self {
-        let names = names.into_names();
+        self.select_all(&names.into_names())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn select_all(&self, names: &[String]) -> Self {
         self.step("select", |b, plan| {
             let columns = names.iter().map(|n| bound("select", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
             unique("select", names.iter())?;
@@ -133,7 +149,12 @@ impl DataFrame {
     /// The frame with one more column, or one replaced.
     #[track_caller]
     pub fn with_column(&self, name: &str, value: impl IntoExpr) -> Self {
-        let value = value.into_expr();
+        self.put_column(name, &value.into_expr())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn put_column(&self, name: &str, value: &Expr) -> Self {
         self.step("with_column", |b, plan| {
             let value = bound("with_column", value.get(), plan)?.alias(name);
             let mut columns: Vec<_> = plan.schema().fields().iter().map(|f| bare(f.name())).collect();

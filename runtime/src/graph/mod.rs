@@ -113,7 +113,7 @@ pub(crate) mod tests {
     #[test]
     fn dependencies_come_first_and_once() {
         let a = node("a", &[]);
-        let (b, c) = (node("b", &[a.clone()]), node("c", &[a.clone(), a.clone()]));
+        let (b, c) = (node("b", std::slice::from_ref(&a)), node("c", &[a.clone(), a.clone()]));
         let d = node("d", &[b, c.clone()]);
         let g = Graph::new(&[d, c]);
         assert_eq!(g.len(), 4);

@@ -159,7 +159,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(seed);
         let n = rng.random_range(1..40u32);
         let deps: Vec<Vec<u32>> =
-            (0..n).map(|i| (0..rng.random_range(0..4)).filter_map(|_| (i > 0).then(|| rng.random_range(0..i))).collect()).collect();
+            (0..n).map(|i| (0..rng.random_range(0..4)).filter(|_| i > 0).map(|_| rng.random_range(0..i)).collect()).collect();
         let wanted = vec![n - 1];
         let mut state = State::new(deps.clone(), &wanted);
         let (mut running, mut log) = (Vec::new(), Vec::new());

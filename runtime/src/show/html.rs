@@ -42,9 +42,12 @@ pub struct Column {
     pub right: bool,
 }
 
-/// A table with a type under each name; `None` is a missing value, a row of `None` is the gap between first and last rows.
+/// A row: its label and its cells; `None` is a missing value.
+pub type Row = (String, Vec<Option<String>>);
+
+/// A table with a type under each name; a row of `None` is the gap between first and last rows.
 #[must_use]
-pub fn table(columns: &[Column], rows: &[Option<(String, Vec<Option<String>>)>], note: &str) -> String {
+pub fn table(columns: &[Column], rows: &[Option<Row>], note: &str) -> String {
     let mut out = String::from(
         "<div style=\"overflow-x:auto\"><table class=\"rask-table\" style=\"border-collapse:collapse;margin:0;font-variant-numeric:tabular-nums\"><thead><tr>\
          <th></th>",

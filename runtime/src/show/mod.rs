@@ -166,8 +166,8 @@ pub mod result {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __result {
-    ($($value:tt)*) => {
-        match &($($value)*) {
+    ($value:expr) => {
+        match &$value {
             value => {
                 #[allow(unused_imports)]
                 use $crate::show::result::{Nothing as _, Plain as _, Rich as _, Unknown as _};
