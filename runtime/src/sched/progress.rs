@@ -239,13 +239,13 @@ impl Counts {
             let _ = write!(out, " &middot; {} read", html::count(rows as usize, "row"));
         }
         out += "</span></div><div style=\"display:flex;flex-wrap:wrap;gap:0 32px\"><div>";
-        self.workers_html(&mut out, elapsed);
+        self.workers_html(&mut out, elapsed, ended);
         out += "</div><div>";
         self.names_html(&mut out);
         out + "</div></div></div>"
     }
 
-    fn workers_html(&self, out: &mut String, elapsed: Duration) {
+    fn workers_html(&self, out: &mut String, elapsed: Duration, ended: bool) {
         for (i, w) in self.workers.iter().enumerate() {
             let current = w.current.load(Relaxed) as usize;
             let now = elapsed.as_micros() as u64;
@@ -253,6 +253,7 @@ impl Counts {
             let busy = (w.busy_us.load(Relaxed) + running) as f64 / now.max(1) as f64;
             let doing = match self.names.get(current.wrapping_sub(1)) {
                 Some(n) => format!("<code>{}</code>", html::escape(&n.name)),
+                None if ended => String::new(),
                 None => format!("<span style=\"color:{FAINT}\">idle</span>"),
             };
             let _ = write!(
