@@ -14,6 +14,8 @@ use zeromq::{SocketRecv, SocketSend, XPubSocket, ZmqMessage};
 
 /// How long text waits for more of it.
 const GATHER: Duration = Duration::from_millis(60);
+/// How long a subscriber may keep the others waiting.
+const STALLED: Duration = Duration::from_secs(5);
 /// Text is sent on at this size.
 const FULL: usize = 1 << 18;
 
@@ -96,7 +98,7 @@ impl Outbox {
     pub(crate) async fn drained(&self) {
         let (done, wait) = tokio::sync::oneshot::channel();
         self.put(Out::Barrier(done));
-        let _ = wait.await;
+        let _ = tokio::time::timeout(STALLED, wait).await;
     }
 }
 
@@ -183,7 +185,7 @@ async fn send(socket: &mut XPubSocket, signer: &Signer, msg_type: &str, parent: 
 
 async fn deliver(socket: &mut XPubSocket, frames: Vec<Bytes>) {
     if let Ok(message) = ZmqMessage::try_from(frames) {
-        // A subscriber that went away hears nothing; the others are still served.
-        let _ = socket.send(message).await;
+        // A subscriber that went away hears nothing; one that has stopped reading must not silence the rest for good.
+        let _ = tokio::time::timeout(STALLED, socket.send(message)).await;
     }
 }

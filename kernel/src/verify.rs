@@ -27,7 +27,6 @@ pub(crate) fn run() -> Result<i32> {
         check(Command::new("cargo").args(*args).current_dir(&root).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     step(total - 2, "installing the kernel");
-    install::install()?;
     lab::run(&["--no-start".to_owned()])?;
     step(total - 1, "Python packages of the tests");
     lab::need_packages(REQUIREMENTS, "rask-test-requirements.txt")?;

@@ -8,7 +8,7 @@ use crate::graph::value::short_type;
 use crate::sched::{self, pool};
 use crate::{poison, wire};
 use rask_wire::{Place, ToEvaluator, ToKernel, env, session};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::fmt::Display;
 use std::fs::File;
@@ -29,6 +29,8 @@ static ANSWERS: Mutex<Option<File>> = Mutex::new(None);
 
 thread_local! {
     static CELL_THREAD: Cell<bool> = const { Cell::new(false) };
+    /// The last panic of the cell: it may yet be caught by the cell itself.
+    static PANICKED: RefCell<Option<(String, Option<Place>)>> = const { RefCell::new(None) };
 }
 
 /// Runs cells until the kernel closes `requests`; the exit code of the process.
@@ -71,7 +73,7 @@ fn connect() -> Result<(), Box<dyn std::error::Error>> {
     std::thread::Builder::new().name("rask-listen".to_owned()).spawn(move || {
         loop {
             match rask_wire::read(&mut from_kernel) {
-                Ok(Some(ToEvaluator::Ack)) => wire::acknowledged(false),
+                Ok(Some(ToEvaluator::Ack)) => wire::acknowledged(),
                 Ok(Some(ToEvaluator::Cancel)) => sched::cancel(),
                 // Without its kernel, nobody sees what this process does.
                 Ok(None) | Err(_) => std::process::exit(0),
@@ -85,6 +87,7 @@ fn connect() -> Result<(), Box<dyn std::error::Error>> {
 fn run(library: &str, function: &str, variables: &mut *mut c_void) {
     sched::reset_cancel();
     FAILED.store(false, Ordering::SeqCst);
+    PANICKED.set(None);
     wire::send(&ToKernel::Started);
     // SAFETY: the library was compiled for this process by the kernel; its initialisers are those of libstd alone.
     match unsafe { libloading::Library::new(library) } {
@@ -101,7 +104,7 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
         Err(e) => fail("InternalError", &format!("the compiled cell could not be loaded: {e}"), None),
     }
     for (error, place) in poison::take() {
-        fail("Error", &error.to_string(), Some(place));
+        fail("Error", &error.to_string(), Some(place_of(place)));
     }
     wire::send_in_order(&ToKernel::Done);
     notify("EVCXR_EXECUTION_COMPLETE");
@@ -110,8 +113,14 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
 /// Tells the kernel's evcxr one line of its protocol. User output never passes here, so it is never taken for one.
 #[inline(never)]
 pub fn notify(line: &str) {
-    if line == "EVCXR_PANIC_NOTIFICATION" && sched::cancelled() {
-        fail("Interrupted", "the cell was interrupted; all variables are kept", None);
+    if line == "EVCXR_PANIC_NOTIFICATION" {
+        if sched::cancelled() {
+            fail("Interrupted", "the cell was interrupted; all variables are kept", None);
+        } else {
+            // One that began on another thread, or under a hook of the user's, has left no note here.
+            let (message, place) = PANICKED.take().unwrap_or_else(|| ("a panic that began on another thread".to_owned(), None));
+            fail("Panic", &message, place);
+        }
     }
     if let Some(answers) = &mut *ANSWERS.lock().unwrap_or_else(PoisonError::into_inner) {
         // A kernel that is gone reads nothing; the listening thread ends the process.
@@ -129,7 +138,7 @@ pub fn user_error(type_name: &str, error: &dyn Display) {
             poison::note(&noted, at);
         }
     }
-    fail(&short_type(type_name), &error.to_string(), Some(place));
+    fail(&short_type(type_name), &error.to_string(), Some(place_of(place)));
     notify("EVCXR_ERROR_OCCURRED");
 }
 
@@ -138,10 +147,10 @@ fn place_of(place: &Location<'_>) -> Place {
 }
 
 /// Ends the cell in an error; only the first counts.
-fn fail(name: &str, message: &str, place: Option<&Location<'_>>) {
+fn fail(name: &str, message: &str, place: Option<Place>) {
     if !FAILED.swap(true, Ordering::SeqCst) {
         wire::flush();
-        wire::send(&ToKernel::Error { name: name.to_owned(), message: message.to_owned(), place: place.map(place_of) });
+        wire::send(&ToKernel::Error { name: name.to_owned(), message: message.to_owned(), place });
     }
 }
 
@@ -151,7 +160,7 @@ fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
     if pool::inside_task() {
         pool::note_panic(message, info.location().map(ToString::to_string));
     } else if CELL_THREAD.get() {
-        fail("Panic", &message, info.location());
+        PANICKED.set(Some((message, info.location().map(place_of))));
     } else {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("without a name");

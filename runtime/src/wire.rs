@@ -28,11 +28,11 @@ pub(crate) fn connected() -> bool {
     CONNECTION.get().is_some()
 }
 
-/// Counts an acknowledgement from the kernel; `u64::MAX` releases all waiters for good (the kernel is gone).
-pub(crate) fn acknowledged(all: bool) {
+/// Counts an acknowledgement from the kernel.
+pub(crate) fn acknowledged() {
     if let Some(c) = CONNECTION.get() {
         let mut acks = c.acks.lock().unwrap_or_else(PoisonError::into_inner);
-        *acks = if all { u64::MAX } else { acks.saturating_add(1) };
+        *acks += 1;
         c.acked.notify_all();
     }
 }

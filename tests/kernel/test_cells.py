@@ -68,6 +68,10 @@ class Cells(unittest.TestCase):
             self.k.fails(code, *parts)
         self.assertEqual(self.k.ok("list.len()").text, "3")
 
+    def test_a_caught_panic_is_no_error(self):
+        self.assertEqual(self.k.ok('std::panic::catch_unwind(|| panic!("x")).is_err()').text, "true")
+        self.k.fails('std::panic::resume_unwind(Box::new("raised again"))', "Panic")
+
     def test_an_error_drops_the_cells_behind_it(self):
         first, second = self.k.send("panic!(\"first\")"), self.k.send("let never = 1;")
         self.assertEqual(self.k.collect(first).reply["status"], "error")
@@ -118,11 +122,35 @@ class Frames(unittest.TestCase):
             self.k.fails(code, *parts)
         self.assertEqual(self.k.ok("gps.len()?").text, "2")
 
+    def test_an_interrupted_frame_stops_and_frees_its_memory(self):
+        with open(os.path.join(self.k.folder, "big.csv"), "w") as f:
+            f.write("a,b\n")
+            for start in range(0, 6_000_000, 100_000):
+                f.write("".join(f"{i},{i % 977}\n" for i in range(start, start + 100_000)))
+        pid = int(self.k.ok('let big = read_csv("big.csv");\nlet spared = 3;\nstd::process::id()').text)
+        stopped = []
+
+        def stop(elapsed):
+            if elapsed > 0.9 and not stopped:
+                stopped.append(time.time())
+                self.k.manager.interrupt_kernel()
+        ran = self.k.run('loop { big.groupby("a").sum("b").compute()?; }', during=stop)
+        self.assertIn("Interrupted", ran.error)
+        self.assertLess(time.time() - stopped[0], 4)
+        self.assertEqual(self.k.ok("spared").text, "3")
+
+        def resident():
+            return int(open(f"/proc/{pid}/statm").read().split()[1]) * 4096
+        before = resident()
+        time.sleep(1)
+        self.assertLess(resident(), before + 50_000_000, "something still allocates")
+
     def test_a_poisoned_handle_is_told_once(self):
         self.k.write("one.csv", "a\n1\n")
         self.k.fails('let one = read_csv("one.csv");\nlet bad = one.select("b");\nlet after = 5;', '"b"')
         self.assertEqual(self.k.ok("after").text, "5")
         self.k.fails("bad.compute()?", '"b"')
+        self.k.fails("bad", '"b"')
 
     def test_workers_are_on_screen_while_it_runs(self):
         n = 16 * os.cpu_count()
@@ -163,6 +191,13 @@ class Process(unittest.TestCase):
                                 ("std::process::abort()", ["SIGABRT"]), ("std::process::exit(3)", ["exit status: 3"])]:
                 k.fails(code, *parts)
                 self.assertEqual(k.ok("stays()").text, "4")
+
+    def test_a_process_that_dies_between_cells(self):
+        with Kernel() as k:
+            k.ok("let gone = 1;\nstd::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_millis(300)); std::process::abort() });")
+            time.sleep(1)
+            k.fails("gone", "SIGABRT", timeout=30)
+            self.assertEqual(k.ok("1 + 1").text, "2")
 
     def test_a_loop_that_never_looks_up_is_ended(self):
         with Kernel() as k:
@@ -240,6 +275,19 @@ class Installation(unittest.TestCase):
         done = subprocess.run([spec.argv[0], "doctor"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("all is well", done.stdout)
+
+    def test_a_notebook_runs_without_a_browser(self):
+        import nbformat
+        spec = KernelSpecManager().get_kernel_spec("rask")
+        folder = tempfile.mkdtemp(prefix="rask-run-")
+        for name, code, status in [("good", "1 + 1", 0), ("bad", 'panic!("on purpose")', 1)]:
+            file, copy = os.path.join(folder, name + ".ipynb"), os.path.join(folder, name + "-copy.ipynb")
+            cells = [nbformat.v4.new_code_cell(c) for c in ("let x = 1;", code, "x")]
+            nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "rask", "display_name": "Rust"}}), file)
+            done = subprocess.run([spec.argv[0], "lab", "--run", file, "--output", copy], capture_output=True, text=True, timeout=120)
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+            outputs = nbformat.read(copy, as_version=4).cells[1].outputs
+            self.assertEqual(outputs[0]["output_type"], "error" if status else "execute_result")
 
     def test_cells_need_no_network(self):
         argv = ["unshare", "--net", "--map-root-user", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh"]

@@ -159,6 +159,8 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
             Command::new(&real).args(args).status().map_err(|source| Error::Start { command: real.display().to_string(), source })?;
         return Ok(status.code().unwrap_or(1));
     }
+    // What follows is not a compiler to be stopped.
+    let _ = std::fs::remove_file(pid_file(session));
     let source = Command::new(&real).args(args).exec();
     Err(Error::Start { command: real.display().to_string(), source })
 }

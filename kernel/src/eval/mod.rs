@@ -20,6 +20,7 @@ use crate::outbox::{Outbox, Parent};
 use output::Shared;
 use runtime::Runtime;
 use session::Session;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -116,7 +117,8 @@ impl Evaluator {
             let next = queue.try_recv().or_else(|_| {
                 // Nobody waits: a good time to get ready for more.
                 if let Ok(session) = &mut session {
-                    session.warm();
+                    // What goes wrong here goes wrong again, and is told, in a cell.
+                    let _ = catch_unwind(AssertUnwindSafe(|| session.warm()));
                 }
                 queue.recv()
             });
@@ -126,14 +128,28 @@ impl Evaluator {
             if job.counted {
                 count += 1;
             }
-            let outcome =
-                if number <= self.dropped.load(Ordering::SeqCst) { Outcome::Dropped } else { self.run_one(&mut session, &job, count) };
+            let outcome = if number <= self.dropped.load(Ordering::SeqCst) {
+                Outcome::Dropped
+            } else {
+                let run = AssertUnwindSafe(|| self.run_one(&mut session, &job, count));
+                catch_unwind(run).unwrap_or_else(|_| self.broken(&job))
+            };
             if matches!(outcome, Outcome::Failed(_)) && job.stop_on_error {
                 self.drop_queued();
             }
             (job.reply)(count, &outcome);
             outbox.status(&job.parent, "idle");
         }
+    }
+
+    /// evcxr itself panicked: the cell ends like any other, and the next may well work.
+    fn broken(&self, job: &Job) -> Outcome {
+        self.shared.end();
+        let error = CellError::plain("InternalError", "evcxr panicked over this cell; if the next ones fail too, restart the kernel");
+        if !job.silent {
+            self.shared.outbox().error(&job.parent, &error.name, &error.value, &error.traceback);
+        }
+        Outcome::Failed(error)
     }
 
     fn run_one(&self, session: &mut Result<Session, String>, job: &Job, count: u32) -> Outcome {

@@ -41,8 +41,8 @@ struct State {
     cell: u64,
     reported: Option<Reported>,
     connection: Option<UnixStream>,
-    /// Connections that have ended, drained.
-    closed: u64,
+    /// The evaluator process that is connected.
+    pid: u32,
     process: Option<Arc<Mutex<Child>>>,
 }
 
@@ -65,7 +65,7 @@ impl Shared {
             cell: 0,
             reported: None,
             connection: None,
-            closed: 0,
+            pid: 0,
             process: None,
         };
         Self { outbox, folder, state: Mutex::new(state), changed: Condvar::new() }
@@ -102,17 +102,13 @@ impl Shared {
         (s.reported.take(), s.stopping)
     }
 
-    /// Number of connections that have ended.
-    pub(super) fn closed(&self) -> u64 {
-        self.state().closed
-    }
-
-    /// Waits until one more connection than `before` has ended: all that a dead process had printed is then published.
-    pub(super) fn wait_closed(&self, before: u64) {
-        let mut s = self.state();
-        while s.closed <= before {
-            s = self.changed.wait(s).unwrap_or_else(PoisonError::into_inner);
-        }
+    /// Waits until the process that took the place of a dead one has said hello: all that the dead one had printed is then
+    /// published, as the listener serves one connection after the other. Gives up after a while, for one that cannot start.
+    pub(super) fn wait_restarted(&self) {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let wanted = self.state().process.clone().map(|p| p.lock().unwrap_or_else(PoisonError::into_inner).id());
+        let s = self.state();
+        let (_s, _) = self.changed.wait_timeout_while(s, PATIENCE, |s| Some(s.pid) != wanted).unwrap_or_else(PoisonError::into_inner);
     }
 
     /// Notes the user's wish to stop and passes it on; false where nothing runs.
@@ -156,6 +152,8 @@ impl Shared {
         let noted = std::fs::read_to_string(super::cargo::pid_file(&self.folder)).ok();
         if let Some(pid) = noted.and_then(|t| t.trim().parse().ok()).and_then(rustix::process::Pid::from_raw) {
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+            // It cannot clean up after itself, and its number may soon be another's.
+            let _ = std::fs::remove_file(super::cargo::pid_file(&self.folder));
         }
     }
 
@@ -203,6 +201,9 @@ pub(super) fn listen(shared: Arc<Shared>) -> Result<()> {
     Ok(())
 }
 
+/// Bytes that a pipe holds, where the system allows that many.
+const PIPE: usize = 1 << 20;
+
 /// One output pipe.
 struct Stream {
     pipe: File,
@@ -219,17 +220,20 @@ impl Stream {
         // Open for both: so there is always a writer, and a process that ends does not end the pipe.
         let pipe = rustix::fs::open(&path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
         // A larger pipe lets a printing loop run ahead; the default works too.
-        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, 1 << 20);
+        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE);
         Ok(Self { pipe: File::from(pipe), name, rest: Vec::new() })
     }
 
     /// Publishes all that is in the pipe; at the `end` of a cell, half a character too.
     fn drain(&mut self, shared: &Shared, end: bool) {
         let mut block = vec![0; 1 << 16];
-        loop {
+        // What was printed before is at most what the pipe holds; a program that prints without end must not keep us here.
+        let mut left = 2 * PIPE;
+        while left > 0 {
             match self.pipe.read(&mut block) {
                 Ok(0) => break,
                 Ok(n) => {
+                    left = left.saturating_sub(n);
                     self.rest.extend_from_slice(&block[..n]);
                     let keep = if end { 0 } else { unfinished(&self.rest) };
                     let text = String::from_utf8_lossy(&self.rest[..self.rest.len() - keep]).into_owned();
@@ -318,16 +322,16 @@ impl Listener {
                 self.connection = None;
                 let mut s = self.shared.state();
                 s.connection = None;
-                s.closed += 1;
-                drop(s);
-                self.shared.changed.notify_all();
             }
         }
     }
 
     fn handle(&mut self, frame: ToKernel) {
         match frame {
-            ToKernel::Hello { .. } => {}
+            ToKernel::Hello { pid } => {
+                self.shared.state().pid = pid;
+                self.shared.changed.notify_all();
+            }
             ToKernel::Started => {
                 let mut s = self.shared.state();
                 s.phase = Phase::Running;

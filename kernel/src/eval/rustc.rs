@@ -21,6 +21,8 @@ struct Call {
     extra: String,
     emit: String,
     features: Vec<String>,
+    /// Compiled to run in cells, not while compiling (as build scripts and macros are).
+    for_target: bool,
 }
 
 impl Call {
@@ -38,6 +40,7 @@ impl Call {
                 "--crate-type" => call.crate_type = value,
                 "--out-dir" => call.out_dir = value,
                 "--emit" => call.emit = value,
+                "--target" => call.for_target = true,
                 "-C" => {
                     if let Some(extra) = value.strip_prefix("extra-filename=") {
                         extra.clone_into(&mut call.extra);
@@ -100,6 +103,10 @@ fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
     }
     if call.crate_name == "rask" {
         return Some(runtime.library().display().to_string());
+    }
+    // What build scripts and macros link must be real; only the macros themselves can stand ready.
+    if !call.for_target && call.crate_type != "proc-macro" {
+        return None;
     }
     let package = std::env::var("CARGO_PKG_NAME").ok()?;
     let version = std::env::var("CARGO_PKG_VERSION").ok()?;

@@ -65,6 +65,12 @@ impl Session {
 
     /// Runs one cell.
     pub(super) fn run(&mut self, text: &str) -> Result<(), CellError> {
+        if text.lines().any(|l| l.trim() == ":quit") {
+            return Err(CellError::plain(
+                "NotHere",
+                ":quit ends a terminal; a notebook's kernel is ended by its front end (Kernel > Shut Down)",
+            ));
+        }
         let cell = Cell::parse(text);
         let names: Vec<String> = self.context.defined_item_names().map(str::to_owned).collect();
         let level = if cell.is_heavy(&names) { "2" } else { "0" };
@@ -74,10 +80,9 @@ impl Session {
         if cell.defines_variables() {
             self.warm();
         }
-        let closed = self.shared.closed();
         let result = self.context.execute(&cell.code);
         if matches!(result, Err(evcxr::Error::SubprocessTerminated(_))) {
-            self.shared.wait_closed(closed);
+            self.shared.wait_restarted();
         }
         let (reported, stopping) = self.shared.verdict();
         match result {
@@ -94,7 +99,7 @@ impl Session {
             Ok(outputs) => match reported {
                 Some(r) => {
                     let source = self.context.last_source().unwrap_or_default();
-                    let place = r.place.filter(|p| p.file.ends_with("src/lib.rs"));
+                    let place = r.place.filter(|p| p.file == "src/lib.rs");
                     let place = place.and_then(|p| cell.locate(&source, p.line, p.column));
                     Err(CellError::at(&r.name, &r.message, &cell, place))
                 }

@@ -66,7 +66,7 @@ impl Sockets {
         }
     }
 
-    /// Lets what was sent reach the network.
+    /// Closes the sockets; the network's threads get a chance to send what is left.
     pub(super) async fn close(self) {
         drop(self);
         tokio::task::yield_now().await;
@@ -89,9 +89,10 @@ async fn read(mut from: RouterRecvHalf, channel: Channel, events: UnboundedSende
 
 /// The heartbeat sends back what it gets.
 async fn beat(mut socket: RepSocket) {
-    while let Ok(message) = socket.recv().await {
-        if socket.send(message).await.is_err() {
-            return;
+    loop {
+        // A client that breaks off is its own affair; the next one is served.
+        if let Ok(message) = socket.recv().await {
+            let _ = socket.send(message).await;
         }
     }
 }

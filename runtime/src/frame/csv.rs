@@ -55,7 +55,7 @@ fn open(path: &str) -> Result<super::Plan> {
     let urls: Vec<_> =
         files.iter().map(|f| ListingTableUrl::parse(url_of(f)).map_err(|e| Error::engine("read_csv", &e))).collect::<Result<_>>()?;
     let compression = compression(&files[0]);
-    let schema = infer(&files[0], compression)?;
+    let schema = infer(&files, compression)?;
     if schema.fields().is_empty() {
         return Err(ErrorKind::EmptyFile { method: "read_csv".to_owned(), path: path.to_owned() }.into());
     }
@@ -90,14 +90,29 @@ fn options(compression: FileCompressionType, whole: bool) -> ListingOptions {
     ListingOptions::new(Arc::new(format)).with_file_extension("")
 }
 
-/// The columns and their types, from the first rows of the first file.
-fn infer(path: &Path, compression: FileCompressionType) -> Result<SchemaRef> {
-    let io = |source| ErrorKind::Io { method: "read_csv".to_owned(), path: path.display().to_string(), source };
-    let reader = compression.convert_read(File::open(path).map_err(io)?).map_err(|e| Error::engine("read_csv", &e))?;
-    let format = arrow::csv::reader::Format::default().with_header(true);
-    let (schema, _) = format
-        .infer_schema(reader, Some(SAMPLE))
-        .map_err(|e| ErrorKind::Engine { operation: format!("read_csv of {:?}", path.display().to_string()), message: e.to_string() })?;
+/// The columns and their types, from the first rows of the first file that has any. All files must have the same columns in
+/// the same order and be compressed alike, as rows are read by position.
+fn infer(files: &[PathBuf], compression: FileCompressionType) -> Result<SchemaRef> {
+    let first = sample(&files[0], compression, Some(SAMPLE))?;
+    let names = |s: &Schema| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
+    let mut schema = first;
+    for file in &files[1..] {
+        let differs = |what: String| -> crate::Error {
+            let message =
+                format!("{:?} and {:?} cannot be read as one: {what}", files[0].display().to_string(), file.display().to_string());
+            ErrorKind::BadArgument { method: "read_csv".to_owned(), message }.into()
+        };
+        if self::compression(file) != compression {
+            return Err(differs("one is compressed and the other is not, or in another way".to_owned()));
+        }
+        let header = sample(file, compression, Some(1))?;
+        if names(&header) != names(&schema) {
+            return Err(differs(format!("their columns are {:?} and {:?}", names(&schema), names(&header))));
+        }
+        if schema.fields().iter().all(|f| f.data_type() == &DataType::Null) {
+            schema = sample(file, compression, Some(SAMPLE))?;
+        }
+    }
     let field = |f: &Arc<Field>| {
         let keep = matches!(f.data_type(), DataType::Int64 | DataType::Float64 | DataType::Boolean);
         Field::new(f.name(), if keep { f.data_type().clone() } else { DataType::Utf8 }, true)
@@ -105,8 +120,21 @@ fn infer(path: &Path, compression: FileCompressionType) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())))
 }
 
+/// What the first rows of a file tell.
+fn sample(path: &Path, compression: FileCompressionType, rows: Option<usize>) -> Result<Schema> {
+    let io = |source| ErrorKind::Io { method: "read_csv".to_owned(), path: path.display().to_string(), source };
+    let reader = compression.convert_read(File::open(path).map_err(io)?).map_err(|e| Error::engine("read_csv", &e))?;
+    let format = arrow::csv::reader::Format::default().with_header(true);
+    let told = format.infer_schema(reader, rows);
+    let failed = |e: arrow::error::ArrowError| ErrorKind::Engine {
+        operation: format!("read_csv of {:?}", path.display().to_string()),
+        message: e.to_string(),
+    };
+    Ok(told.map_err(failed)?.0)
+}
+
 fn compression(path: &Path) -> FileCompressionType {
-    match path.extension().and_then(|e| e.to_str()) {
+    match path.extension().and_then(|e| e.to_str()).map(str::to_lowercase).as_deref() {
         Some("gz") => FileCompressionType::GZIP,
         Some("bz2") => FileCompressionType::BZIP2,
         Some("xz") => FileCompressionType::XZ,
@@ -149,7 +177,7 @@ pub(super) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// A CSV table that is cut into ranges of bytes where that is safe, and read file by file where a line end lies inside of
-/// quotes. Which it is takes one look at every byte, so it is found when the first computation needs it.
+/// quotes. Which it is takes one look at every byte, so it is found when the frame is first planned.
 #[derive(Debug)]
 struct CsvTable {
     split: Arc<dyn TableProvider>,
@@ -197,7 +225,8 @@ impl CsvTable {
         let files = self.files.clone();
         let found = tokio::task::spawn_blocking(move || {
             for f in files.iter() {
-                if quoted_lines(File::open(f)?)? {
+                // A compressed file is never cut.
+                if compression(f) == FileCompressionType::UNCOMPRESSED && quoted_lines(File::open(f)?)? {
                     return Ok(true);
                 }
             }
@@ -205,6 +234,10 @@ impl CsvTable {
         });
         let found =
             found.await.map_err(|e| DataFusionError::External(Box::new(e)))?.map_err(|e: std::io::Error| DataFusionError::IoError(e))?;
+        // What was broken off has told nothing.
+        if crate::sched::cancelled() {
+            return Ok(found);
+        }
         Ok(*self.quoted.get_or_init(|| found))
     }
 }
@@ -215,7 +248,7 @@ fn quoted_lines(mut from: impl Read) -> std::io::Result<bool> {
     let mut inside = false;
     loop {
         let n = from.read(&mut block)?;
-        if n == 0 {
+        if n == 0 || crate::sched::cancelled() {
             return Ok(false);
         }
         let mut rest = &block[..n];
@@ -277,6 +310,21 @@ mod tests {
         assert!(text.contains("no file matches") && text.contains("empty.csv"), "{text}");
         let (_dir, ragged) = read("r.csv", "a,b\n1,2\n3,4,5\n");
         assert!(said(ragged).contains('3'), "the number of fields is told");
+    }
+
+    #[test]
+    fn files_of_one_pattern_must_agree() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        let pattern = dir.path().join("*.csv");
+        write("a.csv", "x,y\n");
+        write("b.csv", "x,y\n1,2\n");
+        let both = read_csv(pattern.to_str().unwrap());
+        assert_eq!(both.dtypes().unwrap(), [DType::Int64, DType::Int64]);
+        assert_eq!(both.len().unwrap(), 1);
+        write("c.csv", "y,x\n3,4\n");
+        let said = read_csv(pattern.to_str().unwrap()).compute().unwrap_err().to_string();
+        assert!(said.contains("c.csv") && said.contains("cannot be read as one"), "{said}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::watch;
 use crate::config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sched::{self, pool, progress::Job};
+use crate::sched::{self, progress::Job};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::context::SessionContext;
@@ -12,7 +12,7 @@ use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::SessionConfig;
-use futures::StreamExt;
+use futures::TryStreamExt;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -80,7 +80,7 @@ pub(super) fn wait<T: Send + 'static>(work: impl Future<Output = Result<T>> + Se
 /// A panic inside the engine.
 fn joined(e: tokio::task::JoinError) -> Error {
     let message = match e.try_into_panic() {
-        Ok(payload) => pool::noted_panic(&*payload),
+        Ok(payload) => sched::panic_text(&*payload),
         Err(e) => e.to_string(),
     };
     ErrorKind::Engine { operation: "compute".to_owned(), message }.into()
@@ -107,12 +107,12 @@ pub(super) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> 
         let partitions = watched.output_partitioning().partition_count();
         for partition in 0..partitions {
             let stream = watched.execute(partition, context.clone()).map_err(|e| Error::engine("compute", &e))?;
-            tasks.spawn(async move { (partition, stream.collect::<Vec<_>>().await) });
+            tasks.spawn(async move { (partition, stream.try_collect::<Vec<_>>().await) });
         }
         let mut parts = vec![Vec::new(); partitions];
         while let Some(done) = tasks.join_next().await {
             let (partition, batches) = done.map_err(joined)?;
-            parts[partition] = batches.into_iter().collect::<std::result::Result<Vec<_>, _>>().map_err(|e| Error::engine("compute", &e))?;
+            parts[partition] = batches.map_err(|e| Error::engine("compute", &e))?;
         }
         Ok(parts.into_iter().flatten().collect::<Vec<_>>())
     });

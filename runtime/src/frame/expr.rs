@@ -178,7 +178,6 @@ literals! {
     u8 => ScalarValue::Int64;
     u16 => ScalarValue::Int64;
     u32 => ScalarValue::Int64;
-    u64 => ScalarValue::UInt64;
     f32 => ScalarValue::Float64;
     f64 => ScalarValue::Float64;
     bool => ScalarValue::Boolean;
@@ -186,8 +185,15 @@ literals! {
     String => ScalarValue::Utf8;
 }
 
+/// Whole numbers are signed where they fit: the engine turns a mix of both kinds into decimals.
+impl IntoExpr for u64 {
+    fn into_expr(self) -> Expr {
+        constant(i64::try_from(self).map_or(ScalarValue::UInt64(Some(self)), |i| ScalarValue::Int64(Some(i))))
+    }
+}
+
 impl IntoExpr for usize {
     fn into_expr(self) -> Expr {
-        constant(ScalarValue::UInt64(Some(self as u64)))
+        (self as u64).into_expr()
     }
 }

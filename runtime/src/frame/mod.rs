@@ -229,8 +229,11 @@ impl DataFrame {
 
     /// Number of partitions in which the frame is computed; 0 for one with an error.
     #[must_use]
+    #[track_caller]
     pub fn npartitions(&self) -> usize {
-        self.physical().map_or(0, |p| p.output_partitioning().partition_count())
+        let place = std::panic::Location::caller();
+        let told = self.physical().inspect_err(|e| poison::note(e, place));
+        told.map_or(0, |p| p.output_partitioning().partition_count())
     }
 
     fn physical(&self) -> Result<Arc<dyn datafusion::physical_plan::ExecutionPlan>> {
@@ -363,7 +366,11 @@ impl Show for DataFrame {
         });
         let (plan, partitions, tasks) = match described {
             Ok(all) => all,
-            Err(e) => return Bundle::text(format!("DataFrame with an error: {e}")),
+            Err(e) => {
+                // Looking at it tells nobody: the cell still ends in the error.
+                poison::note(&e, std::panic::Location::caller());
+                return Bundle::text(format!("DataFrame with an error: {e}"));
+            }
         };
         let fields = plan.schema().fields();
         let columns: Vec<_> = fields

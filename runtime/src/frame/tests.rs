@@ -42,6 +42,14 @@ fn steps_give_the_rows_a_user_expects() {
 }
 
 #[test]
+fn whole_numbers_of_any_kind_stay_whole() {
+    let df = frame().with_column("rest", col("days") % 2usize).with_column("more", col("days") * 3u64);
+    let t = df.compute().unwrap();
+    assert_eq!(t.column("rest").unwrap().to_vec::<i64>().unwrap(), [1, 0, 1, 0, 1]);
+    assert_eq!(t.column("more").unwrap().sum::<i64>().unwrap(), 45);
+}
+
+#[test]
 fn bad_steps_say_what_would_be_right() {
     let df = frame();
     let cases: [(DataFrame, &[&str]); 8] = [

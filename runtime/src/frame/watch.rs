@@ -175,14 +175,17 @@ impl Stream for Reporting {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let worker = engine::worker();
         if sched::cancelled() {
+            // Said once: whoever goes on reading is at the end.
+            if self.state == Progress::Ended {
+                return Poll::Ready(None);
+            }
+            self.begin();
+            self.end(worker, Outcome::Failed);
             return Poll::Ready(Some(Err(DataFusionError::External(Box::new(Error::from(ErrorKind::Interrupted))))));
         }
-        let worker = engine::worker();
-        if self.state == Progress::Waiting {
-            self.state = Progress::Running;
-            self.job.begin_task(self.name);
-        }
+        self.begin();
         let outer = CURRENT.replace(Some(self.name));
         self.job.on(worker, self.name);
         let polled = self.stream.poll_next_unpin(context);
@@ -203,6 +206,13 @@ impl Stream for Reporting {
 }
 
 impl Reporting {
+    fn begin(&mut self) {
+        if self.state == Progress::Waiting {
+            self.state = Progress::Running;
+            self.job.begin_task(self.name);
+        }
+    }
+
     fn end(&mut self, worker: usize, outcome: Outcome) {
         if self.state == Progress::Running {
             self.state = Progress::Ended;
@@ -214,10 +224,7 @@ impl Reporting {
 impl Drop for Reporting {
     /// A reader that has enough drops the stream: what it needed of this task is done.
     fn drop(&mut self) {
-        if self.state == Progress::Waiting {
-            self.state = Progress::Running;
-            self.job.begin_task(self.name);
-        }
+        self.begin();
         self.end(engine::worker(), if sched::cancelled() { Outcome::Failed } else { Outcome::Done });
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// More nodes than this are collapsed.
 const MOST: usize = 1000;
 /// A picture wider than this is turned to run from left to right, so that names stay readable and the page scrolls.
-const WIDE: f64 = 1100.0;
+const WIDE: f64 = 820.0;
 
 /// Which way the arrows run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,9 @@ impl VariableStore {
 
     /// Whether the variable has the type that the next cell expects.
     pub fn check_variable<T: 'static>(&mut self, name: &str) -> bool {
-        let same = self.get(name).is_none_or(|v| v.is::<T>());
+        // A type that was defined anew under its old name has the same identity; its size tells some of those apart.
+        let fits = |v: &dyn Any| v.is::<T>() && size_of_val(v) == size_of::<T>() && align_of_val(v) == align_of::<T>();
+        let same = self.get(name).is_none_or(fits);
         if !same {
             lost(name);
         }

@@ -39,11 +39,6 @@ pub(crate) fn note_panic(message: String, place: Option<String>) {
     PANIC.with_borrow_mut(|p| *p = Some((message, place)));
 }
 
-/// The noted text of a panic that was caught on this thread, else the payload's own.
-pub(crate) fn noted_panic(payload: &(dyn std::any::Any + Send)) -> String {
-    PANIC.take().map_or_else(|| super::panic_text(payload), |(message, _)| message)
-}
-
 /// What the workers of one computation share.
 struct Shared<'a> {
     graph: &'a Graph,
@@ -84,11 +79,23 @@ pub(super) fn run(graph: &Graph) -> Result<Vec<Value>> {
     };
     let shared = Shared { graph, name_of, inner: Mutex::new(inner), changed: Condvar::new(), job };
     let workers = config::workers().min(graph.len().max(1));
-    POOL.in_place_scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|_| shared.work());
-        }
-    });
+    // A task that computes works at its own graph itself, and never takes on another graph's work on top of its own: that
+    // work might wait for this very task. Helpers that come up inside of a task decline, so the round may be repeated.
+    while !shared.lock().finished {
+        POOL.in_place_scope(|scope| {
+            let nested = inside_task();
+            for _ in usize::from(nested)..workers {
+                scope.spawn(|_| {
+                    if !inside_task() {
+                        shared.work();
+                    }
+                });
+            }
+            if nested {
+                shared.work();
+            }
+        });
+    }
     let inner = shared.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = inner.error {
         return Err(error);
