@@ -1,6 +1,8 @@
 """The conformance tests of the Jupyter project, with samples in Rust."""
 import unittest
 import jupyter_kernel_test
+import zmq
+from client import Kernel
 
 
 class Conformance(jupyter_kernel_test.KernelTests):
@@ -17,9 +19,18 @@ class Conformance(jupyter_kernel_test.KernelTests):
     invalid_code_samples = ["}", "(]"]
 
 
-class Welcome(jupyter_kernel_test.IopubWelcomeTests):
-    kernel_name = "rask"
-    support_iopub_welcome = True
+class Welcome(unittest.TestCase):
+    def test_every_new_subscriber_is_greeted(self):
+        with Kernel() as k:
+            for _ in range(2):
+                iopub = k.client.context.socket(zmq.SUB)
+                iopub.linger = 0
+                iopub.connect(f"tcp://127.0.0.1:{k.manager.iopub_port}")
+                iopub.subscribe(b"")
+                self.assertTrue(iopub.poll(5000), "no greeting")
+                _, message = k.client.session.feed_identities(iopub.recv_multipart())
+                self.assertEqual(k.client.session.deserialize(message)["msg_type"], "iopub_welcome")
+                iopub.close()
 
 
 if __name__ == "__main__":
