@@ -195,15 +195,17 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// The name nearest to `name`, where one is near enough to be a slip of the hand.
+/// The name nearest to `name`, where one is near enough to be a slip of the hand or begins like it.
 fn closest<'a>(name: &str, available: &'a [String]) -> Option<&'a String> {
     let lower = name.to_lowercase();
-    available
-        .iter()
-        .map(|n| (distance(&lower, &n.to_lowercase()), n))
-        .filter(|(d, n)| *d <= 1 + n.len().max(name.len()) / 4)
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, n)| n)
+    let length = lower.chars().count();
+    let far = |n: &String| {
+        let n = n.to_lowercase();
+        let start: String = n.chars().take(length).collect();
+        let begins = if length > 2 { distance(&lower, &start) + 1 } else { usize::MAX };
+        distance(&lower, &n).min(begins)
+    };
+    available.iter().map(|n| (far(n), n)).filter(|(d, _)| *d <= 1 + length / 4).min_by_key(|(d, _)| *d).map(|(_, n)| n)
 }
 
 /// Edits from one to the other: letters put in, left out, replaced, or two neighbours swapped (optimal string alignment).
@@ -236,6 +238,7 @@ mod tests {
         assert_eq!(near("BUYER_STAT"), Some("BUYER_STATE"));
         assert_eq!(near("Year"), Some("year"));
         assert_eq!(near("county"), None);
+        assert_eq!(near("buyer"), Some("BUYER_STATE"));
         let e: Error = ErrorKind::ColumnNotFound { method: "sum".into(), column: "yaer".into(), available: names.to_vec() }.into();
         assert!(e.to_string().contains("did you mean \"year\"?"), "{e}");
     }

@@ -3,7 +3,7 @@
 
 use super::picture::{Direction, Drawing};
 use graphviz_rust::cmd::Format;
-use graphviz_rust::dot_structures::{Attribute, Edge, EdgeTy, Graph, Id, Node, NodeId, Stmt, Vertex};
+use graphviz_rust::dot_structures::{Attribute, Edge, EdgeTy, Graph, GraphAttributes, Id, Node, NodeId, Stmt, Vertex};
 use graphviz_rust::printer::{DotPrinter, PrinterContext};
 use layout::core::base::Orientation;
 use layout::core::format::{ClipHandle, RenderBackend};
@@ -38,12 +38,21 @@ pub(super) fn place(drawing: &Drawing) -> Placed {
 
 /// The drawing in the DOT language.
 pub(super) fn to_dot(drawing: &Drawing) -> String {
+    dot_with(drawing, &[])
+}
+
+/// The drawing in the DOT language, with attributes for all edges.
+fn dot_with(drawing: &Drawing, edges: &[(&str, &str)]) -> String {
     let quoted = |s: &str| Id::Escaped(format!("\"{}\"", s.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")));
     let attribute = |k: &str, v: String| Attribute(Id::Plain(k.to_owned()), quoted(&v));
     let id = |i: usize| NodeId(Id::Plain(format!("n{i}")), None);
     let mut graph = Graph::DiGraph { id: Id::Plain("tasks".to_owned()), strict: false, stmts: Vec::new() };
     let rankdir = if drawing.direction == Direction::Right { "LR" } else { "TB" };
     graph.add_stmt(Stmt::Attribute(attribute("rankdir", rankdir.to_owned())));
+    if !edges.is_empty() {
+        let attributes = edges.iter().map(|(k, v)| attribute(k, (*v).to_owned())).collect();
+        graph.add_stmt(Stmt::GAttribute(GraphAttributes::Edge(attributes)));
+    }
     for (i, n) in drawing.nodes.iter().enumerate() {
         let (w, h) = size_of(&n.label, n.round);
         let attributes = vec![
@@ -64,7 +73,9 @@ pub(super) fn to_dot(drawing: &Drawing) -> String {
 
 /// By `dot -Tplain`; `None` where the program is missing or fails.
 fn by_dot(drawing: &Drawing) -> Option<Placed> {
-    let plain = graphviz_rust::exec_dot(to_dot(drawing), vec![Format::Plain.into()]).ok()?;
+    // In this format an edge stops where Graphviz would begin the arrow's head; ours is drawn up to the node.
+    let edges_to_the_end = dot_with(drawing, &[("arrowhead", "none")]);
+    let plain = graphviz_rust::exec_dot(edges_to_the_end, vec![Format::Plain.into()]).ok()?;
     read_plain(&String::from_utf8(plain).ok()?, drawing)
 }
 
