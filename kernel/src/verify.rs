@@ -14,6 +14,7 @@ pub(crate) fn run() -> Result<i32> {
     let root = install::source()?;
     let began = Instant::now();
     let browser = find_browser()?;
+    want_graphviz();
     let cargo: [(&str, &[&str]); 4] = [
         ("formatting", &["fmt", "--all", "--check"]),
         ("unit tests, documentation examples and structure", &["test", "--release", "--workspace"]),
@@ -52,25 +53,43 @@ fn check(command: &mut Command) -> Result<()> {
 
 /// Chromium, installed from the system's packages where that is possible.
 fn find_browser() -> Result<PathBuf> {
-    if let Some(path) = browser() {
-        return Ok(path);
-    }
-    if rustix::process::geteuid().is_root() && Path::new("/usr/bin/apt-get").is_file() {
-        say("installing Chromium for the browser tests");
-        let install = || output(Command::new("apt-get").args(["install", "-y", "chromium"]).env("DEBIAN_FRONTEND", "noninteractive"));
-        if install().is_err() {
-            output(Command::new("apt-get").arg("update"))?;
-            install()?;
-        }
+    if browser().is_none() {
+        apt_install("chromium", "Chromium for the browser tests")?;
     }
     browser().ok_or_else(|| {
         Error::setup("the browser tests need Chromium, and there is none", "install it, on Debian: apt-get install chromium")
     })
 }
 
-fn browser() -> Option<PathBuf> {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
+/// Graphviz, so that both layouts of task graphs are tested; without it the one in pure Rust is.
+fn want_graphviz() {
+    if on_path("dot").is_none()
+        && let Err(e) = apt_install("graphviz", "Graphviz for the second layout of task graphs")
+    {
+        say(&format!("Graphviz could not be installed, so its layout is not tested: {e}"));
+    }
+}
+
+/// Installs a system package where this user may.
+fn apt_install(package: &str, what: &str) -> Result<()> {
+    if !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/apt-get").is_file() {
+        return Ok(());
+    }
+    say(&format!("installing {what}"));
+    let install = || output(Command::new("apt-get").args(["install", "-y", package]).env("DEBIAN_FRONTEND", "noninteractive"));
+    if install().is_err() {
+        output(Command::new("apt-get").arg("update"))?;
+        install()?;
+    }
+    Ok(())
+}
+
+/// The program of that name, where the shell would find it.
+fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<_> = std::env::split_paths(&path).collect();
-    names.iter().find_map(|n| folders.iter().map(|f| f.join(n)).find(|p| p.is_file()))
+    std::env::split_paths(&path).map(|f| f.join(name)).find(|p| p.is_file())
+}
+
+fn browser() -> Option<PathBuf> {
+    ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|n| on_path(n))
 }

@@ -4,8 +4,8 @@ from client import Kernel
 from jupyter_client.kernelspec import KernelSpecManager
 
 
-class Cells(unittest.TestCase):
-    """One kernel for all: each test leaves names of its own."""
+class OneKernel(unittest.TestCase):
+    """One kernel for all tests of a class: each test leaves names of its own."""
 
     @classmethod
     def setUpClass(cls):
@@ -14,6 +14,10 @@ class Cells(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.k.close()
+
+
+class Cells(OneKernel):
+    """Values, output and errors."""
 
     def test_values_of_last_expressions(self):
         for code, want in [("1 + 1", "2"), ('"text"', '"text"'), ("let a1 = 5;", ""), ("()", ""), ("a1 * 2 // note", "10"), ("Some(a1)", "Some(5)"),
@@ -94,16 +98,8 @@ class Cells(unittest.TestCase):
         self.assertEqual(self.k.ok("row").text, 'Row { name: "a" }')
 
 
-class Frames(unittest.TestCase):
+class Frames(OneKernel):
     """Frames and delayed calls as a user meets them."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.k = Kernel()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.k.close()
 
     def test_bad_input_says_what_would_be_right(self):
         self.k.write("gps.csv", "device,lat\na,1\nb,2\n")
