@@ -72,9 +72,18 @@ fn rustc(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     if args.iter().any(|a| a == "-vV" || a.starts_with("--print")) {
         return remembered(runtime, session, "rustc", args);
     }
-    let real = runtime.tool("rustc");
-    let source = Command::new(&real).args(args).exec();
+    become_tool(&runtime.tool("rustc"), args)
+}
+
+/// Turns this process into the real tool; returns only where that fails.
+fn become_tool(real: &Path, args: &[String]) -> Result<i32> {
+    let source = Command::new(real).args(args).exec();
     Err(Error::Start { command: real.display().to_string(), source })
+}
+
+/// A short name for a content, under which something about it is kept.
+fn name_of(content: impl AsRef<[u8]>) -> String {
+    crate::protocol::frames::hex(&Sha256::digest(content)[..12])
 }
 
 /// What a tool answered when it was asked the same before, in this session or an earlier one; else asks it. rust-analyzer
@@ -84,8 +93,7 @@ fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[String]) ->
     let asked = args.join("\n").replace(&here, "{session}");
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
     let about = format!("{tool}\n{asked}\n{}\n{}", read(session.join("crate/Cargo.toml")), full_file(session).exists());
-    let name = crate::protocol::frames::hex(&Sha256::digest(about)[..12]);
-    let kept = runtime.folder.join("answers").join(name);
+    let kept = runtime.folder.join("answers").join(name_of(about));
     if let Ok(answer) = std::fs::read_to_string(&kept) {
         print!("{}", answer.replace("{session}", &here));
         return Ok(0);
@@ -161,8 +169,7 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     }
     // What follows is not a compiler to be stopped.
     let _ = std::fs::remove_file(pid_file(session));
-    let source = Command::new(&real).args(args).exec();
-    Err(Error::Start { command: real.display().to_string(), source })
+    become_tool(&real, args)
 }
 
 /// Compiles a plain cell, or takes what an earlier session made of the very same source while it started.
@@ -191,8 +198,7 @@ fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, level: &s
 /// Where the library of the source at hand is kept beside the runtime.
 fn kept_cell(runtime: &Runtime) -> Option<PathBuf> {
     let source = std::fs::read("src/lib.rs").ok()?;
-    let name = crate::protocol::frames::hex(&Sha256::digest(source)[..12]);
-    Some(runtime.folder.join("cells").join(format!("{name}.so")))
+    Some(runtime.folder.join("cells").join(format!("{}.so", name_of(source))))
 }
 
 /// Keeps something for sessions to come; without it they make it again.

@@ -145,7 +145,11 @@ impl Evaluator {
     /// evcxr itself panicked: the cell ends like any other, and the next may well work.
     fn broken(&self, job: &Job) -> Outcome {
         self.shared.end();
-        let error = CellError::plain("InternalError", "evcxr panicked over this cell; if the next ones fail too, restart the kernel");
+        self.failed(job, CellError::plain("InternalError", "evcxr panicked over this cell; if the next ones fail too, restart the kernel"))
+    }
+
+    /// Publishes the error of a cell that is not silent.
+    fn failed(&self, job: &Job, error: CellError) -> Outcome {
         if !job.silent {
             self.shared.outbox().error(&job.parent, &error.name, &error.value, &error.traceback);
         }
@@ -153,9 +157,8 @@ impl Evaluator {
     }
 
     fn run_one(&self, session: &mut Result<Session, String>, job: &Job, count: u32) -> Outcome {
-        let outbox = self.shared.outbox();
         if !job.silent {
-            outbox.execute_input(&job.parent, &job.code, count);
+            self.shared.outbox().execute_input(&job.parent, &job.code, count);
         }
         self.shared.begin(job.parent.clone(), count, job.silent);
         let result = match session {
@@ -165,12 +168,7 @@ impl Evaluator {
         self.shared.end();
         match result {
             Ok(()) => Outcome::Ok,
-            Err(error) => {
-                if !job.silent {
-                    outbox.error(&job.parent, &error.name, &error.value, &error.traceback);
-                }
-                Outcome::Failed(error)
-            }
+            Err(error) => self.failed(job, error),
         }
     }
 }

@@ -93,9 +93,8 @@ fn options(compression: FileCompressionType, whole: bool) -> ListingOptions {
 /// The columns and their types, from the first rows of the first file that has any. All files must have the same columns in
 /// the same order and be compressed alike, as rows are read by position.
 fn infer(files: &[PathBuf], compression: FileCompressionType) -> Result<SchemaRef> {
-    let first = sample(&files[0], compression, Some(SAMPLE))?;
+    let mut schema = sample(&files[0], compression, Some(SAMPLE))?;
     let names = |s: &Schema| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
-    let mut schema = first;
     for file in &files[1..] {
         let differs = |what: String| -> crate::Error {
             let message =

@@ -372,14 +372,7 @@ impl Show for DataFrame {
                 return Bundle::text(format!("DataFrame with an error: {e}"));
             }
         };
-        let fields = plan.schema().fields();
-        let columns: Vec<_> = fields
-            .iter()
-            .map(|f| {
-                let dtype = DType::of(f.data_type());
-                html::Column { name: f.name().clone(), right: dtype.is_numeric(), dtype: dtype.to_string() }
-            })
-            .collect();
+        let columns = table::headings(plan.schema().fields());
         let note = format!(
             "lazy: {}, {}, {}",
             html::count(columns.len(), "column"),

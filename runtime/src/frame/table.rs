@@ -8,9 +8,10 @@ use crate::show::html::{self, thousands};
 use crate::show::{self, Bundle, Show};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
+use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type, Schema, UInt64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::fmt;
+use std::sync::Arc;
 
 /// Rows shown whole; of longer tables the first and last half as many.
 const SHOWN: usize = 20;
@@ -80,15 +81,7 @@ impl Table {
     }
 
     fn html(&self) -> String {
-        let schema = self.batch().schema();
-        let columns: Vec<_> = schema
-            .fields()
-            .iter()
-            .map(|f| {
-                let dtype = DType::of(f.data_type());
-                html::Column { name: f.name().clone(), right: dtype.is_numeric(), dtype: dtype.to_string() }
-            })
-            .collect();
+        let columns = headings(self.batch().schema().fields());
         let cells: Vec<_> = self.batch().columns().iter().map(Cells::new).collect();
         let row = |i: usize| Some((thousands(i as u64), cells.iter().map(|c| c.text(i)).collect()));
         let n = self.len();
@@ -117,6 +110,15 @@ impl Table {
             .collect();
         format!("{}\n{}", parts.join("\n...\n"), self.shape())
     }
+}
+
+/// The headings of a table on screen: names, types, numbers to the right.
+pub(super) fn headings(fields: &Fields) -> Vec<html::Column> {
+    let heading = |f: &Arc<Field>| {
+        let dtype = DType::of(f.data_type());
+        html::Column { name: f.name().clone(), right: dtype.is_numeric(), dtype: dtype.to_string() }
+    };
+    fields.iter().map(heading).collect()
 }
 
 /// The texts of one column's cells.
@@ -241,8 +243,8 @@ impl Column {
 impl Show for Column {
     fn show(&self) -> Bundle {
         let (name, array) = self.parts();
-        let schema = arrow::datatypes::Schema::new(vec![arrow::datatypes::Field::new(name, array.data_type().clone(), true)]);
-        match RecordBatch::try_new(std::sync::Arc::new(schema), vec![array.clone()]) {
+        let schema = Schema::new(vec![Field::new(name, array.data_type().clone(), true)]);
+        match RecordBatch::try_new(Arc::new(schema), vec![array.clone()]) {
             Ok(batch) => Table::new(batch).show(),
             Err(e) => Bundle::text(e.to_string()),
         }
