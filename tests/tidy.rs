@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 2] = [
     (
         "runtime/src",
-        &["error", "poison", "opaque", "config", "wire", "show", "graph", "sched", "delayed", "frame", "datasets", "plot", "host"],
+        &["error", "poison", "opaque", "config", "wire", "show", "graph", "sched", "ask", "comm", "delayed", "frame", "datasets", "plot", "host"],
     ),
-    ("kernel/src", &["error", "protocol", "outbox", "eval", "handlers", "server", "install", "lab", "doctor", "verify", "main"]),
+    ("kernel/src", &["error", "protocol", "outbox", "history", "eval", "handlers", "server", "install", "lab", "doctor", "verify", "main"]),
 ];
 /// Modules that must not know each other, though their order would allow it.
 const BLIND: [(&str, &str, &str); 3] =

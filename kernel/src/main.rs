@@ -7,6 +7,7 @@
 //! | `error` | every failure, with what mends it | nothing |
 //! | `protocol` | bytes to typed messages and back; pure | `error` |
 //! | `outbox` | the only writer of iopub | the above |
+//! | `history` | what was run before, on disk | `error` |
 //! | `eval` | a cell's text to running code | the above |
 //! | `handlers` | one file per topic of requests | the above |
 //! | `server` | sockets and the one loop | the above |
@@ -19,6 +20,7 @@ mod doctor;
 mod error;
 mod eval;
 mod handlers;
+mod history;
 mod install;
 mod lab;
 mod outbox;
@@ -63,7 +65,7 @@ fn dispatch(name: &str, args: &[String]) -> Result<i32> {
     }
     if std::env::var_os(eval::rustc::MARKER).is_some() && args.first().is_some_and(|a| a.ends_with("rustc")) {
         let (runtime, session) = surroundings()?;
-        return eval::rustc::wrap(&runtime, &eval::cargo::level(&session), args);
+        return eval::rustc::wrap(&runtime, &session, args);
     }
     let (command, rest) = args.split_first().map_or(("help", args), |(c, r)| (c.as_str(), r));
     match command {

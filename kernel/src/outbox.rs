@@ -4,7 +4,7 @@
 use crate::protocol::Header;
 use crate::protocol::frames::Signer;
 use bytes::Bytes;
-use rask_wire::{Bundle, Role};
+use rask_wire::{Bundle, Comm, CommEvent, Role};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,9 @@ enum Out {
     Message {
         msg_type: &'static str,
         parent: Parent,
+        metadata: Value,
         content: Value,
+        buffers: Vec<Bytes>,
     },
     Stream {
         name: &'static str,
@@ -54,7 +56,7 @@ impl Outbox {
     }
 
     fn message(&self, msg_type: &'static str, parent: &Parent, content: Value) {
-        self.put(Out::Message { msg_type, parent: parent.clone(), content });
+        self.put(Out::Message { msg_type, parent: parent.clone(), metadata: json!({}), content, buffers: Vec::new() });
     }
 
     /// `starting`, `busy` or `idle`.
@@ -90,8 +92,24 @@ impl Outbox {
         self.message(msg_type, parent, content);
     }
 
-    pub(crate) fn comm_close(&self, parent: &Parent, id: &Value) {
-        self.message("comm_close", parent, json!({ "comm_id": id, "data": {} }));
+    /// Removes what is shown under the cell; with `wait` when the next thing comes.
+    pub(crate) fn clear_output(&self, parent: &Parent, wait: bool) {
+        self.message("clear_output", parent, json!({ "wait": wait }));
+    }
+
+    /// A comm's message to the front end.
+    pub(crate) fn comm(&self, parent: &Parent, comm: Comm) {
+        let mut content = json!({ "comm_id": comm.id, "data": comm.data });
+        let msg_type = match comm.event {
+            CommEvent::Open => {
+                content["target_name"] = comm.target.into();
+                "comm_open"
+            }
+            CommEvent::Message => "comm_msg",
+            CommEvent::Close => "comm_close",
+        };
+        let buffers = comm.buffers.into_iter().map(|b| Bytes::from(b.0)).collect();
+        self.put(Out::Message { msg_type, parent: parent.clone(), metadata: comm.metadata, content, buffers });
     }
 
     /// Ends once everything put before has been sent.
@@ -135,9 +153,9 @@ async fn publish(mut from: UnboundedReceiver<Out>, mut socket: XPubSocket, signe
                         flush(&mut socket, &signer, &mut pending).await;
                     }
                 }
-                Some(Out::Message { msg_type, parent, content }) => {
+                Some(Out::Message { msg_type, parent, metadata, content, buffers }) => {
                     flush(&mut socket, &signer, &mut pending).await;
-                    send(&mut socket, &signer, msg_type, &parent, &content).await;
+                    send(&mut socket, &signer, msg_type, &parent, &metadata, &content, buffers).await;
                 }
                 Some(Out::Barrier(done)) => {
                     flush(&mut socket, &signer, &mut pending).await;
@@ -174,13 +192,23 @@ async fn welcome(socket: &mut XPubSocket, signer: &Signer, message: &ZmqMessage)
 
 async fn flush(socket: &mut XPubSocket, signer: &Signer, pending: &mut Option<Pending>) {
     if let Some(p) = pending.take() {
-        send(socket, signer, "stream", &p.parent, &json!({ "name": p.name, "text": p.text })).await;
+        send(socket, signer, "stream", &p.parent, &json!({}), &json!({ "name": p.name, "text": p.text }), Vec::new()).await;
     }
 }
 
-async fn send(socket: &mut XPubSocket, signer: &Signer, msg_type: &str, parent: &Parent, content: &Value) {
+async fn send(
+    socket: &mut XPubSocket,
+    signer: &Signer,
+    msg_type: &str,
+    parent: &Parent,
+    metadata: &Value,
+    content: &Value,
+    buffers: Vec<Bytes>,
+) {
     let topic = Bytes::from(format!("kernel.rask.{msg_type}"));
-    deliver(socket, signer.encode(&[topic], msg_type, parent.as_deref(), &json!({}), content)).await;
+    let mut frames = signer.encode(&[topic], msg_type, parent.as_deref(), metadata, content);
+    frames.extend(buffers);
+    deliver(socket, frames).await;
 }
 
 async fn deliver(socket: &mut XPubSocket, frames: Vec<Bytes>) {

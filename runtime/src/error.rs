@@ -103,6 +103,12 @@ pub enum ErrorKind {
     /// The computation was stopped by the user.
     #[error("the computation was interrupted")]
     Interrupted,
+    /// Nobody answered a question.
+    #[error("input: {message}")]
+    NoInput {
+        /// Why.
+        message: String,
+    },
     /// A file could not be read or written.
     #[error("{method}: {path:?}: {source}")]
     Io {

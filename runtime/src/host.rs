@@ -6,7 +6,7 @@
 
 use crate::graph::value::short_type;
 use crate::sched::{self, pool};
-use crate::{poison, wire};
+use crate::{ask, comm, poison, wire};
 use rask_wire::{Place, ToEvaluator, ToKernel, env, session};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -21,6 +21,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 pub mod store;
+mod streams;
+pub mod timing;
+
+/// What a cell says that stopped when it was asked to.
+const INTERRUPTED: &str = "the cell was interrupted; all variables are kept";
 
 /// Whether the running cell has reported an error.
 static FAILED: AtomicBool = AtomicBool::new(false);
@@ -47,6 +52,7 @@ pub unsafe extern "C" fn rask_host_main(requests: RawFd, answers: RawFd) -> i32 
         eprintln!("the evaluator cannot reach its kernel: {e}");
         return 1;
     }
+    // A write to a pipe that nobody reads is to be an error: it is how a printing loop is stopped.
     std::panic::set_hook(Box::new(report_panic));
     let mut variables = std::ptr::null_mut();
     for line in BufReader::new(requests).lines() {
@@ -70,17 +76,64 @@ fn connect() -> Result<(), Box<dyn std::error::Error>> {
     let mut from_kernel = stream.try_clone()?;
     wire::connect(stream);
     wire::send(&ToKernel::Hello { pid: std::process::id() });
+    if let Some(ToEvaluator::Environment(variables)) = rask_wire::read(&mut from_kernel)? {
+        for (name, value) in variables {
+            set_env(&name, &value);
+        }
+    }
+    comm::start()?;
     std::thread::Builder::new().name("rask-listen".to_owned()).spawn(move || {
         loop {
             match rask_wire::read(&mut from_kernel) {
-                Ok(Some(ToEvaluator::Ack)) => wire::acknowledged(),
-                Ok(Some(ToEvaluator::Cancel)) => sched::cancel(),
+                Ok(Some(frame)) => hear(frame),
                 // Without its kernel, nobody sees what this process does.
                 Ok(None) | Err(_) => std::process::exit(0),
             }
         }
     })?;
     Ok(())
+}
+
+/// What the kernel says, at any time.
+fn hear(frame: ToEvaluator) {
+    match frame {
+        ToEvaluator::Ack => wire::acknowledged(),
+        ToEvaluator::Cancel => {
+            sched::cancel();
+            streams::close();
+            ask::answer(Err("the cell was interrupted".to_owned()));
+        }
+        ToEvaluator::Input(answer) => ask::answer(answer),
+        ToEvaluator::Comm(message) => comm::hear(message),
+        ToEvaluator::Environment(_) => {}
+    }
+}
+
+/// Sets a variable of this process's environment; `%env` calls it.
+pub fn set_env(name: &str, value: &str) {
+    // SAFETY: cells run one after the other, and what runs beside them (this crate's own threads, and those that cells
+    // start) reads the environment through libstd, whose lock this call takes. Foreign code that reads it without is why
+    // Rust calls this unsafe; the notebook's user asked for it by name.
+    unsafe { std::env::set_var(name, value) };
+}
+
+/// Leaves the cell, or the task, where the user wants it to stop; put into loops by the kernel.
+///
+/// The price of a loop that never asks for anything else is one relaxed load per turn.
+#[inline]
+pub fn look() {
+    if sched::cancelled() {
+        leave();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn leave() {
+    // A thread of the user's own goes on: it belongs to no cell.
+    if CELL_THREAD.get() || pool::inside_task() {
+        std::panic::resume_unwind(Box::new(sched::Stopped));
+    }
 }
 
 /// Loads one cell and runs it; it stays loaded, as its functions and types may be in use from now on.
@@ -103,6 +156,7 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
         }
         Err(e) => fail("InternalError", &format!("the compiled cell could not be loaded: {e}"), None),
     }
+    streams::open();
     for (error, place) in poison::take() {
         fail("Error", &error.to_string(), Some(place_of(place)));
     }
@@ -114,8 +168,9 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
 #[inline(never)]
 pub fn notify(line: &str) {
     if line == "EVCXR_PANIC_NOTIFICATION" {
+        streams::open();
         if sched::cancelled() {
-            fail("Interrupted", "the cell was interrupted; all variables are kept", None);
+            fail("Interrupted", INTERRUPTED, None);
         } else {
             // One that began on another thread, or under a hook of the user's, has left no note here.
             let (message, place) = PANICKED.take().unwrap_or_else(|| ("a panic that began on another thread".to_owned(), None));
@@ -133,6 +188,10 @@ pub fn notify(line: &str) {
 #[track_caller]
 pub fn user_error(type_name: &str, error: &dyn Display) {
     let place = Location::caller();
+    if sched::cancelled() {
+        streams::open();
+        fail("Interrupted", INTERRUPTED, None);
+    }
     for (noted, at) in poison::take() {
         if noted.to_string() != error.to_string() {
             poison::note(&noted, at);
@@ -168,7 +227,8 @@ fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
             pool::note_panic(message, info.location().map(ToString::to_string));
         } else {
             let at = info.location().map(|l| format!(" at line {}", l.line())).unwrap_or_default();
-            eprintln!("thread '{name}' panicked{at}: {message}");
+            // `eprintln!` would panic while a cell is being stopped.
+            let _ = writeln!(std::io::stderr(), "thread '{name}' panicked{at}: {message}");
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`show`] | results to MIME bundles; HTML and SVG as text | the above |
 //! | `graph` | keys, tasks, graphs and their picture; pure | the above |
 //! | `sched` | running a graph: state machine, pool, progress | the above |
+//! | `ask`, [`comm`] | questions to the user; lines to objects in the front end | the above |
 //! | [`delayed`], [`frame`] | collections; blind to each other | the above |
 //! | [`datasets`], [`plot`] | data that comes with Rask; plots of frames | the above |
 //! | [`host`] | the evaluator process: loads cells and runs them | the above |
@@ -28,6 +29,8 @@ extern crate rand as _;
 extern crate regex as _;
 extern crate serde as _;
 
+mod ask;
+pub mod comm;
 mod config;
 pub mod datasets;
 pub mod delayed;
@@ -42,13 +45,15 @@ mod sched;
 pub mod show;
 mod wire;
 
+pub use ask::{clear_output, input, password};
 pub use error::{Error, ErrorKind, Result};
 pub use graph::picture::Picture;
 
 /// What is in scope in every cell.
 pub mod prelude {
+    pub use crate::ask::{clear_output, input, password};
     pub use crate::delayed::{Delayed, delayed};
-    pub use crate::frame::{Column, DType, DataFrame, Expr, GroupBy, Series, Table, col, lit, read_csv};
+    pub use crate::frame::{Column, DType, DataFrame, Expr, GroupBy, Series, Table, col, lit, read_csv, sql};
     pub use crate::show::{Bundle, Show, display};
     pub use crate::{Error, ErrorKind, datasets, plot};
 }

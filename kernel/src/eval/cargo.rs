@@ -1,6 +1,8 @@
 //! The stand-in for cargo (and rustup) that evcxr calls for each cell. It turns evcxr's generated source to the runtime's
 //! own hooks, and compiles a cell of a plain session with one rustc call; anything else goes to the real cargo.
 
+use super::dependent;
+use super::prune::prune;
 use super::runtime::Runtime;
 use super::rustc::plain_cell;
 use crate::error::{Error, Result};
@@ -8,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A stand-in: gets the runtime, the session's folder and its arguments; its exit code.
 type Tool = fn(&Runtime, &Path, &[String]) -> Result<i32>;
@@ -42,31 +44,56 @@ pub(crate) fn toolchain(session: &Path) -> PathBuf {
     session.join("toolchain")
 }
 
-/// Exists once rust-analyzer reads everything.
-fn full_file(session: &Path) -> PathBuf {
-    session.join("full")
+/// Set for the questions of the rust-analyzer that knows everything. That of evcxr is told next to nothing: evcxr makes it load
+/// before a cell can run, and what it would find out is written into the cell already.
+pub(super) const READER: &str = "RASK_READS_ALL";
+
+fn reads_all() -> bool {
+    std::env::var_os(READER).is_some()
 }
 
-/// Chooses what rust-analyzer reads when it next loads the session. To begin with that is next to nothing, as evcxr makes it
-/// load before a cell can run and the types of variables are of no interest yet; then the library and the crates in scope.
+/// The folder of the crate that rust-analyzer reads.
+pub(super) fn reading_folder(session: &Path) -> PathBuf {
+    session.join("reading")
+}
+
+/// The toolchain with the whole library, for the rust-analyzer that knows everything.
+pub(super) fn toolchain_of_readers(session: &Path) -> PathBuf {
+    session.join("toolchain-of-readers")
+}
+
+/// Makes both toolchains.
 ///
 /// # Errors
 /// A session's folder that cannot be written.
-pub(super) fn read_library(runtime: &Runtime, session: &Path, full: bool) -> std::io::Result<()> {
-    let folder = toolchain(session).join("lib/rustlib/src/rust");
-    std::fs::create_dir_all(&folder)?;
-    let link = folder.join("library");
-    if link.exists() {
-        std::fs::remove_file(&link)?;
+pub(super) fn make_toolchains(runtime: &Runtime, session: &Path) -> std::io::Result<()> {
+    for (toolchain, library) in [(toolchain(session), "library-empty"), (toolchain_of_readers(session), "library")] {
+        let folder = toolchain.join("lib/rustlib/src/rust");
+        std::fs::create_dir_all(&folder)?;
+        std::os::unix::fs::symlink(runtime.folder.join(library), folder.join("library"))?;
     }
-    std::os::unix::fs::symlink(runtime.folder.join(if full { "library" } else { "library-empty" }), link)?;
-    if full { std::fs::write(full_file(session), "") } else { Ok(()) }
+    std::os::unix::fs::symlink(toolchain(session).join("bin"), toolchain_of_readers(session).join("bin"))
+}
+
+/// Where the text of the cell at hand is noted.
+pub(super) fn cell_file(session: &Path) -> PathBuf {
+    session.join("cell.rs")
+}
+
+/// Where the compiler's warnings about the cell at hand are noted, one JSON object a line.
+pub(super) fn warnings_file(session: &Path) -> PathBuf {
+    session.join("warnings.json")
+}
+
+/// Where the rustc call is noted that cargo made for the last cell.
+pub(super) fn replay_file(session: &Path) -> PathBuf {
+    session.join("replay.json")
 }
 
 /// `rustc ARGS`, as rust-analyzer calls it.
 fn rustc(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     if args == ["--print", "sysroot"] {
-        println!("{}", toolchain(session).display());
+        println!("{}", if reads_all() { toolchain_of_readers(session) } else { toolchain(session) }.display());
         return Ok(0);
     }
     if args.iter().any(|a| a == "-vV" || a.starts_with("--print")) {
@@ -92,7 +119,8 @@ fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[String]) ->
     let here = session.display().to_string();
     let asked = args.join("\n").replace(&here, "{session}");
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
-    let about = format!("{tool}\n{asked}\n{}\n{}", read(session.join("crate/Cargo.toml")), full_file(session).exists());
+    let manifest = args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map_or_else(|| session.join("crate/Cargo.toml"), PathBuf::from);
+    let about = format!("{tool}\n{asked}\n{}\n{}", read(manifest), reads_all());
     let kept = runtime.folder.join("answers").join(name_of(about));
     if let Ok(answer) = std::fs::read_to_string(&kept) {
         print!("{}", answer.replace("{session}", &here));
@@ -104,7 +132,7 @@ fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[String]) ->
     if let Ok(metadata) = serde_json::from_str::<Value>(&answer)
         && metadata["packages"].is_array()
     {
-        answer = readable(metadata, runtime, full_file(session).exists()).to_string();
+        answer = readable(metadata, runtime, reads_all()).to_string();
     }
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
     print!("{answer}");
@@ -144,41 +172,46 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     if compiles {
         let source = Path::new("src/lib.rs");
         let text = std::fs::read_to_string(source).map_err(Error::file(source))?;
-        std::fs::write(source, hooked(&text)).map_err(Error::file(source))?;
+        let own = std::fs::read_to_string(cell_file(session)).unwrap_or_default();
+        std::fs::write(source, prune(&hooked(&text), &own)).map_err(Error::file(source))?;
     }
-    let manifest = std::fs::read_to_string("Cargo.toml").unwrap_or_default();
+    let here = std::env::current_dir().unwrap_or_default();
+    let asked = args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map(PathBuf::from);
+    let manifest = std::fs::read_to_string(asked.unwrap_or_else(|| here.join("Cargo.toml"))).unwrap_or_default();
     let plain = std::fs::read_to_string(plain_manifest(session)).unwrap_or_default();
     let target = args.iter().skip_while(|a| *a != "--target").nth(1);
     if let Some(target) = target
         && (compiles || checks)
-        && is_plain(&manifest, &plain)
     {
-        return cell(runtime, session, target, checks, &level(session));
+        if is_plain(&manifest, &plain) {
+            return cell(runtime, session, target, checks, &level(session));
+        }
+        return dependent::cell(runtime, session, args, &manifest, compiles);
     }
-    if verb == Some("metadata") && asks_for_known(&manifest, &plain) {
+    if verb == Some("metadata") && manifest.contains("name = \"evcxr_dummy_validate_dep\"") {
+        // evcxr asks of each dependency by itself whether it exists; the build that follows resolves all of them at once.
         return Ok(0);
     }
-    let real = runtime.tool("cargo");
     if asks_about_session(args) && is_plain(&manifest, &plain) {
         return remembered(runtime, session, "cargo", args);
     }
-    if compiles || checks {
-        let status =
-            Command::new(&real).args(args).status().map_err(|source| Error::Start { command: real.display().to_string(), source })?;
-        return Ok(status.code().unwrap_or(1));
+    if verb == Some("metadata") && asks_about_session(args) && !reads_all() {
+        // What evcxr's rust-analyzer would find out of a user's dependencies is written into the cell already.
+        return remembered(runtime, session, "cargo", args);
     }
     // What follows is not a compiler to be stopped.
     let _ = std::fs::remove_file(pid_file(session));
-    become_tool(&real, args)
+    become_tool(&runtime.tool("cargo"), args)
 }
 
 /// Compiles a plain cell, or takes what an earlier session made of the very same source while it started.
 fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, level: &str) -> Result<i32> {
     let (mut command, library) = plain_cell(runtime, target, checks, level);
-    let kept = (!checks && !full_file(session).exists()).then(|| kept_cell(runtime)).flatten();
+    let starts = std::fs::read_to_string(cell_file(session)).is_ok_and(|own| own.is_empty());
+    let kept = (!checks && starts).then(|| kept_cell(runtime)).flatten();
     let code = match &kept {
         Some(kept) if std::fs::copy(kept, &library).is_ok() => 0,
-        _ => command.status().map_err(|source| Error::Start { command: "rustc".to_owned(), source })?.code().unwrap_or(1),
+        _ => compile(&mut command, session)?,
     };
     if code != 0 || checks {
         return Ok(code);
@@ -188,11 +221,43 @@ fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, level: &s
     {
         keep(&std::fs::read(&library).map_err(Error::file(&library))?, &kept);
     }
+    tell_library(Path::new(&library))?;
+    Ok(0)
+}
+
+/// Runs a compiler that writes JSON to its standard error; warnings are noted, all else is passed on.
+pub(super) fn compile(command: &mut Command, session: &Path) -> Result<i32> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .map_err(|source| Error::Start { command: "rustc".to_owned(), source })?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    note_warnings(session, text.lines())?;
+    // evcxr would take a warning beside an error for one more error.
+    text.lines().filter(|l| !is_warning(l)).for_each(|l| eprintln!("{l}"));
+    Ok(output.status.code().unwrap_or(1))
+}
+
+/// Notes the warnings among the compiler's messages.
+pub(super) fn note_warnings<'a>(session: &Path, messages: impl Iterator<Item = &'a str>) -> Result<()> {
+    let warnings: String = messages.filter(|m| is_warning(m)).map(|m| format!("{m}\n")).collect();
+    let path = warnings_file(session);
+    std::fs::write(&path, warnings).map_err(Error::file(path))
+}
+
+/// Whether a message of the compiler is a warning.
+pub(super) fn is_warning(message: &str) -> bool {
+    serde_json::from_str::<Value>(message).is_ok_and(|m| m["level"] == "warning")
+}
+
+/// Tells evcxr where the cell's library is.
+pub(super) fn tell_library(library: &Path) -> Result<()> {
     if let Some(file) = std::env::var_os("EVCXR_EXECUTION_SO_PATH") {
         let here = std::env::current_dir().map_err(Error::file("."))?;
         std::fs::write(&file, here.join(library).display().to_string()).map_err(Error::file(PathBuf::from(&file)))?;
     }
-    Ok(0)
+    Ok(())
 }
 
 /// Where the library of the source at hand is kept beside the runtime.
@@ -248,12 +313,6 @@ fn asks_about_session(args: &[String]) -> bool {
     has("--manifest-path") || has("--print") || has("config") || has("--version")
 }
 
-/// Whether evcxr asks if a dependency exists that every session has: it does.
-fn asks_for_known(manifest: &str, plain: &str) -> bool {
-    manifest.contains("name = \"evcxr_dummy_validate_dep\"")
-        && manifest.split("[dependencies]").nth(1).is_some_and(|d| plain.lines().any(|l| !l.is_empty() && l == d.trim()))
-}
-
 /// Whether a session's manifest names no dependencies but those that every session has: then its cells need no cargo. The
 /// order of evcxr's dependency lines changes from run to run.
 fn is_plain(manifest: &str, plain: &str) -> bool {
@@ -297,6 +356,8 @@ fn hooked(source: &str) -> String {
         let tail = tail
             .replacen("fn from(error: T) -> Self {", "#[track_caller] fn from(error: T) -> Self {", 1)
             .replacen("eprintln!(\"{}\", error);", "rask::host::user_error(std::any::type_name::<T>(), &error);", 1)
+            .replacen("eprintln!(\"{:?}\", error);", "rask::host::user_error(std::any::type_name::<T>(), &format!(\"{error:?}\"));", 1)
+            .replacen("eprintln!(\"{:#?}\", error);", "rask::host::user_error(std::any::type_name::<T>(), &format!(\"{error:#?}\"));", 1)
             .replacen("println!(\"{}\", evcxr_internal_runtime::USER_ERROR_OCCURRED);", "", 1);
         out = format!("{head}{tail}");
     }

@@ -1,58 +1,186 @@
-//! A cell's text: taken apart into statements as evcxr does, its last expression wrapped so that it compiles in one build
-//! whatever its type, and places mapped back to what the user wrote.
+//! A cell's Rust text as evcxr gets it: with the last expression wrapped so that it compiles in one build whatever its type,
+//! loops that look up, the types of variables written down; and places mapped back to what the user wrote.
 
-use ra_ap_syntax::{AstNode, Edition, SourceFile, SyntaxKind, ast};
+use super::assist::Inferred;
+use super::scope::Item;
+use super::split::{Kind, Piece, items, loop_bodies, split};
+use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
+use std::ops::Range;
 
 /// Put around the last expression.
 const BEFORE: &str = "rask::__result!(";
 const AFTER: &str = ");";
+/// Put into the bodies of loops: the user may want them to stop.
+const LOOK: &str = "::rask::host::look();";
+
+/// Text that is put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Edit {
+    at: usize,
+    text: String,
+    /// The variable whose type it writes down.
+    types: Option<String>,
+}
+
+fn edit(at: usize, text: &str) -> Edit {
+    Edit { at, text: text.to_owned(), types: None }
+}
+
+/// What is put into loops.
+fn looks(rust: &str) -> Vec<Edit> {
+    loop_bodies(rust).into_iter().map(|at| edit(at, LOOK)).collect()
+}
 
 /// A cell ready for evcxr.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Cell {
-    /// What the user wrote.
-    pub(super) original: String,
-    /// What evcxr gets: the same lines, with the last expression wrapped.
+    /// What the user wrote, all of it.
+    pub(super) text: String,
+    /// The Rust code in it that this is about.
+    range: Range<usize>,
+    /// Number of the cell, for messages; 0 where it does not count.
+    pub(super) number: u32,
+    /// What evcxr gets: the same lines, with more in them.
     pub(super) code: String,
+    pieces: Vec<Piece>,
+    edits: Vec<Edit>,
     /// Byte range in `code` of each statement, as evcxr writes them into its source.
     statements: Vec<(usize, usize)>,
-    /// Where in `code` the wrapping begins, and where the expression ends.
-    wrapped: Option<(usize, usize)>,
 }
 
 impl Cell {
-    pub(super) fn parse(original: &str) -> Self {
-        let start = rust_start(original);
-        let rust = &original[start..];
-        let pieces = split(rust);
-        let mut code = original.to_owned();
-        let mut statements: Vec<_> = pieces.iter().map(|p| (start + p.start, start + p.end)).collect();
-        let mut wrapped = None;
-        if let Some(last) = pieces.last()
-            && let Some((from, to)) = last.expression
-        {
-            code.insert_str(start + to, AFTER);
-            code.insert_str(start + from, BEFORE);
-            wrapped = Some((start + from, start + to + BEFORE.len()));
-            // There is a last piece, so there is a last statement.
-            let end = statements.last_mut().expect("as many statements as pieces");
-            end.1 += BEFORE.len() + AFTER.len();
-        }
-        Self { original: original.to_owned(), code, statements, wrapped }
+    /// A cell that is all Rust.
+    #[cfg(test)]
+    pub(super) fn parse(text: &str) -> Self {
+        Self::part(text, 0..text.len(), 0)
     }
 
-    /// Whether the cell has statements that make variables, or commands, which may change what there is to know.
-    pub(super) fn defines_variables(&self) -> bool {
-        let makes = |(start, end): &(usize, usize)| {
-            let text = self.code[*start..*end].trim_start();
-            text.starts_with("let") || text.starts_with("//") || text.starts_with('#')
-        };
-        rust_start(&self.original) > 0 || self.statements.iter().any(makes)
+    /// The Rust code in `range` of a cell's text.
+    pub(super) fn part(text: &str, range: Range<usize>, number: u32) -> Self {
+        let rust = &text[range.clone()];
+        let pieces = split(rust);
+        let mut edits = looks(rust);
+        if let Some(Piece { kind: Kind::Expression(from, to), .. }) = pieces.last() {
+            edits.extend([edit(*from, BEFORE), edit(*to, AFTER)]);
+        }
+        Self::with(text, range.clone(), number, pieces, edits)
+    }
+
+    /// The Rust code in `range` of a cell's text, between `before` and `after`: one statement, in which nothing is kept.
+    pub(super) fn wrapped(text: &str, range: Range<usize>, number: u32, before: &str, after: &str) -> Self {
+        let rust = &text[range.clone()];
+        let mut edits = looks(rust);
+        edits.insert(0, edit(0, before));
+        edits.push(edit(rust.len(), after));
+        Self::with(text, range.clone(), number, Vec::new(), edits)
+    }
+
+    fn with(text: &str, range: Range<usize>, number: u32, pieces: Vec<Piece>, edits: Vec<Edit>) -> Self {
+        let mut cell = Self { text: text.to_owned(), range, number, code: String::new(), pieces, edits, statements: Vec::new() };
+        cell.render();
+        cell
+    }
+
+    /// The Rust code as the user wrote it.
+    pub(super) fn rust(&self) -> &str {
+        &self.text[self.range.clone()]
+    }
+
+    fn render(&mut self) {
+        // Of two at one place, that which was put in first stays first.
+        self.edits.sort_by_key(|e| e.at);
+        self.code = self.rust().to_owned();
+        for edit in self.edits.iter().rev() {
+            self.code.insert_str(edit.at, &edit.text);
+        }
+        self.statements = split(&self.code).iter().map(|p| (p.start, p.end)).collect();
+    }
+
+    /// Has the value of the last expression written in `format`, such as `{:#?}`, and with its type.
+    pub(super) fn show_as(&mut self, format: Option<&str>, types: bool) {
+        if format.is_none() && !types {
+            return;
+        }
+        if let Some(before) = self.edits.iter_mut().find(|e| e.text == BEFORE) {
+            before.text = format!("{BEFORE}as {:?}, {types}; ", format.unwrap_or("{:?}"));
+            self.render();
+        }
+    }
+
+    /// Whether the cell makes variables whose type is not written down.
+    pub(super) fn wants_types(&self) -> bool {
+        self.pieces.iter().any(|p| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| !b.typed)))
+    }
+
+    /// The items and the statements of the cell, apart.
+    pub(super) fn apart(&self) -> (String, String) {
+        let (mut items, mut statements) = (String::new(), String::new());
+        for p in &self.pieces {
+            let to = if matches!(p.kind, Kind::Item(_)) { &mut items } else { &mut statements };
+            *to += &self.rust()[p.start..p.end];
+            to.push('\n');
+        }
+        (items, statements)
+    }
+
+    /// The cell's items.
+    pub(super) fn items(&self) -> Vec<Item> {
+        items(self.rust(), &self.pieces)
+    }
+
+    /// The names that the cell's `let` statements bind.
+    pub(super) fn bound(&self) -> impl Iterator<Item = &str> {
+        let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
+        lets.flatten().map(|b| b.name.as_str())
+    }
+
+    /// Writes the types of variables down, each behind the statement that makes it; evcxr then need not find out.
+    pub(super) fn write_types(&mut self, types: &[Inferred]) {
+        let mut types = types.iter();
+        for piece in &self.pieces {
+            let Kind::Let(bindings) = &piece.kind else { continue };
+            for b in bindings {
+                let Some(Inferred::Type(name)) = types.next() else { continue };
+                if b.typed {
+                    continue;
+                }
+                let (at, text) = match b.later {
+                    Some(at) => (at, format!(": {name}")),
+                    None => (piece.to, format!(" let {}{}: {name} = {};", if b.mutable { "mut " } else { "" }, b.name, b.name)),
+                };
+                self.edits.push(Edit { at, text, types: Some(b.name.clone()) });
+            }
+        }
+        self.render();
+    }
+
+    /// The variable whose written type stands at a line and column of `code`.
+    pub(super) fn types_at(&self, line: usize, column: usize) -> Option<&str> {
+        let offset = offset_of(&self.code, line, column)?;
+        let mut shift = 0;
+        self.edits.iter().find_map(|e| {
+            let start = e.at + shift;
+            shift += e.text.len();
+            (start..start + e.text.len()).contains(&offset).then_some(e.types.as_deref()).flatten()
+        })
+    }
+
+    /// Where the name of a variable stands in the user's text, line and column.
+    pub(super) fn place_of(&self, variable: &str) -> Option<(usize, usize)> {
+        let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
+        let at = lets.flatten().filter(|b| b.name == variable).last()?.at;
+        Some(line_and_column(self.text.get(..self.range.start + at)?))
+    }
+
+    /// Takes the written type of a variable back.
+    pub(super) fn forget_type(&mut self, variable: &str) {
+        self.edits.retain(|e| e.types.as_deref() != Some(variable));
+        self.render();
     }
 
     /// Whether the cell is worth optimising: it has loops, closures or functions of its own, or uses one of `names`.
     pub(super) fn is_heavy(&self, names: &[String]) -> bool {
-        let file = SourceFile::parse(&format!("fn f(){{{}\n}}", &self.original[rust_start(&self.original)..]), Edition::Edition2024);
+        let file = SourceFile::parse(&format!("fn f(){{{}\n}}", self.rust()), Edition::Edition2024);
         file.syntax_node().descendants_with_tokens().skip(3).any(|e| match e.kind() {
             SyntaxKind::CLOSURE_EXPR | SyntaxKind::FOR_EXPR | SyntaxKind::WHILE_EXPR | SyntaxKind::LOOP_EXPR | SyntaxKind::IMPL => true,
             SyntaxKind::FN => e.as_node().is_some_and(|n| n.ancestors().count() > 2),
@@ -79,106 +207,30 @@ impl Cell {
     }
 
     fn original_place(&self, offset: usize) -> Option<(usize, usize)> {
-        let offset = match self.wrapped {
-            Some((start, _)) if offset <= start => offset,
-            Some((start, end)) => offset.min(end).saturating_sub(BEFORE.len()).max(start),
-            None => offset,
-        };
-        let before = self.original.get(..offset)?;
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+        let mut shift = 0;
+        for edit in &self.edits {
+            let start = edit.at + shift;
+            if offset < start {
+                break;
+            }
+            // A place inside what was put in is where it was put.
+            shift += edit.text.len().min(offset - start);
+        }
+        let before = self.text.get(..self.range.start + offset - shift)?;
+        Some(line_and_column(before))
     }
+}
+
+/// Line and column of what follows a text.
+fn line_and_column(before: &str) -> (usize, usize) {
+    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 fn offset_of(text: &str, line: usize, column: usize) -> Option<usize> {
-    let start = if line == 1 { 0 } else { text.match_indices('\n').nth(line - 2)?.0 + 1 };
+    let start = if line == 1 { 0 } else { text.match_indices('\n').nth(line.checked_sub(2)?)?.0 + 1 };
     let rest = text[start..].split('\n').next()?;
-    Some(start + rest.char_indices().nth(column - 1).map_or(rest.len(), |(i, _)| i))
-}
-
-/// Where the Rust code begins: after commands (`:dep`), shell lines (`!ls`), blank lines and comments.
-fn rust_start(text: &str) -> usize {
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let trimmed = line.trim_start_matches(' ');
-        if line.starts_with('!') || trimmed.starts_with(':') || line.starts_with("//") || line.trim().is_empty() {
-            start += line.len();
-        } else {
-            break;
-        }
-    }
-    start
-}
-
-/// One statement: the bytes that evcxr gives to it, and the expression in it where it is one.
-struct Piece {
-    start: usize,
-    end: usize,
-    expression: Option<(usize, usize)>,
-}
-
-fn split(rust: &str) -> Vec<Piece> {
-    const HEAD: &str = "fn f(){";
-    let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
-    let list = file.syntax_node().children().next().and_then(ast::Fn::cast).and_then(|f| f.body()).and_then(|b| b.stmt_list());
-    let mut pieces: Vec<Piece> = Vec::new();
-    let children: Vec<_> = list.iter().flat_map(|l| l.syntax().children()).collect();
-    for (i, child) in children.iter().enumerate() {
-        let start = pieces.last().map_or(0, |p| p.end);
-        let end = children.get(i + 1).map_or(rust.len(), |n| usize::from(n.text_range().start()) - HEAD.len()).min(rust.len());
-        if start == end {
-            break;
-        }
-        let range = child.text_range();
-        let (from, to) = (usize::from(range.start()) - HEAD.len(), usize::from(range.end()) - HEAD.len());
-        let is_expression = ast::Expr::can_cast(child.kind()) && to <= rust.len();
-        pieces.push(Piece { start, end, expression: is_expression.then_some((from, to)) });
-    }
-    // Whatever the parser left over belongs to evcxr's last statement, which then does not compile as it stands.
-    if file.errors().iter().any(|e| usize::from(e.range().start()) >= HEAD.len()) {
-        pieces.iter_mut().for_each(|p| p.expression = None);
-    }
-    pieces
-}
-
-/// Whether a text can be run as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Completeness {
-    Complete,
-    /// More is to come, indented so.
-    Incomplete(String),
-    Invalid,
-}
-
-/// Whether the text can be run, needs more lines, or cannot become right by adding any.
-pub(crate) fn completeness(text: &str) -> Completeness {
-    let rust = &text[rust_start(text)..];
-    let file = SourceFile::parse(rust, Edition::Edition2024);
-    let mut open = Vec::new();
-    for token in file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token()) {
-        let closes = match token.kind() {
-            SyntaxKind::L_PAREN | SyntaxKind::L_CURLY | SyntaxKind::L_BRACK => {
-                open.push(token.kind());
-                continue;
-            }
-            SyntaxKind::R_PAREN => SyntaxKind::L_PAREN,
-            SyntaxKind::R_CURLY => SyntaxKind::L_CURLY,
-            SyntaxKind::R_BRACK => SyntaxKind::L_BRACK,
-            _ => continue,
-        };
-        if open.pop() != Some(closes) {
-            return Completeness::Invalid;
-        }
-    }
-    let unterminated = file.errors().iter().any(|e| {
-        let text = e.to_string();
-        text.contains("terminate") && usize::from(e.range().end()) >= rust.trim_end().len().saturating_sub(1)
-    });
-    let dangling = ["=", "+", "-", "*", "/", "&&", "||", ",", ".", "->", "=>"].iter().any(|op| rust.trim_end().ends_with(op));
-    if open.is_empty() && !unterminated && !dangling {
-        return Completeness::Complete;
-    }
-    Completeness::Incomplete("    ".repeat(open.len()))
+    Some(start + rest.char_indices().nth(column.checked_sub(1)?).map_or(rest.len(), |(i, _)| i))
 }
 
 #[cfg(test)]
@@ -192,8 +244,9 @@ mod tests {
             ("let x = 1;\nx // see", "let x = 1;\nrask::__result!(x); // see"),
             ("let x = 1;", "let x = 1;"),
             ("fn f() {}", "fn f() {}"),
-            ("for i in 0..3 { f(i) }", "rask::__result!(for i in 0..3 { f(i) });"),
-            (":dep regex\n\n// note\n!ls\nf(\n  2)", ":dep regex\n\n// note\n!ls\nrask::__result!(f(\n  2));"),
+            ("for i in 0..3 { s += i }", "rask::__result!(for i in 0..3 { s += i });"),
+            ("loop { f() }", "rask::__result!(loop {::rask::host::look(); f() });"),
+            ("f(\n  2)", "rask::__result!(f(\n  2));"),
             ("x;", "x;"),
             ("let y = ", "let y = "),
             ("", ""),
@@ -202,6 +255,21 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(Cell::parse(text).code, want);
         }
+    }
+
+    #[test]
+    fn types_are_written_behind_the_statement() {
+        let mut cell = Cell::parse("let (mut a, b) = f(); let c: u8 = 1;\nlet d;\nd = a + b;");
+        let types = ["i32", "String", "u8", "f64"].map(|t| Inferred::Type(t.to_owned()));
+        cell.write_types(&types);
+        assert_eq!(
+            cell.code,
+            "let (mut a, b) = f(); let mut a: i32 = a; let b: String = b; let c: u8 = 1;\nlet d: f64;\nd = a + b;"
+        );
+        assert_eq!((cell.types_at(1, 30), cell.types_at(1, 50), cell.types_at(1, 5)), (Some("a"), Some("b"), None));
+        assert_eq!((cell.place(1, 30), cell.place(1, 66), cell.place(2, 5)), (Some((1, 22)), Some((1, 27)), Some((2, 5))));
+        cell.forget_type("a");
+        assert_eq!(cell.code.lines().next(), Some("let (mut a, b) = f(); let b: String = b; let c: u8 = 1;"));
     }
 
     #[test]
@@ -220,22 +288,13 @@ mod tests {
     }
 
     #[test]
-    fn completeness_of_texts() {
-        let more = |n: usize| Completeness::Incomplete("    ".repeat(n));
-        let cases = [
-            ("1 + 1", Completeness::Complete),
-            ("let s = \"a", more(0)),
-            ("fn f(", more(1)),
-            ("fn f() { if x {", more(2)),
-            ("}", Completeness::Invalid),
-            ("(]", Completeness::Invalid),
-            ("let x =", more(0)),
-            ("let c = '{';", Completeness::Complete),
-            (":dep x", Completeness::Complete),
-        ];
-        for (text, want) in cases {
-            assert_eq!(completeness(text), want, "{text}");
-        }
+    fn a_part_of_a_cell_keeps_its_place() {
+        let text = "%time f(\"é\", 1)";
+        let cell = Cell::wrapped(text, 6..text.len(), 3, "{", "}");
+        assert_eq!((cell.code.as_str(), cell.place(1, 2), cell.place(1, 9)), ("{f(\"é\", 1)}", Some((1, 7)), Some((1, 14))));
+        let cell = Cell::part(text, 6..text.len(), 3);
+        assert_eq!(cell.code, "rask::__result!(f(\"é\", 1));");
+        assert_eq!(Cell::parse("let a = 1;\nlet b = 2;").place_of("b"), Some((2, 5)));
     }
 
     #[test]

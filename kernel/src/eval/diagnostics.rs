@@ -2,7 +2,10 @@
 
 use super::cell::Cell;
 use evcxr::CompilationError;
+use serde_json::Value;
 
+const GREEN: &str = "\x1b[1;32m";
+const YELLOW: &str = "\x1b[1;33m";
 const RED: &str = "\x1b[1;31m";
 const BLUE: &str = "\x1b[1;34m";
 const BOLD: &str = "\x1b[1m";
@@ -26,17 +29,29 @@ impl CellError {
     pub(super) fn at(name: &str, value: &str, cell: &Cell, place: Option<(usize, usize)>) -> Self {
         let mut error = Self::plain(name, value);
         if let Some((line, column)) = place {
-            let label = Label { line, start: column, end: column + 1, text: String::new(), primary: true };
-            error.traceback.extend(excerpt(&cell.original, &[label]));
+            error.traceback.extend(excerpt(cell, &[Label::point(line, column)]));
         }
         error
     }
 
-    /// The compiler's errors.
-    pub(super) fn compiler(errors: &[CompilationError], cell: &Cell) -> Self {
+    /// A variable that cannot be kept for later cells: what it is, and how to write it instead.
+    pub(super) fn not_kept(variable: &str, value: &str, hints: &[String], cell: &Cell) -> Self {
+        let mut error = Self::plain("CannotBeKept", value);
+        if let Some((line, start)) = cell.place_of(variable) {
+            let label = Label { line, start, end: start + variable.chars().count(), text: String::new(), primary: true };
+            error.traceback.extend(excerpt(cell, &[label]));
+        }
+        for hint in hints {
+            error.traceback.extend(lines(&format!("  {BLUE}={OFF} {BOLD}help{OFF}: {}", hint.replace('\n', "\n          "))));
+        }
+        error
+    }
+
+    /// The compiler's errors about the source that evcxr wrote.
+    pub(super) fn compiler(errors: &[CompilationError], cell: &Cell, source: &str) -> Self {
         let mut traceback = Vec::new();
         for error in errors {
-            traceback.extend(one(error, cell));
+            traceback.extend(one(error, cell, source));
         }
         const SHOWN: usize = 3;
         let mut parts: Vec<_> = errors.iter().take(SHOWN).map(|e| summary(e, cell)).collect();
@@ -78,6 +93,12 @@ struct Label {
     primary: bool,
 }
 
+impl Label {
+    fn point(line: usize, column: usize) -> Self {
+        Self { line, start: column, end: column + 1, text: String::new(), primary: true }
+    }
+}
+
 fn labels(error: &CompilationError, cell: &Cell) -> Vec<Label> {
     let spanned = error.spanned_messages().iter();
     let found = spanned.filter_map(|m| {
@@ -94,29 +115,106 @@ fn labels(error: &CompilationError, cell: &Cell) -> Vec<Label> {
     found
 }
 
-fn one(error: &CompilationError, cell: &Cell) -> Vec<String> {
+fn one(error: &CompilationError, cell: &Cell, source: &str) -> Vec<String> {
     let kind = error.code().map_or_else(|| "error".to_owned(), |c| format!("error[{c}]"));
     let mut out = lines(&format!("{RED}{kind}{OFF}{BOLD}: {}{OFF}", error.message()));
-    out.extend(excerpt(&cell.original, &labels(error, cell)));
-    for help in error.help() {
-        out.extend(lines(&format!("  {BLUE}={OFF} {BOLD}help{OFF}: {}", help.replace('\n', "\n          "))));
+    out.extend(excerpt(cell, &labels(error, cell)));
+    let children = error.json["children"].as_array();
+    if children.is_none_or(Vec::is_empty) {
+        for help in error.help() {
+            out.extend(lines(&format!("  {BLUE}={OFF} {BOLD}help{OFF}: {}", help.replace('\n', "\n          "))));
+        }
     }
+    out.extend(children.into_iter().flatten().flat_map(|child| advice(child, cell, source)));
     if let Some(hint) = error.evcxr_extra_hint() {
         out.push(format!("  {BLUE}={OFF} {BOLD}note{OFF}: {}", hint.replace("Evcxr", "a notebook")));
     }
     out
 }
 
+/// A note or help of the compiler's, with the user's line as it would be right where the compiler knows that.
+fn advice(child: &Value, cell: &Cell, source: &str) -> Vec<String> {
+    let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else { return Vec::new() };
+    // What evcxr needs of a variable is no concern of the user's; the hint about keeping it says the rest.
+    if message.contains("evcxr") || !["help", "note"].contains(&level) {
+        return Vec::new();
+    }
+    let mut out = lines(&format!("  {BLUE}={OFF} {BOLD}{level}{OFF}: {}", message.replace('\n', "\n          ")));
+    let spans = child["spans"].as_array().into_iter().flatten();
+    let mut edits = Vec::new();
+    for span in spans {
+        let number = |key: &str| span[key].as_u64().and_then(|n| u32::try_from(n).ok());
+        let at = |line: &str, column: &str| cell.locate(source, number(line)?, number(column)?);
+        if let (Some(new), Some(start), Some(end)) =
+            (span["suggested_replacement"].as_str(), at("line_start", "column_start"), at("line_end", "column_end"))
+            && start.0 == end.0
+        {
+            edits.push((start, end.1, new));
+        }
+    }
+    edits.sort_unstable();
+    let Some(((line, _), ..)) = edits.first().copied() else { return out };
+    if edits.iter().any(|e| e.0.0 != line || e.2.contains('\n')) {
+        return out;
+    }
+    let Some(text) = cell.text.lines().nth(line - 1) else { return out };
+    let mut fixed: Vec<String> = text.chars().map(String::from).collect();
+    for ((_, start), end, new) in edits.iter().rev() {
+        let range = start - 1..(end - 1).min(fixed.len()).max(start - 1);
+        if range.end <= fixed.len() {
+            fixed.splice(range, [format!("{GREEN}{new}{OFF}")]);
+        }
+    }
+    out.push(format!("{BLUE}{line} |{OFF} {}", fixed.concat()));
+    out
+}
+
+/// The compiler's warnings about the user's own text.
+pub(super) fn warnings(messages: &str, cell: &Cell, source: &str) -> String {
+    let mut out = Vec::new();
+    for warning in messages.lines().filter_map(|m| serde_json::from_str::<Value>(m).ok()) {
+        // Code behind a last expression that never ends is the kernel's own.
+        if warning["code"]["code"] == "unreachable_code" {
+            continue;
+        }
+        let mut labels: Vec<Label> = Vec::new();
+        for span in warning["spans"].as_array().into_iter().flatten() {
+            let number = |key: &str| span[key].as_u64().and_then(|n| u32::try_from(n).ok());
+            let at = |line: &str, column: &str| cell.locate(source, number(line)?, number(column)?);
+            let (Some((line, start)), Some((end_line, end))) = (at("line_start", "column_start"), at("line_end", "column_end")) else {
+                continue;
+            };
+            let end = if end_line == line { end } else { usize::MAX };
+            let text = span["label"].as_str().unwrap_or_default().to_owned();
+            labels.push(Label { line, start, end, text, primary: span["is_primary"] == true });
+        }
+        // What was put into the cell takes no room in the user's text.
+        if !labels.iter().any(|l| l.primary && l.end > l.start) {
+            continue;
+        }
+        labels.sort_by_key(|l| (l.line, !l.primary, l.start));
+        out.push(format!("{YELLOW}warning{OFF}{BOLD}: {}{OFF}", warning["message"].as_str().unwrap_or_default()));
+        out.extend(excerpt(cell, &labels).into_iter().map(|l| l.replace(RED, YELLOW)));
+        let helps = warning["children"].as_array().into_iter().flatten().filter(|c| c["level"] == "help");
+        out.extend(helps.flat_map(|child| advice(child, cell, source)));
+    }
+    out.into_iter().map(|l| l + "\n").collect()
+}
+
 /// The lines of the labels, underlined.
-fn excerpt(text: &str, labels: &[Label]) -> Vec<String> {
+fn excerpt(cell: &Cell, labels: &[Label]) -> Vec<String> {
     let Some(widest) = labels.iter().map(|l| l.line.to_string().len()).max() else { return Vec::new() };
     let gutter = |number: &str| format!("{BLUE}{number:>widest$} |{OFF}");
     let mut out = Vec::new();
     let mut last = 0;
     for label in labels {
-        let Some(line) = text.lines().nth(label.line - 1) else { continue };
+        let Some(line) = cell.text.lines().nth(label.line - 1) else { continue };
         if last == 0 {
-            out.push(format!("{BLUE}{:>widest$}-->{OFF} line {}, column {}", "", label.line, label.start));
+            let place = match cell.number {
+                0 => String::new(),
+                n => format!("cell [{n}], "),
+            };
+            out.push(format!("{BLUE}{:>widest$}-->{OFF} {place}line {}, column {}", "", label.line, label.start));
         }
         if label.line != last {
             out.push(format!("{} {line}", gutter(&label.line.to_string())));

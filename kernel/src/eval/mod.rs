@@ -1,30 +1,49 @@
 //! From a cell's text to running code. A thread of its own owns evcxr; cells come to it through a queue, so that the
 //! server never waits.
 //!
-//! `cell` takes the text apart, `session` drives evcxr, `cargo` and `rustc` stand in for the tools that evcxr calls,
-//! `child` is the start of the evaluator process and `output` listens to it, `diagnostics` words errors.
+//! `segment` tells Rust from what is not, `split` and `cell` take the Rust apart and get it ready, `assist` is rust-analyzer:
+//! types, completions, documentation of what is in `scope`. `session` drives evcxr, `magics` is the table of what else a line
+//! can be. `cargo`, `dependent` and `rustc` stand in for the tools that evcxr calls, `prune` leaves out what a cell has no use
+//! for. `child` is the start of the evaluator process, `output` listens to it, `comms` carries its messages, `shared` is what
+//! the threads know of the running cell. `diagnostics` and `keep` word errors.
 
+mod assist;
 pub(crate) mod cargo;
 mod cell;
 pub(crate) mod child;
+mod comms;
+mod dependent;
 mod diagnostics;
+mod keep;
+mod magics;
 mod output;
+mod prune;
 pub(crate) mod runtime;
 pub(crate) mod rustc;
+mod scope;
+mod segment;
 mod session;
+mod shared;
+mod split;
 
-pub(crate) use cell::{Completeness, completeness};
+pub(crate) use assist::{Completions, Inspection};
 pub(crate) use diagnostics::CellError;
+pub(crate) use shared::{Ask, Times};
+pub(crate) use split::Completeness;
 
 use crate::outbox::{Outbox, Parent};
-use output::Shared;
+use assist::Assist;
+use comms::Comms;
+use rask_wire::{Bundle, Comm};
 use runtime::Runtime;
+use serde_json::Value;
 use session::Session;
+use shared::Shared;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a running cell has to stop by itself before its process is ended.
 const GRACE: Duration = Duration::from_secs(4);
@@ -38,19 +57,40 @@ pub(crate) struct Job {
     pub(crate) counted: bool,
     /// Whether an error drops the cells that wait behind it.
     pub(crate) stop_on_error: bool,
+    /// Expressions whose values the reply holds, by name.
+    pub(crate) expressions: Vec<(String, String)>,
+    /// How its front end is asked for a line, where it can be.
+    pub(crate) ask: Option<Ask>,
     pub(crate) reply: Reply,
 }
 
 /// A cell and its number in the queue.
 type Queued = (u64, Job);
 
-/// Called at the end with the cell's number and how it ended.
-pub(crate) type Reply = Box<dyn FnOnce(u32, &Outcome) + Send>;
+/// Called at the end with how it went.
+pub(crate) type Reply = Box<dyn FnOnce(Ran) + Send>;
+
+/// How a cell went.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) count: u32,
+    pub(crate) outcome: Outcome,
+    /// Seconds from its turn to its end.
+    pub(crate) took: Duration,
+    pub(crate) times: Times,
+    /// The text of its value.
+    pub(crate) text: Option<String>,
+}
 
 /// How a cell ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    Ok,
+    Ok {
+        /// What the front end is to do.
+        payload: Vec<Value>,
+        /// Values of the expressions that were asked for.
+        expressions: Vec<(String, Result<Bundle, CellError>)>,
+    },
     Failed(CellError),
     /// A cell before it failed, or the user stopped the queue.
     Dropped,
@@ -64,6 +104,8 @@ pub(crate) struct Evaluator {
     /// Cells up to this number are dropped instead of run.
     dropped: Arc<AtomicU64>,
     shared: Arc<Shared>,
+    assist: Assist,
+    comms: Arc<Comms>,
 }
 
 impl Evaluator {
@@ -71,7 +113,11 @@ impl Evaluator {
     pub(crate) fn start(runtime: Runtime, session: PathBuf, outbox: Outbox) -> Self {
         let (jobs, queue) = mpsc::channel::<Queued>();
         let shared = Arc::new(Shared::new(outbox, session.clone()));
-        let this = Self { jobs, queued: Arc::default(), dropped: Arc::default(), shared };
+        if let Err(e) = cargo::make_toolchains(&runtime, &session) {
+            eprintln!("rask: {}: {e}", session.display());
+        }
+        let assist = Assist::start(runtime.clone(), session.clone(), session::manifest(&runtime));
+        let this = Self { jobs, queued: Arc::default(), dropped: Arc::default(), shared, assist, comms: Arc::default() };
         let worker = this.clone();
         // The process has just begun: a thread can be had, or nothing can.
         std::thread::Builder::new()
@@ -87,6 +133,11 @@ impl Evaluator {
         let number = self.queued.fetch_add(1, Ordering::SeqCst) + 1;
         // The thread ends only with the process.
         let _ = self.jobs.send((number, job));
+    }
+
+    /// Says again that a cell runs, where one does.
+    pub(crate) fn still_busy(&self) {
+        self.shared.still_busy();
     }
 
     /// Stops the running cell and drops those that wait: first the compiler, then the running code at its next safe point,
@@ -110,65 +161,101 @@ impl Evaluator {
         self.shared.kill();
     }
 
+    /// Bytes of memory that the kernel and its evaluator hold, and the evaluator's process.
+    pub(crate) fn memory(&self) -> (u64, u32) {
+        let pid = self.shared.state().pid;
+        (shared::resident(std::process::id()) + shared::resident(pid), pid)
+    }
+
+    /// The user's answer to a question of the running cell.
+    pub(crate) fn input(&self, answer: String) {
+        self.shared.input(Ok(answer));
+    }
+
+    /// The open comms, of one target or all.
+    pub(crate) fn comms(&self, target: Option<&str>) -> Value {
+        self.comms.info(target)
+    }
+
+    /// A comm's message from the front end.
+    pub(crate) fn hear(&self, parent: &Parent, message: Comm) {
+        self.comms.hear(&self.shared, parent, message);
+    }
+
+    /// What may stand at byte `at` of a cell's text.
+    pub(crate) async fn complete(&self, text: &str, at: usize) -> Completions {
+        match magics::complete(text, at) {
+            Some(found) => found,
+            None => self.assist.complete(text, &segment::rust_only(text, magics::is_code), at).await,
+        }
+    }
+
+    /// What stands at byte `at` of a cell's text, with its source where that is wanted.
+    pub(crate) async fn inspect(&self, text: &str, at: usize, source: bool) -> Option<Inspection> {
+        match magics::inspect(text, at) {
+            Some(found) => Some(found),
+            None => self.assist.inspect(&segment::rust_only(text, magics::is_code), at, source).await,
+        }
+    }
+
     fn work(&self, runtime: &Runtime, folder: PathBuf, queue: &mpsc::Receiver<Queued>) {
-        let mut session = Session::start(runtime, folder, self.shared.clone());
+        let mut session = Session::start(runtime, folder, self.shared.clone(), self.comms.clone(), self.assist.clone());
         let mut count = 0;
-        loop {
-            let next = queue.try_recv().or_else(|_| {
-                // Nobody waits: a good time to get ready for more.
-                if let Ok(session) = &mut session {
-                    // What goes wrong here goes wrong again, and is told, in a cell.
-                    let _ = catch_unwind(AssertUnwindSafe(|| session.warm()));
-                }
-                queue.recv()
-            });
-            let Ok((number, job)) = next else { return };
-            let outbox = self.shared.outbox();
-            outbox.status(&job.parent, "busy");
+        for (number, job) in queue {
+            self.shared.busy(&job.parent);
+            let began = Instant::now();
             if job.counted {
                 count += 1;
             }
-            let outcome = if number <= self.dropped.load(Ordering::SeqCst) {
-                Outcome::Dropped
-            } else {
-                let run = AssertUnwindSafe(|| self.run_one(&mut session, &job, count));
-                catch_unwind(run).unwrap_or_else(|_| self.broken(&job))
-            };
-            if matches!(outcome, Outcome::Failed(_)) && job.stop_on_error {
+            let dropped = number <= self.dropped.load(Ordering::SeqCst);
+            let (parent, stop_on_error, reply) = (job.parent.clone(), job.stop_on_error, job.reply);
+            let job = Job { reply: Box::new(drop), ..job };
+            let mut ran = Ran { count, outcome: Outcome::Dropped, took: Duration::ZERO, times: Times::default(), text: None };
+            if !dropped {
+                self.run_one(&mut session, job, &mut ran);
+            }
+            ran.took = began.elapsed();
+            if matches!(ran.outcome, Outcome::Failed(_)) && stop_on_error {
                 self.drop_queued();
             }
-            (job.reply)(count, &outcome);
-            outbox.status(&job.parent, "idle");
+            reply(ran);
+            self.shared.idle(&parent);
         }
     }
 
-    /// evcxr itself panicked: the cell ends like any other, and the next may well work.
-    fn broken(&self, job: &Job) -> Outcome {
-        self.shared.end();
-        self.failed(job, CellError::plain("InternalError", "evcxr panicked over this cell; if the next ones fail too, restart the kernel"))
-    }
-
-    /// Publishes the error of a cell that is not silent.
-    fn failed(&self, job: &Job, error: CellError) -> Outcome {
+    fn run_one(&self, session: &mut Result<Session, String>, job: Job, ran: &mut Ran) {
+        let outbox = self.shared.outbox();
         if !job.silent {
-            self.shared.outbox().error(&job.parent, &error.name, &error.value, &error.traceback);
+            outbox.execute_input(&job.parent, &job.code, ran.count);
         }
-        Outcome::Failed(error)
-    }
-
-    fn run_one(&self, session: &mut Result<Session, String>, job: &Job, count: u32) -> Outcome {
-        if !job.silent {
-            self.shared.outbox().execute_input(&job.parent, &job.code, count);
-        }
-        self.shared.begin(job.parent.clone(), count, job.silent);
-        let result = match session {
-            Ok(session) => session.run(&job.code),
+        self.shared.begin(job.parent.clone(), ran.count, job.silent, job.ask);
+        let run = AssertUnwindSafe(|| match session {
+            Ok(session) => {
+                let payload = session.run(&job.code, if job.silent { 0 } else { ran.count })?;
+                let expressions = job.expressions.iter().map(|(name, code)| (name.clone(), session.expression(code)));
+                Ok(Outcome::Ok { payload, expressions: expressions.collect() })
+            }
             Err(why) => Err(CellError::plain("EvaluatorNotStarted", why)),
-        };
-        self.shared.end();
-        match result {
-            Ok(()) => Outcome::Ok,
-            Err(error) => self.failed(job, error),
+        });
+        // evcxr itself may panic: the cell ends like any other, and the next may well work.
+        let result = catch_unwind(run).unwrap_or_else(|_| {
+            let why = "evcxr panicked over this cell; if the next ones fail too, restart the kernel";
+            Err(CellError::plain("InternalError", why))
+        });
+        if let Ok(session) = session {
+            session.tell_times();
         }
+        (ran.times, ran.text) = self.shared.end();
+        ran.outcome = result.unwrap_or_else(|error| {
+            if !job.silent {
+                outbox.error(&job.parent, &error.name, &error.value, &error.traceback);
+            }
+            Outcome::Failed(error)
+        });
     }
+}
+
+/// Whether a text can be run, needs more lines, or cannot become right by adding any.
+pub(crate) fn completeness(text: &str) -> Completeness {
+    segment::completeness(text, magics::is_code)
 }

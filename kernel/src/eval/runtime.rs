@@ -55,6 +55,11 @@ impl Runtime {
         Ok(Self { folder: folder.to_owned(), manifest })
     }
 
+    /// The folder of everything that is installed: that which holds the folder of runtimes.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder).to_owned()
+    }
+
     pub(crate) fn library(&self) -> PathBuf {
         self.folder.join("lib").join("librask.so")
     }

@@ -1,6 +1,8 @@
 //! How a cell is compiled: the arguments of rustc, and the stand-in for rustc that cargo calls where a session has
 //! dependencies of its own. Both give a cell the prebuilt runtime in the place of its source.
 
+use super::cargo::{compile, level};
+use super::dependent::Replay;
 use super::runtime::Runtime;
 use crate::error::{Error, Result};
 use std::ffi::OsString;
@@ -58,11 +60,11 @@ impl Call {
     }
 }
 
-/// Stands in for rustc: `args` are the compiler and its arguments, `level` is the optimisation of a cell. Returns the exit code.
+/// Stands in for rustc: `args` are the compiler and its arguments. Returns the exit code.
 ///
 /// # Errors
 /// A compiler that cannot be started, a stub that cannot be written.
-pub(crate) fn wrap(runtime: &Runtime, level: &str, args: &[String]) -> Result<i32> {
+pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     let Some((rustc, args)) = args.split_first() else { return Err(Error::Usage("no compiler to stand in for".to_owned())) };
     let call = Call::read(args);
     if let Some(prebuilt) = stub_of(runtime, &call) {
@@ -86,14 +88,29 @@ pub(crate) fn wrap(runtime: &Runtime, level: &str, args: &[String]) -> Result<i3
         }
     }
     if is_cell {
-        out.push(format!("-Copt-level={level}").into());
+        out.push(format!("-Copt-level={}", level(session)).into());
         out.extend(cell_args(runtime));
     } else if call.crate_type != "proc-macro" && call.crate_name != "build_script_build" {
         // A crate that was given a prebuilt one finds that one's own dependencies.
         out.extend([OsString::from("-L"), dependency(runtime)]);
     }
+    if is_cell && call.crate_type == "cdylib" && call.emit.contains("link") {
+        let text: Vec<String> = out.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+        Replay::note(session, rustc, &without_level(&text))?;
+    }
     let status = Command::new(rustc).args(&out).status().map_err(|source| Error::Start { command: rustc.clone(), source })?;
     Ok(status.code().unwrap_or(1))
+}
+
+/// The arguments but for the optimisation, which is chosen anew for each cell.
+fn without_level(args: &[String]) -> Vec<String> {
+    args.iter().filter(|a| !a.starts_with("-Copt-level=")).cloned().collect()
+}
+
+/// Makes a rustc call for a cell again.
+pub(super) fn run(session: &Path, command: &mut Command) -> Result<i32> {
+    command.arg(format!("-Copt-level={}", level(session)));
+    compile(command, session)
 }
 
 /// The prebuilt library that stands for the crate of this call: the same package and version, with all features asked for.

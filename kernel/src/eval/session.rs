@@ -1,38 +1,70 @@
 //! One session: evcxr with the runtime in scope, run cell by cell.
 
+use super::assist::{Assist, Inferred};
 use super::cell::Cell;
-use super::diagnostics::CellError;
-use super::output::{self, Shared};
+use super::comms::Comms;
+use super::diagnostics::{CellError, warnings};
+use super::magics;
+use super::output;
 use super::runtime::Runtime;
-use super::{cargo, rustc};
-use evcxr::{CommandContext, EvalContext};
+use super::scope::Variable;
+use super::segment::{Segment, segments};
+use super::shared::{Reported, Shared};
+use super::{cargo, keep, rustc};
+use evcxr::{CommandContext, CompilationError, EvalContext};
+use rask_wire::Bundle;
+use serde_json::Value;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What the session starts with: the prelude, and the state in which `?` is understood, so that no cell is built twice to
 /// find out that it uses one.
 const PRELUDE: &str = "#[allow(unused_imports)]\nuse rask::prelude::*;\nOk::<(), std::fmt::Error>(())?;";
 
+/// What the user can set.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    /// The optimisation of every cell, in the place of what suits each.
+    pub(super) level: Option<String>,
+    /// How values without a rich form are written, such as `{:#?}`.
+    pub(super) format: Option<String>,
+    /// Whether the types of values are shown.
+    pub(super) types: bool,
+    /// Whether the time of each cell is shown.
+    pub(super) timing: bool,
+}
+
 /// A session that is ready for cells.
 pub(super) struct Session {
-    context: CommandContext,
-    shared: Arc<Shared>,
+    pub(super) context: CommandContext,
+    pub(super) shared: Arc<Shared>,
+    pub(super) assist: Assist,
+    pub(super) settings: Settings,
+    /// What the front end is to do when the cell has ended.
+    pub(super) payload: Vec<Value>,
+    /// Text of the running cell, and its number.
+    pub(super) text: String,
+    pub(super) number: u32,
+    began: Instant,
     folder: PathBuf,
-    runtime: Runtime,
-    /// Whether rust-analyzer has read everything.
-    full: bool,
+    start: String,
+    manifest: String,
+    /// Earlier cells with items, whose lines a later panic may name.
+    past: Vec<Arc<Cell>>,
 }
 
 impl Session {
-    /// Makes evcxr ready: takes about a second.
+    /// Makes evcxr ready: takes about half a second.
     ///
     /// # Errors
     /// The text that the first cell shows.
-    pub(super) fn start(runtime: &Runtime, folder: PathBuf, shared: Arc<Shared>) -> Result<Self, String> {
+    pub(super) fn start(runtime: &Runtime, folder: PathBuf, shared: Arc<Shared>, comms: Arc<Comms>, assist: Assist) -> Result<Self, String> {
         runtime.check().map_err(|e| e.to_string())?;
         prepare(runtime, &folder).map_err(|e| format!("the session's folder {} cannot be used: {e}", folder.display()))?;
-        output::listen(shared.clone()).map_err(|e| e.to_string())?;
+        output::listen(shared.clone(), comms).map_err(|e| e.to_string())?;
         let (evaluator, outputs) = EvalContext::with_subprocess_command(child_command(runtime, &folder)?).map_err(|e| e.to_string())?;
         // Cells speak through the session's own pipes; what evcxr finds on its own is from a process that could not start.
         std::thread::spawn(move || outputs.stderr.iter().for_each(|line| eprintln!("{line}")));
@@ -40,93 +72,343 @@ impl Session {
         shared.set_process(context.process_handle());
         let start = format!("{}{PRELUDE}", dependencies(runtime));
         context.execute(&start).map_err(|e| format!("the prelude failed: {e}"))?;
-        Ok(Self { context, shared, folder, runtime: runtime.clone(), full: false })
+        Ok(Self {
+            context,
+            shared,
+            assist,
+            settings: Settings::default(),
+            payload: Vec::new(),
+            text: String::new(),
+            number: 0,
+            began: Instant::now(),
+            folder,
+            start,
+            manifest: manifest(runtime),
+            past: Vec::new(),
+        })
     }
 
-    /// Has rust-analyzer read the standard library and the crates in scope: takes a few seconds, so it is done when there
-    /// is nothing else to do, or when a cell needs the type of a variable.
-    pub(super) fn warm(&mut self) {
-        if std::mem::replace(&mut self.full, true) {
-            return;
-        }
-        if let Err(e) = cargo::read_library(&self.runtime, &self.folder, true) {
-            eprintln!("rask: the library cannot be read: {e}");
-        }
-        // A changed manifest makes evcxr load the session anew. The level in it is that of the user's own dependencies; that of
-        // cells is chosen for each.
-        let loaded = self.context.set_opt_level("3").map_err(|e| e.to_string()).and_then(|()| {
-            let text = "let rask_warm = vec![1];\nrask_warm.";
-            self.context.completions(text, text.len()).map(drop).map_err(|e| e.to_string())
-        });
-        if let Err(e) = loaded {
-            eprintln!("rask: the library could not be analysed: {e}");
-        }
-    }
-
-    /// Runs one cell.
-    pub(super) fn run(&mut self, text: &str) -> Result<(), CellError> {
-        if text.lines().any(|l| l.trim() == ":quit") {
-            return Err(CellError::plain(
-                "NotHere",
-                ":quit ends a terminal; a notebook's kernel is ended by its front end (Kernel > Shut Down)",
-            ));
-        }
-        let cell = Cell::parse(text);
-        let names: Vec<String> = self.context.defined_item_names().map(str::to_owned).collect();
-        let level = if cell.is_heavy(&names) { "2" } else { "0" };
-        if let Err(e) = std::fs::write(cargo::level_file(&self.folder), level) {
-            return Err(CellError::plain("InternalError", &format!("the session's folder {} is gone: {e}", self.folder.display())));
-        }
-        if cell.defines_variables() {
-            self.warm();
-        }
-        let result = self.context.execute(&cell.code);
-        if matches!(result, Err(evcxr::Error::SubprocessTerminated(_))) {
-            self.shared.wait_restarted();
-        }
-        let (reported, stopping) = self.shared.verdict();
-        match result {
-            Err(evcxr::Error::SubprocessTerminated(_)) if stopping => Err(CellError::plain(
-                "Interrupted",
-                "the cell did not stop by itself, so its process was ended; all variables are lost, functions and types are kept",
-            )),
-            Err(_) if stopping => {
-                Err(CellError::plain("Interrupted", "the cell was interrupted while it was compiled; all variables are kept"))
+    /// Runs one cell; what the front end is to do then.
+    pub(super) fn run(&mut self, text: &str, number: u32) -> Result<Vec<Value>, CellError> {
+        text.clone_into(&mut self.text);
+        self.number = number;
+        self.began = Instant::now();
+        self.payload.clear();
+        for segment in segments(text) {
+            if self.shared.stopping() {
+                return Err(CellError::plain("Interrupted", "the cell was interrupted; all variables are kept"));
             }
-            Err(evcxr::Error::CompilationErrors(errors)) => Err(CellError::compiler(&errors, &cell)),
-            Err(evcxr::Error::SubprocessTerminated(how)) => Err(CellError::plain("ProcessEnded", &ended(&how))),
-            Err(e) => Err(CellError::plain("Error", &e.to_string())),
-            Ok(outputs) => match reported {
-                Some(r) => {
-                    let source = self.context.last_source().unwrap_or_default();
-                    let place = r.place.filter(|p| p.file == "src/lib.rs");
-                    let place = place.and_then(|p| cell.locate(&source, p.line, p.column));
-                    Err(CellError::at(&r.name, &r.message, &cell, place))
-                }
-                None => {
-                    self.shared.command_output(outputs.content_by_mime_type);
-                    Ok(())
-                }
-            },
+            match segment {
+                Segment::Rust(range) => self.rust(range)?,
+                Segment::Commands(range) => magics::commands(self, &text[range])?,
+                Segment::Shell(range) => magics::shell(self, &text[range])?,
+                Segment::Magic(call) => magics::run(self, &call)?,
+            }
+        }
+        Ok(std::mem::take(&mut self.payload))
+    }
+
+    /// Runs a part of the cell's text.
+    pub(super) fn rust(&mut self, range: Range<usize>) -> Result<(), CellError> {
+        self.run_cell(Cell::part(&self.text, range, self.number))
+    }
+
+    /// Runs code that the kernel writes for the user.
+    pub(super) fn generated(&mut self, code: &str) -> Result<(), CellError> {
+        self.run_cell(Cell::part(code, 0..code.len(), 0))
+    }
+
+    /// The value of an expression, in every form in which it can be shown.
+    pub(super) fn expression(&mut self, code: &str) -> Result<Bundle, CellError> {
+        self.shared.capture(true);
+        let result = self.generated(code);
+        let found = self.shared.capture(false);
+        result.map(|()| found.into_iter().last().unwrap_or_default())
+    }
+
+    /// Compiles and runs a cell.
+    pub(super) fn run_cell(&mut self, mut cell: Cell) -> Result<(), CellError> {
+        cell.show_as(self.settings.format.as_deref(), self.settings.types);
+        let names: Vec<String> = self.context.defined_item_names().map(str::to_owned).collect();
+        let level = self.settings.level.clone().unwrap_or_else(|| if cell.is_heavy(&names) { "2" } else { "0" }.to_owned());
+        let inferred = if cell.wants_types() { self.infer(&mut cell) } else { Vec::new() };
+        // What the running cell makes can be completed while it runs.
+        let before = self.assist.scope().clone();
+        self.foresee(&cell, &inferred);
+        let cell = loop {
+            let running = Arc::new(cell);
+            self.note(&running.code, &level)?;
+            self.shared.compiling(self.reporter(&running));
+            let result = self.context.execute(&running.code);
+            cell = match result {
+                Err(evcxr::Error::CompilationErrors(errors)) => match mistyped(&errors, &running) {
+                    Some(variable) => {
+                        let mut next = Cell::clone(&running);
+                        next.forget_type(&variable);
+                        next
+                    }
+                    None => {
+                        *self.assist.scope() = before;
+                        return Err(self.compile_error(&errors, &running, &inferred));
+                    }
+                },
+                result => break self.finish(result, running, before, &inferred),
+            };
+        };
+        let kept = self.context.variables_and_types().map(|(n, t)| Variable { name: n.to_owned(), type_name: t.to_owned() }).collect();
+        self.assist.scope().set_variables(kept);
+        cell
+    }
+
+    /// Writes down the types of the cell's variables, as far as they are known.
+    fn infer(&self, cell: &mut Cell) -> Vec<(String, Inferred)> {
+        let (items, statements) = cell.apart();
+        let types = self.assist.types(&items, &statements);
+        cell.write_types(&types);
+        cell.bound().map(str::to_owned).zip(types).collect()
+    }
+
+    fn foresee(&self, cell: &Cell, inferred: &[(String, Inferred)]) {
+        let mut scope = self.assist.scope();
+        scope.add_items(cell.items());
+        for (name, inferred) in inferred {
+            if let Inferred::Type(type_name) = inferred {
+                scope.add_variable(Variable { name: name.clone(), type_name: type_name.clone() });
+            }
         }
     }
+
+    /// Leaves word for the stand-ins of the compiler.
+    fn note(&self, code: &str, level: &str) -> Result<(), CellError> {
+        let write = |path: PathBuf, text: &str| {
+            std::fs::write(path, text).map_err(|e| {
+                CellError::plain("InternalError", &format!("the session's folder {} is gone: {e}; restart the kernel", self.folder.display()))
+            })
+        };
+        write(cargo::level_file(&self.folder), level)?;
+        // An empty text would stand for the session's start.
+        write(cargo::cell_file(&self.folder), &format!("{code}\n"))?;
+        write(cargo::warnings_file(&self.folder), "")
+    }
+
+    /// What is done when the compiled cell begins to run: the compiler's warnings come before its output.
+    fn reporter(&self, cell: &Arc<Cell>) -> Box<dyn FnOnce() + Send> {
+        let (shared, cell, folder) = (self.shared.clone(), cell.clone(), self.folder.clone());
+        Box::new(move || {
+            let messages = std::fs::read_to_string(cargo::warnings_file(&folder)).unwrap_or_default();
+            if !messages.is_empty() {
+                let source = std::fs::read_to_string(folder.join("crate/src/lib.rs")).unwrap_or_default();
+                shared.publish("stderr", warnings(&messages, &cell, &source));
+            }
+        })
+    }
+
+    fn compile_error(&self, errors: &[CompilationError], cell: &Cell, inferred: &[(String, Inferred)]) -> CellError {
+        if self.shared.stopping() {
+            return interrupted_compiler();
+        }
+        keep::borrowed(errors, cell, inferred)
+            .unwrap_or_else(|| CellError::compiler(errors, cell, &self.context.last_source().unwrap_or_default()))
+    }
+
+    /// What a cell that was compiled, or stopped in it, came to.
+    fn finish(
+        &mut self,
+        result: Result<evcxr::EvalOutputs, evcxr::Error>,
+        cell: Arc<Cell>,
+        before: super::scope::Scope,
+        inferred: &[(String, Inferred)],
+    ) -> Result<(), CellError> {
+        match result {
+            Ok(outputs) => {
+                if !cell.items().is_empty() {
+                    self.past.push(cell.clone());
+                }
+                if let (Some(r), _) = self.shared.verdict() {
+                    return Err(self.reported(r, &cell));
+                }
+                self.command_output(outputs);
+                Ok(())
+            }
+            Err(evcxr::Error::SubprocessTerminated(how)) => {
+                self.shared.wait_restarted();
+                let lost = lost(&before.variables());
+                *self.assist.scope() = before;
+                let stopped = self.shared.stopping();
+                self.restore_items(&cell);
+                Err(if stopped {
+                    let text = format!("the cell did not stop by itself, so its process was ended; {lost}; functions and types are kept");
+                    CellError::plain("Interrupted", &text)
+                } else {
+                    CellError::plain("ProcessEnded", &format!("{}; {lost}; functions and types are kept", ended(&how)))
+                })
+            }
+            Err(e) => {
+                *self.assist.scope() = before;
+                if self.shared.stopping() {
+                    return Err(interrupted_compiler());
+                }
+                let text = e.to_string();
+                Err(keep::unknown_type(&text, &cell, inferred).unwrap_or_else(|| CellError::plain("Error", &plain_words(&text))))
+            }
+        }
+    }
+
+    /// An error that the evaluator reported, in its place.
+    fn reported(&self, r: Reported, cell: &Cell) -> CellError {
+        let source = self.context.last_source().unwrap_or_default();
+        let locate = |line: u32, column: u32| {
+            let here = cell.locate(&source, line, column).map(|place| (cell, place));
+            here.or_else(|| self.past.iter().rev().find_map(|c| Some((&**c, c.locate(&source, line, column)?))))
+        };
+        let message = places(&r.message, |line, column| {
+            let (cell, (line, column)) = locate(line, column)?;
+            Some(format!("cell [{}], line {line}, column {column}", cell.number))
+        });
+        let place = r.place.filter(|p| p.file == "src/lib.rs").and_then(|p| locate(p.line, p.column));
+        let (cell, place) = place.map_or((cell, None), |(c, p)| (c, Some(p)));
+        CellError::at(&r.name, &message, cell, place)
+    }
+
+    /// The items of a cell whose process died: evcxr forgets them, but nothing is wrong with them.
+    fn restore_items(&mut self, cell: &Cell) {
+        let items: String = cell.items().into_iter().map(|i| i.text + "\n").collect();
+        if !items.is_empty() && self.note(&items, "0").is_ok() {
+            self.shared.compiling(Box::new(|| {}));
+            // They were compiled a moment ago; what goes wrong now is told when they are used.
+            if self.context.execute(&items).is_ok() {
+                self.assist.scope().add_items(cell.items());
+            }
+        }
+    }
+
+    /// Shows what one of evcxr's commands (`:vars`) answered.
+    pub(super) fn command_output(&self, outputs: evcxr::EvalOutputs) {
+        if !outputs.content_by_mime_type.is_empty() {
+            let bundle = Bundle { data: outputs.content_by_mime_type.into_iter().collect() };
+            self.shared.show(rask_wire::Role::Result, None, bundle);
+        }
+    }
+
+    /// Shows how long the cell took, where the user wants to know.
+    pub(super) fn tell_times(&self) {
+        if self.settings.timing {
+            let (ran, compiled) = (self.shared.times().ran, self.began.elapsed().saturating_sub(self.shared.times().ran));
+            self.shared.publish("stderr", format!("compiled in {}, ran in {}\n", magics::span(compiled), magics::span(ran)));
+        }
+    }
+
+    /// Runs lines of evcxr's commands.
+    pub(super) fn evcxr_commands(&mut self, text: &str) -> Result<(), CellError> {
+        self.note("// commands", "0")?;
+        self.shared.compiling(Box::new(|| {}));
+        let cell = Cell::part(text, 0..0, self.number);
+        let result = self.context.execute(text);
+        match result {
+            Ok(outputs) => {
+                self.command_output(outputs);
+                let now = std::fs::read_to_string(self.folder.join("crate/Cargo.toml")).unwrap_or_default();
+                if now.contains("[dependencies]") && now != self.manifest {
+                    now.clone_into(&mut self.manifest);
+                    self.assist.load(now);
+                }
+                Ok(())
+            }
+            Err(_) if self.shared.stopping() => Err(interrupted_compiler()),
+            Err(evcxr::Error::CompilationErrors(errors)) => {
+                Err(CellError::compiler(&errors, &cell, &self.context.last_source().unwrap_or_default()))
+            }
+            Err(e) => Err(CellError::plain("Error", &plain_words(&e.to_string()))),
+        }
+    }
+
+    /// Forgets all variables, items and dependencies, and starts a fresh process.
+    pub(super) fn reset(&mut self) -> Result<(), CellError> {
+        let failed = |e: evcxr::Error| CellError::plain("Error", &format!("the session could not be started anew: {e}"));
+        self.note(PRELUDE, "0")?;
+        self.context.execute(":clear").map_err(failed)?;
+        self.shared.wait_restarted();
+        let start = self.start.clone();
+        self.context.execute(&start).map_err(failed)?;
+        self.assist.scope().clear();
+        self.past.clear();
+        Ok(())
+    }
+
+    /// The folder in which the cells run.
+    pub(super) fn working_folder(&self) -> PathBuf {
+        let pid = self.shared.state().pid;
+        std::fs::read_link(format!("/proc/{pid}/cwd")).or_else(|_| std::env::current_dir()).unwrap_or_default()
+    }
+}
+
+fn interrupted_compiler() -> CellError {
+    CellError::plain("Interrupted", "the cell was interrupted while it was compiled; all variables are kept")
+}
+
+/// The variable whose written type the compiler refuses.
+fn mistyped(errors: &[CompilationError], cell: &Cell) -> Option<String> {
+    let spans = errors.iter().flat_map(|e| e.spanned_messages()).filter(|m| m.is_primary).filter_map(|m| m.span);
+    spans.filter_map(|s| cell.types_at(s.start_line, s.start_column)).map(str::to_owned).next()
+}
+
+/// `these variables are gone: a, b`.
+fn lost(variables: &[Variable]) -> String {
+    match variables {
+        [] => "there were no variables to lose".to_owned(),
+        [one] => format!("the variable {} is gone", one.name),
+        many => format!("these variables are gone: {}", many.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A message of evcxr's or cargo's without what is of no use to a notebook.
+fn plain_words(text: &str) -> String {
+    let text = match text.split_once("no parsable errors were found. STDERR:") {
+        Some((_, rest)) => rest.split("STDOUT:").next().unwrap_or(rest).trim(),
+        None => text.trim(),
+    };
+    let text = text.trim_start_matches("error: ");
+    let lines = text.lines().filter(|l| !l.contains("rask-session-") && !l.contains("package `ctx "));
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// The text with every `src/lib.rs:LINE:COLUMN` told by `locate`, where it can.
+fn places(text: &str, locate: impl Fn(u32, u32) -> Option<String>) -> String {
+    const FILE: &str = "src/lib.rs:";
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(FILE) {
+        let tail = &rest[at + FILE.len()..];
+        let end = tail.find(|c: char| !c.is_ascii_digit() && c != ':').unwrap_or(tail.len());
+        let mut numbers = tail[..end].split(':').filter_map(|n| n.parse().ok());
+        let told = numbers.next().zip(numbers.next()).and_then(|(line, column)| locate(line, column));
+        let length = tail[..end].trim_end_matches(':').len();
+        out += &rest[..at];
+        out += &told.unwrap_or_else(|| format!("{FILE}{}", &tail[..length]));
+        rest = &tail[length..];
+    }
+    out + rest
 }
 
 /// Why the process ended, in words: `Subprocess terminated with status: signal: 11 (SIGSEGV) (core dumped)`.
 fn ended(how: &str) -> String {
     let status = how.rsplit("terminated with status: ").next().unwrap_or(how).trim();
-    let why = if status.contains("SIGSEGV") {
-        "it used memory that is not its own (a segmentation fault)"
+    let why = if how.contains("overflowed its stack") {
+        "its stack overflowed (a recursion without end, or a huge value on the stack)"
+    } else if status.contains("SIGSEGV") {
+        "it used memory that is not its own (a segmentation fault), or its stack overflowed"
     } else if status.contains("SIGABRT") {
-        "it aborted"
+        "it aborted (by itself, by a stack overflow, or as memory could not be had)"
     } else if status.contains("SIGKILL") {
         "it was killed, most often because memory ran out"
+    } else if status.contains("SIGILL") || status.contains("SIGBUS") || status.contains("SIGFPE") {
+        "it did what the processor refuses"
     } else if status.starts_with("exit") {
         "the cell called exit"
     } else {
         "it ended"
     };
-    format!("the cell's process is gone: {why} ({status}); all variables are lost, functions and types are kept")
+    format!("the cell's process is gone: {why} ({status})")
 }
 
 /// The tools that evcxr is to find, and a lock file with the runtime's versions.
@@ -134,23 +416,27 @@ fn prepare(runtime: &Runtime, folder: &Path) -> std::io::Result<()> {
     let krate = folder.join("crate");
     std::fs::create_dir_all(krate.join("target").join(&runtime.manifest.host).join("debug"))?;
     std::fs::create_dir_all(folder.join("config"))?;
-    cargo::read_library(runtime, folder, false)?;
     std::fs::write(cargo::plain_manifest(folder), manifest(runtime))?;
-    std::fs::copy(runtime.folder.join("Cargo.lock"), krate.join("Cargo.lock"))?;
-    Ok(())
+    std::fs::write(cargo::cell_file(folder), "")?;
+    std::fs::copy(runtime.folder.join("Cargo.lock"), krate.join("Cargo.lock")).map(drop)
 }
 
 /// The evaluator's command: this program, in the environment that the user's shell had.
 fn child_command(runtime: &Runtime, folder: &Path) -> Result<Command, String> {
     let mut command = Command::new(std::env::current_exe().map_err(|e| format!("this program cannot find itself: {e}"))?);
     command.arg("evaluate").env(rask_wire::env::RUNTIME, &runtime.folder).env(rask_wire::env::SESSION, folder);
+    users_environment(&mut command);
+    Ok(command)
+}
+
+/// Takes out of a command's environment what the kernel has set for the compiler.
+pub(super) fn users_environment(command: &mut Command) {
     for name in ["RUSTC_WRAPPER", "RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "EVCXR_TMPDIR", "EVCXR_CONFIG_DIR", rustc::MARKER] {
         command.env_remove(name);
     }
     if let Some(path) = std::env::var_os("RASK_USER_PATH") {
         command.env("PATH", path);
     }
-    Ok(command)
 }
 
 /// evcxr's lines for the crates that every session has.
@@ -167,15 +453,15 @@ fn dependency_lines(runtime: &Runtime) -> Vec<(String, String)> {
     lines
 }
 
-/// The dependencies as evcxr writes them into the session's manifest.
-fn manifest(runtime: &Runtime) -> String {
+/// The session's manifest as it is to begin with.
+pub(super) fn manifest(runtime: &Runtime) -> String {
     let lines = dependency_lines(runtime).iter().map(|(name, value)| format!("{name} = {value}\n")).collect::<String>();
-    format!("[dependencies]\n{lines}")
+    format!("[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{lines}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ended;
+    use super::*;
 
     #[test]
     fn a_dead_process_is_explained() {
@@ -186,5 +472,25 @@ mod tests {
         ] {
             assert!(ended(how).contains(part));
         }
+    }
+
+    #[test]
+    fn places_in_messages_are_the_users() {
+        let told = places("task at src/lib.rs:12:5: no, src/lib.rs:9:9", |line, column| (line == 12).then(|| format!("line {line}/{column}")));
+        assert_eq!(told, "task at line 12/5: no, src/lib.rs:9:9");
+    }
+
+    #[test]
+    fn cargos_words_without_the_sessions_own() {
+        let text = "Compilation failed, but no parsable errors were found. STDERR:\nerror: no matching package named `nope` found\n\
+                    location searched: crates.io index\nrequired by package `ctx v1.0.0 (/tmp/rask-session-x/crate)`\n\nSTDOUT:\n";
+        assert_eq!(plain_words(text), "no matching package named `nope` found\nlocation searched: crates.io index");
+    }
+
+    #[test]
+    fn lost_variables_are_named() {
+        let variable = |n: &str| Variable { name: n.into(), type_name: "u8".into() };
+        assert_eq!(lost(&[variable("a"), variable("b")]), "these variables are gone: a, b");
+        assert!(lost(&[]).contains("no variables") && lost(&[variable("a")]).contains("variable a is"));
     }
 }

@@ -1,18 +1,30 @@
-//! Comms: front ends ask which there are, and close those that nobody answers. No widget lives in the kernel yet.
+//! Comms: messages of the front end go to the evaluator at once, whatever runs there.
 
 use super::{Context, Route};
 use crate::outbox::Parent;
+use crate::protocol::Message;
+use rask_wire::{Buffer, Comm, CommEvent};
 use serde_json::{Value, json};
 
 pub(super) const ROUTES: &[Route] = &[
-    ("comm_info_request", |_, _, _| json!({ "status": "ok", "comms": {} })),
-    ("comm_open", open),
-    ("comm_msg", |_, _, _| Value::Null),
-    ("comm_close", |_, _, _| Value::Null),
+    ("comm_info_request", |context, _, message| {
+        json!({ "status": "ok", "comms": context.evaluator.comms(message.content["target_name"].as_str()) })
+    }),
+    ("comm_open", |context, parent, message| pass(context, parent, message, CommEvent::Open)),
+    ("comm_msg", |context, parent, message| pass(context, parent, message, CommEvent::Message)),
+    ("comm_close", |context, parent, message| pass(context, parent, message, CommEvent::Close)),
 ];
 
-/// A target that nobody serves is closed, as the protocol asks.
-fn open(context: &Context, parent: &Parent, content: &Value) -> Value {
-    context.outbox.comm_close(parent, &content["comm_id"]);
+fn pass(context: &Context, parent: &Parent, message: &Message, event: CommEvent) -> Value {
+    let text = |key: &str| message.content[key].as_str().unwrap_or_default().to_owned();
+    let comm = Comm {
+        event,
+        id: text("comm_id"),
+        target: text("target_name"),
+        data: message.content["data"].clone(),
+        metadata: message.metadata.clone(),
+        buffers: message.buffers.iter().map(|b| Buffer(b.to_vec())).collect(),
+    };
+    context.evaluator.hear(parent, comm);
     Value::Null
 }

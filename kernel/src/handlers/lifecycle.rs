@@ -1,23 +1,52 @@
 //! The kernel's own life: what it is, how it is interrupted, how it ends.
 
-use super::Route;
+use super::{Context, Route};
 use crate::protocol::VERSION;
 use serde_json::{Value, json};
 
 pub(super) const ROUTES: &[Route] = &[
-    ("kernel_info_request", |_, _, _| kernel_info()),
+    ("kernel_info_request", |context, _, _| kernel_info(context)),
     ("interrupt_request", |context, _, _| {
         context.evaluator.interrupt();
         json!({ "status": "ok" })
     }),
     // The server ends the process once the reply is out.
-    ("shutdown_request", |context, _, content| {
+    ("shutdown_request", |context, _, message| {
         context.evaluator.shutdown();
-        json!({ "status": "ok", "restart": content["restart"].as_bool().unwrap_or(false) })
+        json!({ "status": "ok", "restart": message.content["restart"].as_bool().unwrap_or(false) })
     }),
+    // The answer to a question of the running cell; it has no reply of its own.
+    ("input_reply", |context, _, message| {
+        context.evaluator.input(message.content["value"].as_str().unwrap_or_default().to_owned());
+        Value::Null
+    }),
+    ("connect_request", |context, _, _| context.ports.clone()),
+    ("debug_request", |_, _, _| refused("this kernel has no debugger")),
+    ("create_subshell_request", |_, _, _| refused(NO_SUBSHELLS)),
+    ("delete_subshell_request", |_, _, _| refused(NO_SUBSHELLS)),
+    ("list_subshell_request", |_, _, _| refused(NO_SUBSHELLS)),
+    ("usage_request", |context, _, _| usage(context)),
 ];
 
-fn kernel_info() -> Value {
+const NO_SUBSHELLS: &str = "this kernel has no subshells: it answers everything but cells while a cell runs";
+
+fn refused(why: &str) -> Value {
+    json!({ "status": "error", "ename": "Unsupported", "evalue": why, "traceback": [why] })
+}
+
+/// What the kernel and its evaluator use of the machine, as jupyter-resource-usage asks for it.
+fn usage(context: &Context) -> Value {
+    let (memory, pid) = context.evaluator.memory();
+    json!({
+        "status": "ok",
+        "hostname": rustix::system::uname().nodename().to_string_lossy(),
+        "pid": pid,
+        "kernel_memory": memory,
+        "cpu_count": std::thread::available_parallelism().map_or(1, usize::from),
+    })
+}
+
+fn kernel_info(context: &Context) -> Value {
     json!({
         "status": "ok",
         "protocol_version": VERSION,
@@ -25,7 +54,7 @@ fn kernel_info() -> Value {
         "implementation_version": env!("CARGO_PKG_VERSION"),
         "language_info": {
             "name": "rust",
-            "version": env!("CARGO_PKG_RUST_VERSION"),
+            "version": context.rust_version,
             "mimetype": "text/rust",
             "file_extension": ".rs",
             "pygments_lexer": "rust",
@@ -36,6 +65,8 @@ fn kernel_info() -> Value {
         "help_links": [
             { "text": "The Rust book", "url": "https://doc.rust-lang.org/book/" },
             { "text": "Rust's standard library", "url": "https://doc.rust-lang.org/std/" },
+            { "text": "Rust by example", "url": "https://doc.rust-lang.org/rust-by-example/" },
+            { "text": "Magics of evcxr, the evaluator", "url": "https://github.com/evcxr/evcxr/blob/main/COMMON.md" },
         ],
         "supported_features": ["iopub_welcome"],
         "debugger": false,

@@ -7,53 +7,99 @@ mod introspect;
 mod lifecycle;
 
 use crate::eval::Evaluator;
+use crate::history::History;
 use crate::outbox::{Outbox, Parent};
 use crate::protocol::Message;
 use crate::protocol::messages::{Request, request};
 use serde_json::{Value, json};
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// What handlers may use.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) outbox: Outbox,
     pub(crate) evaluator: Evaluator,
+    pub(crate) history: Arc<History>,
+    /// The ports of the kernel's sockets, as `connect_request` wants them.
+    pub(crate) ports: Value,
+    /// Version of the compiler.
+    pub(crate) rust_version: String,
 }
 
-/// A handler: the content of the request to that of the reply.
-type Handler = fn(&Context, &Parent, &Value) -> Value;
+/// A handler: the request to the content of its reply.
+type Handler = fn(&Context, &Parent, &Message) -> Value;
 
 /// A request's name and its handler.
 type Route = (&'static str, Handler);
+
+/// The content of a reply that is still being made.
+type Later = Pin<Box<dyn Future<Output = Value> + Send>>;
+
+/// A request's name and its handler, for one that may take a moment.
+type AsideRoute = (&'static str, fn(Context, Value) -> Later);
 
 /// All handlers of requests that are answered at once.
 fn routes() -> impl Iterator<Item = &'static Route> {
     [comm::ROUTES, introspect::ROUTES, lifecycle::ROUTES].into_iter().flatten()
 }
 
-/// Answers a request at once; the reply's type and content, where it has a reply.
-pub(crate) fn answer(context: &Context, kind: &Request, message: &Message) -> Option<(&'static str, Value)> {
-    let parent: Parent = Some(Arc::new(message.header.clone()));
-    context.outbox.status(&parent, "busy");
-    let handler = routes().find(|(name, _)| *name == kind.name).map(|(_, h)| h);
-    let content = match handler {
-        Some(handler) => handler(context, &parent, &message.content),
-        None => unsupported(kind.name),
-    };
-    context.outbox.status(&parent, "idle");
-    (!kind.reply.is_empty()).then_some((kind.reply, content))
+/// Tells the front end that a request is being answered, and that it is: whatever its handler does, by being dropped.
+struct Busy<'a> {
+    context: &'a Context,
+    parent: Parent,
 }
 
-/// The reply to a request that this kernel does not know.
-pub(crate) fn refuse(context: &Context, message: &Message) -> Option<(String, Value)> {
-    let parent: Parent = Some(Arc::new(message.header.clone()));
-    context.outbox.status(&parent, "busy");
-    context.outbox.status(&parent, "idle");
-    let name = message.header.msg_type.strip_suffix("_request")?;
-    Some((format!("{name}_reply"), unsupported(&message.header.msg_type)))
+impl<'a> Busy<'a> {
+    fn with(context: &'a Context, message: &Message) -> Self {
+        let parent: Parent = Some(Arc::new(message.header.clone()));
+        context.outbox.status(&parent, "busy");
+        Self { context, parent }
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.context.outbox.status(&self.parent, "idle");
+        self.context.evaluator.still_busy();
+    }
+}
+
+/// A reply's type and content.
+pub(crate) type Answer = (String, Value);
+
+/// Answers a request at once, and hands the answer, where it has one, to `reply`.
+pub(crate) fn answer(context: &Context, kind: &Request, message: &Message, reply: impl FnOnce(Answer)) {
+    let busy = Busy::with(context, message);
+    let handler = routes().find(|(name, _)| *name == kind.name).map(|(_, h)| h);
+    let content = handler.map_or_else(|| unsupported(kind.name), |handler| handler(context, &busy.parent, message));
+    if !kind.reply.is_empty() {
+        reply((kind.reply.to_owned(), content));
+    }
+}
+
+/// Answers a request that may take a moment.
+pub(crate) async fn answer_aside(context: Context, kind: &'static Request, message: Message, reply: impl FnOnce(Answer)) {
+    let _busy = Busy::with(&context, &message);
+    let handler = introspect::ASIDE.iter().find(|(name, _)| *name == kind.name).map(|(_, h)| h);
+    let content = match handler {
+        Some(handler) => handler(context.clone(), message.content).await,
+        None => unsupported(kind.name),
+    };
+    reply((kind.reply.to_owned(), content));
+}
+
+/// Answers a request that this kernel does not know.
+pub(crate) fn refuse(context: &Context, message: &Message, reply: impl FnOnce(Answer)) {
+    let _busy = Busy::with(context, message);
+    if let Some(name) = message.header.msg_type.strip_suffix("_request") {
+        reply((format!("{name}_reply"), unsupported(&message.header.msg_type)));
+    }
 }
 
 fn unsupported(name: &str) -> Value {
-    json!({ "status": "error", "ename": "Unsupported", "evalue": format!("this kernel does not answer {name}"), "traceback": [] })
+    let why = format!("this kernel does not answer {name}");
+    json!({ "status": "error", "ename": "Unsupported", "evalue": why, "traceback": [why] })
 }
 
 /// The table's entry for a message.
@@ -63,7 +109,7 @@ pub(crate) fn kind(message: &Message) -> Option<&'static Request> {
 
 #[cfg(test)]
 mod tests {
-    use super::routes;
+    use super::{introspect, routes};
     use crate::protocol::messages::{Lane, REQUESTS};
 
     #[test]
@@ -71,10 +117,13 @@ mod tests {
         for r in REQUESTS.iter().filter(|r| r.lane == Lane::AtOnce) {
             assert_eq!(routes().filter(|(name, _)| *name == r.name).count(), 1, "{}", r.name);
         }
+        for r in REQUESTS.iter().filter(|r| r.lane == Lane::Aside) {
+            assert_eq!(introspect::ASIDE.iter().filter(|(name, _)| *name == r.name).count(), 1, "{}", r.name);
+        }
         for (name, _) in routes() {
             assert!(REQUESTS.iter().any(|r| r.name == *name && r.lane == Lane::AtOnce), "{name}");
         }
         let queued: Vec<_> = REQUESTS.iter().filter(|r| r.lane == Lane::Queued).map(|r| r.name).collect();
-        assert_eq!(queued, ["execute_request"]);
+        assert_eq!(queued, ["execute_request"], "only cells wait for cells");
     }
 }

@@ -82,7 +82,7 @@ impl Signer {
         let bad = |message: &str| Error::Format { what: "a message".to_owned(), message: message.to_owned() };
         let at = frames.iter().position(|f| &f[..] == DELIMITER).ok_or_else(|| bad("it has no delimiter"))?;
         let [signature, parts @ ..] = &frames[at + 1..] else { return Err(bad("it ends after the delimiter")) };
-        let [header, _parent, _metadata, content] = parts.get(..4).ok_or_else(|| bad("it has fewer than four parts"))? else {
+        let [header, _parent, metadata, content] = parts.get(..4).ok_or_else(|| bad("it has fewer than four parts"))? else {
             return Err(bad("it has fewer than four parts"));
         };
         if let Some(mac) = self.mac(&parts[..4]) {
@@ -91,8 +91,10 @@ impl Signer {
         }
         let json = |e: serde_json::Error| bad(&e.to_string());
         let header = serde_json::from_slice(header).map_err(json)?;
+        let metadata = serde_json::from_slice(metadata).map_err(json)?;
         let content = serde_json::from_slice(content).map_err(json)?;
-        Ok(Message { identities: frames[..at].to_vec(), header, content })
+        let buffers = parts[4..].to_vec();
+        Ok(Message { identities: frames[..at].to_vec(), header, metadata, content, buffers })
     }
 }
 
@@ -120,6 +122,9 @@ mod tests {
         let m = signer.decode(&frames).unwrap();
         assert_eq!((m.identities, m.header.msg_type.as_str(), m.header.version.as_str()), (vec![id], "status", "5.5"));
         assert_eq!(m.content["execution_state"], "busy");
+        let mut with_buffer = frames.clone();
+        with_buffer.push(Bytes::from_static(b"\0\xff"));
+        assert_eq!(signer.decode(&with_buffer).unwrap().buffers, [&b"\0\xff"[..]]);
         for part in 3..7 {
             let mut forged = frames.clone();
             forged[part] = Bytes::from_static(b"{\"msg_id\":\"1\",\"msg_type\":\"x\"}");

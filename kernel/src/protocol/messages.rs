@@ -6,6 +6,8 @@
 pub(crate) enum Lane {
     /// Answered at once, also while a cell runs.
     AtOnce,
+    /// Answered beside all else, as it may take a moment.
+    Aside,
     /// Waits for its turn behind the cells.
     Queued,
 }
@@ -30,13 +32,20 @@ pub(crate) const REQUESTS: &[Request] = &[
     at_once("comm_open", ""),
     at_once("comm_msg", ""),
     at_once("comm_close", ""),
-    at_once("complete_request", "complete_reply"),
+    Request { name: "complete_request", reply: "complete_reply", lane: Lane::Aside },
+    Request { name: "inspect_request", reply: "inspect_reply", lane: Lane::Aside },
+    at_once("connect_request", "connect_reply"),
+    at_once("create_subshell_request", "create_subshell_reply"),
+    at_once("debug_request", "debug_reply"),
+    at_once("delete_subshell_request", "delete_subshell_reply"),
     at_once("history_request", "history_reply"),
-    at_once("inspect_request", "inspect_reply"),
+    at_once("input_reply", ""),
     at_once("interrupt_request", "interrupt_reply"),
     at_once("is_complete_request", "is_complete_reply"),
     at_once("kernel_info_request", "kernel_info_reply"),
+    at_once("list_subshell_request", "list_subshell_reply"),
     at_once("shutdown_request", "shutdown_reply"),
+    at_once("usage_request", "usage_reply"),
 ];
 
 /// The request of that name.

@@ -35,7 +35,10 @@ pub(crate) struct Message {
     /// Who sent it: the frames by which the reply finds its way back.
     pub(crate) identities: Vec<bytes::Bytes>,
     pub(crate) header: Header,
+    pub(crate) metadata: Value,
     pub(crate) content: Value,
+    /// Binary parts behind the content.
+    pub(crate) buffers: Vec<bytes::Bytes>,
 }
 
 /// The content of a connection file.

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::eval::Evaluator;
 use crate::eval::runtime::Runtime;
 use crate::handlers::{self, Context};
+use crate::history::History;
 use crate::outbox::Outbox;
 use crate::protocol::messages::Lane;
 use crate::protocol::{Connection, Message, frames::Signer};
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sockets::{Channel, Sockets};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Everything that can happen.
@@ -45,7 +47,17 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
     let (events, mut incoming) = unbounded_channel();
     sockets.listen(&events);
     terminate_on_signal(&events);
-    let context = Context { outbox: outbox.clone(), evaluator: Evaluator::start(runtime, session, outbox) };
+    let history = Arc::new(History::open(&runtime.home()));
+    let ports = json!({
+        "shell_port": connection.shell_port,
+        "iopub_port": connection.iopub_port,
+        "stdin_port": connection.stdin_port,
+        "hb_port": connection.hb_port,
+        "control_port": connection.control_port,
+    });
+    let rust_version = runtime.manifest.rustc.split(' ').nth(1).unwrap_or_default().to_owned();
+    let evaluator = Evaluator::start(runtime, session, outbox.clone());
+    let context = Context { outbox, evaluator, history, ports, rust_version };
     while let Some(event) = incoming.recv().await {
         match event {
             Event::Reply { channel, frames } => sockets.send(channel, frames).await,
@@ -53,10 +65,12 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
             Event::Request { channel, frames } => match signer.decode(&frames) {
                 Ok(message) => {
                     let ends = message.header.msg_type == "shutdown_request";
-                    if let Some(reply) = request(&context, &signer, &events, channel, &message) {
-                        sockets.send(channel, reply).await;
-                    }
+                    request(&context, &signer, &events, channel, message);
                     if ends {
+                        // Its reply, and those of requests before it, wait in the queue.
+                        while let Ok(Event::Reply { channel, frames }) = incoming.try_recv() {
+                            sockets.send(channel, frames).await;
+                        }
                         break;
                     }
                 }
@@ -70,29 +84,38 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
     Ok(())
 }
 
-/// Answers a request or queues it; the frames of the reply, where there is one now.
-fn request(context: &Context, signer: &Signer, events: &UnboundedSender<Event>, channel: Channel, message: &Message) -> Option<Vec<Bytes>> {
-    let encode = |msg_type: &str, content: &Value| signer.encode(&message.identities, msg_type, Some(&message.header), &json!({}), content);
-    let Some(kind) = handlers::kind(message) else {
-        let (msg_type, content) = handlers::refuse(context, message)?;
-        return Some(encode(&msg_type, &content));
-    };
-    if kind.lane == Lane::AtOnce {
-        let (msg_type, content) = handlers::answer(context, kind, message)?;
-        return Some(encode(msg_type, &content));
-    }
-    let (signer, events, to) = (signer.clone(), events.clone(), message.clone());
-    let job = handlers::execute::job(message, move |content| {
-        let frames = signer.encode(&to.identities, "execute_reply", Some(&to.header), &json!({}), &content);
-        // The loop ends only with the process.
-        let _ = events.send(Event::Reply { channel, frames });
-    });
-    match job {
-        Ok(job) => {
-            context.evaluator.run(job);
-            None
+/// Answers a request, or queues it; replies come back as events.
+fn request(context: &Context, signer: &Signer, events: &UnboundedSender<Event>, channel: Channel, message: Message) {
+    let send = {
+        let (signer, events, to) = (signer.clone(), events.clone(), (message.identities.clone(), message.header.clone()));
+        move |channel: Channel, msg_type: &str, metadata: &Value, content: &Value| {
+            let frames = signer.encode(&to.0, msg_type, Some(&to.1), metadata, content);
+            // The loop ends only with the process.
+            let _ = events.send(Event::Reply { channel, frames });
         }
-        Err(content) => Some(encode(kind.reply, &content)),
+    };
+    let reply = {
+        let send = send.clone();
+        move |(msg_type, content): handlers::Answer| send(channel, &msg_type, &json!({}), &content)
+    };
+    let Some(kind) = handlers::kind(&message) else { return handlers::refuse(context, &message, reply) };
+    match kind.lane {
+        Lane::AtOnce => handlers::answer(context, kind, &message, reply),
+        Lane::Aside => drop(tokio::spawn(handlers::answer_aside(context.clone(), kind, message, reply))),
+        Lane::Queued => {
+            let ask = {
+                let send = send.clone();
+                move |prompt: &str, password: bool| {
+                    send(Channel::Stdin, "input_request", &json!({}), &json!({ "prompt": prompt, "password": password }));
+                    true
+                }
+            };
+            let done = move |metadata: Value, content: Value| send(channel, kind.reply, &metadata, &content);
+            match handlers::execute::job(&message, context.history.clone(), Box::new(ask), done) {
+                Ok(job) => context.evaluator.run(job),
+                Err(content) => reply((kind.reply.to_owned(), content)),
+            }
+        }
     }
 }
 

@@ -12,16 +12,16 @@ use zeromq::{RepSocket, RouterRecvHalf, RouterSendHalf, RouterSocket, Socket, So
 pub(super) enum Channel {
     Shell,
     Control,
+    Stdin,
 }
 
 /// The bound sockets.
 pub(super) struct Sockets {
     shell: RouterSendHalf,
     control: RouterSendHalf,
-    receive: Option<(RouterRecvHalf, RouterRecvHalf, RepSocket)>,
+    stdin: RouterSendHalf,
+    receive: Option<([RouterRecvHalf; 3], RepSocket)>,
     iopub: Option<XPubSocket>,
-    /// Kept open; requests for input come with the full protocol.
-    _stdin: RouterSocket,
 }
 
 async fn bind<S: Socket>(connection: &Connection, channel: &'static str, port: u16) -> Result<S> {
@@ -36,11 +36,12 @@ impl Sockets {
         let shell: RouterSocket = bind(c, "shell", c.shell_port).await?;
         let control: RouterSocket = bind(c, "control", c.control_port).await?;
         let iopub = bind(c, "iopub", c.iopub_port).await?;
-        let stdin = bind(c, "stdin", c.stdin_port).await?;
+        let stdin: RouterSocket = bind(c, "stdin", c.stdin_port).await?;
         let heartbeat = bind(c, "heartbeat", c.hb_port).await?;
         let (shell, from_shell) = shell.split();
         let (control, from_control) = control.split();
-        Ok(Self { shell, control, receive: Some((from_shell, from_control, heartbeat)), iopub: Some(iopub), _stdin: stdin })
+        let (stdin, from_stdin) = stdin.split();
+        Ok(Self { shell, control, stdin, receive: Some(([from_shell, from_control, from_stdin], heartbeat)), iopub: Some(iopub) })
     }
 
     /// The publishing socket, for the outbox.
@@ -51,15 +52,20 @@ impl Sockets {
 
     /// Starts to read.
     pub(super) fn listen(&mut self, events: &UnboundedSender<Event>) {
-        if let Some((shell, control, heartbeat)) = self.receive.take() {
+        if let Some(([shell, control, stdin], heartbeat)) = self.receive.take() {
             tokio::spawn(read(shell, Channel::Shell, events.clone()));
             tokio::spawn(read(control, Channel::Control, events.clone()));
+            tokio::spawn(read(stdin, Channel::Stdin, events.clone()));
             tokio::spawn(beat(heartbeat));
         }
     }
 
     pub(super) async fn send(&mut self, channel: Channel, frames: Vec<Bytes>) {
-        let socket = if channel == Channel::Shell { &mut self.shell } else { &mut self.control };
+        let socket = match channel {
+            Channel::Shell => &mut self.shell,
+            Channel::Control => &mut self.control,
+            Channel::Stdin => &mut self.stdin,
+        };
         if let Ok(message) = ZmqMessage::try_from(frames) {
             // A client that went away gets no reply.
             let _ = socket.send(message).await;

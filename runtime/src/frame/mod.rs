@@ -1,7 +1,7 @@
 //! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a logical plan; each method
 //! gives a new frame; `compute` runs it on all workers.
 //!
-//! `names` and `expr` say which columns, `csv` and `series` where rows come from, `groupby` and the methods here what is
+//! `names` and `expr` say which columns, `csv` and `series` where rows come from, `groupby`, `sql` and the methods here what is
 //! done, `engine` and `watch` how it runs, `table` what comes out.
 
 mod csv;
@@ -11,6 +11,7 @@ mod expr;
 mod groupby;
 mod names;
 mod series;
+mod sql;
 mod table;
 mod watch;
 
@@ -20,6 +21,7 @@ pub use expr::{Expr, IntoExpr, col, lit};
 pub use groupby::GroupBy;
 pub use names::IntoNames;
 pub use series::{Element, Series};
+pub use sql::{IntoFrame, sql};
 pub use table::{Column, FromColumn, Number, Table};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -298,7 +300,12 @@ fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
     let failed = |e: &dyn fmt::Display| ErrorKind::Engine { operation: "from_columns".to_owned(), message: e.to_string() };
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     let arrays = columns.iter().map(|(_, s)| s.array().clone()).collect();
-    let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(|e| failed(&e))?;
+    batches(&RecordBatch::try_new_with_options(schema, arrays, &options).map_err(|e| failed(&e))?)
+}
+
+/// A plan over rows in memory.
+fn batches(batch: &RecordBatch) -> Result<Plan> {
+    let rows = batch.num_rows();
     // Batches of the engine's own size, dealt out in runs so that the partitions keep the order.
     const BATCH: usize = 8192;
     let parts = crate::config::workers().min(rows.div_ceil(BATCH)).max(1);
@@ -307,7 +314,7 @@ fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
         let (start, end) = (p * each, ((p + 1) * each).min(rows));
         (start..end.max(start)).step_by(BATCH).map(|i| batch.slice(i, BATCH.min(end - i))).collect()
     };
-    let table = MemTable::try_new(schema, (0..parts).map(part).collect()).map_err(|e| failed(&e))?;
+    let table = MemTable::try_new(batch.schema(), (0..parts).map(part).collect()).map_err(|e| Error::engine("from_columns", &e))?;
     scan(Arc::new(table), "from_columns")
 }
 

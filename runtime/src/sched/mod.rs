@@ -7,8 +7,8 @@ mod state;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, Node, Value};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify::new);
@@ -17,6 +17,30 @@ static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify
 pub(crate) fn cancel() {
     CANCELLED.store(true, Ordering::SeqCst);
     CANCEL.notify_waiters();
+    let listeners: Vec<_> = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, f)| f.clone()).collect();
+    listeners.iter().for_each(|f| f());
+}
+
+/// What is called when the user asks to stop.
+type Listener = Arc<dyn Fn() + Send + Sync>;
+
+static LISTENERS: Mutex<Vec<(u64, Listener)>> = Mutex::new(Vec::new());
+
+/// Listens until it is dropped.
+pub(crate) struct Listening(u64);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).retain(|(n, _)| *n != self.0);
+    }
+}
+
+/// Has `listener` called when the user asks to stop, from now on.
+pub(crate) fn on_cancel(listener: Listener) -> Listening {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).push((number, listener));
+    Listening(number)
 }
 
 /// Forgets an earlier request to stop; the host calls this before each cell.
@@ -53,7 +77,7 @@ pub(crate) fn stop_here(error: Error) -> Error {
 /// Computes the nodes' values in parallel.
 pub(crate) fn compute(wanted: &[Arc<Node>]) -> Result<Vec<Value>> {
     let graph = Graph::new(wanted);
-    pool::run(&graph).map_err(stop_here)
+    pool::run(graph).map_err(stop_here)
 }
 
 /// The text of a panic's payload.

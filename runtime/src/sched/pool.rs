@@ -11,18 +11,26 @@ use crate::graph::{Graph, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 /// The workers of this process.
-static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
-    rayon::ThreadPoolBuilder::new()
+static POOL: LazyLock<RwLock<Arc<rayon::ThreadPool>>> = LazyLock::new(|| RwLock::new(new_pool()));
+
+fn new_pool() -> Arc<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(config::workers())
         .thread_name(|i| format!("rask-worker-{i}"))
         .stack_size(8 << 20)
         .build()
         // Without threads there is no runtime; the message says which limit was met.
-        .unwrap_or_else(|e| panic!("the {} worker threads could not be started: {e}", config::workers()))
-});
+        .unwrap_or_else(|e| panic!("the {} worker threads could not be started: {e}", config::workers()));
+    Arc::new(pool)
+}
+
+fn pool() -> Arc<rayon::ThreadPool> {
+    POOL.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
@@ -40,8 +48,8 @@ pub(crate) fn note_panic(message: String, place: Option<String>) {
 }
 
 /// What the workers of one computation share.
-struct Shared<'a> {
-    graph: &'a Graph,
+struct Shared {
+    graph: Graph,
     /// Number of each task's name in the job.
     name_of: Vec<u32>,
     inner: Mutex<Inner>,
@@ -57,7 +65,7 @@ struct Inner {
 }
 
 /// Runs the graph and returns the wanted values in order.
-pub(super) fn run(graph: &Graph) -> Result<Vec<Value>> {
+pub(super) fn run(graph: Graph) -> Result<Vec<Value>> {
     let mut names: Vec<Arc<str>> = Vec::new();
     let mut numbers: HashMap<Arc<str>, u32> = HashMap::new();
     let name_of = graph.tasks.iter().map(|t| {
@@ -77,37 +85,76 @@ pub(super) fn run(graph: &Graph) -> Result<Vec<Value>> {
         error: None,
         finished: graph.len() == 0,
     };
-    let shared = Shared { graph, name_of, inner: Mutex::new(inner), changed: Condvar::new(), job };
-    let workers = config::workers().min(graph.len().max(1));
+    let wanted = graph.wanted.clone();
+    let helpers = config::workers().min(graph.len().max(1));
+    let shared = Arc::new(Shared { graph, name_of, inner: Mutex::new(inner), changed: Condvar::new(), job });
     // A task that computes works at its own graph itself, and never takes on another graph's work on top of its own: that
-    // work might wait for this very task. Helpers that come up inside of a task decline, so the round may be repeated.
-    while !shared.lock().finished {
-        POOL.in_place_scope(|scope| {
-            let nested = inside_task();
-            for _ in usize::from(nested)..workers {
-                scope.spawn(|_| {
-                    if !inside_task() {
-                        shared.work();
-                    }
-                });
-            }
-            if nested {
-                shared.work();
-            }
-        });
+    // work might wait for this very task.
+    let nested = inside_task();
+    let pool = pool();
+    for _ in usize::from(nested)..helpers {
+        help(shared.clone(), pool.clone());
     }
-    let inner = shared.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(error) = inner.error {
+    if nested {
+        shared.work();
+    }
+    shared.wait();
+    shared.job.finish();
+    let mut inner = shared.lock();
+    if let Some(error) = inner.error.take() {
         return Err(error);
     }
     // Every wanted task is done and has a reader that never finishes, so its slot is filled.
-    Ok(graph.wanted.iter().map(|w| inner.slots[*w as usize].clone().expect("a wanted value is kept")).collect())
+    Ok(wanted.iter().map(|w| inner.slots[*w as usize].clone().expect("a wanted value is kept")).collect())
 }
 
-impl Shared<'_> {
+/// One more worker for a computation. One that comes up inside of a task, as a thread waits there for others, stands back.
+fn help(shared: Arc<Shared>, pool: Arc<rayon::ThreadPool>) {
+    let again = pool.clone();
+    pool.spawn(move || {
+        if !inside_task() {
+            shared.work();
+        } else if !shared.lock().finished {
+            help(shared, again);
+        }
+    });
+}
+
+/// How long tasks that are running have to end once the user wants to stop.
+const LAST_MOMENT: Duration = Duration::from_millis(300);
+
+impl Shared {
+    /// Waits until all is done. Where the user stops the computation it does not wait for a task that goes on: what that
+    /// holds is its own, and it ends when it ends, on a pool that takes no new work.
+    fn wait(self: &Arc<Self>) {
+        let waker = self.clone();
+        let _listening = super::on_cancel(Arc::new(move || {
+            drop(waker.lock());
+            waker.changed.notify_all();
+        }));
+        let mut inner = self.lock();
+        while !inner.finished && !cancelled() {
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        if inner.finished {
+            return;
+        }
+        let mut actions = Vec::new();
+        inner.error.get_or_insert_with(|| ErrorKind::Interrupted.into());
+        inner.state.handle(Event::Cancelled, &mut actions);
+        self.apply(&mut inner, &mut actions);
+        self.changed.notify_all();
+        let (inner, late) =
+            self.changed.wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished).unwrap_or_else(PoisonError::into_inner);
+        drop(inner);
+        if late.timed_out() && !inside_task() {
+            *POOL.write().unwrap_or_else(PoisonError::into_inner) = new_pool();
+        }
+    }
+
     /// One worker: runs tasks until the computation is finished.
     fn work(&self) {
-        let worker = POOL.current_thread_index().unwrap_or(0);
+        let worker = rayon::current_thread_index().unwrap_or(0);
         let mut actions = Vec::new();
         let mut inner = self.lock();
         loop {
@@ -196,6 +243,9 @@ impl Shared<'_> {
             }
             Err(payload) => {
                 self.job.end(worker, name, Outcome::Failed, 0);
+                if payload.is::<super::Stopped>() {
+                    return Err(ErrorKind::Interrupted.into());
+                }
                 let noted = PANIC.take();
                 let (message, place) = noted.unwrap_or_else(|| (super::panic_text(&*payload), None));
                 let (task, key) = (node.key.name.to_string(), node.key.to_string());

@@ -138,6 +138,20 @@ impl Job {
         }
     }
 
+    /// Ends the view: its last state stays on screen, and in the saved notebook.
+    pub(crate) fn finish(&self) {
+        if !wire::connected() {
+            return;
+        }
+        let mut list = ACTIVE.0.lock().unwrap_or_else(PoisonError::into_inner);
+        list.retain(|c| !Arc::ptr_eq(c, &self.0));
+        drop(list);
+        let mut view = self.0.view.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut view.ended, true) && view.id.is_some() {
+            self.0.draw(&mut view);
+        }
+    }
+
     /// A value of that size was freed.
     pub(crate) fn release(&self, bytes: u64) {
         self.0.bytes.fetch_sub(bytes as i64, Relaxed);
@@ -155,19 +169,8 @@ impl Job {
 }
 
 impl Drop for Job {
-    /// The last state stays on screen, and in the saved notebook.
     fn drop(&mut self) {
-        if !wire::connected() {
-            return;
-        }
-        let mut list = ACTIVE.0.lock().unwrap_or_else(PoisonError::into_inner);
-        list.retain(|c| !Arc::ptr_eq(c, &self.0));
-        drop(list);
-        let mut view = self.0.view.lock().unwrap_or_else(PoisonError::into_inner);
-        view.ended = true;
-        if view.id.is_some() {
-            self.0.draw(&mut view);
-        }
+        self.finish();
     }
 }
 

@@ -156,6 +156,20 @@ pub mod result {
         }
     }
 
+    /// Shows a value as it was written by a format of the user's choice, with its type where that is wanted.
+    #[doc(hidden)]
+    #[inline(never)]
+    pub fn written(text: &str, type_name: Option<&str>) {
+        emit(Bundle::text(type_name.map_or_else(|| text.to_owned(), |t| format!(": {t} = {text}"))));
+    }
+
+    /// Name of the type of a value.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn type_of<T: ?Sized>(_: &T) -> &'static str {
+        std::any::type_name::<T>()
+    }
+
     #[inline(never)]
     fn emit(bundle: Bundle) {
         wire::show(Role::Result, None, bundle);
@@ -166,6 +180,11 @@ pub mod result {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __result {
+    (as $format:literal, $types:literal; $value:expr) => {
+        match &$value {
+            value => $crate::show::result::written(&format!($format, value), $types.then(|| $crate::show::result::type_of(value))),
+        }
+    };
     ($value:expr) => {
         match &$value {
             value => {

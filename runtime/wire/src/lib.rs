@@ -3,7 +3,9 @@
 //!
 //! A frame is a little-endian `u32` length followed by that many bytes of JSON.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
@@ -72,6 +74,51 @@ pub enum Role {
     Update,
 }
 
+/// Bytes that travel beside JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Buffer(pub Vec<u8>);
+
+impl Serialize for Buffer {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&BASE64_STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Buffer {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        BASE64_STANDARD.decode(text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What happens to a comm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CommEvent {
+    /// It is opened.
+    Open,
+    /// It carries a message.
+    Message,
+    /// It is closed.
+    Close,
+}
+
+/// A message of a comm: a line between an object in the evaluator and one in the front end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comm {
+    /// What happens.
+    pub event: CommEvent,
+    /// Name of the comm, unique in the session.
+    pub id: String,
+    /// What the comm is for; empty but for [`CommEvent::Open`].
+    pub target: String,
+    /// The message.
+    pub data: Value,
+    /// The message's metadata: an object.
+    pub metadata: Value,
+    /// Binary parts.
+    pub buffers: Vec<Buffer>,
+}
+
 /// What the evaluator says to the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToKernel {
@@ -102,17 +149,37 @@ pub enum ToKernel {
     },
     /// The cell has been compiled and begins to run.
     Started,
+    /// What is shown under the cell is to go: now, or when the next thing comes.
+    Clear {
+        /// Whether to wait for the next thing.
+        wait: bool,
+    },
+    /// The user is asked for a line; [`ToEvaluator::Input`] answers.
+    Input {
+        /// The question.
+        prompt: String,
+        /// Whether the answer is not to be seen.
+        password: bool,
+    },
+    /// A comm's message to the front end.
+    Comm(Comm),
     /// The cell has run and everything it printed is in the pipes; the evaluator waits for an acknowledgement.
     Done,
 }
 
 /// What the kernel says to the evaluator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToEvaluator {
+    /// Answer to [`ToKernel::Hello`]: what the user has set in the environment.
+    Environment(Vec<(String, String)>),
     /// The frame that asked for it has been passed on.
     Ack,
     /// Stop the running cell at the next safe point, keeping its variables.
     Cancel,
+    /// The user's answer; or why there is none.
+    Input(Result<String, String>),
+    /// A comm's message from the front end.
+    Comm(Comm),
 }
 
 /// What can go wrong with a frame.
@@ -199,6 +266,14 @@ mod tests {
                 message: String::new(),
                 place: Some(Place { file: "lib.rs".into(), line: 3, column: 9 }),
             },
+            ToKernel::Comm(Comm {
+                event: CommEvent::Message,
+                id: "c".into(),
+                target: String::new(),
+                data: serde_json::json!({"value": [1, 2.5, null]}),
+                metadata: serde_json::json!({}),
+                buffers: vec![Buffer(vec![0, 255, 7]), Buffer::default()],
+            }),
             ToKernel::Done,
         ];
         let mut bytes = Vec::new();

@@ -1,0 +1,193 @@
+//! What may stand at the cursor: rust-analyzer's completions, names of files inside a string, plain words where there is
+//! no time to analyse.
+
+use super::super::scope::Scope;
+use super::project::Project;
+use ra_ap_hir::PrefixKind;
+use ra_ap_ide::{
+    CompletionConfig, CompletionFieldsToResolve, CompletionItem, CompletionItemKind, FilePosition, RaFixtureConfig,
+};
+use ra_ap_ide_db::SymbolKind;
+use ra_ap_ide_db::imports::insert_use::{ImportGranularity, InsertUseConfig};
+use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
+
+/// One thing that may stand at the cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Completion {
+    /// What is put in.
+    pub(crate) text: String,
+    /// Jupyter's word for what it is: `function`, `class`, `instance`, `module`, `keyword`, ...
+    pub(crate) kind: &'static str,
+    /// Its type, where it has one.
+    pub(crate) signature: String,
+}
+
+/// All that may stand in the place of the bytes `start..end` of the cell's text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Completions {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) items: Vec<Completion>,
+}
+
+fn config() -> CompletionConfig<'static> {
+    CompletionConfig {
+        enable_postfix_completions: false,
+        enable_imports_on_the_fly: false,
+        enable_self_on_the_fly: true,
+        enable_auto_iter: false,
+        enable_auto_await: false,
+        enable_private_editable: false,
+        enable_term_search: false,
+        term_search_fuel: 0,
+        full_function_signatures: true,
+        callable: None,
+        add_colons_to_module: true,
+        add_semicolon_to_unit: false,
+        snippet_cap: None,
+        insert_use: InsertUseConfig {
+            granularity: ImportGranularity::Item,
+            enforce_granularity: false,
+            prefix_kind: PrefixKind::ByCrate,
+            group: false,
+            skip_glob_imports: true,
+        },
+        prefer_no_std: false,
+        prefer_prelude: true,
+        prefer_absolute: false,
+        snippets: Vec::new(),
+        limit: None,
+        fields_to_resolve: CompletionFieldsToResolve::empty(),
+        exclude_flyimport: Vec::new(),
+        exclude_traits: &[],
+        ra_fixture: RaFixtureConfig::default(),
+    }
+}
+
+/// rust-analyzer's answer at byte `at` of the project's source, of which the cell begins at `start`.
+pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
+    let analysis = project.host.analysis();
+    let position = FilePosition { file_id: project.source(), offset: (at as u32).into() };
+    let Ok(text) = analysis.file_text(project.source()) else { return Completions::default() };
+    let found = analysis.completions(&config(), position, None).ok().flatten().unwrap_or_default();
+    // The typed part is what rust-analyzer would replace; all items agree on it but for rare ones, which are left out.
+    let Some(range) = found.first().map(|i| i.source_range) else {
+        return Completions { start: at - start, end: at - start, items: Vec::new() };
+    };
+    let typed = text.get(usize::from(range.start())..at).unwrap_or_default();
+    let fitting = |fits: fn(&str, &str) -> bool| {
+        let mut items: Vec<&CompletionItem> =
+            found.iter().filter(|i| i.source_range == range && is_own(i) && fits(i.lookup(), typed)).collect();
+        items.sort_by(|a, b| b.relevance.score().cmp(&a.relevance.score()).then_with(|| a.label.primary.cmp(&b.label.primary)));
+        items.into_iter().filter_map(completion).collect::<Vec<_>>()
+    };
+    let mut items = fitting(|name, typed| name.starts_with(typed));
+    if items.is_empty() {
+        items = fitting(|name, typed| name.to_lowercase().starts_with(&typed.to_lowercase()));
+    }
+    let mut seen = std::collections::HashSet::new();
+    items.retain(|i| seen.insert(i.text.clone()));
+    Completions { start: usize::from(range.start()).saturating_sub(start), end: usize::from(range.end()).max(at).saturating_sub(start), items }
+}
+
+/// Not one of the names that wrap the cell.
+fn is_own(item: &CompletionItem) -> bool {
+    !item.lookup().starts_with("rask_cell") && !item.lookup().starts_with("__")
+}
+
+fn completion(item: &CompletionItem) -> Option<Completion> {
+    let mut edits = item.text_edit.iter();
+    let text = edits.next()?.insert.trim_end().to_owned();
+    // More than one edit would be an import, which a front end cannot make.
+    if edits.next().is_some() || text.is_empty() {
+        return None;
+    }
+    let signature = item.detail.clone().or_else(|| item.label.detail_right.clone()).unwrap_or_default();
+    Some(Completion { text, kind: kind(item.kind), signature })
+}
+
+fn kind(kind: CompletionItemKind) -> &'static str {
+    use CompletionItemKind as K;
+    match kind {
+        K::Keyword => "keyword",
+        K::SymbolKind(s) => match s {
+            SymbolKind::Function | SymbolKind::Method | SymbolKind::Macro | SymbolKind::ProcMacro => "function",
+            SymbolKind::Struct | SymbolKind::Enum | SymbolKind::Union | SymbolKind::TypeAlias | SymbolKind::TypeParam => "class",
+            SymbolKind::Trait => "interface",
+            SymbolKind::Module | SymbolKind::CrateRoot | SymbolKind::ToolModule => "module",
+            SymbolKind::Field => "property",
+            SymbolKind::Derive | SymbolKind::DeriveHelper | SymbolKind::Attribute | SymbolKind::BuiltinAttr => "attribute",
+            _ => "instance",
+        },
+        K::BuiltinType => "class",
+        _ => "instance",
+    }
+}
+
+/// Answers that need no analysis: names of files where the cursor is inside a string.
+pub(super) fn without_analysis(text: &str, at: usize) -> Option<Completions> {
+    const HEAD: &str = "fn f(){";
+    let before = text.get(..at)?;
+    let file = SourceFile::parse(&format!("{HEAD}{before}"), Edition::Edition2024);
+    let last = file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token()).filter(|t| t.kind() == SyntaxKind::STRING).last()?;
+    let open = usize::from(last.text_range().start()) - HEAD.len();
+    let inside = before.get(open + 1..)?;
+    let closed = last.text().len() > 1 && last.text().ends_with('"') && !last.text().ends_with("\\\"");
+    if closed || !before[open..].starts_with('"') || usize::from(last.text_range().end()) - HEAD.len() < at {
+        return None;
+    }
+    let (folder, name) = inside.rsplit_once('/').map_or(("", inside), |(f, n)| (&inside[..f.len() + 1], n));
+    let mut items = Vec::new();
+    for entry in std::fs::read_dir(if folder.is_empty() { "." } else { folder }).into_iter().flatten().flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        if file.starts_with(name) && (name.starts_with('.') || !file.starts_with('.')) {
+            let is_folder = entry.path().is_dir();
+            let text = format!("{file}{}", if is_folder { "/" } else { "" });
+            items.push(Completion { text, kind: "path", signature: if is_folder { "folder" } else { "file" }.to_owned() });
+        }
+    }
+    items.sort_by(|a, b| a.text.cmp(&b.text));
+    Some(Completions { start: at - name.len(), end: at, items })
+}
+
+const KEYWORDS: [&str; 26] = [
+    "as", "async", "await", "break", "const", "continue", "else", "enum", "false", "fn", "for", "if", "impl", "in", "let", "loop", "match",
+    "mod", "mut", "pub", "return", "struct", "trait", "true", "use", "while",
+];
+
+/// The words that begin as the one at the cursor does: keywords, names of the session, words of the cell.
+pub(super) fn words(scope: &Scope, text: &str, at: usize) -> Completions {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let before = &text[..at];
+    let typed = &before[before.trim_end_matches(is_word).len()..];
+    let own = text.split(|c| !is_word(c)).filter(|w| w.len() > 2 && *w != typed && !w.starts_with(|c: char| c.is_ascii_digit()));
+    let mut names: Vec<(&str, &'static str)> = KEYWORDS.iter().map(|k| (*k, "keyword")).collect();
+    names.extend(scope.names().map(|n| (n, "instance")));
+    names.extend(own.map(|w| (w, "instance")));
+    let mut items: Vec<_> = names.into_iter().filter(|(n, _)| !typed.is_empty() && n.starts_with(typed)).collect();
+    items.sort_unstable();
+    items.dedup_by_key(|i| i.0);
+    let items = items.into_iter().map(|(text, kind)| Completion { text: text.to_owned(), kind, signature: String::new() }).collect();
+    Completions { start: at - typed.len(), end: at, items }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_without_analysis() {
+        let found = words(&Scope::default(), "let length = 1;\nle", 18);
+        let texts: Vec<_> = found.items.iter().map(|i| i.text.as_str()).collect();
+        assert_eq!((found.start, found.end, texts), (16, 18, vec!["length", "let"]));
+    }
+
+    #[test]
+    fn files_inside_a_string_and_nowhere_else() {
+        assert_eq!(without_analysis("read_csv(\"a.csv\").gro", 21), None);
+        assert_eq!(without_analysis("let a = \"é\"; text.le", 21), None);
+        assert_eq!(without_analysis("1 + ", 4), None);
+        let found = without_analysis("read_csv(\"Cargo.to", 18).unwrap();
+        assert_eq!((found.start, found.items[0].text.as_str()), (10, "Cargo.toml"));
+    }
+}

@@ -1,0 +1,140 @@
+//! Cells of a session with dependencies of its own. cargo builds the dependencies once, all together and with its progress on
+//! screen; from then on a cell is the rustc call that cargo made, made again without it.
+
+use super::cargo::{is_warning, note_warnings, replay_file, tell_library};
+use super::runtime::Runtime;
+use super::rustc;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStderr, Command, Stdio};
+
+/// A rustc call for a cell.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Replay {
+    /// The manifest that it holds for.
+    manifest: String,
+    program: String,
+    args: Vec<String>,
+    /// What cargo set for it.
+    env: BTreeMap<String, String>,
+}
+
+impl Replay {
+    /// Notes the call under way, which cargo made; the manifest is added once cargo has ended well.
+    pub(super) fn note(session: &Path, program: &str, args: &[String]) -> Result<()> {
+        let env = std::env::vars().filter(|(n, _)| n.starts_with("CARGO_") || n == "LD_LIBRARY_PATH" || n == "OUT_DIR").collect();
+        let call = Self { manifest: String::new(), program: program.to_owned(), args: args.to_vec(), env };
+        call.write(session)
+    }
+
+    fn write(&self, session: &Path) -> Result<()> {
+        let path = replay_file(session);
+        let text = serde_json::to_string(self).map_err(|e| Error::Format { what: "a call of rustc".to_owned(), message: e.to_string() })?;
+        std::fs::write(&path, text).map_err(Error::file(path))
+    }
+
+    fn read(session: &Path) -> Option<Self> {
+        serde_json::from_str(&std::fs::read_to_string(replay_file(session)).ok()?).ok()
+    }
+
+    /// The library that the call makes.
+    fn library(&self) -> Option<PathBuf> {
+        let after = |flag: &str| self.args.iter().skip_while(|a| *a != flag).nth(1);
+        let extra = self.args.iter().find_map(|a| a.strip_prefix("extra-filename=")).unwrap_or_default();
+        Some(Path::new(after("--out-dir")?).join(format!("libctx{extra}.so")))
+    }
+}
+
+/// Builds or checks a cell.
+pub(super) fn cell(runtime: &Runtime, session: &Path, args: &[String], manifest: &str, compiles: bool) -> Result<i32> {
+    if compiles
+        && let Some(replay) = Replay::read(session).filter(|r| r.manifest == manifest)
+        && let Some(library) = replay.library()
+    {
+        let mut command = Command::new(&replay.program);
+        command.args(&replay.args).envs(&replay.env);
+        let code = rustc::run(session, &mut command)?;
+        if code == 0 {
+            tell_library(&library)?;
+        }
+        return Ok(code);
+    }
+    let code = cargo(runtime, session, args, compiles)?;
+    if compiles
+        && code == 0
+        && let Some(mut replay) = Replay::read(session)
+    {
+        manifest.clone_into(&mut replay.manifest);
+        replay.write(session)?;
+    }
+    Ok(code)
+}
+
+/// The real cargo, with its progress on the cell's standard error.
+fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> Result<i32> {
+    let real = runtime.tool("cargo");
+    let mut command = Command::new(&real);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "72").env("CARGO_TERM_COLOR", "never");
+    let start = |source| Error::Start { command: real.display().to_string(), source };
+    let mut child = command.spawn().map_err(start)?;
+    // Both were asked for as pipes above.
+    let (mut stdout, stderr) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+    let screen = compiles.then(|| OpenOptions::new().write(true).open(session.join(rask_wire::session::STDERR)).ok()).flatten();
+    let progress = std::thread::spawn(move || show_progress(stderr, screen));
+    let mut messages = String::new();
+    stdout.read_to_string(&mut messages).map_err(start)?;
+    let status = child.wait().map_err(start)?;
+    let errors = progress.join().unwrap_or_default();
+    let inner = |m: &str| serde_json::from_str::<Value>(m).ok().filter(|m| m["reason"] == "compiler-message").map(|m| m["message"].to_string());
+    let own: Vec<String> = messages.lines().filter(|m| m.contains("lib.rs")).filter_map(inner).collect();
+    note_warnings(session, own.iter().map(String::as_str))?;
+    messages.lines().filter(|m| !inner(m).is_some_and(|m| is_warning(&m))).for_each(|m| println!("{m}"));
+    if !status.success() {
+        eprint!("{errors}");
+    }
+    Ok(status.code().unwrap_or(1))
+}
+
+/// Shows how far cargo is, on one line that is written over; returns what it said beside.
+fn show_progress(mut from: ChildStderr, mut screen: Option<std::fs::File>) -> String {
+    let mut said = String::new();
+    let (mut line, mut block) = (Vec::new(), [0; 4096]);
+    let mut shown = false;
+    while let Ok(n @ 1..) = from.read(&mut block) {
+        for byte in &block[..n] {
+            if !matches!(byte, b'\r' | b'\n') {
+                line.push(*byte);
+                continue;
+            }
+            let text = String::from_utf8_lossy(&line).replace("\x1b[K", "");
+            let text = text.trim();
+            let progress = ["Building [", "Updating", "Downloading", "Downloaded", "Compiling", "Locking", "Adding", "Checking", "Blocking"];
+            if progress.iter().any(|p| text.starts_with(p)) {
+                // The cell itself is not what one waits for.
+                if let Some(screen) = &mut screen
+                    && !text.contains("ctx v1.0.0")
+                {
+                    shown = true;
+                    // Where nobody shows it, it is lost.
+                    let _ = write!(screen, "\r{text:<76}");
+                }
+            } else if !text.starts_with("Finished") {
+                said.push_str(&String::from_utf8_lossy(&line));
+                said.push('\n');
+            }
+            line.clear();
+        }
+    }
+    if let Some(screen) = &mut screen
+        && shown
+    {
+        let _ = write!(screen, "\r{:<76}\r", "");
+    }
+    said
+}

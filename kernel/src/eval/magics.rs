@@ -1,0 +1,526 @@
+//! THE table of magics: every line that begins with `%`, what it does, and its help. The table of evcxr's commands that mean
+//! something else here stands beside it. Both are read by completion, by `%lsmagic` and by a test.
+
+use super::assist::{Completion, Completions, Inspection};
+use super::cell::Cell;
+use super::diagnostics::CellError;
+use super::segment::Call;
+use super::session::{Session, users_environment};
+use rask_wire::{Bundle, Role, session as names};
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::ops::Range;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+type Outcome = Result<(), CellError>;
+
+/// A magic.
+pub(super) struct Magic {
+    pub(super) name: &'static str,
+    /// How it is called.
+    usage: &'static str,
+    help: &'static str,
+    /// What follows it is Rust.
+    pub(super) code: bool,
+    run: fn(&mut Session, &Call) -> Outcome,
+}
+
+const fn magic(name: &'static str, usage: &'static str, help: &'static str, run: fn(&mut Session, &Call) -> Outcome) -> Magic {
+    Magic { name, usage, help, code: false, run }
+}
+
+const fn of_code(name: &'static str, usage: &'static str, help: &'static str, run: fn(&mut Session, &Call) -> Outcome) -> Magic {
+    Magic { name, usage, help, code: true, run }
+}
+
+/// The table.
+pub(super) const MAGICS: [Magic; 15] = [
+    of_code("%time", "%time STATEMENT", "runs the statement and tells its time; variables that it makes are kept", time),
+    of_code("%%time", "%%time", "runs the rest of the cell and tells its time; variables that it makes are kept", time),
+    of_code(
+        "%timeit",
+        "%timeit [-n TURNS] [-r ROUNDS] EXPRESSION",
+        "runs the expression again and again, optimised, and tells the time of a turn: mean and deviation of 7 rounds",
+        timeit,
+    ),
+    of_code(
+        "%%timeit",
+        "%%timeit [-n TURNS] [-r ROUNDS] [SETUP]",
+        "runs the rest of the cell again and again and tells the time of a turn; SETUP runs once before",
+        timeit,
+    ),
+    magic("%who", "%who [TYPE]", "lists the variables and their types; only those whose type holds the word TYPE where one is given", who),
+    magic("%reset", "%reset", "forgets all variables, functions, types and dependencies, and starts a fresh process", reset),
+    magic("%dep", "%dep NAME = \"VERSION\"", "adds a crate, as evcxr's :dep does; several in one cell are resolved together", dep),
+    magic("%env", "%env [NAME[=VALUE]]", "shows the environment, one variable of it, or sets one", env),
+    magic("%load", "%load FILE", "puts the content of a file in the place of the cell", load),
+    magic("%%sql", "%%sql [NAME]", "runs the rest of the cell as SQL over the frames in scope, each by its name; keeps the result as NAME", sql),
+    magic("%%html", "%%html", "shows the rest of the cell as HTML", |s, c| show(s, c, "text/html")),
+    magic("%%markdown", "%%markdown", "shows the rest of the cell as Markdown", |s, c| show(s, c, "text/markdown")),
+    magic("%%bash", "%%bash", "runs the rest of the cell with bash; what it prints appears at once, Stop ends it", bash),
+    magic("%lsmagic", "%lsmagic", "lists all magics", list),
+    magic("%help", "%help [NAME]", "explains a magic, as NAME? does", help),
+];
+
+/// Runs a magic, or explains it.
+pub(super) fn run(session: &mut Session, call: &Call) -> Outcome {
+    let Some(magic) = MAGICS.iter().find(|m| m.name == call.name) else { return Err(unknown(&call.name)) };
+    if call.help {
+        explain(session, magic);
+        return Ok(());
+    }
+    (magic.run)(session, call)
+}
+
+/// What may stand at byte `at`, where that is a magic or a command.
+pub(super) fn complete(text: &str, at: usize) -> Option<Completions> {
+    let before = text.get(..at)?;
+    let start = before.rfind('\n').map_or(0, |i| i + 1);
+    let typed = &before[start..];
+    let names: Vec<(&str, &str)> = match typed.chars().next()? {
+        '%' => MAGICS.iter().map(|m| (m.name, m.usage)).collect(),
+        ':' if !typed.starts_with("::") => COMMAND_NAMES.iter().map(|n| (*n, "a command of evcxr")).collect(),
+        _ => return None,
+    };
+    if typed.contains(' ') {
+        return None;
+    }
+    let fitting = names.into_iter().filter(|(n, _)| n.starts_with(typed));
+    let items = fitting.map(|(n, usage)| Completion { text: n.to_owned(), kind: "magic", signature: usage.to_owned() }).collect();
+    Some(Completions { start, end: at, items })
+}
+
+/// What stands at byte `at`, where that is a magic.
+pub(super) fn inspect(text: &str, at: usize) -> Option<Inspection> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |i| i + 1);
+    let word = text[start..].split(|c: char| c.is_whitespace() || c == '?').next()?;
+    let magic = MAGICS.iter().find(|m| m.name == word && at <= start + word.len())?;
+    Some(Inspection::of(format!("{}\n    {}", magic.usage, magic.help), format!("```text\n{}\n```\n{}", magic.usage, magic.help)))
+}
+
+fn unknown(name: &str) -> CellError {
+    let near = nearest(name, MAGICS.iter().map(|m| m.name));
+    let hint = near.map_or_else(String::new, |n| format!("; did you mean {n}?"));
+    CellError::plain("UnknownMagic", &format!("there is no magic {name}{hint} (%lsmagic lists them)"))
+}
+
+/// The name that differs least, where it differs little.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let bare = |n: &str| n.trim_start_matches(['%', ':']).to_lowercase();
+    let wanted = bare(name);
+    names.map(|n| (strsim::osa_distance(&wanted, &bare(n)), n)).min_by_key(|(d, _)| *d).filter(|(d, n)| *d <= 1 + n.len() / 4).map(|(_, n)| n)
+}
+
+/// Whether what follows a magic is Rust.
+pub(super) fn is_code(name: &str) -> bool {
+    MAGICS.iter().any(|m| m.name == name && m.code)
+}
+
+fn explain(session: &Session, magic: &Magic) {
+    session.shared.show(Role::Display, None, Bundle::text(format!("{}\n    {}", magic.usage, magic.help)));
+}
+
+fn help(session: &mut Session, call: &Call) -> Outcome {
+    let wanted = session.text[call.args.clone()].trim().to_owned();
+    if wanted.is_empty() {
+        return list(session, call);
+    }
+    let bare = wanted.trim_start_matches('%');
+    let found: Vec<_> = MAGICS.iter().filter(|m| m.name == wanted || m.name.trim_start_matches('%') == bare).collect();
+    found.iter().for_each(|m| explain(session, m));
+    if found.is_empty() { Err(unknown(&wanted)) } else { Ok(()) }
+}
+
+fn list(session: &mut Session, _: &Call) -> Outcome {
+    let rows = MAGICS.iter().map(|m| [m.usage, m.help]).chain([
+        ["!COMMAND", "runs a command of the shell; what it prints appears at once, Stop ends it"],
+        [":COMMAND", "a command of evcxr; :help lists them"],
+        ["%NAME?", "explains a magic"],
+    ]);
+    session.shared.show(Role::Result, None, table(["magic", "what it does"], rows.map(|r| r.map(str::to_owned)).collect()));
+    Ok(())
+}
+
+/// Two columns, as text and as HTML.
+fn table(head: [&str; 2], rows: Vec<[String; 2]>) -> Bundle {
+    let width = rows.iter().map(|r| r[0].chars().count()).max().unwrap_or(0);
+    let text: Vec<_> = rows.iter().map(|[a, b]| format!("{a:width$}  {b}")).collect();
+    let cell = |tag: &str, s: &str| format!("<{tag} style=\"text-align:left\">{}</{tag}>", escape(s));
+    let row = |[a, b]: &[String; 2]| format!("<tr><td style=\"text-align:left\"><code>{}</code></td>{}</tr>", escape(a), cell("td", b));
+    let body: String = rows.iter().map(row).collect();
+    let html = format!("<table><thead><tr>{}{}</tr></thead><tbody>{body}</tbody></table>", cell("th", head[0]), cell("th", head[1]));
+    Bundle::text(text.join("\n")).with("text/html", html)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn bad(name: &str, message: &str) -> CellError {
+    CellError::plain("BadArgument", &format!("{name}: {message}"))
+}
+
+/// The Rust code of a magic: the rest of its line, or of the cell.
+fn code_of(session: &Session, call: &Call) -> Result<Range<usize>, CellError> {
+    let range = if call.name.starts_with("%%") { call.body.clone() } else { call.args.clone() };
+    if session.text[range.clone()].trim().is_empty() {
+        return Err(bad(&call.name, "there is no code to run"));
+    }
+    Ok(range)
+}
+
+fn time(session: &mut Session, call: &Call) -> Outcome {
+    let range = code_of(session, call)?;
+    let (began, before) = (Instant::now(), session.shared.times());
+    let result = session.rust(range);
+    let times = session.shared.times();
+    let (ran, cpu) = (times.ran.saturating_sub(before.ran), times.cpu.saturating_sub(before.cpu));
+    let compiled = began.elapsed().saturating_sub(ran);
+    session.shared.publish("stdout", format!("Wall time: {} (CPU {}; compiled in {})\n", span(ran), span(cpu), span(compiled)));
+    result
+}
+
+/// `12.3 ms`.
+pub(super) fn span(time: std::time::Duration) -> String {
+    let s = time.as_secs_f64();
+    match s {
+        s if s >= 60.0 => format!("{} min {:.0} s", (s / 60.0).floor(), s % 60.0),
+        s if s >= 1.0 => format!("{s:.2} s"),
+        s if s >= 1e-3 => format!("{:.1} ms", s * 1e3),
+        s => format!("{:.1} µs", s * 1e6),
+    }
+}
+
+fn timeit(session: &mut Session, call: &Call) -> Outcome {
+    let line = call.args.clone();
+    let mut words = line.start;
+    let (mut turns, mut rounds) = ("None".to_owned(), 7);
+    loop {
+        let rest = &session.text[words..line.end];
+        let Some(flag) = ["-n", "-r"].into_iter().find(|f| rest.starts_with(f)) else { break };
+        let value = rest[2..].trim_start();
+        let digits = value.len() - value.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: u64 = value[..digits].parse().map_err(|_| bad(&call.name, &format!("{flag} wants a number, as in {flag} 100")))?;
+        if flag == "-n" {
+            turns = format!("Some({number})");
+        } else {
+            rounds = number;
+        }
+        words = line.end - value[digits..].trim_start().len();
+    }
+    let whole = call.name.starts_with("%%");
+    let (setup, range) = if whole { (session.text[words..line.end].to_owned(), call.body.clone()) } else { (String::new(), words..line.end) };
+    if session.text[range.clone()].trim().is_empty() {
+        return Err(bad(&call.name, "there is no code to run"));
+    }
+    let before = format!(
+        "{{ {setup}{} ::rask::host::timing::timeit({turns}, {rounds}, || {{ let _ = ::std::hint::black_box({{ ",
+        if setup.trim().is_empty() || setup.trim_end().ends_with([';', '}']) { "" } else { ";" }
+    );
+    let level = session.settings.level.replace("2".to_owned());
+    let cell = Cell::wrapped(&session.text, range, session.number, &before, " }); Ok(()) })?; }");
+    let result = session.run_cell(cell);
+    session.settings.level = level;
+    result
+}
+
+fn who(session: &mut Session, call: &Call) -> Outcome {
+    let wanted = session.text[call.args.clone()].trim().to_owned();
+    let variables = session.assist.scope().variables();
+    let rows: Vec<_> = variables.into_iter().filter(|v| v.type_name.contains(&wanted)).map(|v| [v.name, short(&v.type_name)]).collect();
+    if rows.is_empty() {
+        session.shared.publish("stdout", if wanted.is_empty() { "there are no variables\n".to_owned() } else { format!("no variable's type holds {wanted:?}\n") });
+        return Ok(());
+    }
+    session.shared.show(Role::Result, None, table(["variable", "type"], rows));
+    Ok(())
+}
+
+/// A type without the paths of its parts: `Vec<DataFrame>`.
+fn short(type_name: &str) -> String {
+    let mut out = String::new();
+    for part in type_name.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_' && c != ':') {
+        let end = part.len() - part.chars().last().filter(|c| !c.is_alphanumeric() && *c != '_').map_or(0, char::len_utf8);
+        let (path, sign) = part.split_at(end);
+        out += path.rsplit("::").next().unwrap_or(path);
+        out += sign;
+    }
+    out
+}
+
+fn reset(session: &mut Session, _: &Call) -> Outcome {
+    session.reset()
+}
+
+fn dep(session: &mut Session, call: &Call) -> Outcome {
+    let args = session.text[call.args.clone()].trim().to_owned();
+    if args.is_empty() {
+        return Err(bad("%dep", "name a crate, as in %dep uuid = \"1\""));
+    }
+    commands(session, &format!(":dep {args}"))
+}
+
+fn env(session: &mut Session, call: &Call) -> Outcome {
+    let args = session.text[call.args.clone()].trim().to_owned();
+    let mut all: std::collections::BTreeMap<String, String> = std::env::vars().collect();
+    if let Some(path) = all.remove("RASK_USER_PATH") {
+        all.insert("PATH".to_owned(), path);
+    }
+    all.extend(session.shared.environment());
+    if let Some((name, value)) = args.split_once('=') {
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() || name.contains(['\0', ' ']) || value.contains('\0') {
+            return Err(bad("%env", &format!("{name:?} cannot be the name of a variable")));
+        }
+        session.generated(&format!("::rask::host::set_env({name:?}, {value:?});"))?;
+        session.shared.set_environment(name, value);
+        session.shared.publish("stdout", format!("{name}={value}\n"));
+        return Ok(());
+    }
+    if args.is_empty() {
+        session.shared.show(Role::Result, None, table(["variable", "value"], all.into_iter().map(|(n, v)| [n, v]).collect()));
+        return Ok(());
+    }
+    let Some(value) = all.get(&args) else {
+        let hint = nearest(&args, all.keys().map(String::as_str)).map_or_else(String::new, |n| format!("; did you mean {n}?"));
+        return Err(bad("%env", &format!("{args} is not set{hint}")));
+    };
+    session.shared.show(Role::Result, None, Bundle::text(value.clone()));
+    Ok(())
+}
+
+fn load(session: &mut Session, call: &Call) -> Outcome {
+    let name = session.text[call.args.clone()].trim().trim_matches('"').to_owned();
+    if name.is_empty() {
+        return Err(bad("%load", "name a file, as in %load src/main.rs"));
+    }
+    let path = session.working_folder().join(&name);
+    let text = std::fs::read_to_string(&path).map_err(|e| bad("%load", &format!("{}: {e}", path.display())))?;
+    session.payload.push(json!({ "source": "set_next_input", "text": format!("// %load {name}\n{text}"), "replace": true }));
+    Ok(())
+}
+
+fn sql(session: &mut Session, call: &Call) -> Outcome {
+    let query = session.text[call.body.clone()].trim().trim_end_matches(';').to_owned();
+    let name = session.text[call.args.clone()].trim().to_owned();
+    if query.is_empty() {
+        return Err(bad("%%sql", "there is no query in the lines below"));
+    }
+    if !name.chars().all(|c| c.is_alphanumeric() || c == '_') || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(bad("%%sql", &format!("{name:?} cannot be the name of a variable; the query stands in the lines below")));
+    }
+    let words: Vec<&str> = query.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let is_frame = |t: &str| ["DataFrame", "Table"].contains(&short(t).as_str());
+    let variables = session.assist.scope().variables();
+    let frames = variables.iter().filter(|v| is_frame(&v.type_name) && words.contains(&v.name.as_str()));
+    let tables: String = frames.map(|v| format!("({:?}, ::rask::frame::IntoFrame::into_frame(&{})), ", v.name, v.name)).collect();
+    let hashes = "#".repeat(1 + query.split('"').skip(1).map(|p| p.len() - p.trim_start_matches('#').len()).max().unwrap_or(0));
+    let frame = format!("::rask::frame::sql::<&str, ::rask::frame::DataFrame>(r{hashes}\"{query}\"{hashes}, [{tables}])");
+    if name.is_empty() {
+        session.generated(&format!("{frame}.compute()?"))
+    } else {
+        session.generated(&format!("let {name}: ::rask::frame::DataFrame = {frame};\n{name}.head(10)?"))
+    }
+}
+
+fn show(session: &mut Session, call: &Call, mime: &str) -> Outcome {
+    let text = session.text[call.body.clone()].to_owned();
+    session.shared.show(Role::Display, None, Bundle::text(text.clone()).with(mime, text));
+    Ok(())
+}
+
+fn bash(session: &mut Session, call: &Call) -> Outcome {
+    let script = session.text[call.body.clone()].to_owned();
+    child(session, "bash", &script)
+}
+
+/// Runs a line of the shell.
+pub(super) fn shell(session: &mut Session, line: &str) -> Outcome {
+    child(session, "sh", line)
+}
+
+/// Runs a script; what it prints goes straight into the cell's pipes.
+fn child(session: &mut Session, program: &str, script: &str) -> Outcome {
+    let failed = |e: std::io::Error| CellError::plain("ShellError", &format!("{program} could not be started: {e}"));
+    let pipe = |name: &str| OpenOptions::new().write(true).open(session.shared.folder.join(name)).map(Stdio::from);
+    let mut command = Command::new(program);
+    command.args(["-c", script]).current_dir(session.working_folder()).process_group(0).stdin(Stdio::null());
+    users_environment(&mut command);
+    command.envs(session.shared.environment()).env_remove(rask_wire::env::RUNTIME).env_remove(rask_wire::env::SESSION).env_remove("RASK_USER_PATH");
+    command.stdout(pipe(names::STDOUT).map_err(failed)?).stderr(pipe(names::STDERR).map_err(failed)?);
+    let mut child = command.spawn().map_err(failed)?;
+    // The command keeps writing ends of the pipes open; they are of no use any more.
+    drop(command);
+    let status = session.shared.attend(&mut child).map_err(|e| CellError::plain("ShellError", &e.to_string()))?;
+    if session.shared.stopping() {
+        return Err(CellError::plain("Interrupted", "the command was interrupted; all variables are kept"));
+    }
+    if status.success() {
+        return Ok(());
+    }
+    Err(CellError::plain("ShellError", &format!("the command ended with {status} (add `|| true` to go on in spite of it)")))
+}
+
+/// What a command of evcxr's is to this kernel, where it is not what it is to evcxr.
+enum Here {
+    Own(fn(&mut Session, &str) -> Outcome),
+    /// It has no use, for this reason.
+    Refused(&'static str),
+}
+
+const ONE_COMPILER: &str = "this kernel compiles cells itself, with the compiler that the runtime was built with";
+
+/// The table of evcxr's commands that mean something else here.
+const COMMANDS: [(&str, Here); 18] = [
+    (":quit", Here::Refused("it ends a terminal; a notebook's kernel is ended by its front end (Kernel > Shut Down)")),
+    (":clear", Here::Own(|s, _| s.reset())),
+    (":opt", Here::Own(opt)),
+    (":fmt", Here::Own(fmt)),
+    (":types", Here::Own(types)),
+    (":timing", Here::Own(timing)),
+    (":doc", Here::Own(doc)),
+    (":t", Here::Own(|s, a| type_of(s, a))),
+    (":type", Here::Own(|s, a| type_of(s, a))),
+    (":toolchain", Here::Refused(ONE_COMPILER)),
+    (":linker", Here::Refused(ONE_COMPILER)),
+    (":codegen_backend", Here::Refused(ONE_COMPILER)),
+    (":sccache", Here::Refused(ONE_COMPILER)),
+    (":cache", Here::Refused(ONE_COMPILER)),
+    (":clear_cache", Here::Refused(ONE_COMPILER)),
+    (":allow_static_linking", Here::Refused(ONE_COMPILER)),
+    (":time_passes", Here::Refused(ONE_COMPILER)),
+    (":internal_debug", Here::Refused("it prints where no notebook shows it")),
+];
+
+/// Names of evcxr's commands, for completion.
+pub(super) const COMMAND_NAMES: [&str; 22] = [
+    ":build_env", ":clear", ":dep", ":doc", ":efmt", ":env", ":explain", ":fmt", ":help", ":last_compile_dir", ":last_error_json",
+    ":load_config", ":offline", ":opt", ":preserve_vars_on_panic", ":restart", ":show_deps", ":timing", ":type", ":types", ":vars", ":version",
+];
+
+/// Runs lines of evcxr's commands. Those that it runs itself and that follow each other are given to it together, so that
+/// several dependencies are resolved at once.
+pub(super) fn commands(session: &mut Session, text: &str) -> Outcome {
+    let mut together = String::new();
+    for line in text.lines() {
+        let (name, args) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        match COMMANDS.iter().find(|(n, _)| *n == name) {
+            None => {
+                if name.starts_with(':') && !COMMAND_NAMES.contains(&name) {
+                    let near = nearest(name, COMMAND_NAMES.into_iter());
+                    let hint = near.map_or_else(String::new, |n| format!("; did you mean {n}?"));
+                    return Err(CellError::plain("UnknownCommand", &format!("there is no command {name}{hint} (:help lists them)")));
+                }
+                together += &format!("{}\n", line.trim());
+            }
+            Some((_, Here::Refused(why))) => return Err(CellError::plain("NotHere", &format!("{name}: {why}"))),
+            Some((_, Here::Own(run))) => {
+                evcxr(session, &mut together)?;
+                run(session, args.trim())?;
+            }
+        }
+    }
+    evcxr(session, &mut together)
+}
+
+fn evcxr(session: &mut Session, text: &mut String) -> Outcome {
+    if text.is_empty() { Ok(()) } else { session.evcxr_commands(&std::mem::take(text)) }
+}
+
+fn say(session: &Session, text: String) -> Outcome {
+    session.shared.show(Role::Result, None, Bundle::text(text));
+    Ok(())
+}
+
+fn opt(session: &mut Session, args: &str) -> Outcome {
+    session.settings.level = match args {
+        "auto" | "" => None,
+        "0" | "1" | "2" | "3" | "s" | "z" => Some(args.to_owned()),
+        _ => return Err(bad(":opt", "the levels are 0, 1, 2, 3, s and z; auto chooses for each cell")),
+    };
+    say(session, format!("Optimization: {}", session.settings.level.as_deref().unwrap_or("auto (2 for cells with loops, closures or functions, else 0)")))
+}
+
+fn fmt(session: &mut Session, args: &str) -> Outcome {
+    if !args.is_empty() && !(args.contains('{') && args.contains('}')) {
+        return Err(bad(":fmt", "a format is such as {:?}, {:#?} or {}"));
+    }
+    session.settings.format = (!args.is_empty() && args != "{:?}").then(|| args.to_owned());
+    say(session, format!("Output format: {}", session.settings.format.as_deref().unwrap_or("{:?}")))
+}
+
+fn types(session: &mut Session, _: &str) -> Outcome {
+    session.settings.types = !session.settings.types;
+    say(session, format!("Types: {}", session.settings.types))
+}
+
+fn timing(session: &mut Session, _: &str) -> Outcome {
+    session.settings.timing = !session.settings.timing;
+    say(session, format!("Timing: {}", session.settings.timing))
+}
+
+fn type_of(session: &mut Session, args: &str) -> Outcome {
+    let found = session.assist.scope().variables().into_iter().find(|v| v.name == args);
+    match found {
+        Some(v) => say(session, format!("{}: {}", v.name, v.type_name)),
+        None => Err(bad(":type", &format!("there is no variable {args:?} (%who lists them)"))),
+    }
+}
+
+fn doc(session: &mut Session, args: &str) -> Outcome {
+    if args.is_empty() {
+        return Err(bad(":doc", "name what is to be explained, as in :doc Vec::push"));
+    }
+    let Some(found) = session.assist.document(args) else {
+        return Err(bad(":doc", &format!("nothing is known of {args:?}")));
+    };
+    let bundle = Bundle::text(found.plain).with("text/markdown", found.markdown);
+    session.shared.show(Role::Display, None, bundle);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_whole() {
+        for (i, m) in MAGICS.iter().enumerate() {
+            assert!(m.usage.starts_with(m.name) && m.help.len() > 10, "{}", m.name);
+            assert!(!MAGICS[..i].iter().any(|o| o.name == m.name), "{} stands twice", m.name);
+        }
+        for wanted in [
+            "%time", "%%time", "%timeit", "%%timeit", "%who", "%reset", "%dep", "%env", "%load", "%%sql", "%%html", "%%markdown", "%%bash", "%lsmagic",
+        ] {
+            assert!(MAGICS.iter().any(|m| m.name == wanted), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn magics_are_completed_and_explained() {
+        let texts = |t: &str| complete(t, t.len()).map(|c| (c.start, c.items.into_iter().map(|i| i.text).collect::<Vec<_>>()));
+        assert_eq!(texts("1;\n%ti"), Some((3, vec!["%time".to_owned(), "%timeit".to_owned()])));
+        assert_eq!(texts(":de"), Some((0, vec![":dep".to_owned()])));
+        assert_eq!((texts("x % t"), texts("%time f"), texts("::std")), (None, None, None));
+        assert!(inspect("%who", 2).unwrap().plain.contains("lists the variables"));
+        assert_eq!(inspect("who", 2), None);
+    }
+
+    #[test]
+    fn the_nearest_name() {
+        let names = || MAGICS.iter().map(|m| m.name);
+        assert_eq!(nearest("%tiem", names()), Some("%time"));
+        assert_eq!(nearest("%lsmagics", names()), Some("%lsmagic"));
+        assert_eq!(nearest("%nonsense", names()), None);
+        assert_eq!(nearest(":dpe", COMMAND_NAMES.into_iter()), Some(":dep"));
+    }
+
+    #[test]
+    fn types_without_paths() {
+        for (long, want) in [("rask::frame::DataFrame", "DataFrame"), ("Vec<(std::string::String, &'static str)>", "Vec<(String, &'static str)>"), ("[u8; 4]", "[u8; 4]")] {
+            assert_eq!(short(long), want);
+        }
+    }
+}

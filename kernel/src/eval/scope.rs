@@ -1,0 +1,115 @@
+//! What cells leave behind for later ones, as text that rust-analyzer can read: items and variables with their types.
+
+/// The function that stands for the cell at hand.
+pub(super) const CELL: &str = "rask_cell";
+
+/// A variable between two cells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) type_name: String,
+}
+
+/// An item of an earlier cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Item {
+    /// What a later item of the same name replaces; `use` lines and `impl` blocks have none.
+    pub(super) name: Option<String>,
+    pub(super) text: String,
+}
+
+/// All that later cells can name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    items: Vec<Item>,
+    variables: Vec<Variable>,
+}
+
+/// A text for rust-analyzer, and where the cell is in it.
+#[derive(Debug, Clone)]
+pub(super) struct Wrapped {
+    pub(super) text: String,
+    /// Where the cell begins.
+    pub(super) start: usize,
+    /// Where the cursor is.
+    pub(super) at: usize,
+}
+
+impl Scope {
+    /// Adds a cell's items; an item of a known name replaces the old one.
+    pub(super) fn add_items(&mut self, new: Vec<Item>) {
+        for item in new {
+            self.items.retain(|old| old.text != item.text && (item.name.is_none() || old.name != item.name));
+            self.items.push(item);
+        }
+    }
+
+    /// The variables are now these.
+    pub(super) fn set_variables(&mut self, variables: Vec<Variable>) {
+        self.variables = variables;
+    }
+
+    /// Adds or replaces one variable.
+    pub(super) fn add_variable(&mut self, new: Variable) {
+        self.variables.retain(|v| v.name != new.name);
+        self.variables.push(new);
+    }
+
+    /// All variables, by name.
+    pub(super) fn variables(&self) -> Vec<Variable> {
+        let mut all = self.variables.clone();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The names of items and variables.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().filter_map(|i| i.name.as_deref()).chain(self.variables.iter().map(|v| v.name.as_str()))
+    }
+
+    /// A source file in which `statements` are the body of a function that has the variables as its arguments, beside the
+    /// items of earlier cells and `items`; the cursor is at byte `at` of the statements.
+    pub(super) fn wrap(&self, items: &str, statements: &str, at: usize) -> Wrapped {
+        let mut text = String::from("#![allow(warnings)]\n#[allow(unused_imports)]\nuse rask::prelude::*;\n");
+        for item in &self.items {
+            text += &item.text;
+            text.push('\n');
+        }
+        text += items;
+        text += &format!("\nasync fn {CELL}(");
+        for v in &self.variables {
+            text += &format!("mut {}: {}, ", v.name, v.type_name);
+        }
+        text += ") -> Result<(), Box<dyn std::error::Error>> {\n";
+        let start = text.len();
+        text += statements;
+        text += "\nOk(())\n}\n";
+        Wrapped { text, start, at: start + at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_item_replaces_the_one_of_its_name() {
+        let item = |name: Option<&str>, text: &str| Item { name: name.map(str::to_owned), text: text.to_owned() };
+        let mut scope = Scope::default();
+        scope.add_items(vec![item(Some("f"), "fn f() {}"), item(None, "use a::b;")]);
+        scope.add_items(vec![item(Some("f"), "fn f(x: u8) {}"), item(None, "use a::b;")]);
+        scope.add_variable(Variable { name: "x".into(), type_name: "u8".into() });
+        scope.add_variable(Variable { name: "x".into(), type_name: "i8".into() });
+        let wrapped = scope.wrap("struct S;", "x.", 2);
+        assert_eq!(wrapped.text.matches("fn f").count(), 1);
+        assert_eq!(wrapped.text.matches("use a::b").count(), 1);
+        assert!(wrapped.text.contains("mut x: i8") && wrapped.text.contains("struct S;"));
+        assert_eq!(&wrapped.text[wrapped.start..wrapped.at], "x.");
+        assert_eq!(scope.names().collect::<Vec<_>>(), ["f", "x"]);
+    }
+}

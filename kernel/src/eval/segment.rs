@@ -1,0 +1,168 @@
+//! A cell taken apart into what is Rust and what is not: magics (`%time`), evcxr's commands (`:dep`), shell lines (`!ls`).
+//! Only text is looked at here; what a magic does stands in the table of `magics`.
+
+use super::split::{Completeness, completeness as rust_completeness};
+use std::ops::Range;
+
+/// One part of a cell; ranges are bytes of the cell's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Segment {
+    Rust(Range<usize>),
+    /// Lines of evcxr's commands that follow each other.
+    Commands(Range<usize>),
+    /// What the shell is to run.
+    Shell(Range<usize>),
+    Magic(Call),
+}
+
+/// A magic as it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Call {
+    /// With its signs: `%time`, `%%sql`.
+    pub(super) name: String,
+    /// The rest of its line.
+    pub(super) args: Range<usize>,
+    /// The rest of the cell, for a magic of two signs.
+    pub(super) body: Range<usize>,
+    /// The user asks what it does: `%time?`.
+    pub(super) help: bool,
+}
+
+/// The parts of a cell, in order.
+pub(super) fn segments(text: &str) -> Vec<Segment> {
+    let mut found = Vec::new();
+    // Where the Rust code that is being gathered begins.
+    let mut rust = 0;
+    let mut start = 0;
+    let mut head = true;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        let special = special(text, start..end, text[rust..start].trim(), head);
+        if let Some(segment) = special {
+            push_rust(text, rust..start, &mut found);
+            let whole = matches!(&segment, Segment::Magic(c) if c.name.starts_with("%%"));
+            match (segment, found.last_mut()) {
+                (Segment::Commands(new), Some(Segment::Commands(before))) if before.end == new.start => before.end = new.end,
+                (segment, _) => found.push(segment),
+            }
+            if whole {
+                return found;
+            }
+            rust = end;
+        } else if !line.trim().is_empty() && !line.starts_with("//") {
+            head = false;
+        }
+        start = end;
+    }
+    push_rust(text, rust..text.len(), &mut found);
+    found
+}
+
+fn push_rust(text: &str, range: Range<usize>, found: &mut Vec<Segment>) {
+    if !text[range.clone()].trim().is_empty() {
+        found.push(Segment::Rust(range));
+    }
+}
+
+/// The line as something other than Rust, after the Rust code `before`; at the `head` there is none yet.
+fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<Segment> {
+    let content = text[line.clone()].trim_end();
+    let at_statement = head || before.is_empty() || before.ends_with([';', '}']) && rust_completeness(before) == Completeness::Complete;
+    let trimmed = content.trim_start_matches(' ');
+    if head && trimmed.starts_with(':') && !trimmed.starts_with("::") {
+        return Some(Segment::Commands(line));
+    }
+    if head && content.starts_with('!') {
+        return Some(Segment::Shell(line.start + 1..line.start + content.len()));
+    }
+    let signs = content.bytes().take_while(|b| *b == b'%').count();
+    let letters = content[signs..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    let named = letters > 0 && content.as_bytes()[signs].is_ascii_alphabetic();
+    if !at_statement || !named || signs == 0 || signs > 2 || signs == 2 && !(head || before.is_empty()) {
+        return None;
+    }
+    let name = content[..signs + letters].to_owned();
+    let rest = &content[signs + letters..];
+    let help = rest.starts_with('?');
+    let skipped = rest.len() - rest.trim_start_matches([' ', '?']).len();
+    let args = line.start + signs + letters + skipped..line.start + content.len();
+    let body = if signs == 2 { line.end..text.len() } else { line.end..line.end };
+    Some(Segment::Magic(Call { name, args, body, help }))
+}
+
+/// The text with all that is not Rust blanked out, byte for byte; `is_code` says of which magics the arguments are Rust.
+pub(super) fn rust_only(text: &str, is_code: impl Fn(&str) -> bool) -> String {
+    let mut keep: Vec<Range<usize>> = Vec::new();
+    for segment in segments(text) {
+        match segment {
+            Segment::Rust(range) => keep.push(range),
+            Segment::Magic(call) if is_code(&call.name) && !call.help => keep.extend([call.args, call.body]),
+            _ => {}
+        }
+    }
+    let kept = |i: usize| keep.iter().any(|k| k.contains(&i));
+    text.char_indices().flat_map(|(i, c)| if kept(i) || c == '\n' { vec![c] } else { vec![' '; c.len_utf8()] }).collect()
+}
+
+/// Whether a cell can be run as it stands; `is_code` as in [`rust_only`].
+pub(super) fn completeness(text: &str, is_code: impl Fn(&str) -> bool) -> Completeness {
+    rust_completeness(&rust_only(text, is_code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each part with its kind.
+    fn parts(text: &str) -> Vec<(char, &str)> {
+        segments(text)
+            .into_iter()
+            .map(|s| match s {
+                Segment::Rust(r) => ('r', text[r].trim()),
+                Segment::Commands(r) => (':', text[r].trim()),
+                Segment::Shell(r) => ('!', &text[r]),
+                Segment::Magic(c) => ('%', if c.name.starts_with("%%") { &text[c.body] } else { &text[c.args] }),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn parts_of_cells() {
+        for (text, want) in [
+            ("1 + 1", vec![('r', "1 + 1")]),
+            ("%time f()", vec![('%', "f()")]),
+            ("let v = g();\n%timeit v.len()\nv", vec![('r', "let v = g();"), ('%', "v.len()"), ('r', "v")]),
+            (":dep a\n:dep b\n\nlet x = 1;", vec![(':', ":dep a\n:dep b"), ('r', "let x = 1;")]),
+            ("// note\n!ls -l\n!pwd\n1", vec![('!', "ls -l"), ('!', "pwd"), ('r', "1")]),
+            ("%%sql\nselect 1\nfrom x", vec![('%', "select 1\nfrom x")]),
+            ("let a = b\n%c;", vec![('r', "let a = b\n%c;")]),
+            ("f(1\n%time\n)", vec![('r', "f(1\n%time\n)")]),
+            ("let x = 1;\n!x", vec![('r', "let x = 1;\n!x")]),
+            ("\"é\";\n%who", vec![('r', "\"é\";"), ('%', "")]),
+            ("::std::mem::drop(1)", vec![('r', "::std::mem::drop(1)")]),
+            ("", vec![]),
+        ] {
+            assert_eq!(parts(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn calls_are_read() {
+        let [Segment::Magic(call)] = &segments("%time?")[..] else { panic!() };
+        assert!(call.help && call.name == "%time");
+        let text = "%%timeit -n 3 let v = 1;\nv + 1";
+        let [Segment::Magic(call)] = &segments(text)[..] else { panic!() };
+        assert_eq!((call.name.as_str(), &text[call.args.clone()], &text[call.body.clone()]), ("%%timeit", "-n 3 let v = 1;", "v + 1"));
+    }
+
+    #[test]
+    fn only_rust_is_left_byte_for_byte() {
+        let text = "!é ls\n%time f(\n%who x\n1";
+        let rust = rust_only(text, |name| name == "%time");
+        assert_eq!(rust, "      \n      f(\n%who x\n1".replace("%who x\n1", "      \n1"));
+        assert_eq!(rust.len(), text.len());
+        assert_eq!(completeness("%%sql\nselect (", |_| false), Completeness::Complete);
+        assert_eq!(completeness("%time f(", |_| true), Completeness::Incomplete("    ".into()));
+        assert_eq!(completeness(":dep x", |_| false), Completeness::Complete);
+    }
+}

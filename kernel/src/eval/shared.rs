@@ -1,0 +1,420 @@
+//! What the evaluator's thread, the listening thread and the server share of the running cell.
+
+use crate::error::{Error, Result};
+use crate::outbox::{Outbox, Parent};
+use rask_wire::{Bundle, Place, Role, ToEvaluator};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Child;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+/// How far the running cell has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Idle,
+    Compiling,
+    Running,
+}
+
+/// An error that the evaluator reported for the cell.
+#[derive(Debug, Clone)]
+pub(super) struct Reported {
+    pub(super) name: String,
+    pub(super) message: String,
+    pub(super) place: Option<Place>,
+}
+
+/// Asks the front end that sent the cell for a line; false where it does not want to be asked.
+pub(crate) type Ask = Box<dyn Fn(&str, bool) -> bool + Send>;
+
+/// Called when the compiled cell begins to run.
+type Begun = Box<dyn FnOnce() + Send>;
+
+pub(super) struct State {
+    pub(super) phase: Phase,
+    pub(super) parent: Parent,
+    pub(super) count: u32,
+    pub(super) silent: bool,
+    /// The user asked to stop this cell.
+    pub(super) stopping: bool,
+    /// Number of the cell, so that a late stop does not meet the next one.
+    cell: u64,
+    pub(super) reported: Option<Reported>,
+    pub(super) connection: Option<UnixStream>,
+    /// The evaluator process that is connected.
+    pub(super) pid: u32,
+    process: Option<Arc<Mutex<Child>>>,
+    /// The process group of a shell line under way.
+    shell: Option<rustix::process::Pid>,
+    pub(super) ask: Option<Ask>,
+    pub(super) begun: Option<Begun>,
+    /// Results are gathered here instead of shown.
+    capture: Option<Vec<Bundle>>,
+    /// The text of the last result, for the history.
+    text: Option<String>,
+    started: Option<Instant>,
+    /// How long code has run, not counting compilation, and the processor's time for it.
+    ran: Duration,
+    cpu: Duration,
+    cpu_before: Duration,
+    /// What the user has set in the environment.
+    environment: Vec<(String, String)>,
+    /// To the listening thread: all that was printed so far is to be passed on.
+    drains: Option<(UnixStream, mpsc::Receiver<()>)>,
+}
+
+/// How long a cell took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Times {
+    /// Running, not counting compilation.
+    pub(crate) ran: Duration,
+    /// The processor's time for that.
+    pub(crate) cpu: Duration,
+}
+
+pub(super) struct Shared {
+    outbox: Outbox,
+    pub(super) folder: PathBuf,
+    state: Mutex<State>,
+    pub(super) changed: Condvar,
+    /// The header of the running cell, held while its status is published, so that no other message comes between.
+    running: Mutex<Parent>,
+}
+
+impl Shared {
+    pub(super) fn new(outbox: Outbox, folder: PathBuf) -> Self {
+        let state = State {
+            phase: Phase::Idle,
+            parent: None,
+            count: 0,
+            silent: true,
+            stopping: false,
+            cell: 0,
+            reported: None,
+            connection: None,
+            pid: 0,
+            process: None,
+            shell: None,
+            ask: None,
+            begun: None,
+            capture: None,
+            text: None,
+            started: None,
+            ran: Duration::ZERO,
+            cpu: Duration::ZERO,
+            cpu_before: Duration::ZERO,
+            environment: Vec::new(),
+            drains: None,
+        };
+        Self { outbox, folder, state: Mutex::new(state), changed: Condvar::new(), running: Mutex::new(None) }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    pub(super) fn set_process(&self, process: Arc<Mutex<Child>>) {
+        self.state().process = Some(process);
+    }
+
+    pub(super) fn set_drains(&self, wake: UnixStream, done: mpsc::Receiver<()>) {
+        self.state().drains = Some((wake, done));
+    }
+
+    /// Tells the front end that a cell has its turn.
+    pub(super) fn busy(&self, parent: &Parent) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.clone_from(parent);
+        self.outbox.status(parent, "busy");
+    }
+
+    /// Tells the front end that the cell is done.
+    pub(super) fn idle(&self, parent: &Parent) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        *running = None;
+        self.outbox.status(parent, "idle");
+    }
+
+    /// Says again that a cell runs, where one does: front ends show the state that they heard of last, and that was the end of
+    /// a request that was answered meanwhile.
+    pub(super) fn still_busy(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.is_some() {
+            self.outbox.status(&running, "busy");
+        }
+    }
+
+    /// A cell begins.
+    pub(super) fn begin(&self, parent: Parent, count: u32, silent: bool, ask: Option<Ask>) {
+        let mut s = self.state();
+        (s.phase, s.parent, s.count, s.silent, s.stopping, s.reported) = (Phase::Compiling, parent, count, silent, false, None);
+        (s.ask, s.text, s.ran, s.cpu) = (ask, None, Duration::ZERO, Duration::ZERO);
+        s.cell += 1;
+    }
+
+    /// The cell has ended. Its header stays: what its threads print from now on belongs to it.
+    pub(super) fn end(&self) -> (Times, Option<String>) {
+        let mut s = self.state();
+        s.phase = Phase::Idle;
+        s.ask = None;
+        s.begun = None;
+        self.changed.notify_all();
+        (Times { ran: s.ran, cpu: s.cpu }, s.text.take())
+    }
+
+    /// A piece of the cell is about to be compiled; `begun` is called when it begins to run.
+    pub(super) fn compiling(&self, begun: Begun) {
+        let mut s = self.state();
+        s.phase = Phase::Compiling;
+        s.begun = Some(begun);
+    }
+
+    /// How long the code of the cell has run so far.
+    pub(super) fn times(&self) -> Times {
+        let s = self.state();
+        Times { ran: s.ran, cpu: s.cpu }
+    }
+
+    /// Compiled code begins to run.
+    pub(super) fn started(&self) {
+        let mut s = self.state();
+        s.phase = Phase::Running;
+        s.cpu_before = processor_time(s.pid);
+        if s.stopping
+            && let Some(connection) = &mut s.connection
+        {
+            // A process that is gone cannot be stopped.
+            let _ = rask_wire::write(connection, &ToEvaluator::Cancel);
+        }
+        let begun = s.begun.take();
+        drop(s);
+        if let Some(begun) = begun {
+            begun();
+        }
+        self.state().started = Some(Instant::now());
+        self.changed.notify_all();
+    }
+
+    /// Compiled code has run.
+    pub(super) fn done(&self) {
+        let mut s = self.state();
+        if let Some(started) = s.started.take() {
+            s.ran += started.elapsed();
+            let used = processor_time(s.pid).saturating_sub(s.cpu_before);
+            s.cpu += used;
+        }
+    }
+
+    /// Whether the user has asked to stop this cell.
+    pub(super) fn stopping(&self) -> bool {
+        self.state().stopping
+    }
+
+    /// The error that the evaluator reported, and whether the user had asked to stop.
+    pub(super) fn verdict(&self) -> (Option<Reported>, bool) {
+        let mut s = self.state();
+        (s.reported.take(), s.stopping)
+    }
+
+    /// Waits until the process that took the place of a dead one has said hello: all that the dead one had printed is then
+    /// published, as the listener serves one connection after the other. Gives up after a while, for one that cannot start.
+    pub(super) fn wait_restarted(&self) {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let wanted = self.state().process.clone().map(|p| p.lock().unwrap_or_else(PoisonError::into_inner).id());
+        let s = self.state();
+        let (_s, _) = self.changed.wait_timeout_while(s, PATIENCE, |s| Some(s.pid) != wanted).unwrap_or_else(PoisonError::into_inner);
+    }
+
+    /// Sets a variable of the environment for shell lines and for evaluator processes to come.
+    pub(super) fn set_environment(&self, name: &str, value: &str) {
+        let mut s = self.state();
+        s.environment.retain(|(n, _)| n != name);
+        s.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        self.state().environment.clone()
+    }
+
+    /// Sends to the evaluator; false where there is none.
+    pub(super) fn send(&self, frame: &ToEvaluator) -> bool {
+        let mut s = self.state();
+        s.connection.as_mut().is_some_and(|c| rask_wire::write(c, frame).is_ok())
+    }
+
+    /// Notes the user's wish to stop and passes it on; false where nothing runs.
+    pub(super) fn request_stop(&self) -> bool {
+        let mut s = self.state();
+        if s.phase == Phase::Idle || s.stopping {
+            return false;
+        }
+        s.stopping = true;
+        if let Some(group) = s.shell {
+            // A group that has ended by itself needs no signal.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::INT);
+        } else if s.phase == Phase::Running
+            && let Some(connection) = &mut s.connection
+        {
+            // A process that is gone cannot be stopped.
+            let _ = rask_wire::write(connection, &ToEvaluator::Cancel);
+        }
+        true
+    }
+
+    /// Sees to it that the cell that is being stopped ends: its compiler at once, its process after `grace`.
+    pub(super) fn enforce_stop(&self, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        let mut s = self.state();
+        let cell = s.cell;
+        while s.cell == cell && s.phase != Phase::Idle {
+            if s.phase == Phase::Compiling {
+                self.kill_compiler();
+            } else if Instant::now() >= deadline {
+                if let Some(group) = s.shell {
+                    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+                } else if let Some(process) = s.process.clone() {
+                    drop(s);
+                    kill(&process);
+                }
+                return;
+            }
+            // A compiler may have been about to start; a phase may have changed.
+            s = self.changed.wait_timeout(s, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The process group of the compiler under way notes its number in the session's folder.
+    fn kill_compiler(&self) {
+        let noted = std::fs::read_to_string(super::cargo::pid_file(&self.folder)).ok();
+        if let Some(pid) = noted.and_then(|t| t.trim().parse().ok()).and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+            // It cannot clean up after itself, and its number may soon be another's.
+            let _ = std::fs::remove_file(super::cargo::pid_file(&self.folder));
+        }
+    }
+
+    /// Ends everything, for a kernel that shuts down.
+    pub(super) fn kill(&self) {
+        self.kill_compiler();
+        let (process, shell) = {
+            let s = self.state();
+            (s.process.clone(), s.shell)
+        };
+        if let Some(group) = shell {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        if let Some(process) = process {
+            kill(&process);
+        }
+    }
+
+    /// Runs `child`, the leader of a process group of its own, as a part of the cell that Stop reaches; how it ended.
+    pub(super) fn attend(&self, child: &mut Child) -> Result<std::process::ExitStatus> {
+        let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let mut s = self.state();
+        (s.shell, s.phase) = (group, Phase::Running);
+        if s.stopping
+            && let Some(group) = group
+        {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::INT);
+        }
+        drop(s);
+        let began = Instant::now();
+        let status = child.wait().map_err(|source| Error::Start { command: "sh".to_owned(), source });
+        let mut s = self.state();
+        (s.shell, s.phase) = (None, Phase::Compiling);
+        s.ran += began.elapsed();
+        drop(s);
+        self.changed.notify_all();
+        self.drain();
+        status
+    }
+
+    /// Waits until all that is in the output pipes has been published.
+    pub(super) fn drain(&self) {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let taken = self.state().drains.take();
+        if let Some((mut wake, done)) = taken {
+            use std::io::Write;
+            // The listening thread lives as long as the process.
+            if wake.write_all(&[1]).is_ok() {
+                let _ = done.recv_timeout(PATIENCE);
+            }
+            self.state().drains = Some((wake, done));
+        }
+    }
+
+    /// Results are gathered from now on; returns what was gathered before.
+    pub(super) fn capture(&self, on: bool) -> Vec<Bundle> {
+        std::mem::replace(&mut self.state().capture, on.then(Vec::new)).unwrap_or_default()
+    }
+
+    /// Shows a bundle as the cell's.
+    pub(super) fn show(&self, role: Role, id: Option<String>, bundle: Bundle) {
+        let mut s = self.state();
+        if role == Role::Result {
+            if let Some(captured) = &mut s.capture {
+                captured.push(bundle);
+                return;
+            }
+            s.text = bundle.data.get("text/plain").cloned();
+        }
+        if !s.silent {
+            self.outbox.show(&s.parent, role, id, &bundle, s.count);
+        }
+    }
+
+    /// Publishes text as the cell's.
+    pub(super) fn publish(&self, name: &'static str, text: String) {
+        let s = self.state();
+        if !s.silent && !text.is_empty() {
+            self.outbox.stream(&s.parent, name, text);
+        }
+    }
+
+    /// The user's answer to a question of the cell.
+    pub(super) fn input(&self, answer: std::result::Result<String, String>) {
+        self.send(&ToEvaluator::Input(answer));
+    }
+}
+
+fn kill(process: &Mutex<Child>) {
+    // A process that has ended by itself needs no killing.
+    let _ = process.lock().unwrap_or_else(PoisonError::into_inner).kill();
+}
+
+/// Bytes of memory that a process holds, where the system tells it.
+pub(super) fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// The processor's time of a process so far, where the system tells it.
+fn processor_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name, in parentheses, may hold anything; user and system time are the 12th and 13th field behind it.
+    let fields: Vec<u64> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().filter_map(|f| f.parse().ok()).collect();
+    // The first field behind the name is a letter, which the filter has dropped.
+    let ticks = fields.get(10).copied().unwrap_or_default() + fields.get(11).copied().unwrap_or_default();
+    const PER_SECOND: u64 = 100;
+    Duration::from_millis(ticks * 1000 / PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn this_process_has_used_the_processor() {
+        let before = super::processor_time(std::process::id());
+        let began = std::time::Instant::now();
+        while began.elapsed().as_millis() < 60 {
+            std::hint::black_box(0);
+        }
+        assert!(super::processor_time(std::process::id()) > before);
+    }
+}

@@ -1,0 +1,257 @@
+//! A cell's Rust text taken apart into statements, as evcxr does; and whether it is whole.
+
+use super::scope::Item;
+use ra_ap_syntax::ast::{self, AstNode, HasName};
+use ra_ap_syntax::{Edition, SourceFile, SyntaxKind, SyntaxNode};
+
+/// Makes statements a source file.
+const HEAD: &str = "fn f(){";
+
+/// What a statement is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    Let(Vec<Binding>),
+    /// Its name, where it has one.
+    Item(Option<String>),
+    /// An expression without a semicolon, and its bytes.
+    Expression(usize, usize),
+    Other,
+}
+
+/// A name that a `let` binds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Binding {
+    pub(super) name: String,
+    /// Where it stands.
+    pub(super) at: usize,
+    pub(super) mutable: bool,
+    /// The user wrote its whole type.
+    pub(super) typed: bool,
+    /// Where a type can be written, for one that gets its value later.
+    pub(super) later: Option<usize>,
+}
+
+/// One statement: the bytes that evcxr gives to it, those of the statement itself, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) kind: Kind,
+}
+
+/// The statements of a text.
+pub(super) fn split(rust: &str) -> Vec<Piece> {
+    let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
+    let list = file.syntax_node().children().next().and_then(ast::Fn::cast).and_then(|f| f.body()).and_then(|b| b.stmt_list());
+    let mut pieces: Vec<Piece> = Vec::new();
+    let children: Vec<_> = list.iter().flat_map(|l| l.syntax().children()).collect();
+    for (i, child) in children.iter().enumerate() {
+        let start = pieces.last().map_or(0, |p| p.end);
+        let end = children.get(i + 1).map_or(rust.len(), |n| usize::from(n.text_range().start()) - HEAD.len()).min(rust.len());
+        if start == end {
+            break;
+        }
+        let range = child.text_range();
+        let (from, to) = (usize::from(range.start()) - HEAD.len(), usize::from(range.end()) - HEAD.len());
+        pieces.push(Piece { start, end, from, to: to.min(rust.len()), kind: kind(child, to <= rust.len(), from, to) });
+    }
+    // Whatever the parser left over belongs to evcxr's last statement, which then does not compile as it stands.
+    if file.errors().iter().any(|e| usize::from(e.range().start()) >= HEAD.len()) {
+        pieces.iter_mut().for_each(|p| p.kind = Kind::Other);
+    }
+    pieces
+}
+
+fn kind(node: &SyntaxNode, whole: bool, from: usize, to: usize) -> Kind {
+    if let Some(statement) = ast::LetStmt::cast(node.clone()) {
+        return Kind::Let(bindings(&statement));
+    }
+    if let Some(item) = ast::Item::cast(node.clone()) {
+        return Kind::Item(item_name(&item));
+    }
+    if whole && ast::Expr::can_cast(node.kind()) { Kind::Expression(from, to) } else { Kind::Other }
+}
+
+fn bindings(statement: &ast::LetStmt) -> Vec<Binding> {
+    let Some(pat) = statement.pat() else { return Vec::new() };
+    let whole = |t: ast::Type| !t.syntax().descendants().any(|n| n.kind() == SyntaxKind::INFER_TYPE);
+    let typed = matches!(pat, ast::Pat::IdentPat(_)) && statement.ty().is_some_and(whole);
+    let later = (statement.initializer().is_none()).then(|| usize::from(pat.syntax().text_range().end()) - HEAD.len());
+    let names = pat.syntax().descendants().filter_map(ast::IdentPat::cast);
+    names
+        .map(|p| Binding {
+            name: p.name().map(|n| n.text().to_string()).unwrap_or_default(),
+            at: usize::from(p.name().map_or(p.syntax().text_range(), |n| n.syntax().text_range()).start()) - HEAD.len(),
+            mutable: p.mut_token().is_some() && p.ref_token().is_none(),
+            typed,
+            later,
+        })
+        .collect()
+}
+
+fn item_name(item: &ast::Item) -> Option<String> {
+    let name = match item {
+        ast::Item::Const(i) => i.name(),
+        ast::Item::Enum(i) => i.name(),
+        ast::Item::Fn(i) => i.name(),
+        ast::Item::MacroRules(i) => i.name(),
+        ast::Item::Module(i) => i.name(),
+        ast::Item::Static(i) => i.name(),
+        ast::Item::Struct(i) => i.name(),
+        ast::Item::Trait(i) => i.name(),
+        ast::Item::TypeAlias(i) => i.name(),
+        ast::Item::Union(i) => i.name(),
+        _ => None,
+    };
+    name.map(|n| n.text().to_string())
+}
+
+/// The items among the pieces of a text.
+pub(super) fn items(rust: &str, pieces: &[Piece]) -> Vec<Item> {
+    let item = |p: &Piece| match &p.kind {
+        Kind::Item(name) => Some(Item { name: name.clone(), text: rust[p.from..p.to].to_owned() }),
+        _ => None,
+    };
+    pieces.iter().filter_map(item).collect()
+}
+
+/// Where loops can look whether the user wants them to stop: the byte after the brace of each body that is worth it. A plain
+/// `for` over arithmetic ends by itself, and is left to the optimiser.
+pub(super) fn loop_bodies(rust: &str) -> Vec<usize> {
+    let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
+    if file.errors().iter().any(|e| usize::from(e.range().start()) >= HEAD.len()) {
+        return Vec::new();
+    }
+    let body = |node: SyntaxNode| match ast::Expr::cast(node)? {
+        ast::Expr::LoopExpr(e) => Some((ast::HasLoopBody::loop_body(&e)?, true)),
+        ast::Expr::WhileExpr(e) => Some((ast::HasLoopBody::loop_body(&e)?, true)),
+        ast::Expr::ForExpr(e) => Some((ast::HasLoopBody::loop_body(&e)?, false)),
+        _ => None,
+    };
+    let calls = |n: SyntaxNode| {
+        matches!(
+            n.kind(),
+            SyntaxKind::MACRO_CALL | SyntaxKind::CALL_EXPR | SyntaxKind::AWAIT_EXPR | SyntaxKind::LOOP_EXPR | SyntaxKind::WHILE_EXPR | SyntaxKind::FOR_EXPR
+        )
+    };
+    let constant = |n: &SyntaxNode| {
+        n.ancestors().any(|a| {
+            ast::Fn::cast(a.clone()).is_some_and(|f| f.const_token().is_some())
+                || matches!(a.kind(), SyntaxKind::CONST | SyntaxKind::STATIC | SyntaxKind::CONST_ARG | SyntaxKind::ARRAY_TYPE)
+        })
+    };
+    let mut found = Vec::new();
+    for node in file.syntax_node().descendants() {
+        if let Some((block, endless)) = body(node.clone())
+            && (endless || block.syntax().descendants().any(calls))
+            && !constant(&node)
+            && let Some(brace) = block.stmt_list().and_then(|l| l.l_curly_token())
+        {
+            // Attributes of the block come first.
+            let inner = block.stmt_list().into_iter().flat_map(|l| l.syntax().children()).filter(|c| c.kind() == SyntaxKind::ATTR).last();
+            let at = inner.map_or(brace.text_range().end(), |a| a.text_range().end());
+            found.push(usize::from(at) - HEAD.len());
+        }
+    }
+    found
+}
+
+/// Whether a text can be run as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Completeness {
+    Complete,
+    /// More is to come, indented so.
+    Incomplete(String),
+    Invalid,
+}
+
+/// Whether the Rust text can be run, needs more lines, or cannot become right by adding any.
+pub(super) fn completeness(rust: &str) -> Completeness {
+    let file = SourceFile::parse(rust, Edition::Edition2024);
+    let mut open = Vec::new();
+    for token in file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token()) {
+        let closes = match token.kind() {
+            SyntaxKind::L_PAREN | SyntaxKind::L_CURLY | SyntaxKind::L_BRACK => {
+                open.push(token.kind());
+                continue;
+            }
+            SyntaxKind::R_PAREN => SyntaxKind::L_PAREN,
+            SyntaxKind::R_CURLY => SyntaxKind::L_CURLY,
+            SyntaxKind::R_BRACK => SyntaxKind::L_BRACK,
+            _ => continue,
+        };
+        if open.pop() != Some(closes) {
+            return Completeness::Invalid;
+        }
+    }
+    let unterminated = file.errors().iter().any(|e| {
+        let text = e.to_string();
+        text.contains("terminate") && usize::from(e.range().end()) >= rust.trim_end().len().saturating_sub(1)
+    });
+    let dangling = ["=", "+", "-", "*", "/", "&&", "||", ",", ".", "->", "=>"].iter().any(|op| rust.trim_end().ends_with(op));
+    if open.is_empty() && !unterminated && !dangling {
+        return Completeness::Complete;
+    }
+    Completeness::Incomplete("    ".repeat(open.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_and_what_they_bind() {
+        let text = "use a::b;\nlet (mut x, y) = f();\nlet z: u8 = 1; let w: Vec<_> = g();\nlet late;\nfn h() {}\nx + y";
+        let pieces = split(text);
+        let bound: Vec<_> = pieces
+            .iter()
+            .filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None })
+            .flatten()
+            .map(|b| (b.name.as_str(), b.mutable, b.typed, b.later.is_some()))
+            .collect();
+        let want =
+            [("x", true, false, false), ("y", false, false, false), ("z", false, true, false), ("w", false, false, false), ("late", false, false, true)];
+        assert_eq!(bound, want);
+        let items: Vec<_> = items(text, &pieces).into_iter().map(|i| (i.name, i.text)).collect();
+        assert_eq!(items, [(None, "use a::b;".to_owned()), (Some("h".to_owned()), "fn h() {}".to_owned())]);
+        assert!(matches!(pieces.last().unwrap().kind, Kind::Expression(_, to) if to == text.len()));
+    }
+
+    #[test]
+    fn loops_that_may_not_end_look_up() {
+        for (text, count) in [
+            ("loop { f() }", 1),
+            ("while x < 1 { x += 1 }", 1),
+            ("for i in 0..9 { s += i }", 0),
+            ("for i in 0..9 { println!(\"{i}\") }", 1),
+            ("for i in 0..9 { for j in 0..9 { s += i * j } }", 1),
+            ("fn f() { loop {} }", 1),
+            ("const fn f() { loop {} }", 0),
+            ("let x = loop { break 1 };", 1),
+            ("1 + 1", 0),
+        ] {
+            assert_eq!(loop_bodies(text).len(), count, "{text}");
+        }
+        assert_eq!(loop_bodies("loop { 1 }"), [6]);
+    }
+
+    #[test]
+    fn completeness_of_texts() {
+        let more = |n: usize| Completeness::Incomplete("    ".repeat(n));
+        let cases = [
+            ("1 + 1", Completeness::Complete),
+            ("let s = \"a", more(0)),
+            ("fn f(", more(1)),
+            ("fn f() { if x {", more(2)),
+            ("}", Completeness::Invalid),
+            ("(]", Completeness::Invalid),
+            ("let x =", more(0)),
+            ("let c = '{';", Completeness::Complete),
+        ];
+        for (text, want) in cases {
+            assert_eq!(completeness(text), want, "{text}");
+        }
+    }
+}

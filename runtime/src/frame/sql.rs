@@ -1,0 +1,100 @@
+//! SQL over frames: a query is one more way to make a frame of other frames.
+
+use super::{DataFrame, Plan, Table, batches, engine};
+use crate::error::{Error, ErrorKind, Result};
+use datafusion::datasource::ViewTable;
+use datafusion::execution::context::{SQLOptions, SessionContext};
+use std::sync::Arc;
+
+/// What a query can read: frames, and computed tables.
+pub trait IntoFrame {
+    /// The rows as a frame.
+    fn into_frame(self) -> DataFrame;
+}
+
+impl IntoFrame for DataFrame {
+    fn into_frame(self) -> DataFrame {
+        self
+    }
+}
+
+impl IntoFrame for &DataFrame {
+    fn into_frame(self) -> DataFrame {
+        self.clone()
+    }
+}
+
+impl IntoFrame for Table {
+    #[track_caller]
+    fn into_frame(self) -> DataFrame {
+        (&self).into_frame()
+    }
+}
+
+impl IntoFrame for &Table {
+    #[track_caller]
+    fn into_frame(self) -> DataFrame {
+        DataFrame::from_result(batches(self.batch()))
+    }
+}
+
+/// A lazy frame from a query over named frames and tables; in a notebook, `%%sql` finds them by itself.
+///
+/// Names of tables and columns are taken as they are written, in upper and lower case, and otherwise in lower case, as SQL
+/// has it. The query may read, not change: `create`, `insert` and the like are refused.
+///
+/// ```
+/// use rask::prelude::*;
+/// let df = DataFrame::from_columns([("a", Series::from_iter([1i64, 2, 3]))]);
+/// let sum = sql("select sum(a) as s from df where a > 1", [("df", &df)]).compute()?;
+/// assert_eq!(sum.column("s")?.to_vec::<i64>()?, [5]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn sql<N: AsRef<str>, F: IntoFrame>(query: &str, tables: impl IntoIterator<Item = (N, F)>) -> DataFrame {
+    query_over(query, &tables.into_iter().map(|(n, f)| (n.as_ref().to_owned(), f.into_frame())).collect::<Vec<_>>())
+}
+
+#[inline(never)]
+#[track_caller]
+fn query_over(query: &str, tables: &[(String, DataFrame)]) -> DataFrame {
+    let plans = tables.iter().map(|(n, f)| Ok((n.clone(), f.plan()?.clone()))).collect::<Result<Vec<_>>>();
+    DataFrame::from_result(plans.and_then(|plans| {
+        // SQL's own rule would not find a column with a capital letter in its name.
+        plan(query, &plans, false).or_else(|e| plan(query, &plans, true).map_err(|_| e))
+    }))
+}
+
+fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan> {
+    let state = engine::session().state();
+    let mut config = state.config().clone();
+    config.options_mut().sql_parser.enable_ident_normalization = lower_case;
+    let state = datafusion::execution::SessionStateBuilder::new_from_existing(state).with_config(config).build();
+    let context = SessionContext::new_with_state(state);
+    let failed = |e: &datafusion::error::DataFusionError| -> Error {
+        let message = e.strip_backtrace();
+        // Of a wrapped error, the cause is what a person can act on.
+        let message = message.split("caused by").last().unwrap_or(&message).trim().to_owned();
+        ErrorKind::Engine { operation: "sql".to_owned(), message }.into()
+    };
+    for (name, plan) in tables {
+        let view = Arc::new(ViewTable::new(plan.clone(), None));
+        let table = datafusion::common::TableReference::bare(name.as_str());
+        // The context is new each time; the default catalogue of the session's own must not keep the names.
+        let _ = context.deregister_table(table.clone());
+        context.register_table(table, view).map_err(|e| failed(&e))?;
+    }
+    let text = query.to_owned();
+    let names: Vec<_> = tables.iter().map(|(n, _)| datafusion::common::TableReference::bare(n.as_str())).collect();
+    let planned = engine::wait(async move {
+        let state = context.state();
+        let planned = state.create_logical_plan(&text).await;
+        for name in names {
+            let _ = context.deregister_table(name);
+        }
+        planned.map_err(|e| failed(&e))
+    })?;
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    read_only.verify_plan(&planned).map_err(|e| failed(&e))?;
+    Ok(planned)
+}
