@@ -1,5 +1,7 @@
-//! The tests that look at the whole: the structure of the source, and the program as it is called. What concerns one module
-//! is tested beside it; what needs the installed kernel is in `kernel/` and `browser/`, in Python.
+//! The tests that look at the whole: the structure of the source, the program as it is called, and the installed kernel through
+//! a client that forgives nothing. What concerns one module is tested beside it; what a user's own tools do with the kernel is
+//! in `kernel/` and `browser/`, in Python.
 
 mod program;
+mod strict;
 mod tidy;

@@ -32,6 +32,11 @@ class Lines(unittest.TestResult):
         super().addError(test, error)
         self.say("FAIL", test, error)
 
+    def addSubTest(self, test, subtest, error):
+        super().addSubTest(test, subtest, error)
+        if error:
+            self.say("FAIL", subtest, error)
+
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
         # Tests of jupyter_kernel_test that have no sample are skipped by it; nothing else may be.

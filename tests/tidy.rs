@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 2] = [
     (
         "runtime/src",
-        &["error", "poison", "opaque", "config", "wire", "show", "graph", "sched", "ask", "comm", "delayed", "frame", "datasets", "plot", "host"],
+        &[
+            "error", "poison", "opaque", "config", "wire", "show", "graph", "sched", "ask", "comm", "delayed", "frame", "datasets", "plot",
+            "host",
+        ],
     ),
     ("kernel/src", &["error", "protocol", "outbox", "history", "eval", "handlers", "server", "install", "lab", "doctor", "verify", "main"]),
 ];

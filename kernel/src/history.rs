@@ -89,9 +89,12 @@ impl History {
             _ => last(all, number("n")),
         };
         let with_output = request["output"].as_bool() == Some(true);
-        let shown = found.into_iter().map(|(session, line, input, output)| {
-            if with_output { json!([session, line, [input, output]]) } else { json!([session, line, input]) }
-        });
+        let shown =
+            found.into_iter().map(
+                |(session, line, input, output)| {
+                    if with_output { json!([session, line, [input, output]]) } else { json!([session, line, input]) }
+                },
+            );
         json!({ "status": "ok", "history": shown.collect::<Vec<_>>() })
     }
 }
@@ -187,7 +190,14 @@ mod tests {
 
     #[test]
     fn patterns() {
-        for (pattern, text, want) in [("*", "", true), ("let*", "let a", true), ("*a?c*", "xxabcxx", true), ("a", "ab", false), ("a*b*c", "a1b2c", true), ("?", "é", true)] {
+        for (pattern, text, want) in [
+            ("*", "", true),
+            ("let*", "let a", true),
+            ("*a?c*", "xxabcxx", true),
+            ("a", "ab", false),
+            ("a*b*c", "a1b2c", true),
+            ("?", "é", true),
+        ] {
             assert_eq!(matches(pattern, text), want, "{pattern} {text}");
         }
     }

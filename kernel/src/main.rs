@@ -63,6 +63,11 @@ fn dispatch(name: &str, args: &[String]) -> Result<i32> {
         let (runtime, session) = surroundings()?;
         return tool(&runtime, &session, args);
     }
+    if let [leash, rest @ ..] = args
+        && leash == "leash"
+    {
+        return eval::leash::run(rest);
+    }
     if std::env::var_os(eval::rustc::MARKER).is_some() && args.first().is_some_and(|a| a.ends_with("rustc")) {
         let (runtime, session) = surroundings()?;
         return eval::rustc::wrap(&runtime, &session, args);

@@ -117,6 +117,13 @@ pub fn set_env(name: &str, value: &str) {
     unsafe { std::env::set_var(name, value) };
 }
 
+/// Implemented by no type: asking for it makes the compiler tell the type of a value.
+#[diagnostic::on_unimplemented(message = "rask-type:{Self}")]
+pub trait TypeToTell {}
+
+/// Never compiles; the error tells the type of the value.
+pub fn ask_type<T: TypeToTell>(_: &T) {}
+
 /// Leaves the cell, or the task, where the user wants it to stop; put into loops by the kernel.
 ///
 /// The price of a loop that never asks for anything else is one relaxed load per turn.

@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Client {
     process: Child,
-    folder: tempfile::TempDir,
+    /// Where it runs; removed at the end.
+    _folder: tempfile::TempDir,
     ports: Value,
     shell: DealerSocket,
     control: DealerSocket,
@@ -47,7 +48,8 @@ pub(super) fn content(messages: &[Value], kind: &str) -> Vec<Value> {
 fn argv() -> Vec<String> {
     let data = std::env::var("JUPYTER_DATA_DIR").unwrap_or_else(|_| format!("{}/.local/share/jupyter", std::env::var("HOME").unwrap()));
     let path = format!("{data}/kernels/rask/kernel.json");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}; `cargo lab --no-start` installs the kernel that is tested"));
+    let text =
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}; `cargo lab --no-start` installs the kernel that is tested"));
     let spec: Value = serde_json::from_str(&text).unwrap();
     spec["argv"].as_array().unwrap().iter().map(|a| a.as_str().unwrap().to_owned()).collect()
 }
@@ -86,7 +88,7 @@ impl Client {
         let process = Command::new(&argv[0]).args(&argv[1..]).current_dir(folder.path()).stdin(Stdio::null()).spawn().unwrap();
         let mut client = Self {
             process,
-            folder,
+            _folder: folder,
             ports,
             shell: DealerSocket::new(),
             control: DealerSocket::new(),
@@ -132,11 +134,6 @@ impl Client {
 
     pub(super) fn port(&self, name: &str) -> Value {
         self.ports[name].clone()
-    }
-
-    /// Ends the kernel's process by force and returns its number.
-    pub(super) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
     }
 
     /// Sends a request; its number.
@@ -192,7 +189,9 @@ impl Client {
     }
 
     async fn hear(&mut self) -> Value {
-        let message = tokio::time::timeout(PATIENCE, self.iopub.recv()).await.unwrap_or_else(|_| panic!("nothing comes on iopub, after {:?}", self.heard));
+        let message = tokio::time::timeout(PATIENCE, self.iopub.recv())
+            .await
+            .unwrap_or_else(|_| panic!("nothing comes on iopub, after {:?}", self.heard));
         self.checked(message.unwrap())
     }
 
@@ -268,7 +267,11 @@ impl Client {
         assert_eq!(reply["header"]["msg_type"], "execute_reply");
         assert_eq!(reply["parent_header"]["msg_id"], id);
         let failed = reply["content"]["status"] == "error";
-        for key in if failed { &["ename", "evalue", "traceback", "execution_count"][..] } else { &["execution_count", "user_expressions", "payload"][..] } {
+        for key in if failed {
+            &["ename", "evalue", "traceback", "execution_count"][..]
+        } else {
+            &["execution_count", "user_expressions", "payload"][..]
+        } {
             assert!(!reply["content"][*key].is_null(), "{key} is missing in {reply}");
         }
         for result in content(&messages, "execute_result") {

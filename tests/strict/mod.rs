@@ -47,7 +47,13 @@ fn outputs_can_be_cleared() {
 #[test]
 fn a_cell_asks_and_is_answered() {
     Client::with(async |k| {
-        let id = k.send("shell", "execute_request", json!({"code": "let name = input(\"Who? \")?;\nlet secret = password(\"Word: \")?;\nname + &secret"})).await;
+        let id = k
+            .send(
+                "shell",
+                "execute_request",
+                json!({"code": "let name = input(\"Who? \")?;\nlet secret = password(\"Word: \")?;\nname + &secret"}),
+            )
+            .await;
         for (prompt, secret, answer) in [("Who? ", false, "Ada"), ("Word: ", true, "!")] {
             let question = k.receive("stdin").await;
             assert_eq!(question["header"]["msg_type"], "input_request");
@@ -75,7 +81,10 @@ fn comms_carry_bytes_both_ways_while_a_cell_runs() {
         assert_eq!(content(&messages, "comm_open")[0]["target_name"], "there");
         let running = k.send("shell", "execute_request", json!({"code": "std::thread::sleep(std::time::Duration::from_secs(4));"})).await;
         k.until_input(&running).await;
-        let (opened, at) = (k.send_with("shell", "comm_open", json!({"comm_id": "c1", "target_name": "echo", "data": 5}), &[b"\x00\xff"]).await, std::time::Instant::now());
+        let (opened, at) = (
+            k.send_with("shell", "comm_open", json!({"comm_id": "c1", "target_name": "echo", "data": 5}), &[b"\x00\xff"]).await,
+            std::time::Instant::now(),
+        );
         let answer = k.comm_message("c1").await;
         assert_eq!((&answer["content"]["data"], &answer["buffers"]), (&json!({"open": 5}), &json!(["00ff"])));
         k.send_with("shell", "comm_msg", json!({"comm_id": "c1", "data": {"a": 1}}), &[b"xyz"]).await;
@@ -99,7 +108,8 @@ fn comms_carry_bytes_both_ways_while_a_cell_runs() {
 #[test]
 fn forged_and_broken_messages_change_nothing() {
     Client::with(async |k| {
-        k.send_raw("shell", vec![b"<IDS|MSG>".to_vec(), b"00".to_vec(), b"{}".to_vec(), b"{}".to_vec(), b"{}".to_vec(), b"{}".to_vec()]).await;
+        k.send_raw("shell", vec![b"<IDS|MSG>".to_vec(), b"00".to_vec(), b"{}".to_vec(), b"{}".to_vec(), b"{}".to_vec(), b"{}".to_vec()])
+            .await;
         k.send_forged("shell", "execute_request", json!({"code": "println!(\"forged\")"})).await;
         k.send_raw("shell", vec![b"nonsense".to_vec()]).await;
         let (_, messages) = k.cell("1").await;
@@ -112,7 +122,12 @@ fn forged_and_broken_messages_change_nothing() {
 #[test]
 fn what_is_not_there_is_refused_in_form() {
     Client::with(async |k| {
-        for (channel, request) in [("control", "debug_request"), ("control", "create_subshell_request"), ("control", "list_subshell_request"), ("shell", "wish_request")] {
+        for (channel, request) in [
+            ("control", "debug_request"),
+            ("control", "create_subshell_request"),
+            ("control", "list_subshell_request"),
+            ("shell", "wish_request"),
+        ] {
             let reply = k.ask(channel, request, json!({})).await;
             assert_eq!(reply["header"]["msg_type"], request.replace("request", "reply"));
             assert_eq!(reply["content"]["status"], "error", "{request}");

@@ -1,10 +1,10 @@
 //! The stand-in for cargo (and rustup) that evcxr calls for each cell. It turns evcxr's generated source to the runtime's
 //! own hooks, and compiles a cell of a plain session with one rustc call; anything else goes to the real cargo.
 
-use super::dependent;
 use super::prune::prune;
 use super::runtime::Runtime;
 use super::rustc::plain_cell;
+use super::{dependent, leash};
 use crate::error::{Error, Result};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -119,8 +119,11 @@ fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[String]) ->
     let here = session.display().to_string();
     let asked = args.join("\n").replace(&here, "{session}");
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
-    let manifest = args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map_or_else(|| session.join("crate/Cargo.toml"), PathBuf::from);
-    let about = format!("{tool}\n{asked}\n{}\n{}", read(manifest), reads_all());
+    let manifest =
+        args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map_or_else(|| session.join("crate/Cargo.toml"), PathBuf::from);
+    // Of what evcxr's own reader gets to see, the dependencies change nothing.
+    let manifest = if reads_all() { read(manifest) } else { String::new() };
+    let about = format!("{tool}\n{asked}\n{}\n{}", manifest, reads_all());
     let kept = runtime.folder.join("answers").join(name_of(about));
     if let Ok(answer) = std::fs::read_to_string(&kept) {
         print!("{}", answer.replace("{session}", &here));
@@ -157,6 +160,7 @@ fn rustup(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
 /// # Errors
 /// A tool that cannot be started, a file that cannot be read or written.
 fn cargo(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
+    leash::hold();
     // The compiler and all it starts are one group, which an interrupt ends as a whole.
     let _ = rustix::process::setpgid(None, None);
     let pid = pid_file(session);
@@ -281,6 +285,9 @@ fn keep(content: &[u8], at: &Path) {
 /// Crates whose types those in scope give away as their own.
 const GIVEN_AWAY: [&str; 6] = ["arrow-array", "arrow-buffer", "arrow-data", "arrow-schema", "rand_core", "serde_core"];
 
+/// What macros are made with. rust-analyzer does not run them, so it need not read them.
+const MACROS: [&str; 6] = ["proc-macro2", "quote", "serde_derive", "syn", "synstructure", "unicode-ident"];
+
 /// The metadata for rust-analyzer. Of the crates that every session has, it reads those whose types a cell can name; what
 /// they use inside would be megabytes of source, read at every start for nothing. Before it is to read everything, it reads
 /// the session's own crate alone.
@@ -288,7 +295,7 @@ fn readable(mut metadata: Value, runtime: &Runtime, full: bool) -> Value {
     let hidden = |p: &Value| {
         let is = |x: &super::runtime::Prebuilt| p["name"] == x.package.as_str() && p["version"] == x.version.as_str();
         let inside = !GIVEN_AWAY.iter().any(|g| p["name"] == *g) && runtime.manifest.crates.iter().any(|x| !x.direct && is(x));
-        inside || !full && p["name"] != "ctx"
+        inside || MACROS.iter().any(|m| p["name"] == *m) || !full && p["name"] != "ctx"
     };
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
     let (gone, kept): (Vec<_>, Vec<_>) = packages.into_iter().partition(hidden);

@@ -3,7 +3,7 @@
 
 use super::assist::Inferred;
 use super::scope::Item;
-use super::split::{Kind, Piece, items, loop_bodies, split};
+use super::split::{Binding, Kind, Piece, items, loop_bodies, split};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 use std::ops::Range;
 
@@ -26,6 +26,15 @@ fn edit(at: usize, text: &str) -> Edit {
     Edit { at, text: text.to_owned(), types: None }
 }
 
+/// What writes a variable's type down.
+fn type_edit(piece: &Piece, b: &Binding, name: &str) -> Edit {
+    let (at, text) = match b.later {
+        Some(at) => (at, format!(": {name}")),
+        None => (piece.to, format!(" let {}{}: {name} = {};", if b.mutable { "mut " } else { "" }, b.name, b.name)),
+    };
+    Edit { at, text, types: Some(b.name.clone()) }
+}
+
 /// What is put into loops.
 fn looks(rust: &str) -> Vec<Edit> {
     loop_bodies(rust).into_iter().map(|at| edit(at, LOOK)).collect()
@@ -38,6 +47,8 @@ pub(super) struct Cell {
     pub(super) text: String,
     /// The Rust code in it that this is about.
     range: Range<usize>,
+    /// The user did not write it, so its lines mean nothing to them.
+    hidden: bool,
     /// Number of the cell, for messages; 0 where it does not count.
     pub(super) number: u32,
     /// What evcxr gets: the same lines, with more in them.
@@ -75,8 +86,19 @@ impl Cell {
         Self::with(text, range.clone(), number, Vec::new(), edits)
     }
 
+    /// Code that the kernel writes for the user.
+    pub(super) fn hidden(code: &str) -> Self {
+        Self { hidden: true, ..Self::part(code, 0..code.len(), 0) }
+    }
+
     fn with(text: &str, range: Range<usize>, number: u32, pieces: Vec<Piece>, edits: Vec<Edit>) -> Self {
-        let mut cell = Self { text: text.to_owned(), range, number, code: String::new(), pieces, edits, statements: Vec::new() };
+        let mut edits = edits;
+        if text[range.clone()].trim_start().starts_with(':') {
+            // evcxr would take a path that begins with colons for one of its commands.
+            edits.insert(0, edit(0, "();"));
+        }
+        let mut cell =
+            Self { text: text.to_owned(), range, hidden: false, number, code: String::new(), pieces, edits, statements: Vec::new() };
         cell.render();
         cell
     }
@@ -137,21 +159,41 @@ impl Cell {
     /// Writes the types of variables down, each behind the statement that makes it; evcxr then need not find out.
     pub(super) fn write_types(&mut self, types: &[Inferred]) {
         let mut types = types.iter();
+        let mut edits = Vec::new();
         for piece in &self.pieces {
             let Kind::Let(bindings) = &piece.kind else { continue };
             for b in bindings {
-                let Some(Inferred::Type(name)) = types.next() else { continue };
-                if b.typed {
-                    continue;
+                if let Some(Inferred::Type(name)) = types.next()
+                    && !b.typed
+                {
+                    edits.push(type_edit(piece, b, name));
                 }
-                let (at, text) = match b.later {
-                    Some(at) => (at, format!(": {name}")),
-                    None => (piece.to, format!(" let {}{}: {name} = {};", if b.mutable { "mut " } else { "" }, b.name, b.name)),
-                };
-                self.edits.push(Edit { at, text, types: Some(b.name.clone()) });
             }
         }
+        self.edits.extend(edits);
         self.render();
+    }
+
+    /// Has the compiler tell the type of a variable, as an error.
+    pub(super) fn ask_type(&mut self, variable: &str) {
+        self.forget_type(variable);
+        let bound = |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
+        if let Some(piece) = self.pieces.iter().rfind(bound) {
+            let text = format!(" ::rask::host::ask_type(&{variable});");
+            self.edits.push(Edit { at: piece.to, text, types: Some(variable.to_owned()) });
+            self.render();
+        }
+    }
+
+    /// Writes another type of one variable down.
+    pub(super) fn write_type(&mut self, variable: &str, name: &str) {
+        self.forget_type(variable);
+        let bound = |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
+        if let (Some(piece), Some(binding)) = (self.pieces.iter().rfind(bound), self.binding(variable)) {
+            let edit = type_edit(piece, binding, name);
+            self.edits.push(edit);
+            self.render();
+        }
     }
 
     /// The variable whose written type stands at a line and column of `code`.
@@ -165,10 +207,21 @@ impl Cell {
         })
     }
 
+    /// The binding of a variable.
+    fn binding(&self, variable: &str) -> Option<&Binding> {
+        let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
+        lets.flatten().filter(|b| b.name == variable).last()
+    }
+
+    /// The value that a variable gets, as the user wrote it.
+    pub(super) fn value_of(&self, variable: &str) -> Option<&str> {
+        let (from, to) = self.binding(variable)?.value?;
+        self.rust().get(from..to)
+    }
+
     /// Where the name of a variable stands in the user's text, line and column.
     pub(super) fn place_of(&self, variable: &str) -> Option<(usize, usize)> {
-        let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
-        let at = lets.flatten().filter(|b| b.name == variable).last()?.at;
+        let at = self.binding(variable)?.at;
         Some(line_and_column(self.text.get(..self.range.start + at)?))
     }
 
@@ -207,6 +260,9 @@ impl Cell {
     }
 
     fn original_place(&self, offset: usize) -> Option<(usize, usize)> {
+        if self.hidden {
+            return None;
+        }
         let mut shift = 0;
         for edit in &self.edits {
             let start = edit.at + shift;
@@ -262,10 +318,7 @@ mod tests {
         let mut cell = Cell::parse("let (mut a, b) = f(); let c: u8 = 1;\nlet d;\nd = a + b;");
         let types = ["i32", "String", "u8", "f64"].map(|t| Inferred::Type(t.to_owned()));
         cell.write_types(&types);
-        assert_eq!(
-            cell.code,
-            "let (mut a, b) = f(); let mut a: i32 = a; let b: String = b; let c: u8 = 1;\nlet d: f64;\nd = a + b;"
-        );
+        assert_eq!(cell.code, "let (mut a, b) = f(); let mut a: i32 = a; let b: String = b; let c: u8 = 1;\nlet d: f64;\nd = a + b;");
         assert_eq!((cell.types_at(1, 30), cell.types_at(1, 50), cell.types_at(1, 5)), (Some("a"), Some("b"), None));
         assert_eq!((cell.place(1, 30), cell.place(1, 66), cell.place(2, 5)), (Some((1, 22)), Some((1, 27)), Some((2, 5))));
         cell.forget_type("a");

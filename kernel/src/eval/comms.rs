@@ -28,7 +28,8 @@ impl Comms {
         let (event, id) = (message.event, message.id.clone());
         if !shared.send(&ToEvaluator::Comm(message)) && event != CommEvent::Close {
             let data = json!({});
-            let close = Comm { event: CommEvent::Close, id, target: String::new(), data: data.clone(), metadata: data, buffers: Vec::new() };
+            let close =
+                Comm { event: CommEvent::Close, id, target: String::new(), data: data.clone(), metadata: data, buffers: Vec::new() };
             self.say(shared.outbox(), parent, close);
         }
     }

@@ -3,7 +3,7 @@
 
 use super::cargo::{is_warning, note_warnings, replay_file, tell_library};
 use super::runtime::Runtime;
-use super::rustc;
+use super::{leash, rustc};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Stdio};
+use std::time::{Duration, Instant};
 
 /// A rustc call for a cell.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ pub(super) fn cell(runtime: &Runtime, session: &Path, args: &[String], manifest:
         && let Some(replay) = Replay::read(session).filter(|r| r.manifest == manifest)
         && let Some(library) = replay.library()
     {
-        let mut command = Command::new(&replay.program);
+        let mut command = leash::command(Path::new(&replay.program));
         command.args(&replay.args).envs(&replay.env);
         let code = rustc::run(session, &mut command)?;
         if code == 0 {
@@ -78,7 +79,7 @@ pub(super) fn cell(runtime: &Runtime, session: &Path, args: &[String], manifest:
 /// The real cargo, with its progress on the cell's standard error.
 fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> Result<i32> {
     let real = runtime.tool("cargo");
-    let mut command = Command::new(&real);
+    let mut command = leash::command(&real);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "72").env("CARGO_TERM_COLOR", "never");
     let start = |source| Error::Start { command: real.display().to_string(), source };
@@ -91,7 +92,8 @@ fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> 
     stdout.read_to_string(&mut messages).map_err(start)?;
     let status = child.wait().map_err(start)?;
     let errors = progress.join().unwrap_or_default();
-    let inner = |m: &str| serde_json::from_str::<Value>(m).ok().filter(|m| m["reason"] == "compiler-message").map(|m| m["message"].to_string());
+    let inner =
+        |m: &str| serde_json::from_str::<Value>(m).ok().filter(|m| m["reason"] == "compiler-message").map(|m| m["message"].to_string());
     let own: Vec<String> = messages.lines().filter(|m| m.contains("lib.rs")).filter_map(inner).collect();
     note_warnings(session, own.iter().map(String::as_str))?;
     messages.lines().filter(|m| !inner(m).is_some_and(|m| is_warning(&m))).for_each(|m| println!("{m}"));
@@ -103,38 +105,43 @@ fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> 
 
 /// Shows how far cargo is, on one line that is written over; returns what it said beside.
 fn show_progress(mut from: ChildStderr, mut screen: Option<std::fs::File>) -> String {
-    let mut said = String::new();
-    let (mut line, mut block) = (Vec::new(), [0; 4096]);
-    let mut shown = false;
+    const EVERY: Duration = Duration::from_millis(150);
+    const WIDTH: usize = 78;
+    let began = Instant::now();
+    let (mut said, mut line, mut block) = (String::new(), Vec::new(), [0; 4096]);
+    let (mut shown, mut built) = (None, 0);
     while let Ok(n @ 1..) = from.read(&mut block) {
         for byte in &block[..n] {
             if !matches!(byte, b'\r' | b'\n') {
                 line.push(*byte);
                 continue;
             }
-            let text = String::from_utf8_lossy(&line).replace("\x1b[K", "");
+            let text = String::from_utf8_lossy(&std::mem::take(&mut line)).replace("\x1b[K", "");
             let text = text.trim();
-            let progress = ["Building [", "Updating", "Downloading", "Downloaded", "Compiling", "Locking", "Adding", "Checking", "Blocking"];
-            if progress.iter().any(|p| text.starts_with(p)) {
+            let first = text.split_whitespace().next().unwrap_or_default();
+            built += usize::from(first == "Compiling" && !text.contains("ctx v1.0.0"));
+            match first {
                 // The cell itself is not what one waits for.
-                if let Some(screen) = &mut screen
-                    && !text.contains("ctx v1.0.0")
-                {
-                    shown = true;
-                    // Where nobody shows it, it is lost.
-                    let _ = write!(screen, "\r{text:<76}");
+                "Building" if text.ends_with(": ctx") => {}
+                "Building" | "Updating" | "Downloading" | "Blocking" => {
+                    if let Some(screen) = &mut screen
+                        && shown.is_none_or(|at: Instant| at.elapsed() >= EVERY)
+                    {
+                        shown = Some(Instant::now());
+                        // Where nobody shows it, it is lost.
+                        let _ = write!(screen, "\r{text:<WIDTH$}");
+                    }
                 }
-            } else if !text.starts_with("Finished") {
-                said.push_str(&String::from_utf8_lossy(&line));
-                said.push('\n');
+                "Compiling" | "Downloaded" | "Locking" | "Adding" | "Finished" | "Checking" => {}
+                _ => said += &format!("{text}\n"),
             }
-            line.clear();
         }
     }
     if let Some(screen) = &mut screen
-        && shown
+        && shown.is_some()
     {
-        let _ = write!(screen, "\r{:<76}\r", "");
+        let text = if built > 0 { format!("built {built} crates in {:.1} s", began.elapsed().as_secs_f64()) } else { String::new() };
+        let _ = write!(screen, "\r{text:<WIDTH$}{}", if built > 0 { "\n" } else { "\r" });
     }
     said
 }

@@ -126,6 +126,16 @@ fn one(error: &CompilationError, cell: &Cell, source: &str) -> Vec<String> {
         }
     }
     out.extend(children.into_iter().flatten().flat_map(|child| advice(child, cell, source)));
+    let help = |text: &str| format!("  {BLUE}={OFF} {BOLD}help{OFF}: {text}");
+    let mutable = error.message();
+    if matches!(error.code(), Some("E0596" | "E0384"))
+        && let Some(name) = mutable.split('`').nth(1)
+    {
+        out.push(help(&format!("a variable of an earlier cell can be made mutable: let mut {name} = {name};")));
+    }
+    if error.message().contains("`!: ") {
+        out.push(help("the type of the value is not known here: write it down, as in let x: i32 = ..."));
+    }
     if let Some(hint) = error.evcxr_extra_hint() {
         out.push(format!("  {BLUE}={OFF} {BOLD}note{OFF}: {}", hint.replace("Evcxr", "a notebook")));
     }

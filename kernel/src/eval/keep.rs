@@ -5,72 +5,128 @@ use super::cell::Cell;
 use super::diagnostics::CellError;
 use evcxr::CompilationError;
 
-/// evcxr's way of saying that it does not know a type.
-const NO_TYPE: &str = "Couldn't automatically determine type of variable `";
-const CLOSURE: &str = "` is a closure";
+/// The variable of which evcxr says that it cannot be kept.
+fn variable_of(message: &str) -> Option<&str> {
+    if let Some((_, rest)) = message.split_once("Couldn't automatically determine type of variable `") {
+        return rest.split('`').next();
+    }
+    let cut = ["` is a closure", "` has type `"].iter().find_map(|sign| message.split_once(sign))?;
+    cut.0.rsplit('`').next()
+}
+
+fn known<'a>(variable: &str, inferred: &'a [(String, Inferred)]) -> Option<&'a Inferred> {
+    inferred.iter().rev().find(|(name, _)| name == variable).map(|(_, t)| t)
+}
+
+/// Whether the compiler may know a type that evcxr's `message` says is not known. Each variable is asked for once, and then the
+/// last of `asked`.
+pub(super) fn to_be_asked(message: &str, inferred: &[(String, Inferred)], asked: &mut Vec<String>) -> bool {
+    let Some(variable) = variable_of(message) else { return false };
+    let hopeless = matches!(known(variable, inferred), Some(Inferred::Closure(_))) || message.contains("cannot be persisted");
+    if hopeless || asked.iter().any(|a| a == variable) {
+        return false;
+    }
+    asked.push(variable.to_owned());
+    true
+}
+
+const BLOCK: &str = "or use it within this cell alone, in a block: { ... }";
 
 /// The error for what evcxr says of a variable's type, where it is about that.
 pub(super) fn unknown_type(message: &str, cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
-    let variable = match message.split_once(NO_TYPE) {
-        Some((_, rest)) => rest.split('`').next()?,
-        None => message.split_once(CLOSURE)?.0.rsplit('`').next()?,
-    };
-    let known = inferred.iter().rev().find(|(name, _)| name == variable).map(|(_, t)| t);
-    let block = "or use it within this cell alone, in a block: { ... }".to_owned();
-    let (value, hints) = match known {
+    let variable = variable_of(message)?;
+    let value = cell.value_of(variable).unwrap_or("...");
+    let (text, mut hints) = match known(variable, inferred) {
         Some(Inferred::Closure(signature)) => {
             let signature = signature.trim_start_matches("impl ");
             (
                 format!("the variable `{variable}` is a closure; its type has no name, so it cannot be kept for later cells"),
-                vec![format!("keep it in a box: let {variable}: Box<dyn {signature}> = Box::new(...);"), "or write it as a function: fn ...".to_owned(), block],
+                vec![
+                    format!("keep it in a box: let {variable}: Box<dyn {signature}> = Box::new({value});"),
+                    "or write it as a function: fn ...".to_owned(),
+                ],
             )
         }
         Some(Inferred::Unknown(name)) if name.contains("impl ") => {
-            let boxed = name.replacen("impl ", "dyn ", 1);
-            let mut hints = vec![format!("keep it in a box: let {variable}: Box<{boxed}> = Box::new(...);"), block];
-            if name.contains("Iterator") {
-                hints.insert(0, format!("collect it: let {variable} = ... .collect::<Vec<_>>();"));
+            // A chain of iterators is known by the closures in it.
+            let iterator = name.contains("Iterator") || name.contains("impl FnMut(");
+            let boxed = if name.starts_with("impl ") { name.replacen("impl ", "dyn ", 1) } else { "dyn Iterator<Item = ...>".to_owned() };
+            let mut hints = vec![format!("or keep it in a box: let {variable}: Box<{boxed}> = Box::new({value});")];
+            if iterator {
+                hints.insert(0, format!("collect it: let {variable} = {value}.collect::<Vec<_>>();"));
             }
-            (format!("the variable `{variable}` is of the type `{name}`, which has no name, so it cannot be kept for later cells"), hints)
+            (
+                format!("the variable `{variable}` is of the type `{name}`, which cannot be written, so it cannot be kept for later cells"),
+                hints,
+            )
         }
-        Some(Inferred::Unknown(name)) if !name.is_empty() => (
+        Some(Inferred::Unknown(name)) if !name.is_empty() && !name.contains("{unknown}") => (
             format!("the type of the variable `{variable}` is not known as a whole (`{name}`), so it cannot be kept for later cells"),
-            vec![format!("write it down: let {variable}: {} = ...;", name.replace("{unknown}", "...").replace('_', "...")), block],
+            vec![format!("write it down: let {variable}: {} = {value};", name.replace('_', "..."))],
         ),
         _ => (
             format!("the type of the variable `{variable}` could not be found out, so it cannot be kept for later cells"),
-            vec![format!("write it down: let {variable}: ... = ...;"), block],
+            vec![format!("write it down: let {variable}: ... = {value};")],
         ),
     };
-    Some(CellError::not_kept(variable, &value, &hints, cell))
+    hints.push(BLOCK.to_owned());
+    Some(CellError::not_kept(variable, &text, &hints, cell))
 }
 
 /// The error for a variable that borrows, where that is what the compiler complains of.
 pub(super) fn borrowed(errors: &[CompilationError], cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
-    let about = |e: &CompilationError| {
+    let about = |e: &&CompilationError| {
         let text = format!("{}{}", e.message(), e.json);
-        text.contains("non-static lifetime so") || text.contains("is borrowed for `'static`") || text.contains("evcxr_variable_store")
+        let kept = ["non-static lifetime so", "is borrowed for `'static`", "evcxr_variable_store"].iter().any(|s| text.contains(s));
+        kept && matches!(e.code(), None | Some("E0597" | "E0716" | "E0505" | "E0521"))
     };
-    let error = errors.iter().find(|e| about(e) && matches!(e.code(), None | Some("E0597" | "E0716" | "E0505" | "E0521")))?;
-    let message = error.message();
+    let message = errors.iter().find(about)?.message();
     let named = message.split_once("The variable `").and_then(|(_, r)| r.split('`').next()).map(str::to_owned);
-    // The compiler names what is borrowed, evcxr at times what borrows.
-    let owner = message.split_once('`').and_then(|(_, r)| r.split('`').next()).filter(|_| named.is_none()).map(str::to_owned);
     let borrows = |t: &Inferred| match t {
         Inferred::Type(name) => name.replace("&'static", "").contains('&') || name.contains("'_") || name.contains("Iter<"),
         _ => false,
     };
     let variable = named.or_else(|| inferred.iter().find(|(_, t)| borrows(t)).map(|(n, _)| n.clone()))?;
-    let owner = owner.filter(|o| *o != variable).unwrap_or_else(|| "its owner".to_owned());
-    let value = format!("the variable `{variable}` borrows from `{owner}`, and only values that own what they are made of can be kept for later cells")
-        .replace("`its owner`", "another value");
-    let source = if owner == "its owner" { "..." } else { &owner };
-    let hints = [
-        format!("keep a copy of its own: let {variable} = {source}.clone();  (.to_owned(), .to_vec(), .to_string() for parts)"),
-        format!("or share it: let {source} = std::sync::Arc::new({source}); let {variable} = {source}.clone();"),
-        "or use it within this cell alone, in a block: { ... }".to_owned(),
-    ];
-    Some(CellError::not_kept(&variable, &value, &hints, cell))
+    let value = cell.value_of(&variable).unwrap_or("...");
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let owner = value.trim_start_matches(['&', '(', '*', ' ']).trim_start_matches("mut ");
+    let owner = &owner[..owner.find(|c| !is_word(c)).unwrap_or(owner.len())];
+    let iterator = matches!(known(&variable, inferred), Some(Inferred::Type(name)) if name.contains("Iter<") || name.contains("Chars<"));
+    let copy = match value.strip_prefix('&').map(str::trim) {
+        _ if iterator => format!("{value}.cloned().collect::<Vec<_>>()"),
+        Some(part) if part.chars().all(is_word) => format!("{part}.clone()"),
+        Some(part) => format!("{}.to_owned()", part.trim_start_matches("mut ")),
+        None => format!("{value}.to_owned()"),
+    };
+    let text = match owner {
+        "" => format!("the variable `{variable}` borrows, and only values that own what they are made of can be kept for later cells"),
+        owner => {
+            format!(
+                "the variable `{variable}` borrows from `{owner}`, and only values that own what they are made of can be kept for later cells"
+            )
+        }
+    };
+    let mut hints = vec![format!("keep a copy: let {variable} = {copy};")];
+    if !owner.is_empty() {
+        hints.push(format!("or share the whole: let {owner} = std::sync::Arc::new({owner}); let {variable} = {owner}.clone();"));
+    }
+    hints.push(BLOCK.to_owned());
+    Some(CellError::not_kept(&variable, &text, &hints, cell))
+}
+
+/// A word about statics that can change: each cell is a library with its own.
+pub(super) fn statics(cell: &Cell) -> String {
+    const CHANGING: [&str; 9] = ["static mut", "Atomic", "Mutex", "RwLock", "Cell", "OnceLock", "LazyLock", "thread_local", "Lazy"];
+    let statics = cell.items().into_iter().filter(|i| i.text.contains("static ") && !i.text.contains("fn "));
+    let changing = statics.filter(|i| CHANGING.iter().any(|c| i.text.contains(c)));
+    let names: Vec<_> = changing.filter_map(|i| i.name).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        "note: every cell has its own copy of the static {}: what one cell changes, the next does not see; use a variable instead\n",
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -87,13 +143,32 @@ mod tests {
     }
 
     #[test]
+    fn statics_that_change_are_remarked_upon() {
+        assert!(statics(&Cell::parse("static N: AtomicU8 = AtomicU8::new(1);")).contains("static N"));
+        assert_eq!(statics(&Cell::parse("static N: u8 = 1; fn f() -> &'static str { \"Cell\" }")), "");
+    }
+
+    #[test]
+    fn the_compiler_is_asked_once_for_each_variable() {
+        let mut asked = Vec::new();
+        let inferred = [("f".to_owned(), Inferred::Closure(String::new())), ("x".to_owned(), Inferred::Unknown("Vec<_>".into()))];
+        let unknown = |name: &str| format!("Couldn't automatically determine type of variable `{name}`.");
+        assert!(to_be_asked(&unknown("x"), &inferred, &mut asked) && !to_be_asked(&unknown("x"), &inferred, &mut asked));
+        assert!(!to_be_asked(&unknown("f"), &inferred, &mut asked) && !to_be_asked("other", &inferred, &mut asked));
+    }
+
+    #[test]
     fn each_kind_of_type_has_its_rewrite() {
         let unknown = "Couldn't automatically determine type of variable `it`.\nPlease give it an explicit type.";
-        check(unknown, Inferred::Closure("impl Fn(i32) -> i32".into()), &["closure", "let it: Box<dyn Fn(i32) -> i32> = Box::new(", "line 1, column 5"]);
+        check(
+            unknown,
+            Inferred::Closure("impl Fn(i32) -> i32".into()),
+            &["closure", "let it: Box<dyn Fn(i32) -> i32> = Box::new(f());", "line 1, column 5"],
+        );
         check("The variable `it` is a closure, which", Inferred::Closure(String::new()), &["closure"]);
         check(unknown, Inferred::Unknown("impl Iterator<Item = i32>".into()), &["collect::<Vec<_>>()", "Box<dyn Iterator<Item = i32>>"]);
-        check(unknown, Inferred::Unknown("Vec<_>".into()), &["let it: Vec<...> = ...;"]);
-        check(unknown, Inferred::Unknown(String::new()), &["let it: ... = ...;"]);
+        check(unknown, Inferred::Unknown("Vec<_>".into()), &["let it: Vec<...> = f();"]);
+        check(unknown, Inferred::Unknown(String::new()), &["let it: ... = f();"]);
         assert_eq!(unknown_type("something else", &Cell::parse(""), &[]), None);
     }
 }

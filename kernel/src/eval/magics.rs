@@ -4,15 +4,16 @@
 use super::assist::{Completion, Completions, Inspection};
 use super::cell::Cell;
 use super::diagnostics::CellError;
+use super::leash;
 use super::segment::Call;
 use super::session::{Session, users_environment};
 use rask_wire::{Bundle, Role, session as names};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::ops::Range;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 type Outcome = Result<(), CellError>;
 
@@ -56,7 +57,12 @@ pub(super) const MAGICS: [Magic; 15] = [
     magic("%dep", "%dep NAME = \"VERSION\"", "adds a crate, as evcxr's :dep does; several in one cell are resolved together", dep),
     magic("%env", "%env [NAME[=VALUE]]", "shows the environment, one variable of it, or sets one", env),
     magic("%load", "%load FILE", "puts the content of a file in the place of the cell", load),
-    magic("%%sql", "%%sql [NAME]", "runs the rest of the cell as SQL over the frames in scope, each by its name; keeps the result as NAME", sql),
+    magic(
+        "%%sql",
+        "%%sql [NAME]",
+        "runs the rest of the cell as SQL over the frames in scope, each by its name; keeps the result as NAME",
+        sql,
+    ),
     magic("%%html", "%%html", "shows the rest of the cell as HTML", |s, c| show(s, c, "text/html")),
     magic("%%markdown", "%%markdown", "shows the rest of the cell as Markdown", |s, c| show(s, c, "text/markdown")),
     magic("%%bash", "%%bash", "runs the rest of the cell with bash; what it prints appears at once, Stop ends it", bash),
@@ -110,7 +116,11 @@ fn unknown(name: &str) -> CellError {
 fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |n: &str| n.trim_start_matches(['%', ':']).to_lowercase();
     let wanted = bare(name);
-    names.map(|n| (strsim::osa_distance(&wanted, &bare(n)), n)).min_by_key(|(d, _)| *d).filter(|(d, n)| *d <= 1 + n.len() / 4).map(|(_, n)| n)
+    names
+        .map(|n| (strsim::osa_distance(&wanted, &bare(n)), n))
+        .min_by_key(|(d, _)| *d)
+        .filter(|(d, n)| *d <= 1 + n.len() / 4)
+        .map(|(_, n)| n)
 }
 
 /// Whether what follows a magic is Rust.
@@ -178,12 +188,14 @@ fn time(session: &mut Session, call: &Call) -> Outcome {
     let times = session.shared.times();
     let (ran, cpu) = (times.ran.saturating_sub(before.ran), times.cpu.saturating_sub(before.cpu));
     let compiled = began.elapsed().saturating_sub(ran);
-    session.shared.publish("stdout", format!("Wall time: {} (CPU {}; compiled in {})\n", span(ran), span(cpu), span(compiled)));
+    // The system counts the processor's time in hundredths of a second.
+    let cpu = if ran >= Duration::from_millis(50) { format!("CPU {}; ", span(cpu)) } else { String::new() };
+    session.shared.publish("stdout", format!("Wall time: {} ({cpu}compiled in {})\n", span(ran), span(compiled)));
     result
 }
 
 /// `12.3 ms`.
-pub(super) fn span(time: std::time::Duration) -> String {
+pub(super) fn span(time: Duration) -> String {
     let s = time.as_secs_f64();
     match s {
         s if s >= 60.0 => format!("{} min {:.0} s", (s / 60.0).floor(), s % 60.0),
@@ -211,16 +223,17 @@ fn timeit(session: &mut Session, call: &Call) -> Outcome {
         words = line.end - value[digits..].trim_start().len();
     }
     let whole = call.name.starts_with("%%");
-    let (setup, range) = if whole { (session.text[words..line.end].to_owned(), call.body.clone()) } else { (String::new(), words..line.end) };
+    let (setup, range) =
+        if whole { (session.text[words..line.end].to_owned(), call.body.clone()) } else { (String::new(), words..line.end) };
     if session.text[range.clone()].trim().is_empty() {
         return Err(bad(&call.name, "there is no code to run"));
     }
     let before = format!(
-        "{{ {setup}{} ::rask::host::timing::timeit({turns}, {rounds}, || {{ let _ = ::std::hint::black_box({{ ",
+        "let _ = {{ {setup}{} ::rask::host::timing::timeit({turns}, {rounds}, || {{ let _ = ::std::hint::black_box({{ ",
         if setup.trim().is_empty() || setup.trim_end().ends_with([';', '}']) { "" } else { ";" }
     );
     let level = session.settings.level.replace("2".to_owned());
-    let cell = Cell::wrapped(&session.text, range, session.number, &before, " }); Ok(()) })?; }");
+    let cell = Cell::wrapped(&session.text, range, session.number, &before, " }); Ok(()) })?; };");
     let result = session.run_cell(cell);
     session.settings.level = level;
     result
@@ -231,7 +244,10 @@ fn who(session: &mut Session, call: &Call) -> Outcome {
     let variables = session.assist.scope().variables();
     let rows: Vec<_> = variables.into_iter().filter(|v| v.type_name.contains(&wanted)).map(|v| [v.name, short(&v.type_name)]).collect();
     if rows.is_empty() {
-        session.shared.publish("stdout", if wanted.is_empty() { "there are no variables\n".to_owned() } else { format!("no variable's type holds {wanted:?}\n") });
+        session.shared.publish(
+            "stdout",
+            if wanted.is_empty() { "there are no variables\n".to_owned() } else { format!("no variable's type holds {wanted:?}\n") },
+        );
         return Ok(());
     }
     session.shared.show(Role::Result, None, table(["variable", "type"], rows));
@@ -274,7 +290,7 @@ fn env(session: &mut Session, call: &Call) -> Outcome {
         if name.is_empty() || name.contains(['\0', ' ']) || value.contains('\0') {
             return Err(bad("%env", &format!("{name:?} cannot be the name of a variable")));
         }
-        session.generated(&format!("::rask::host::set_env({name:?}, {value:?});"))?;
+        session.generated(&format!("rask::host::set_env({name:?}, {value:?});"))?;
         session.shared.set_environment(name, value);
         session.shared.publish("stdout", format!("{name}={value}\n"));
         return Ok(());
@@ -317,11 +333,11 @@ fn sql(session: &mut Session, call: &Call) -> Outcome {
     let frames = variables.iter().filter(|v| is_frame(&v.type_name) && words.contains(&v.name.as_str()));
     let tables: String = frames.map(|v| format!("({:?}, ::rask::frame::IntoFrame::into_frame(&{})), ", v.name, v.name)).collect();
     let hashes = "#".repeat(1 + query.split('"').skip(1).map(|p| p.len() - p.trim_start_matches('#').len()).max().unwrap_or(0));
-    let frame = format!("::rask::frame::sql::<&str, ::rask::frame::DataFrame>(r{hashes}\"{query}\"{hashes}, [{tables}])");
+    let frame = format!("rask::frame::sql::<&str, rask::frame::DataFrame>(r{hashes}\"{query}\"{hashes}, [{tables}])");
     if name.is_empty() {
         session.generated(&format!("{frame}.compute()?"))
     } else {
-        session.generated(&format!("let {name}: ::rask::frame::DataFrame = {frame};\n{name}.head(10)?"))
+        session.generated(&format!("let {name}: rask::frame::DataFrame = {frame};\n{name}.head(10)?"))
     }
 }
 
@@ -345,10 +361,14 @@ pub(super) fn shell(session: &mut Session, line: &str) -> Outcome {
 fn child(session: &mut Session, program: &str, script: &str) -> Outcome {
     let failed = |e: std::io::Error| CellError::plain("ShellError", &format!("{program} could not be started: {e}"));
     let pipe = |name: &str| OpenOptions::new().write(true).open(session.shared.folder.join(name)).map(Stdio::from);
-    let mut command = Command::new(program);
-    command.args(["-c", script]).current_dir(session.working_folder()).process_group(0).stdin(Stdio::null());
+    let mut command = leash::group(Path::new(program));
+    command.args(["-c", script]).current_dir(session.working_folder());
     users_environment(&mut command);
-    command.envs(session.shared.environment()).env_remove(rask_wire::env::RUNTIME).env_remove(rask_wire::env::SESSION).env_remove("RASK_USER_PATH");
+    command
+        .envs(session.shared.environment())
+        .env_remove(rask_wire::env::RUNTIME)
+        .env_remove(rask_wire::env::SESSION)
+        .env_remove("RASK_USER_PATH");
     command.stdout(pipe(names::STDOUT).map_err(failed)?).stderr(pipe(names::STDERR).map_err(failed)?);
     let mut child = command.spawn().map_err(failed)?;
     // The command keeps writing ends of the pipes open; they are of no use any more.
@@ -373,7 +393,8 @@ enum Here {
 const ONE_COMPILER: &str = "this kernel compiles cells itself, with the compiler that the runtime was built with";
 
 /// The table of evcxr's commands that mean something else here.
-const COMMANDS: [(&str, Here); 18] = [
+const COMMANDS: [(&str, Here); 19] = [
+    (":help", Here::Own(command_help)),
     (":quit", Here::Refused("it ends a terminal; a notebook's kernel is ended by its front end (Kernel > Shut Down)")),
     (":clear", Here::Own(|s, _| s.reset())),
     (":opt", Here::Own(opt)),
@@ -396,8 +417,28 @@ const COMMANDS: [(&str, Here); 18] = [
 
 /// Names of evcxr's commands, for completion.
 pub(super) const COMMAND_NAMES: [&str; 22] = [
-    ":build_env", ":clear", ":dep", ":doc", ":efmt", ":env", ":explain", ":fmt", ":help", ":last_compile_dir", ":last_error_json",
-    ":load_config", ":offline", ":opt", ":preserve_vars_on_panic", ":restart", ":show_deps", ":timing", ":type", ":types", ":vars", ":version",
+    ":build_env",
+    ":clear",
+    ":dep",
+    ":doc",
+    ":efmt",
+    ":env",
+    ":explain",
+    ":fmt",
+    ":help",
+    ":last_compile_dir",
+    ":last_error_json",
+    ":load_config",
+    ":offline",
+    ":opt",
+    ":preserve_vars_on_panic",
+    ":restart",
+    ":show_deps",
+    ":timing",
+    ":type",
+    ":types",
+    ":vars",
+    ":version",
 ];
 
 /// Runs lines of evcxr's commands. Those that it runs itself and that follow each other are given to it together, so that
@@ -434,13 +475,29 @@ fn say(session: &Session, text: String) -> Outcome {
     Ok(())
 }
 
+/// evcxr's own list, without what has no use here.
+fn command_help(session: &mut Session, _: &str) -> Outcome {
+    let all = session.context.execute(":help").map_err(|e| CellError::plain("Error", &e.to_string()))?;
+    let text = all.get("text/plain").unwrap_or_default();
+    let refused = |line: &str| COMMANDS.iter().any(|(n, h)| matches!(h, Here::Refused(_)) && line.split_whitespace().next() == Some(n));
+    let rows = text.lines().filter(|l| !refused(l)).filter_map(|l| l.split_once(' ')).map(|(n, h)| [n.to_owned(), h.trim().to_owned()]);
+    session.shared.show(Role::Result, None, table(["command", "what it does"], rows.collect()));
+    Ok(())
+}
+
 fn opt(session: &mut Session, args: &str) -> Outcome {
     session.settings.level = match args {
         "auto" | "" => None,
         "0" | "1" | "2" | "3" | "s" | "z" => Some(args.to_owned()),
         _ => return Err(bad(":opt", "the levels are 0, 1, 2, 3, s and z; auto chooses for each cell")),
     };
-    say(session, format!("Optimization: {}", session.settings.level.as_deref().unwrap_or("auto (2 for cells with loops, closures or functions, else 0)")))
+    say(
+        session,
+        format!(
+            "Optimization: {}",
+            session.settings.level.as_deref().unwrap_or("auto (2 for cells with loops, closures or functions, else 0)")
+        ),
+    )
 }
 
 fn fmt(session: &mut Session, args: &str) -> Outcome {
@@ -492,7 +549,20 @@ mod tests {
             assert!(!MAGICS[..i].iter().any(|o| o.name == m.name), "{} stands twice", m.name);
         }
         for wanted in [
-            "%time", "%%time", "%timeit", "%%timeit", "%who", "%reset", "%dep", "%env", "%load", "%%sql", "%%html", "%%markdown", "%%bash", "%lsmagic",
+            "%time",
+            "%%time",
+            "%timeit",
+            "%%timeit",
+            "%who",
+            "%reset",
+            "%dep",
+            "%env",
+            "%load",
+            "%%sql",
+            "%%html",
+            "%%markdown",
+            "%%bash",
+            "%lsmagic",
         ] {
             assert!(MAGICS.iter().any(|m| m.name == wanted), "{wanted}");
         }
@@ -519,7 +589,11 @@ mod tests {
 
     #[test]
     fn types_without_paths() {
-        for (long, want) in [("rask::frame::DataFrame", "DataFrame"), ("Vec<(std::string::String, &'static str)>", "Vec<(String, &'static str)>"), ("[u8; 4]", "[u8; 4]")] {
+        for (long, want) in [
+            ("rask::frame::DataFrame", "DataFrame"),
+            ("Vec<(std::string::String, &'static str)>", "Vec<(String, &'static str)>"),
+            ("[u8; 4]", "[u8; 4]"),
+        ] {
             assert_eq!(short(long), want);
         }
     }

@@ -4,7 +4,7 @@
 //! `segment` tells Rust from what is not, `split` and `cell` take the Rust apart and get it ready, `assist` is rust-analyzer:
 //! types, completions, documentation of what is in `scope`. `session` drives evcxr, `magics` is the table of what else a line
 //! can be. `cargo`, `dependent` and `rustc` stand in for the tools that evcxr calls, `prune` leaves out what a cell has no use
-//! for. `child` is the start of the evaluator process, `output` listens to it, `comms` carries its messages, `shared` is what
+//! for, `leash` ends them with the kernel. `child` is the start of the evaluator process, `output` listens to it, `comms` carries its messages, `shared` is what
 //! the threads know of the running cell. `diagnostics` and `keep` word errors.
 
 mod assist;
@@ -15,6 +15,7 @@ mod comms;
 mod dependent;
 mod diagnostics;
 mod keep;
+pub(crate) mod leash;
 mod magics;
 mod output;
 mod prune;

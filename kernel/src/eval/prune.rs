@@ -38,7 +38,8 @@ fn without(text: &str, ranges: Vec<Range<usize>>) -> String {
 
 /// The lines that take variables from their store, check them and put them back, where the cell does not name them.
 fn variables(source: &str, own: &str) -> Vec<Range<usize>> {
-    const MARKS: [&str; 3] = ["evcxr_variable_store.take_variable::<", "evcxr_variable_store.check_variable::<", "evcxr_variable_store.put_variable::<"];
+    const MARKS: [&str; 3] =
+        ["evcxr_variable_store.take_variable::<", "evcxr_variable_store.check_variable::<", "evcxr_variable_store.put_variable::<"];
     let used = words(own);
     let mut found = Vec::new();
     let mut start = 0;
@@ -75,7 +76,8 @@ fn items(source: &str, own: &str) -> Vec<Range<usize>> {
         }
     }
     loop {
-        let calls = |c: &Candidate| c.offers.iter().any(|o| needed.contains(o.as_str())) || c.goes_with.iter().any(|g| needed.contains(g.as_str()));
+        let calls =
+            |c: &Candidate| c.offers.iter().any(|o| needed.contains(o.as_str())) || c.goes_with.iter().any(|g| needed.contains(g.as_str()));
         let (called, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut candidates).into_iter().partition(calls);
         candidates = rest;
         if called.is_empty() {
@@ -165,7 +167,11 @@ mod tests {
         let source = source(cell);
         let out = prune(&source, cell);
         assert_eq!(out.lines().count(), source.lines().count());
-        out.lines().take(EARLIER.lines().count()).filter(|l| !l.is_empty()).map(|l| l.split('{').next().unwrap().trim().to_owned()).collect()
+        out.lines()
+            .take(EARLIER.lines().count())
+            .filter(|l| !l.trim().is_empty())
+            .map(|l| l.split('{').next().unwrap().trim().to_owned())
+            .collect()
     }
 
     #[test]
@@ -174,7 +180,14 @@ mod tests {
         assert_eq!(left("let c = \"{FACTOR}\";"), ["use std::fmt;", "const FACTOR: f64 = 2.0;"]);
         assert_eq!(
             left("Point"),
-            ["use std::fmt;", "struct Point", "impl Point", "impl fmt::Debug for Point", "fn scale(x: f64) -> f64", "const FACTOR: f64 = 2.0;"]
+            [
+                "use std::fmt;",
+                "struct Point",
+                "impl Point",
+                "impl fmt::Debug for Point",
+                "fn scale(x: f64) -> f64",
+                "const FACTOR: f64 = 2.0;"
+            ]
         );
         assert_eq!(left("3.twice()"), ["use std::fmt;", "trait Twice", "impl Twice for i32"]);
         assert_eq!(left("Circle"), ["use std::fmt;", "mod shapes", "use shapes::Circle;"]);

@@ -3,6 +3,7 @@
 
 use super::cargo::{compile, level};
 use super::dependent::Replay;
+use super::leash;
 use super::runtime::Runtime;
 use crate::error::{Error, Result};
 use std::ffi::OsString;
@@ -65,6 +66,7 @@ impl Call {
 /// # Errors
 /// A compiler that cannot be started, a stub that cannot be written.
 pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
+    leash::hold();
     let Some((rustc, args)) = args.split_first() else { return Err(Error::Usage("no compiler to stand in for".to_owned())) };
     let call = Call::read(args);
     if let Some(prebuilt) = stub_of(runtime, &call) {
@@ -98,7 +100,7 @@ pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result
         let text: Vec<String> = out.iter().map(|a| a.to_string_lossy().into_owned()).collect();
         Replay::note(session, rustc, &without_level(&text))?;
     }
-    let status = Command::new(rustc).args(&out).status().map_err(|source| Error::Start { command: rustc.clone(), source })?;
+    let status = leash::command(Path::new(rustc)).args(&out).status().map_err(|source| Error::Start { command: rustc.clone(), source })?;
     Ok(status.code().unwrap_or(1))
 }
 
@@ -197,7 +199,7 @@ fn cell_args(runtime: &Runtime) -> Vec<OsString> {
 /// The rustc call for a cell of a session without dependencies of its own, which needs no cargo.
 pub(crate) fn plain_cell(runtime: &Runtime, target: &str, check: bool, opt_level: &str) -> (Command, String) {
     let out_dir = format!("target/{target}/debug");
-    let mut command = Command::new(runtime.tool("rustc"));
+    let mut command = leash::command(&runtime.tool("rustc"));
     command.args(["--crate-name", "ctx", "--edition=2024", "src/lib.rs", "--crate-type", "cdylib", "--error-format=json"]);
     command.arg("--json=diagnostic-rendered-ansi");
     command.arg(if check { "--emit=metadata" } else { "--emit=link" });

@@ -59,7 +59,8 @@ pub(super) fn segments(text: &str) -> Vec<Segment> {
 }
 
 fn push_rust(text: &str, range: Range<usize>, found: &mut Vec<Segment>) {
-    if !text[range.clone()].trim().is_empty() {
+    // Comments alone are not worth a compiler.
+    if text[range.clone()].lines().any(|l| !l.trim().is_empty() && !l.starts_with("//")) {
         found.push(Segment::Rust(range));
     }
 }

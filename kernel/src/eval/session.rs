@@ -1,6 +1,6 @@
 //! One session: evcxr with the runtime in scope, run cell by cell.
 
-use super::assist::{Assist, Inferred};
+use super::assist::{Assist, Inferred, can_be_written};
 use super::cell::Cell;
 use super::comms::Comms;
 use super::diagnostics::{CellError, warnings};
@@ -61,7 +61,13 @@ impl Session {
     ///
     /// # Errors
     /// The text that the first cell shows.
-    pub(super) fn start(runtime: &Runtime, folder: PathBuf, shared: Arc<Shared>, comms: Arc<Comms>, assist: Assist) -> Result<Self, String> {
+    pub(super) fn start(
+        runtime: &Runtime,
+        folder: PathBuf,
+        shared: Arc<Shared>,
+        comms: Arc<Comms>,
+        assist: Assist,
+    ) -> Result<Self, String> {
         runtime.check().map_err(|e| e.to_string())?;
         prepare(runtime, &folder).map_err(|e| format!("the session's folder {} cannot be used: {e}", folder.display()))?;
         output::listen(shared.clone(), comms).map_err(|e| e.to_string())?;
@@ -115,7 +121,7 @@ impl Session {
 
     /// Runs code that the kernel writes for the user.
     pub(super) fn generated(&mut self, code: &str) -> Result<(), CellError> {
-        self.run_cell(Cell::part(code, 0..code.len(), 0))
+        self.run_cell(Cell::hidden(code))
     }
 
     /// The value of an expression, in every form in which it can be shown.
@@ -135,6 +141,8 @@ impl Session {
         // What the running cell makes can be completed while it runs.
         let before = self.assist.scope().clone();
         self.foresee(&cell, &inferred);
+        self.shared.publish("stderr", keep::statics(&cell));
+        let mut asked = Vec::new();
         let cell = loop {
             let running = Arc::new(cell);
             self.note(&running.code, &level)?;
@@ -142,9 +150,12 @@ impl Session {
             let result = self.context.execute(&running.code);
             cell = match result {
                 Err(evcxr::Error::CompilationErrors(errors)) => match mistyped(&errors, &running) {
-                    Some(variable) => {
+                    Some((variable, found)) => {
                         let mut next = Cell::clone(&running);
-                        next.forget_type(&variable);
+                        match found {
+                            Some(found) => next.write_type(&variable, &found),
+                            None => next.forget_type(&variable),
+                        }
                         next
                     }
                     None => {
@@ -152,12 +163,25 @@ impl Session {
                         return Err(self.compile_error(&errors, &running, &inferred));
                     }
                 },
+                // The compiler knows types that rust-analyzer does not, and tells them in the form of an error.
+                Err(evcxr::Error::Message(text)) if keep::to_be_asked(&text, &inferred, &mut asked) => {
+                    let mut next = Cell::clone(&running);
+                    if let Some(variable) = asked.last() {
+                        next.ask_type(variable);
+                    }
+                    next
+                }
                 result => break self.finish(result, running, before, &inferred),
             };
         };
+        self.note_variables();
+        cell
+    }
+
+    /// Takes over from evcxr which variables there are.
+    fn note_variables(&self) {
         let kept = self.context.variables_and_types().map(|(n, t)| Variable { name: n.to_owned(), type_name: t.to_owned() }).collect();
         self.assist.scope().set_variables(kept);
-        cell
     }
 
     /// Writes down the types of the cell's variables, as far as they are known.
@@ -182,7 +206,10 @@ impl Session {
     fn note(&self, code: &str, level: &str) -> Result<(), CellError> {
         let write = |path: PathBuf, text: &str| {
             std::fs::write(path, text).map_err(|e| {
-                CellError::plain("InternalError", &format!("the session's folder {} is gone: {e}; restart the kernel", self.folder.display()))
+                CellError::plain(
+                    "InternalError",
+                    &format!("the session's folder {} is gone: {e}; restart the kernel", self.folder.display()),
+                )
             })
         };
         write(cargo::level_file(&self.folder), level)?;
@@ -304,6 +331,7 @@ impl Session {
         self.shared.compiling(Box::new(|| {}));
         let cell = Cell::part(text, 0..0, self.number);
         let result = self.context.execute(text);
+        self.note_variables();
         match result {
             Ok(outputs) => {
                 self.command_output(outputs);
@@ -346,10 +374,19 @@ fn interrupted_compiler() -> CellError {
     CellError::plain("Interrupted", "the cell was interrupted while it was compiled; all variables are kept")
 }
 
-/// The variable whose written type the compiler refuses.
-fn mistyped(errors: &[CompilationError], cell: &Cell) -> Option<String> {
-    let spans = errors.iter().flat_map(|e| e.spanned_messages()).filter(|m| m.is_primary).filter_map(|m| m.span);
-    spans.filter_map(|s| cell.types_at(s.start_line, s.start_column)).map(str::to_owned).next()
+/// The variable whose written type the compiler refuses, and the type that it has found, where that can be written.
+fn mistyped(errors: &[CompilationError], cell: &Cell) -> Option<(String, Option<String>)> {
+    let messages = errors.iter().flat_map(|e| e.spanned_messages().iter().map(move |m| (e, m)));
+    messages.filter(|(_, m)| m.is_primary).find_map(|(e, m)| {
+        let span = m.span?;
+        let variable = cell.types_at(span.start_line, span.start_column)?.to_owned();
+        let message = e.message();
+        let told = message.strip_prefix("rask-type:");
+        let found = told
+            .or_else(|| Some(m.label.split_once("found `")?.1.rsplit_once('`')?.0))
+            .map(|f| f.replace("{integer}", "i32").replace("{float}", "f64"));
+        Some((variable, found.filter(|f| can_be_written(f) && !f.contains("..."))))
+    })
 }
 
 /// `these variables are gone: a, b`.
@@ -476,7 +513,8 @@ mod tests {
 
     #[test]
     fn places_in_messages_are_the_users() {
-        let told = places("task at src/lib.rs:12:5: no, src/lib.rs:9:9", |line, column| (line == 12).then(|| format!("line {line}/{column}")));
+        let told =
+            places("task at src/lib.rs:12:5: no, src/lib.rs:9:9", |line, column| (line == 12).then(|| format!("line {line}/{column}")));
         assert_eq!(told, "task at line 12/5: no, src/lib.rs:9:9");
     }
 

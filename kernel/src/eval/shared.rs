@@ -325,6 +325,8 @@ impl Shared {
         }
         drop(s);
         let began = Instant::now();
+        // Waiting would close it, and with it end the group.
+        let _held = child.stdin.take();
         let status = child.wait().map_err(|source| Error::Start { command: "sh".to_owned(), source });
         let mut s = self.state();
         (s.shell, s.phase) = (None, Phase::Compiling);

@@ -27,6 +27,8 @@ pub(super) struct Binding {
     pub(super) mutable: bool,
     /// The user wrote its whole type.
     pub(super) typed: bool,
+    /// The bytes of the value that it gets.
+    pub(super) value: Option<(usize, usize)>,
     /// Where a type can be written, for one that gets its value later.
     pub(super) later: Option<usize>,
 }
@@ -79,6 +81,8 @@ fn bindings(statement: &ast::LetStmt) -> Vec<Binding> {
     let whole = |t: ast::Type| !t.syntax().descendants().any(|n| n.kind() == SyntaxKind::INFER_TYPE);
     let typed = matches!(pat, ast::Pat::IdentPat(_)) && statement.ty().is_some_and(whole);
     let later = (statement.initializer().is_none()).then(|| usize::from(pat.syntax().text_range().end()) - HEAD.len());
+    let value = statement.initializer().map(|e| e.syntax().text_range());
+    let value = value.map(|r| (usize::from(r.start()) - HEAD.len(), usize::from(r.end()) - HEAD.len()));
     let names = pat.syntax().descendants().filter_map(ast::IdentPat::cast);
     names
         .map(|p| Binding {
@@ -86,6 +90,7 @@ fn bindings(statement: &ast::LetStmt) -> Vec<Binding> {
             at: usize::from(p.name().map_or(p.syntax().text_range(), |n| n.syntax().text_range()).start()) - HEAD.len(),
             mutable: p.mut_token().is_some() && p.ref_token().is_none(),
             typed,
+            value,
             later,
         })
         .collect()
@@ -133,7 +138,12 @@ pub(super) fn loop_bodies(rust: &str) -> Vec<usize> {
     let calls = |n: SyntaxNode| {
         matches!(
             n.kind(),
-            SyntaxKind::MACRO_CALL | SyntaxKind::CALL_EXPR | SyntaxKind::AWAIT_EXPR | SyntaxKind::LOOP_EXPR | SyntaxKind::WHILE_EXPR | SyntaxKind::FOR_EXPR
+            SyntaxKind::MACRO_CALL
+                | SyntaxKind::CALL_EXPR
+                | SyntaxKind::AWAIT_EXPR
+                | SyntaxKind::LOOP_EXPR
+                | SyntaxKind::WHILE_EXPR
+                | SyntaxKind::FOR_EXPR
         )
     };
     let constant = |n: &SyntaxNode| {
@@ -211,8 +221,13 @@ mod tests {
             .flatten()
             .map(|b| (b.name.as_str(), b.mutable, b.typed, b.later.is_some()))
             .collect();
-        let want =
-            [("x", true, false, false), ("y", false, false, false), ("z", false, true, false), ("w", false, false, false), ("late", false, false, true)];
+        let want = [
+            ("x", true, false, false),
+            ("y", false, false, false),
+            ("z", false, true, false),
+            ("w", false, false, false),
+            ("late", false, false, true),
+        ];
         assert_eq!(bound, want);
         let items: Vec<_> = items(text, &pieces).into_iter().map(|i| (i.name, i.text)).collect();
         assert_eq!(items, [(None, "use a::b;".to_owned()), (Some("h".to_owned()), "fn h() {}".to_owned())]);

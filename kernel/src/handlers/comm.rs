@@ -7,9 +7,10 @@ use rask_wire::{Buffer, Comm, CommEvent};
 use serde_json::{Value, json};
 
 pub(super) const ROUTES: &[Route] = &[
-    ("comm_info_request", |context, _, message| {
-        json!({ "status": "ok", "comms": context.evaluator.comms(message.content["target_name"].as_str()) })
-    }),
+    (
+        "comm_info_request",
+        |context, _, message| json!({ "status": "ok", "comms": context.evaluator.comms(message.content["target_name"].as_str()) }),
+    ),
     ("comm_open", |context, parent, message| pass(context, parent, message, CommEvent::Open)),
     ("comm_msg", |context, parent, message| pass(context, parent, message, CommEvent::Message)),
     ("comm_close", |context, parent, message| pass(context, parent, message, CommEvent::Close)),

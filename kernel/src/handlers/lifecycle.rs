@@ -15,11 +15,6 @@ pub(super) const ROUTES: &[Route] = &[
         context.evaluator.shutdown();
         json!({ "status": "ok", "restart": message.content["restart"].as_bool().unwrap_or(false) })
     }),
-    // The answer to a question of the running cell; it has no reply of its own.
-    ("input_reply", |context, _, message| {
-        context.evaluator.input(message.content["value"].as_str().unwrap_or_default().to_owned());
-        Value::Null
-    }),
     ("connect_request", |context, _, _| context.ports.clone()),
     ("debug_request", |_, _, _| refused("this kernel has no debugger")),
     ("create_subshell_request", |_, _, _| refused(NO_SUBSHELLS)),

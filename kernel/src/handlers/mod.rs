@@ -89,6 +89,17 @@ pub(crate) async fn answer_aside(context: Context, kind: &'static Request, messa
     reply((kind.reply.to_owned(), content));
 }
 
+/// Takes note of a message that is no request: the answer to a question of the running cell.
+pub(crate) fn note(context: &Context, message: &Message) {
+    context.evaluator.input(message.content["value"].as_str().unwrap_or_default().to_owned());
+}
+
+/// Answers a request that is not as the protocol says.
+pub(crate) fn reject(context: &Context, kind: &Request, message: &Message, content: Value, reply: impl FnOnce(Answer)) {
+    let _busy = Busy::with(context, message);
+    reply((kind.reply.to_owned(), content));
+}
+
 /// Answers a request that this kernel does not know.
 pub(crate) fn refuse(context: &Context, message: &Message, reply: impl FnOnce(Answer)) {
     let _busy = Busy::with(context, message);

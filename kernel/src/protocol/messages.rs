@@ -6,6 +6,8 @@
 pub(crate) enum Lane {
     /// Answered at once, also while a cell runs.
     AtOnce,
+    /// Taken note of at once; no request, so it has neither a reply nor a status.
+    Noted,
     /// Answered beside all else, as it may take a moment.
     Aside,
     /// Waits for its turn behind the cells.
@@ -39,7 +41,7 @@ pub(crate) const REQUESTS: &[Request] = &[
     at_once("debug_request", "debug_reply"),
     at_once("delete_subshell_request", "delete_subshell_reply"),
     at_once("history_request", "history_reply"),
-    at_once("input_reply", ""),
+    Request { name: "input_reply", reply: "", lane: Lane::Noted },
     at_once("interrupt_request", "interrupt_reply"),
     at_once("is_complete_request", "is_complete_reply"),
     at_once("kernel_info_request", "kernel_info_reply"),

@@ -100,6 +100,7 @@ fn request(context: &Context, signer: &Signer, events: &UnboundedSender<Event>, 
     };
     let Some(kind) = handlers::kind(&message) else { return handlers::refuse(context, &message, reply) };
     match kind.lane {
+        Lane::Noted => handlers::note(context, &message),
         Lane::AtOnce => handlers::answer(context, kind, &message, reply),
         Lane::Aside => drop(tokio::spawn(handlers::answer_aside(context.clone(), kind, message, reply))),
         Lane::Queued => {
@@ -113,7 +114,7 @@ fn request(context: &Context, signer: &Signer, events: &UnboundedSender<Event>, 
             let done = move |metadata: Value, content: Value| send(channel, kind.reply, &metadata, &content);
             match handlers::execute::job(&message, context.history.clone(), Box::new(ask), done) {
                 Ok(job) => context.evaluator.run(job),
-                Err(content) => reply((kind.reply.to_owned(), content)),
+                Err(content) => handlers::reject(context, kind, &message, content, reply),
             }
         }
     }

@@ -100,12 +100,19 @@ fn sql_reads_frames_and_tables() {
     let df = DataFrame::from_columns([("Name", Series::from_iter(["a", "b", "a"])), ("n", Series::from_iter([1i64, 2, 3]))]);
     let table = df.compute().unwrap();
     let sums = sql("SELECT Name, SUM(n) AS total FROM df GROUP BY Name ORDER BY Name", [("df", &df)]).compute();
-    let sums = sums.or_else(|_| sql("select \"Name\", sum(n) as total from df group by \"Name\" order by \"Name\"", [("df", &df)]).compute()).unwrap();
+    let sums = sums
+        .or_else(|_| sql("select \"Name\", sum(n) as total from df group by \"Name\" order by \"Name\"", [("df", &df)]).compute())
+        .unwrap();
     assert_eq!(sums.column("total").unwrap().to_vec::<i64>().unwrap(), [4, 2]);
     assert_eq!(sql("select Name from t where n = 2", [("t", &table)]).len().unwrap(), 1);
     let joined = sql("select count(*) as c from x join y on x.n = y.n", [("x", df.clone()), ("y", (&table).into_frame())]);
     assert_eq!(joined.compute().unwrap().column("c").unwrap().to_vec::<i64>().unwrap(), [3]);
-    for (query, part) in [("select nothing from df", "nothing"), ("select from", "sql"), ("create table z as select 1", "sql"), ("select * from other", "other")] {
+    for (query, part) in [
+        ("select nothing from df", "nothing"),
+        ("select from", "sql"),
+        ("create table z as select 1", "sql"),
+        ("select * from other", "other"),
+    ] {
         let message = sql(query, [("df", &df)]).compute().unwrap_err().to_string();
         assert!(message.contains(part), "{query}: {message}");
     }

@@ -144,8 +144,7 @@ impl Shared {
         inner.state.handle(Event::Cancelled, &mut actions);
         self.apply(&mut inner, &mut actions);
         self.changed.notify_all();
-        let (inner, late) =
-            self.changed.wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished).unwrap_or_else(PoisonError::into_inner);
+        let (inner, late) = self.changed.wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished).unwrap_or_else(PoisonError::into_inner);
         drop(inner);
         if late.timed_out() && !inside_task() {
             *POOL.write().unwrap_or_else(PoisonError::into_inner) = new_pool();

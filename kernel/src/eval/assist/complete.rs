@@ -4,9 +4,7 @@
 use super::super::scope::Scope;
 use super::project::Project;
 use ra_ap_hir::PrefixKind;
-use ra_ap_ide::{
-    CompletionConfig, CompletionFieldsToResolve, CompletionItem, CompletionItemKind, FilePosition, RaFixtureConfig,
-};
+use ra_ap_ide::{CompletionConfig, CompletionFieldsToResolve, CompletionItem, CompletionItemKind, FilePosition, RaFixtureConfig};
 use ra_ap_ide_db::SymbolKind;
 use ra_ap_ide_db::imports::insert_use::{ImportGranularity, InsertUseConfig};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
@@ -87,7 +85,11 @@ pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
     }
     let mut seen = std::collections::HashSet::new();
     items.retain(|i| seen.insert(i.text.clone()));
-    Completions { start: usize::from(range.start()).saturating_sub(start), end: usize::from(range.end()).max(at).saturating_sub(start), items }
+    Completions {
+        start: usize::from(range.start()).saturating_sub(start),
+        end: usize::from(range.end()).max(at).saturating_sub(start),
+        items,
+    }
 }
 
 /// Not one of the names that wrap the cell.
@@ -129,7 +131,8 @@ pub(super) fn without_analysis(text: &str, at: usize) -> Option<Completions> {
     const HEAD: &str = "fn f(){";
     let before = text.get(..at)?;
     let file = SourceFile::parse(&format!("{HEAD}{before}"), Edition::Edition2024);
-    let last = file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token()).filter(|t| t.kind() == SyntaxKind::STRING).last()?;
+    let last =
+        file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token()).filter(|t| t.kind() == SyntaxKind::STRING).last()?;
     let open = usize::from(last.text_range().start()) - HEAD.len();
     let inside = before.get(open + 1..)?;
     let closed = last.text().len() > 1 && last.text().ends_with('"') && !last.text().ends_with("\\\"");

@@ -8,7 +8,7 @@ mod types;
 
 pub(crate) use complete::{Completion, Completions};
 pub(crate) use inspect::Inspection;
-pub(super) use types::Inferred;
+pub(super) use types::{Inferred, can_be_written};
 
 use super::runtime::Runtime;
 use super::scope::{Scope, Wrapped};
@@ -142,7 +142,8 @@ fn answer(project: &mut Project, ask: Ask) {
                 eprintln!("rask: rust-analyzer cannot read the session's crates: {e}");
             }
             // The first question about the library costs the most: it is asked here, where nobody waits yet.
-            project.set("use rask::prelude::*;\nfn rask_cell() {\nlet warm = vec![String::new()];\nlet first = read_csv(\"\");\n}\n".to_owned());
+            project.set("use rask::prelude::*;\nfn rask_cell() {\nlet warm = vec![String::new()];\nlet n = warm.len();\nlet first = read_csv(\"\").filter(col(\"\").gt(1));\n}\n".to_owned());
+            project.read_ahead();
             types::infer(project);
         }
         Ask::Types(text, reply) => {

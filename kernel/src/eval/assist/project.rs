@@ -97,6 +97,21 @@ impl Project {
         Ok(())
     }
 
+    /// Has another thread resolve the names of all crates, until the next change stops it.
+    pub(super) fn read_ahead(&self) {
+        let db = self.host.raw_database().clone();
+        let read = move || {
+            ra_ap_hir::attach_db(&db, || {
+                for krate in ra_ap_hir::Crate::all(&db) {
+                    krate.root_module(&db).children(&db).count();
+                }
+            });
+        };
+        // A change ends this by a panic that is meant for it; without the thread, the crates are read when they are needed.
+        let quietly = move || drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)));
+        let _ = std::thread::Builder::new().name("read-ahead".to_owned()).stack_size(64 << 20).spawn(quietly);
+    }
+
     /// Makes `text` the cell at hand.
     pub(super) fn set(&mut self, text: String) {
         let mut change = ChangeWithProcMacros::default();

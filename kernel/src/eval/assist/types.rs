@@ -60,9 +60,9 @@ pub(crate) fn bindings(statements: impl Iterator<Item = ast::Stmt>) -> Vec<ast::
 }
 
 /// Whether this is a whole type: rust-analyzer writes `_` and `{unknown}` for what it does not know.
-fn can_be_written(name: &str) -> bool {
+pub(crate) fn can_be_written(name: &str) -> bool {
     let parsed = SourceFile::parse(&format!("type T = {name};"), Edition::Edition2024);
-    let odd = |kind| matches!(kind, SyntaxKind::ERROR | SyntaxKind::INFER_TYPE | SyntaxKind::IMPL_TRAIT_TYPE);
+    let odd = |kind| matches!(kind, SyntaxKind::ERROR | SyntaxKind::INFER_TYPE | SyntaxKind::UNDERSCORE_EXPR | SyntaxKind::IMPL_TRAIT_TYPE);
     parsed.errors().is_empty() && !parsed.syntax_node().descendants().any(|n| odd(n.kind()))
 }
 
