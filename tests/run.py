@@ -18,7 +18,8 @@ class Lines(unittest.TestResult):
     def say(self, word, test, error=None):
         print(f"{word:5} {test.id()} {time.time() - self.began:.1f}s", flush=True)
         if error:
-            print(self._exc_info_to_string(error, test), flush=True)
+            text = self._exc_info_to_string(error, test)
+            print(text if len(text) < 4000 else text[:2500] + "\n[...]\n" + text[-1500:], flush=True)
 
     def addSuccess(self, test):
         self.passed += 1

@@ -14,7 +14,7 @@
 //! | `install`, `lab`, `doctor`, `verify` | the commands around the kernel | `error`, `eval::runtime` |
 //!
 //! One program plays several parts, told apart by how it is called: the kernel, the evaluator process (`eval::child`), and
-//! the stand-ins for cargo, rustup and rustc that evcxr calls (`eval::cargo`, `eval::rustc`).
+//! the stand-ins for cargo, rustup and rustc that evcxr calls (`eval::tools`).
 
 mod doctor;
 mod error;
@@ -59,18 +59,18 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(name: &str, args: &[String]) -> Result<i32> {
-    if let Some((_, tool)) = eval::cargo::TOOLS.iter().find(|(n, _)| *n == name) {
+    if let Some((_, tool)) = eval::tools::TOOLS.iter().find(|(n, _)| *n == name) {
         let (runtime, session) = surroundings()?;
         return tool(&runtime, &session, args);
     }
     if let [leash, rest @ ..] = args
         && leash == "leash"
     {
-        return eval::leash::run(rest);
+        return eval::tools::leash::run(rest);
     }
-    if std::env::var_os(eval::rustc::MARKER).is_some() && args.first().is_some_and(|a| a.ends_with("rustc")) {
+    if std::env::var_os(eval::tools::rustc::MARKER).is_some() && args.first().is_some_and(|a| a.ends_with("rustc")) {
         let (runtime, session) = surroundings()?;
-        return eval::rustc::wrap(&runtime, &session, args);
+        return eval::tools::rustc::wrap(&runtime, &session, args);
     }
     let (command, rest) = args.split_first().map_or(("help", args), |(c, r)| (c.as_str(), r));
     match command {
@@ -110,7 +110,7 @@ fn kernel(args: &[String]) -> Result<i32> {
     if flag != "--runtime" {
         return Err(usage());
     }
-    if std::env::var_os(eval::rustc::MARKER).is_none() {
+    if std::env::var_os(eval::tools::rustc::MARKER).is_none() {
         return enter_session(Path::new(folder), args);
     }
     let text = std::fs::read_to_string(file).map_err(Error::file(file))?;
@@ -147,10 +147,10 @@ fn enter_session(folder: &Path, args: &[String]) -> Result<i32> {
     // The number of this process stays the same through `exec`.
     let owner = session.join("owner.pid");
     std::fs::write(&owner, std::process::id().to_string()).map_err(Error::file(owner))?;
-    let toolchain = eval::cargo::toolchain(&session);
+    let toolchain = eval::tools::files::toolchain(&session);
     let bin = toolchain.join("bin");
     std::fs::create_dir_all(&bin).map_err(Error::file(&bin))?;
-    for (tool, _) in eval::cargo::TOOLS {
+    for (tool, _) in eval::tools::TOOLS {
         let link = bin.join(tool);
         std::os::unix::fs::symlink(&me, &link).map_err(Error::file(link))?;
     }
@@ -168,7 +168,7 @@ fn enter_session(folder: &Path, args: &[String]) -> Result<i32> {
         .env("CARGO", bin.join("cargo"))
         .env("RUSTC", bin.join("rustc"))
         .env("RUSTC_WRAPPER", &me)
-        .env(eval::rustc::MARKER, "1")
+        .env(eval::tools::rustc::MARKER, "1")
         .env(rask_wire::env::RUNTIME, &runtime.folder)
         .env(rask_wire::env::SESSION, &session)
         .env("EVCXR_TMPDIR", session.join("crate"))

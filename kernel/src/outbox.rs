@@ -128,8 +128,36 @@ struct Pending {
     due: Instant,
 }
 
+/// Keeps what a cell shows below what front ends take: Jupyter's server drops what comes faster than a thousand a second.
+struct Pace {
+    since: Instant,
+    sent: u32,
+}
+
+impl Pace {
+    const WINDOW: Duration = Duration::from_millis(250);
+    const MOST: u32 = 200;
+
+    /// Waits for its turn.
+    async fn wait(&mut self, msg_type: &str) {
+        // A status tells how the kernel is, and there are few of them.
+        if msg_type == "status" {
+            return;
+        }
+        if self.since.elapsed() >= Self::WINDOW {
+            (self.since, self.sent) = (Instant::now(), 0);
+        }
+        self.sent += 1;
+        if self.sent > Self::MOST {
+            tokio::time::sleep_until(self.since + Self::WINDOW).await;
+            (self.since, self.sent) = (Instant::now(), 1);
+        }
+    }
+}
+
 async fn publish(mut from: UnboundedReceiver<Out>, mut socket: XPubSocket, signer: Signer) {
     let mut pending: Option<Pending> = None;
+    let mut pace = Pace { since: Instant::now(), sent: 0 };
     loop {
         let due = pending.as_ref().map(|p| p.due);
         tokio::select! {
@@ -155,6 +183,7 @@ async fn publish(mut from: UnboundedReceiver<Out>, mut socket: XPubSocket, signe
                 }
                 Some(Out::Message { msg_type, parent, metadata, content, buffers }) => {
                     flush(&mut socket, &signer, &mut pending).await;
+                    pace.wait(msg_type).await;
                     send(&mut socket, &signer, msg_type, &parent, &metadata, &content, buffers).await;
                 }
                 Some(Out::Barrier(done)) => {

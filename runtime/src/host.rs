@@ -10,7 +10,7 @@ use crate::{ask, comm, poison, wire};
 use rask_wire::{Place, ToEvaluator, ToKernel, env, session};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{FromRawFd, RawFd};
@@ -190,22 +190,76 @@ pub fn notify(line: &str) {
     }
 }
 
+/// What `?` makes of the error with which it leaves a cell. Stands in for the type that evcxr writes into every cell, so that the
+/// compiler need not compare it with every other use of [`From`] each time.
+#[allow(missing_debug_implementations)]
+pub struct UserError(());
+
+impl<T: Display> From<T> for UserError {
+    #[track_caller]
+    fn from(error: T) -> Self {
+        user_error(std::any::type_name::<T>(), &|f| error.fmt(f));
+        Self(())
+    }
+}
+
+/// As [`UserError`], where the user wants errors in their `Debug` form.
+#[allow(missing_debug_implementations)]
+pub struct UserErrorInside(());
+
+impl<T: Debug> From<T> for UserErrorInside {
+    #[track_caller]
+    fn from(error: T) -> Self {
+        user_error(std::any::type_name::<T>(), &|f| error.fmt(f));
+        Self(())
+    }
+}
+
+/// As [`UserErrorInside`], on several lines.
+#[allow(missing_debug_implementations)]
+pub struct UserErrorOpened(());
+
+impl<T: Debug> From<T> for UserErrorOpened {
+    #[track_caller]
+    fn from(error: T) -> Self {
+        user_error(std::any::type_name::<T>(), &|f| write!(f, "{error:#?}"));
+        Self(())
+    }
+}
+
+/// Writes an error.
+type Writing<'a> = &'a dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result;
+
 /// Reports the error with which `?` left the cell.
 #[inline(never)]
 #[track_caller]
-pub fn user_error(type_name: &str, error: &dyn Display) {
-    let place = Location::caller();
+fn user_error(type_name: &str, error: Writing<'_>) {
+    struct By<'a>(Writing<'a>);
+    impl Display for By<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            (self.0)(f)
+        }
+    }
+    let (place, message) = (Location::caller(), By(error).to_string());
     if sched::cancelled() {
         streams::open();
         fail("Interrupted", INTERRUPTED, None);
     }
     for (noted, at) in poison::take() {
-        if noted.to_string() != error.to_string() {
+        if noted.to_string() != message {
             poison::note(&noted, at);
         }
     }
-    fail(&short_type(type_name), &error.to_string(), Some(place_of(place)));
+    fail(&short_type(type_name), &message, Some(place_of(place)));
     notify("EVCXR_ERROR_OCCURRED");
+}
+
+/// Runs the code of a cell; a panic is the cell's error.
+#[inline(never)]
+pub fn guarded(code: Box<dyn FnOnce() + '_>) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(code)).is_err() {
+        notify("EVCXR_PANIC_NOTIFICATION");
+    }
 }
 
 fn place_of(place: &Location<'_>) -> Place {

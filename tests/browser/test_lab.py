@@ -2,7 +2,7 @@
 
 `RASK_BROWSER` names the browser; `RASK_SCREENSHOTS` a folder for what it showed.
 """
-import os, re, shutil, socket, subprocess, sys, tempfile, time, unittest, urllib.request
+import nbformat, os, re, shutil, socket, subprocess, sys, tempfile, time, unittest, urllib.request
 from playwright.sync_api import sync_playwright
 
 NOTEBOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "notebooks", "00-tour.ipynb")
@@ -41,7 +41,9 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class Lab(unittest.TestCase):
+class Browser(unittest.TestCase):
+    """A JupyterLab and a browser for all tests of a class."""
+
     @classmethod
     def setUpClass(cls):
         cls.server = Server()
@@ -54,9 +56,9 @@ class Lab(unittest.TestCase):
         cls.playwright.stop()
         cls.server.close()
 
-    def open(self, dark):
+    def open(self, dark=False, name=None):
         page = self.browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.goto(self.server.url + "/lab/workspaces/{0}/tree/{0}.ipynb".format("dark" if dark else "light"))
+        page.goto(self.server.url + "/lab/workspaces/{0}/tree/{0}.ipynb".format(name or ("dark" if dark else "light")))
         page.wait_for_selector(".jp-Notebook", timeout=90_000)
         page.wait_for_function("window.jupyterapp !== undefined")
         theme = "Dark" if dark else "Light"
@@ -76,6 +78,117 @@ class Lab(unittest.TestCase):
         if folder:
             page.screenshot(path=os.path.join(folder, name + ".png"))
 
+
+class Keys(Browser):
+    """What people press: Tab, Shift+Tab, Stop, Restart, Run All."""
+
+    def notebook(self, name, *cells):
+        spec = {"kernelspec": {"name": "rask", "display_name": "Rust (Rask)", "language": "rust"}, "language_info": {"name": "rust"}}
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells], metadata=spec)
+        nbformat.write(book, os.path.join(self.server.folder, name + ".ipynb"))
+        return self.open(name=name)
+
+    def command(self, page, command):
+        page.evaluate(f"void window.jupyterapp.commands.execute('{command}')")
+
+    def prompts(self, page):
+        return page.evaluate("Array.from(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')).map(e => e.textContent)")
+
+    def wait_idle(self, page, prompt):
+        """Waits until the last cell that runs shows `prompt`."""
+        page.wait_for_function(f"Array.from(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')).some(e => e.textContent === '{prompt}')", timeout=60_000)
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=30_000)
+
+    def outputs(self, page):
+        return page.evaluate("Array.from(document.querySelectorAll('.jp-CodeCell')).map(c => Array.from(c.querySelectorAll('.jp-OutputArea-output')).map(e => e.innerText).join('|'))")
+
+    def run_cell(self, page, index):
+        page.locator(".jp-CodeCell .cm-content").nth(index).click()
+        page.keyboard.press("Control+Enter")
+
+    def test_tab_and_shift_tab(self):
+        page = self.notebook("tab", "let numbers = vec![1u32, 2, 3];\n/// Adds one.\nfn plus_one(x: i64) -> i64 { x + 1 }", "numbers.le", "plus_one(")
+        self.run_cell(page, 0)
+        self.wait_idle(page, "[1]:")
+        page.locator(".jp-CodeCell .cm-content").nth(1).click()
+        page.keyboard.press("End")
+        page.keyboard.press("Tab")
+        page.wait_for_function("document.querySelectorAll('.jp-CodeCell')[1].innerText.includes('numbers.len') || document.querySelector('.jp-Completer:not(.lm-mod-hidden)')")
+        if page.locator(".jp-Completer:not(.lm-mod-hidden)").count():
+            self.shoot(page, "tab")
+            page.keyboard.press("Enter")
+        page.wait_for_function("document.querySelectorAll('.jp-CodeCell .cm-content')[1].innerText.startsWith('numbers.len')")
+        page.locator(".jp-CodeCell .cm-content").nth(2).click()
+        page.keyboard.press("End")
+        page.keyboard.press("Shift+Tab")
+        page.wait_for_selector(".jp-Tooltip", timeout=10_000)
+        said = page.locator(".jp-Tooltip").inner_text()
+        self.shoot(page, "shift-tab")
+        self.assertIn("plus_one(x: i64) -> i64", said)
+        self.assertIn("Adds one", said)
+        page.close()
+
+    def test_stop_and_restart(self):
+        page = self.notebook("stop", "let kept = 5;", "loop { std::thread::sleep(std::time::Duration::from_millis(10)); }", "kept")
+        self.run_cell(page, 0)
+        self.wait_idle(page, "[1]:")
+        self.run_cell(page, 1)
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='busy']")
+        page.wait_for_timeout(1000)
+        self.command(page, "notebook:interrupt-kernel")
+        self.wait_idle(page, "[2]:")
+        self.assertIn("Interrupted", self.outputs(page)[1])
+        self.shoot(page, "stop")
+        self.run_cell(page, 2)
+        self.wait_idle(page, "[3]:")
+        self.assertEqual(self.outputs(page)[2], "5")
+        page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=30_000)
+        self.run_cell(page, 2)
+        self.wait_idle(page, "[1]:")
+        self.assertIn("cannot find value `kept`", self.outputs(page)[2])
+        page.close()
+
+    def test_notebook_7(self):
+        """The other front end of the same server."""
+        self.notebook("seven", "let x = 20;\nprintln!(\"out\");\nx + 22").close()
+        page = self.browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(self.server.url + "/notebooks/seven.ipynb")
+        page.wait_for_selector(".jp-CodeCell .cm-content", timeout=60_000)
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
+        self.run_cell(page, 0)
+        self.wait_idle(page, "[1]:")
+        self.shoot(page, "notebook-7")
+        [said] = self.outputs(page)
+        self.assertIn("out", said)
+        self.assertIn("42", said)
+        page.close()
+
+    def test_run_all_stops_at_an_error(self):
+        page = self.notebook("all", "let a = 1;\nprintln!(\"first\");", "panic!(\"second\")", "println!(\"third\");")
+        self.command(page, "notebook:run-all-cells")
+        self.wait_idle(page, "[2]:")
+        self.shoot(page, "run-all")
+        first, second, third = self.outputs(page)
+        self.assertEqual(first.strip(), "first")
+        self.assertIn("Panic: second", second)
+        self.assertIn("cell [2], line 1, column 1", second)
+        self.assertEqual(third, "")
+        page.close()
+
+    def test_a_question_is_asked_under_the_cell(self):
+        page = self.notebook("ask", "let name = input(\"Your name: \")?;\nname.len()")
+        self.run_cell(page, 0)
+        page.wait_for_selector(".jp-Stdin-input", timeout=30_000)
+        self.assertIn("Your name:", page.locator(".jp-Stdin").inner_text())
+        page.locator(".jp-Stdin-input").fill("Ada")
+        page.keyboard.press("Enter")
+        self.wait_idle(page, "[1]:")
+        self.assertIn("3", self.outputs(page)[0])
+        page.close()
+
+
+class Lab(Browser):
     def run_all(self, page):
         """Runs every cell; returns the texts of the live view that were seen on the way."""
         seen = []

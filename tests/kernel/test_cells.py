@@ -51,6 +51,13 @@ class Cells(OneKernel):
         self.assertLess(len(lines.content("stream")), 100)
         self.assertEqual(self.k.ok('std::process::Command::new("sh").args(["-c", "echo out; echo err > /dev/stderr"]).status()?;').stream("stderr"), "err\n")
 
+    def test_a_flood_of_displays_is_paced(self):
+        """Jupyter's server drops what comes faster than a thousand messages a second."""
+        began = time.time()
+        ran = self.k.ok("for i in 0..2_000 { display(&i); }")
+        self.assertEqual([c["data"]["text/plain"] for c in ran.content("display_data")], [str(i) for i in range(2_000)])
+        self.assertLess(2_000 / (time.time() - began), 1_000)
+
     def test_displays_can_be_updated(self):
         ran = self.k.ok('let shown = display(&"one"); shown.update(&"two");')
         [first], [second] = ran.content("display_data"), ran.content("update_display_data")
@@ -162,63 +169,6 @@ class Frames(OneKernel):
             self.assertIn(part, last)
         self.assertEqual(ran.text, str(n * (n - 1) // 2))
 
-    def test_interrupts_keep_the_variables(self):
-        self.k.ok("let kept = String::from(\"kept\");\nfn nap(i: u64) -> u64 { std::thread::sleep(std::time::Duration::from_millis(50)); i }\n"
-                  "let many: Vec<_> = (0..10_000u64).map(|i| delayed(nap).call((i,))).collect();\nlet naps = delayed(|v: Vec<u64>| v.len()).call((many,));")
-        stopped = []
-
-        def stop(elapsed):
-            if elapsed > 1.5 and not stopped:
-                stopped.append(time.time())
-                self.k.manager.interrupt_kernel()
-        ran = self.k.run("naps.compute()?", during=stop)
-        self.assertLess(time.time() - stopped[0], 3)
-        self.assertIn("Interrupted", ran.error)
-        self.assertEqual(self.k.ok("kept").text, '"kept"')
-
-
-class Process(unittest.TestCase):
-    """The process behind the cells."""
-
-    def test_a_dying_cell_is_explained_and_the_next_one_runs(self):
-        with Kernel() as k:
-            k.ok("fn stays() -> i32 { 4 }")
-            for code, parts in [("println!(\"before\"); unsafe { (16 as *mut u8).write_volatile(1) }", ["SIGSEGV", "segmentation fault", "variables are lost"]),
-                                ("std::process::abort()", ["SIGABRT"]), ("std::process::exit(3)", ["exit status: 3"])]:
-                k.fails(code, *parts)
-                self.assertEqual(k.ok("stays()").text, "4")
-
-    def test_a_process_that_dies_between_cells(self):
-        with Kernel() as k:
-            k.ok("let gone = 1;\nstd::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_millis(300)); std::process::abort() });")
-            time.sleep(1)
-            k.fails("gone", "SIGABRT", timeout=30)
-            self.assertEqual(k.ok("1 + 1").text, "2")
-
-    def test_a_loop_that_never_looks_up_is_ended(self):
-        with Kernel() as k:
-            k.ok("let gone = 1;")
-            stopped = []
-
-            def stop(elapsed):
-                if elapsed > 1.5 and not stopped:
-                    stopped.append(time.time())
-                    k.manager.interrupt_kernel()
-            ran = k.run("loop { std::hint::black_box(0); }", during=stop)
-            self.assertLess(time.time() - stopped[0], 10)
-            self.assertIn("all variables are lost", ran.error)
-            self.assertEqual(k.ok("1 + 1").text, "2")
-
-    def test_shutdown_leaves_nothing_behind(self):
-        k = Kernel()
-        k.ok("1")
-        pid = int(k.ok("std::process::id()").text)
-        k.manager.shutdown_kernel()
-        end = time.time() + 5
-        while os.path.exists(f"/proc/{pid}") and time.time() < end:
-            time.sleep(0.05)
-        self.assertFalse(os.path.exists(f"/proc/{pid}"), "the evaluator outlives its kernel")
-        k.close()
 
 
 class Installation(unittest.TestCase):

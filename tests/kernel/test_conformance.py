@@ -13,6 +13,11 @@ class Conformance(jupyter_kernel_test.KernelTests):
     code_stderr = 'eprintln!("to stderr");'
     code_execute_result = [{"code": "1 + 2", "result": "3"}]
     code_display_data = [{"code": "display(&delayed(|x: u64| x + 1).call((1,)).visualize());", "mime": "image/svg+xml"}]
+    completion_samples = [{"text": "unsaf", "matches": {"unsafe"}}, {"text": "%%sq", "matches": {"%%sql"}}]
+    code_inspect_sample = "Vec::push"
+    code_clear_output = "clear_output(false);"
+    code_history_pattern = "1 ? 2*"
+    supported_history_operations = ("tail", "range", "search")
     code_generate_error = 'let wrong: i32 = "text";'
     complete_code_samples = ["1 + 1", "fn f() {}", "let x = 1;"]
     incomplete_code_samples = ["fn f() {", "let x = (1,", 'let s = "open']

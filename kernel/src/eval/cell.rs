@@ -115,7 +115,9 @@ impl Cell {
         for edit in self.edits.iter().rev() {
             self.code.insert_str(edit.at, &edit.text);
         }
-        self.statements = split(&self.code).iter().map(|p| (p.start, p.end)).collect();
+        // evcxr leaves comments at the head out.
+        let head: usize = self.code.split_inclusive('\n').take_while(|l| l.trim().is_empty() || l.starts_with("//")).map(str::len).sum();
+        self.statements = split(&self.code).iter().map(|p| (p.start.max(head), p.end)).filter(|(from, to)| from < to).collect();
     }
 
     /// Has the value of the last expression written in `format`, such as `{:#?}`, and with its type.

@@ -1,12 +1,12 @@
-//! THE table of magics: every line that begins with `%`, what it does, and its help. The table of evcxr's commands that mean
-//! something else here stands beside it. Both are read by completion, by `%lsmagic` and by a test.
+//! THE table of magics: every line that begins with `%`, what it does, and its help. Completion, `%lsmagic` and a test read it.
 
 use super::assist::{Completion, Completions, Inspection};
 use super::cell::Cell;
+use super::commands;
 use super::diagnostics::CellError;
-use super::leash;
 use super::segment::Call;
 use super::session::{Session, users_environment};
+use super::tools::leash;
 use rask_wire::{Bundle, Role, session as names};
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-type Outcome = Result<(), CellError>;
+pub(super) type Outcome = Result<(), CellError>;
 
 /// A magic.
 pub(super) struct Magic {
@@ -87,7 +87,7 @@ pub(super) fn complete(text: &str, at: usize) -> Option<Completions> {
     let typed = &before[start..];
     let names: Vec<(&str, &str)> = match typed.chars().next()? {
         '%' => MAGICS.iter().map(|m| (m.name, m.usage)).collect(),
-        ':' if !typed.starts_with("::") => COMMAND_NAMES.iter().map(|n| (*n, "a command of evcxr")).collect(),
+        ':' if !typed.starts_with("::") => commands::NAMES.iter().map(|n| (*n, "a command of evcxr")).collect(),
         _ => return None,
     };
     if typed.contains(' ') {
@@ -113,7 +113,7 @@ fn unknown(name: &str) -> CellError {
 }
 
 /// The name that differs least, where it differs little.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |n: &str| n.trim_start_matches(['%', ':']).to_lowercase();
     let wanted = bare(name);
     names
@@ -154,7 +154,7 @@ fn list(session: &mut Session, _: &Call) -> Outcome {
 }
 
 /// Two columns, as text and as HTML.
-fn table(head: [&str; 2], rows: Vec<[String; 2]>) -> Bundle {
+pub(super) fn table(head: [&str; 2], rows: Vec<[String; 2]>) -> Bundle {
     let width = rows.iter().map(|r| r[0].chars().count()).max().unwrap_or(0);
     let text: Vec<_> = rows.iter().map(|[a, b]| format!("{a:width$}  {b}")).collect();
     let cell = |tag: &str, s: &str| format!("<{tag} style=\"text-align:left\">{}</{tag}>", escape(s));
@@ -168,7 +168,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn bad(name: &str, message: &str) -> CellError {
+pub(super) fn bad(name: &str, message: &str) -> CellError {
     CellError::plain("BadArgument", &format!("{name}: {message}"))
 }
 
@@ -275,7 +275,7 @@ fn dep(session: &mut Session, call: &Call) -> Outcome {
     if args.is_empty() {
         return Err(bad("%dep", "name a crate, as in %dep uuid = \"1\""));
     }
-    commands(session, &format!(":dep {args}"))
+    commands::run(session, &format!(":dep {args}"))
 }
 
 fn env(session: &mut Session, call: &Call) -> Outcome {
@@ -383,161 +383,6 @@ fn child(session: &mut Session, program: &str, script: &str) -> Outcome {
     Err(CellError::plain("ShellError", &format!("the command ended with {status} (add `|| true` to go on in spite of it)")))
 }
 
-/// What a command of evcxr's is to this kernel, where it is not what it is to evcxr.
-enum Here {
-    Own(fn(&mut Session, &str) -> Outcome),
-    /// It has no use, for this reason.
-    Refused(&'static str),
-}
-
-const ONE_COMPILER: &str = "this kernel compiles cells itself, with the compiler that the runtime was built with";
-
-/// The table of evcxr's commands that mean something else here.
-const COMMANDS: [(&str, Here); 19] = [
-    (":help", Here::Own(command_help)),
-    (":quit", Here::Refused("it ends a terminal; a notebook's kernel is ended by its front end (Kernel > Shut Down)")),
-    (":clear", Here::Own(|s, _| s.reset())),
-    (":opt", Here::Own(opt)),
-    (":fmt", Here::Own(fmt)),
-    (":types", Here::Own(types)),
-    (":timing", Here::Own(timing)),
-    (":doc", Here::Own(doc)),
-    (":t", Here::Own(|s, a| type_of(s, a))),
-    (":type", Here::Own(|s, a| type_of(s, a))),
-    (":toolchain", Here::Refused(ONE_COMPILER)),
-    (":linker", Here::Refused(ONE_COMPILER)),
-    (":codegen_backend", Here::Refused(ONE_COMPILER)),
-    (":sccache", Here::Refused(ONE_COMPILER)),
-    (":cache", Here::Refused(ONE_COMPILER)),
-    (":clear_cache", Here::Refused(ONE_COMPILER)),
-    (":allow_static_linking", Here::Refused(ONE_COMPILER)),
-    (":time_passes", Here::Refused(ONE_COMPILER)),
-    (":internal_debug", Here::Refused("it prints where no notebook shows it")),
-];
-
-/// Names of evcxr's commands, for completion.
-pub(super) const COMMAND_NAMES: [&str; 22] = [
-    ":build_env",
-    ":clear",
-    ":dep",
-    ":doc",
-    ":efmt",
-    ":env",
-    ":explain",
-    ":fmt",
-    ":help",
-    ":last_compile_dir",
-    ":last_error_json",
-    ":load_config",
-    ":offline",
-    ":opt",
-    ":preserve_vars_on_panic",
-    ":restart",
-    ":show_deps",
-    ":timing",
-    ":type",
-    ":types",
-    ":vars",
-    ":version",
-];
-
-/// Runs lines of evcxr's commands. Those that it runs itself and that follow each other are given to it together, so that
-/// several dependencies are resolved at once.
-pub(super) fn commands(session: &mut Session, text: &str) -> Outcome {
-    let mut together = String::new();
-    for line in text.lines() {
-        let (name, args) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
-        match COMMANDS.iter().find(|(n, _)| *n == name) {
-            None => {
-                if name.starts_with(':') && !COMMAND_NAMES.contains(&name) {
-                    let near = nearest(name, COMMAND_NAMES.into_iter());
-                    let hint = near.map_or_else(String::new, |n| format!("; did you mean {n}?"));
-                    return Err(CellError::plain("UnknownCommand", &format!("there is no command {name}{hint} (:help lists them)")));
-                }
-                together += &format!("{}\n", line.trim());
-            }
-            Some((_, Here::Refused(why))) => return Err(CellError::plain("NotHere", &format!("{name}: {why}"))),
-            Some((_, Here::Own(run))) => {
-                evcxr(session, &mut together)?;
-                run(session, args.trim())?;
-            }
-        }
-    }
-    evcxr(session, &mut together)
-}
-
-fn evcxr(session: &mut Session, text: &mut String) -> Outcome {
-    if text.is_empty() { Ok(()) } else { session.evcxr_commands(&std::mem::take(text)) }
-}
-
-fn say(session: &Session, text: String) -> Outcome {
-    session.shared.show(Role::Result, None, Bundle::text(text));
-    Ok(())
-}
-
-/// evcxr's own list, without what has no use here.
-fn command_help(session: &mut Session, _: &str) -> Outcome {
-    let all = session.context.execute(":help").map_err(|e| CellError::plain("Error", &e.to_string()))?;
-    let text = all.get("text/plain").unwrap_or_default();
-    let refused = |line: &str| COMMANDS.iter().any(|(n, h)| matches!(h, Here::Refused(_)) && line.split_whitespace().next() == Some(n));
-    let rows = text.lines().filter(|l| !refused(l)).filter_map(|l| l.split_once(' ')).map(|(n, h)| [n.to_owned(), h.trim().to_owned()]);
-    session.shared.show(Role::Result, None, table(["command", "what it does"], rows.collect()));
-    Ok(())
-}
-
-fn opt(session: &mut Session, args: &str) -> Outcome {
-    session.settings.level = match args {
-        "auto" | "" => None,
-        "0" | "1" | "2" | "3" | "s" | "z" => Some(args.to_owned()),
-        _ => return Err(bad(":opt", "the levels are 0, 1, 2, 3, s and z; auto chooses for each cell")),
-    };
-    say(
-        session,
-        format!(
-            "Optimization: {}",
-            session.settings.level.as_deref().unwrap_or("auto (2 for cells with loops, closures or functions, else 0)")
-        ),
-    )
-}
-
-fn fmt(session: &mut Session, args: &str) -> Outcome {
-    if !args.is_empty() && !(args.contains('{') && args.contains('}')) {
-        return Err(bad(":fmt", "a format is such as {:?}, {:#?} or {}"));
-    }
-    session.settings.format = (!args.is_empty() && args != "{:?}").then(|| args.to_owned());
-    say(session, format!("Output format: {}", session.settings.format.as_deref().unwrap_or("{:?}")))
-}
-
-fn types(session: &mut Session, _: &str) -> Outcome {
-    session.settings.types = !session.settings.types;
-    say(session, format!("Types: {}", session.settings.types))
-}
-
-fn timing(session: &mut Session, _: &str) -> Outcome {
-    session.settings.timing = !session.settings.timing;
-    say(session, format!("Timing: {}", session.settings.timing))
-}
-
-fn type_of(session: &mut Session, args: &str) -> Outcome {
-    let found = session.assist.scope().variables().into_iter().find(|v| v.name == args);
-    match found {
-        Some(v) => say(session, format!("{}: {}", v.name, v.type_name)),
-        None => Err(bad(":type", &format!("there is no variable {args:?} (%who lists them)"))),
-    }
-}
-
-fn doc(session: &mut Session, args: &str) -> Outcome {
-    if args.is_empty() {
-        return Err(bad(":doc", "name what is to be explained, as in :doc Vec::push"));
-    }
-    let Some(found) = session.assist.document(args) else {
-        return Err(bad(":doc", &format!("nothing is known of {args:?}")));
-    };
-    let bundle = Bundle::text(found.plain).with("text/markdown", found.markdown);
-    session.shared.show(Role::Display, None, bundle);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -584,7 +429,7 @@ mod tests {
         assert_eq!(nearest("%tiem", names()), Some("%time"));
         assert_eq!(nearest("%lsmagics", names()), Some("%lsmagic"));
         assert_eq!(nearest("%nonsense", names()), None);
-        assert_eq!(nearest(":dpe", COMMAND_NAMES.into_iter()), Some(":dep"));
+        assert_eq!(nearest(":dpe", commands::NAMES.into_iter()), Some(":dep"));
     }
 
     #[test]

@@ -2,30 +2,26 @@
 //! server never waits.
 //!
 //! `segment` tells Rust from what is not, `split` and `cell` take the Rust apart and get it ready, `assist` is rust-analyzer:
-//! types, completions, documentation of what is in `scope`. `session` drives evcxr, `magics` is the table of what else a line
-//! can be. `cargo`, `dependent` and `rustc` stand in for the tools that evcxr calls, `prune` leaves out what a cell has no use
-//! for, `leash` ends them with the kernel. `child` is the start of the evaluator process, `output` listens to it, `comms` carries its messages, `shared` is what
-//! the threads know of the running cell. `diagnostics` and `keep` word errors.
+//! types, completions, documentation of what is in `scope`. `session` drives evcxr; `magics` and `commands`
+//! are the tables of what else a line can be. `tools` stands in for the tools that evcxr calls. `child` is the start of the
+//! evaluator process, `output` listens to it, `comms` carries its messages, `shared` is what the threads know of the running cell. `diagnostics` and `keep` word errors.
 
 mod assist;
-pub(crate) mod cargo;
 mod cell;
 pub(crate) mod child;
+mod commands;
 mod comms;
-mod dependent;
 mod diagnostics;
 mod keep;
-pub(crate) mod leash;
 mod magics;
 mod output;
-mod prune;
 pub(crate) mod runtime;
-pub(crate) mod rustc;
 mod scope;
 mod segment;
 mod session;
 mod shared;
 mod split;
+pub(crate) mod tools;
 
 pub(crate) use assist::{Completions, Inspection};
 pub(crate) use diagnostics::CellError;
@@ -114,7 +110,7 @@ impl Evaluator {
     pub(crate) fn start(runtime: Runtime, session: PathBuf, outbox: Outbox) -> Self {
         let (jobs, queue) = mpsc::channel::<Queued>();
         let shared = Arc::new(Shared::new(outbox, session.clone()));
-        if let Err(e) = cargo::make_toolchains(&runtime, &session) {
+        if let Err(e) = tools::files::make_toolchains(&runtime, &session) {
             eprintln!("rask: {}: {e}", session.display());
         }
         let assist = Assist::start(runtime.clone(), session.clone(), session::manifest(&runtime));

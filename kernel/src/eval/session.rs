@@ -2,15 +2,17 @@
 
 use super::assist::{Assist, Inferred, can_be_written};
 use super::cell::Cell;
+use super::commands;
 use super::comms::Comms;
 use super::diagnostics::{CellError, warnings};
+use super::keep;
 use super::magics;
 use super::output;
 use super::runtime::Runtime;
 use super::scope::Variable;
 use super::segment::{Segment, segments};
 use super::shared::{Reported, Shared};
-use super::{cargo, keep, rustc};
+use super::tools::{files, rustc};
 use evcxr::{CommandContext, CompilationError, EvalContext};
 use rask_wire::Bundle;
 use serde_json::Value;
@@ -106,7 +108,7 @@ impl Session {
             }
             match segment {
                 Segment::Rust(range) => self.rust(range)?,
-                Segment::Commands(range) => magics::commands(self, &text[range])?,
+                Segment::Commands(range) => commands::run(self, &text[range])?,
                 Segment::Shell(range) => magics::shell(self, &text[range])?,
                 Segment::Magic(call) => magics::run(self, &call)?,
             }
@@ -212,17 +214,17 @@ impl Session {
                 )
             })
         };
-        write(cargo::level_file(&self.folder), level)?;
+        write(files::level_file(&self.folder), level)?;
         // An empty text would stand for the session's start.
-        write(cargo::cell_file(&self.folder), &format!("{code}\n"))?;
-        write(cargo::warnings_file(&self.folder), "")
+        write(files::cell_file(&self.folder), &format!("{code}\n"))?;
+        write(files::warnings_file(&self.folder), "")
     }
 
     /// What is done when the compiled cell begins to run: the compiler's warnings come before its output.
     fn reporter(&self, cell: &Arc<Cell>) -> Box<dyn FnOnce() + Send> {
         let (shared, cell, folder) = (self.shared.clone(), cell.clone(), self.folder.clone());
         Box::new(move || {
-            let messages = std::fs::read_to_string(cargo::warnings_file(&folder)).unwrap_or_default();
+            let messages = std::fs::read_to_string(files::warnings_file(&folder)).unwrap_or_default();
             if !messages.is_empty() {
                 let source = std::fs::read_to_string(folder.join("crate/src/lib.rs")).unwrap_or_default();
                 shared.publish("stderr", warnings(&messages, &cell, &source));
@@ -453,8 +455,8 @@ fn prepare(runtime: &Runtime, folder: &Path) -> std::io::Result<()> {
     let krate = folder.join("crate");
     std::fs::create_dir_all(krate.join("target").join(&runtime.manifest.host).join("debug"))?;
     std::fs::create_dir_all(folder.join("config"))?;
-    std::fs::write(cargo::plain_manifest(folder), manifest(runtime))?;
-    std::fs::write(cargo::cell_file(folder), "")?;
+    std::fs::write(files::plain_manifest(folder), manifest(runtime))?;
+    std::fs::write(files::cell_file(folder), "")?;
     std::fs::copy(runtime.folder.join("Cargo.lock"), krate.join("Cargo.lock")).map(drop)
 }
 

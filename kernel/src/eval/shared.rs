@@ -290,11 +290,11 @@ impl Shared {
 
     /// The process group of the compiler under way notes its number in the session's folder.
     fn kill_compiler(&self) {
-        let noted = std::fs::read_to_string(super::cargo::pid_file(&self.folder)).ok();
+        let noted = std::fs::read_to_string(super::tools::files::pid_file(&self.folder)).ok();
         if let Some(pid) = noted.and_then(|t| t.trim().parse().ok()).and_then(rustix::process::Pid::from_raw) {
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
             // It cannot clean up after itself, and its number may soon be another's.
-            let _ = std::fs::remove_file(super::cargo::pid_file(&self.folder));
+            let _ = std::fs::remove_file(super::tools::files::pid_file(&self.folder));
         }
     }
 

@@ -2,7 +2,7 @@
 //! that its code is compiled once and not with each cell.
 
 use super::notify;
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,8 +20,13 @@ impl VariableStore {
 
     /// Whether the variable has the type that the next cell expects.
     pub fn check_variable<T: 'static>(&mut self, name: &str) -> bool {
+        self.check(name, TypeId::of::<T>(), size_of::<T>(), align_of::<T>())
+    }
+
+    #[inline(never)]
+    fn check(&self, name: &str, id: TypeId, size: usize, align: usize) -> bool {
         // A type that was defined anew under its old name has the same identity; its size tells some of those apart.
-        let fits = |v: &dyn Any| v.is::<T>() && size_of_val(v) == size_of::<T>() && align_of_val(v) == align_of::<T>();
+        let fits = |v: &dyn Any| v.type_id() == id && size_of_val(v) == size && align_of_val(v) == align;
         let same = self.get(name).is_none_or(fits);
         if !same {
             lost(name);
@@ -34,8 +39,10 @@ impl VariableStore {
     /// # Panics
     /// Where the variable is not there or of another type: evcxr checks both before.
     pub fn take_variable<T: 'static>(&mut self, name: &str) -> T {
-        let value = self.remove(name);
-        *value.downcast().unwrap_or_else(|_| wrong(name))
+        match self.remove(name).downcast() {
+            Ok(value) => *value,
+            Err(_) => wrong(name),
+        }
     }
 
     /// A shared value made on its first use.

@@ -49,6 +49,7 @@ pub(crate) fn reset_cancel() {
 }
 
 /// Whether the user asked to stop.
+#[inline]
 pub(crate) fn cancelled() -> bool {
     CANCELLED.load(Ordering::Relaxed)
 }

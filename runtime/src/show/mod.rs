@@ -70,6 +70,7 @@ impl<T: Debug + ?Sized> Displayable for T {
 
 /// The rich form that a `Debug` implementation of this crate leaves behind when it is asked for one: `display`
 /// takes any `Debug` value, and Rust cannot ask such a value whether it is also a [`Show`].
+#[inline(never)]
 fn debug_bundle(write: &dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result) -> Bundle {
     struct By<'a>(&'a dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result);
     impl Debug for By<'_> {
@@ -130,7 +131,7 @@ pub mod result {
     }
     impl<T: Show + ?Sized> Rich for &&Value<'_, T> {
         fn rask_result(&self) {
-            emit(self.0.show());
+            rich(&|| self.0.show());
         }
     }
 
@@ -141,7 +142,7 @@ pub mod result {
     }
     impl<T: Debug + ?Sized> Plain for &Value<'_, T> {
         fn rask_result(&self) {
-            emit(debug_bundle(&|f| self.0.fmt(f)));
+            plain(&|f| self.0.fmt(f));
         }
     }
 
@@ -152,7 +153,7 @@ pub mod result {
     }
     impl<T: ?Sized> Unknown for Value<'_, T> {
         fn rask_result(&self) {
-            emit(Bundle::text(format!("a value of type {} (add #[derive(Debug)] to see inside)", std::any::type_name::<T>())));
+            unknown(std::any::type_name::<T>());
         }
     }
 
@@ -168,6 +169,23 @@ pub mod result {
     #[must_use]
     pub fn type_of<T: ?Sized>(_: &T) -> &'static str {
         std::any::type_name::<T>()
+    }
+
+    // What follows is compiled here and not with every cell.
+
+    #[inline(never)]
+    fn rich(show: &dyn Fn() -> Bundle) {
+        emit(show());
+    }
+
+    #[inline(never)]
+    fn plain(write: &dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result) {
+        emit(debug_bundle(write));
+    }
+
+    #[inline(never)]
+    fn unknown(type_name: &str) {
+        emit(Bundle::text(format!("a value of type {type_name} (add #[derive(Debug)] to see inside)")));
     }
 
     #[inline(never)]

@@ -153,9 +153,10 @@ pub(super) fn without_analysis(text: &str, at: usize) -> Option<Completions> {
     Some(Completions { start: at - name.len(), end: at, items })
 }
 
-const KEYWORDS: [&str; 26] = [
-    "as", "async", "await", "break", "const", "continue", "else", "enum", "false", "fn", "for", "if", "impl", "in", "let", "loop", "match",
-    "mod", "mut", "pub", "return", "struct", "trait", "true", "use", "while",
+const KEYWORDS: [&str; 36] = [
+    "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false", "fn", "for", "if", "impl",
+    "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true",
+    "type", "unsafe", "use", "while",
 ];
 
 /// The words that begin as the one at the cursor does: keywords, names of the session, words of the cell.

@@ -1,7 +1,7 @@
 //! What rust-analyzer reads: the session's crate, the runtime's source, the crates in scope and the standard library.
 
-use super::super::cargo;
 use super::super::runtime::Runtime;
+use super::super::tools::{answers, files};
 use ra_ap_base_db::SourceRoot;
 use ra_ap_hir::ChangeWithProcMacros;
 use ra_ap_ide::{AnalysisHost, FileId};
@@ -35,14 +35,14 @@ impl Project {
     /// # Errors
     /// A folder that cannot be made.
     pub(super) fn new(runtime: &Runtime, session: &Path) -> Anything<Self> {
-        let folder = cargo::reading_folder(session);
+        let folder = files::reading_folder(session);
         std::fs::create_dir_all(folder.join("src"))?;
         std::fs::write(folder.join("src/lib.rs"), "")?;
         let folder = absolute(&folder)?;
         let source = VfsPath::from(folder.join("src/lib.rs"));
         let mut files = Vfs::default();
         files.set_file_contents(source.clone(), Some(Vec::new()));
-        let sysroot = absolute(&cargo::toolchain_of_readers(session))?;
+        let sysroot = absolute(&files::toolchain_of_readers(session))?;
         std::fs::copy(runtime.folder.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         Ok(Self { host: AnalysisHost::new(None), files, folder, source, sysroot })
     }
@@ -62,7 +62,7 @@ impl Project {
         std::fs::write(&path, manifest)?;
         let manifest = ManifestPath::try_from(path).map_err(|p| format!("{p} is no manifest"))?;
         let mut extra_env = FxHashMap::default();
-        extra_env.insert(cargo::READER.to_owned(), Some("1".to_owned()));
+        extra_env.insert(answers::READER.to_owned(), Some("1".to_owned()));
         let config = CargoConfig { sysroot: Some(RustLibSource::Path(self.sysroot.clone())), extra_env, ..CargoConfig::default() };
         let workspace = ProjectWorkspace::load(ProjectManifest::CargoToml(manifest), &config, &|_| {})?;
         let folders: Vec<PathBuf> = workspace

@@ -1,8 +1,9 @@
 //! Cells of a session with dependencies of its own. cargo builds the dependencies once, all together and with its progress on
 //! screen; from then on a cell is the rustc call that cargo made, made again without it.
 
-use super::cargo::{is_warning, note_warnings, replay_file, tell_library};
-use super::runtime::Runtime;
+use super::super::runtime::Runtime;
+use super::compiler::{is_warning, note_warnings, tell_library};
+use super::files::replay_file;
 use super::{leash, rustc};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};

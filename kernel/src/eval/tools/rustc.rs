@@ -1,10 +1,11 @@
 //! How a cell is compiled: the arguments of rustc, and the stand-in for rustc that cargo calls where a session has
 //! dependencies of its own. Both give a cell the prebuilt runtime in the place of its source.
 
-use super::cargo::{compile, level};
+use super::super::runtime::Runtime;
+use super::compiler::compile;
 use super::dependent::Replay;
+use super::files::level;
 use super::leash;
-use super::runtime::Runtime;
 use crate::error::{Error, Result};
 use std::ffi::OsString;
 use std::path::Path;
@@ -129,7 +130,7 @@ fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
     }
     let package = std::env::var("CARGO_PKG_NAME").ok()?;
     let version = std::env::var("CARGO_PKG_VERSION").ok()?;
-    let fits = |p: &&super::runtime::Prebuilt| {
+    let fits = |p: &&super::super::runtime::Prebuilt| {
         p.package == package && p.version == version && p.name == call.crate_name && call.features.iter().all(|f| p.features.contains(f))
     };
     let found = runtime.manifest.crates.iter().find(fits)?;

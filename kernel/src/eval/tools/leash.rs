@@ -18,7 +18,7 @@ pub(crate) fn hold() {
 }
 
 /// A command that ends with this process: this program, which takes the leash and becomes the real one.
-pub(super) fn command(program: &Path) -> Command {
+pub(in crate::eval) fn command(program: &Path) -> Command {
     match std::env::current_exe() {
         Ok(me) => {
             let mut command = Command::new(me);
@@ -32,7 +32,7 @@ pub(super) fn command(program: &Path) -> Command {
 
 /// As [`command`], for a program that starts others: all of them are one process group, which ends when this process closes
 /// the program's standard input, or ends itself.
-pub(super) fn group(program: &Path) -> Command {
+pub(in crate::eval) fn group(program: &Path) -> Command {
     let mut out = Command::new(std::env::current_exe().unwrap_or_else(|_| "rask".into()));
     out.args(["leash", GROUP]).arg(program).process_group(0).stdin(Stdio::piped());
     out

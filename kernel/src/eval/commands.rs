@@ -1,0 +1,161 @@
+//! The table of evcxr's commands that mean something else here, or nothing; all others go to evcxr as they are.
+
+use super::diagnostics::CellError;
+use super::magics::{Outcome, bad, nearest, table};
+use super::session::Session;
+use rask_wire::{Bundle, Role};
+
+/// What a command of evcxr's is to this kernel, where it is not what it is to evcxr.
+enum Here {
+    Own(fn(&mut Session, &str) -> Outcome),
+    /// It has no use, for this reason.
+    Refused(&'static str),
+}
+
+const ONE_COMPILER: &str = "this kernel compiles cells itself, with the compiler that the runtime was built with";
+
+/// The table of evcxr's commands that mean something else here.
+const COMMANDS: [(&str, Here); 19] = [
+    (":help", Here::Own(command_help)),
+    (":quit", Here::Refused("it ends a terminal; a notebook's kernel is ended by its front end (Kernel > Shut Down)")),
+    (":clear", Here::Own(|s, _| s.reset())),
+    (":opt", Here::Own(opt)),
+    (":fmt", Here::Own(fmt)),
+    (":types", Here::Own(types)),
+    (":timing", Here::Own(timing)),
+    (":doc", Here::Own(doc)),
+    (":t", Here::Own(|s, a| type_of(s, a))),
+    (":type", Here::Own(|s, a| type_of(s, a))),
+    (":toolchain", Here::Refused(ONE_COMPILER)),
+    (":linker", Here::Refused(ONE_COMPILER)),
+    (":codegen_backend", Here::Refused(ONE_COMPILER)),
+    (":sccache", Here::Refused(ONE_COMPILER)),
+    (":cache", Here::Refused(ONE_COMPILER)),
+    (":clear_cache", Here::Refused(ONE_COMPILER)),
+    (":allow_static_linking", Here::Refused(ONE_COMPILER)),
+    (":time_passes", Here::Refused(ONE_COMPILER)),
+    (":internal_debug", Here::Refused("it prints where no notebook shows it")),
+];
+
+/// Names of evcxr's commands, for completion.
+pub(super) const NAMES: [&str; 22] = [
+    ":build_env",
+    ":clear",
+    ":dep",
+    ":doc",
+    ":efmt",
+    ":env",
+    ":explain",
+    ":fmt",
+    ":help",
+    ":last_compile_dir",
+    ":last_error_json",
+    ":load_config",
+    ":offline",
+    ":opt",
+    ":preserve_vars_on_panic",
+    ":restart",
+    ":show_deps",
+    ":timing",
+    ":type",
+    ":types",
+    ":vars",
+    ":version",
+];
+
+/// Runs lines of evcxr's commands. Those that it runs itself and that follow each other are given to it together, so that
+/// several dependencies are resolved at once.
+pub(super) fn run(session: &mut Session, text: &str) -> Outcome {
+    let mut together = String::new();
+    for line in text.lines() {
+        let (name, args) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        match COMMANDS.iter().find(|(n, _)| *n == name) {
+            None => {
+                if name.starts_with(':') && !NAMES.contains(&name) {
+                    let near = nearest(name, NAMES.into_iter());
+                    let hint = near.map_or_else(String::new, |n| format!("; did you mean {n}?"));
+                    return Err(CellError::plain("UnknownCommand", &format!("there is no command {name}{hint} (:help lists them)")));
+                }
+                together += &format!("{}\n", line.trim());
+            }
+            Some((_, Here::Refused(why))) => return Err(CellError::plain("NotHere", &format!("{name}: {why}"))),
+            Some((_, Here::Own(own))) => {
+                evcxr(session, &mut together)?;
+                own(session, args.trim())?;
+            }
+        }
+    }
+    evcxr(session, &mut together)
+}
+
+fn evcxr(session: &mut Session, text: &mut String) -> Outcome {
+    if text.is_empty() { Ok(()) } else { session.evcxr_commands(&std::mem::take(text)) }
+}
+
+fn say(session: &Session, text: String) -> Outcome {
+    session.shared.show(Role::Result, None, Bundle::text(text));
+    Ok(())
+}
+
+/// evcxr's own list, without what has no use here.
+fn command_help(session: &mut Session, _: &str) -> Outcome {
+    let all = session.context.execute(":help").map_err(|e| CellError::plain("Error", &e.to_string()))?;
+    let text = all.get("text/plain").unwrap_or_default();
+    let refused = |line: &str| COMMANDS.iter().any(|(n, h)| matches!(h, Here::Refused(_)) && line.split_whitespace().next() == Some(n));
+    let rows = text.lines().filter(|l| !refused(l)).filter_map(|l| l.split_once(' ')).map(|(n, h)| [n.to_owned(), h.trim().to_owned()]);
+    session.shared.show(Role::Result, None, table(["command", "what it does"], rows.collect()));
+    Ok(())
+}
+
+fn opt(session: &mut Session, args: &str) -> Outcome {
+    session.settings.level = match args {
+        "auto" | "" => None,
+        "0" | "1" | "2" | "3" | "s" | "z" => Some(args.to_owned()),
+        _ => return Err(bad(":opt", "the levels are 0, 1, 2, 3, s and z; auto chooses for each cell")),
+    };
+    say(
+        session,
+        format!(
+            "Optimization: {}",
+            session.settings.level.as_deref().unwrap_or("auto (2 for cells with loops, closures or functions, else 0)")
+        ),
+    )
+}
+
+fn fmt(session: &mut Session, args: &str) -> Outcome {
+    if !args.is_empty() && !(args.contains('{') && args.contains('}')) {
+        return Err(bad(":fmt", "a format is such as {:?}, {:#?} or {}"));
+    }
+    session.settings.format = (!args.is_empty() && args != "{:?}").then(|| args.to_owned());
+    say(session, format!("Output format: {}", session.settings.format.as_deref().unwrap_or("{:?}")))
+}
+
+fn types(session: &mut Session, _: &str) -> Outcome {
+    session.settings.types = !session.settings.types;
+    say(session, format!("Types: {}", session.settings.types))
+}
+
+fn timing(session: &mut Session, _: &str) -> Outcome {
+    session.settings.timing = !session.settings.timing;
+    say(session, format!("Timing: {}", session.settings.timing))
+}
+
+fn type_of(session: &mut Session, args: &str) -> Outcome {
+    let found = session.assist.scope().variables().into_iter().find(|v| v.name == args);
+    match found {
+        Some(v) => say(session, format!("{}: {}", v.name, v.type_name)),
+        None => Err(bad(":type", &format!("there is no variable {args:?} (%who lists them)"))),
+    }
+}
+
+fn doc(session: &mut Session, args: &str) -> Outcome {
+    if args.is_empty() {
+        return Err(bad(":doc", "name what is to be explained, as in :doc Vec::push"));
+    }
+    let Some(found) = session.assist.document(args) else {
+        return Err(bad(":doc", &format!("nothing is known of {args:?}")));
+    };
+    let bundle = Bundle::text(found.plain).with("text/markdown", found.markdown);
+    session.shared.show(Role::Display, None, bundle);
+    Ok(())
+}

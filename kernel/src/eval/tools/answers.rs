@@ -1,0 +1,104 @@
+//! What rust-analyzer asks of the toolchain, answered from memory: a dozen questions at every start, each of which would cost a
+//! process or three. And what it gets to read.
+
+use super::super::runtime::{Prebuilt, Runtime};
+use crate::error::{Error, Result};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Set for the questions of the rust-analyzer that knows everything. That of evcxr is told next to nothing: evcxr makes it load
+/// before a cell can run, and what it would find out is written into the cell already.
+pub(in crate::eval) const READER: &str = "RASK_READS_ALL";
+
+pub(super) fn reads_all() -> bool {
+    std::env::var_os(READER).is_some()
+}
+
+/// A short name for a content, under which something about it is kept.
+pub(super) fn name_of(content: impl AsRef<[u8]>) -> String {
+    crate::protocol::frames::hex(&Sha256::digest(content)[..12])
+}
+
+/// What a tool answered when it was asked the same before, in this session or an earlier one; else asks it. rust-analyzer
+/// asks a dozen questions about the toolchain at every start, and each costs a process or three.
+pub(super) fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[String]) -> Result<i32> {
+    let here = session.display().to_string();
+    let asked = args.join("\n").replace(&here, "{session}");
+    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    let manifest =
+        args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map_or_else(|| session.join("crate/Cargo.toml"), PathBuf::from);
+    // Of what evcxr's own reader gets to see, the dependencies change nothing.
+    let manifest = if reads_all() { read(manifest) } else { String::new() };
+    let about = format!("{tool}\n{asked}\n{}\n{}", manifest, reads_all());
+    let kept = runtime.folder.join("answers").join(name_of(about));
+    if let Ok(answer) = std::fs::read_to_string(&kept) {
+        print!("{}", answer.replace("{session}", &here));
+        return Ok(0);
+    }
+    let real = runtime.tool(tool);
+    let output = Command::new(&real).args(args).output().map_err(|source| Error::Start { command: real.display().to_string(), source })?;
+    let mut answer = String::from_utf8_lossy(&output.stdout).into_owned();
+    if let Ok(metadata) = serde_json::from_str::<Value>(&answer)
+        && metadata["packages"].is_array()
+    {
+        answer = readable(metadata, runtime, reads_all()).to_string();
+    }
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    print!("{answer}");
+    if output.status.success() {
+        keep(answer.replace(&here, "{session}").as_bytes(), &kept);
+    }
+    Ok(output.status.code().unwrap_or(1))
+}
+
+/// Keeps something for sessions to come; without it they make it again.
+pub(super) fn keep(content: &[u8], at: &Path) {
+    if let Some(folder) = at.parent()
+        && std::fs::create_dir_all(folder).is_ok()
+    {
+        let new = folder.join(format!(".new-{}", std::process::id()));
+        if std::fs::write(&new, content).is_ok() {
+            let _ = std::fs::rename(&new, at);
+        }
+    }
+}
+
+/// Crates whose types those in scope give away as their own.
+const GIVEN_AWAY: [&str; 6] = ["arrow-array", "arrow-buffer", "arrow-data", "arrow-schema", "rand_core", "serde_core"];
+
+/// What macros are made with. rust-analyzer does not run them, so it need not read them.
+const MACROS: [&str; 6] = ["proc-macro2", "quote", "serde_derive", "syn", "synstructure", "unicode-ident"];
+
+/// The metadata for rust-analyzer. Of the crates that every session has, it reads those whose types a cell can name; what
+/// they use inside would be megabytes of source, read at every start for nothing. Before it is to read everything, it reads
+/// the session's own crate alone.
+fn readable(mut metadata: Value, runtime: &Runtime, full: bool) -> Value {
+    let hidden = |p: &Value| {
+        let is = |x: &Prebuilt| p["name"] == x.package.as_str() && p["version"] == x.version.as_str();
+        let inside = !GIVEN_AWAY.iter().any(|g| p["name"] == *g) && runtime.manifest.crates.iter().any(|x| !x.direct && is(x));
+        inside || MACROS.iter().any(|m| p["name"] == *m) || !full && p["name"] != "ctx"
+    };
+    let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
+    let (gone, kept): (Vec<_>, Vec<_>) = packages.into_iter().partition(hidden);
+    let gone: Vec<&Value> = gone.iter().map(|p| &p["id"]).collect();
+    metadata["packages"] = kept.into();
+    if let Some(nodes) = metadata["resolve"]["nodes"].as_array_mut() {
+        nodes.retain(|n| !gone.contains(&&n["id"]));
+        for n in nodes {
+            for (list, key) in [("deps", Some("pkg")), ("dependencies", None)] {
+                if let Some(list) = n[list].as_array_mut() {
+                    list.retain(|d| !gone.contains(&key.map_or(d, |k| &d[k])));
+                }
+            }
+        }
+    }
+    metadata
+}
+
+/// Whether this is one of rust-analyzer's questions.
+pub(super) fn asks_about_session(args: &[String]) -> bool {
+    let has = |what: &str| args.iter().any(|a| a == what);
+    has("--manifest-path") || has("--print") || has("config") || has("--version")
+}

@@ -1,0 +1,157 @@
+//! The stand-in for cargo (and rustup) that evcxr calls for each cell. It turns evcxr's generated source to the runtime's
+//! own hooks, and compiles a cell of a plain session with one rustc call; anything else goes to the real cargo.
+
+use super::super::runtime::Runtime;
+use super::answers::{asks_about_session, keep, name_of, reads_all, remembered};
+use super::compiler::{compile, tell_library};
+use super::files::{cell_file, level, pid_file, plain_manifest, toolchain, toolchain_of_readers};
+use super::hooks::hooked;
+use super::prune::prune;
+use super::rustc::plain_cell;
+use super::{dependent, leash};
+use crate::error::{Error, Result};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// `rustc ARGS`, as rust-analyzer calls it.
+pub(super) fn rustc(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
+    if args == ["--print", "sysroot"] {
+        println!("{}", if reads_all() { toolchain_of_readers(session) } else { toolchain(session) }.display());
+        return Ok(0);
+    }
+    if args.iter().any(|a| a == "-vV" || a.starts_with("--print")) {
+        return remembered(runtime, session, "rustc", args);
+    }
+    become_tool(&runtime.tool("rustc"), args)
+}
+
+/// Turns this process into the real tool; returns only where that fails.
+fn become_tool(real: &Path, args: &[String]) -> Result<i32> {
+    let source = Command::new(real).args(args).exec();
+    Err(Error::Start { command: real.display().to_string(), source })
+}
+
+/// `rustup which TOOL`, as evcxr asks it: our cargo, the real rustc.
+pub(super) fn rustup(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
+    match args {
+        [which, tool] if which == "which" && tool == "cargo" => println!("{}", toolchain(session).join("bin/cargo").display()),
+        [which, tool] if which == "which" => println!("{}", runtime.tool(tool).display()),
+        _ => return Err(Error::Usage(format!("this rustup only knows `which`, not {args:?}"))),
+    }
+    Ok(0)
+}
+
+/// `cargo ARGS` in the session's crate.
+///
+/// # Errors
+/// A tool that cannot be started, a file that cannot be read or written.
+pub(super) fn cargo(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
+    leash::hold();
+    // The compiler and all it starts are one group, which an interrupt ends as a whole.
+    let _ = rustix::process::setpgid(None, None);
+    let pid = pid_file(session);
+    std::fs::write(&pid, std::process::id().to_string()).map_err(Error::file(&pid))?;
+    let code = build(runtime, session, args);
+    let _ = std::fs::remove_file(&pid);
+    code
+}
+
+fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
+    let verb = args.iter().find(|a| !a.starts_with('-')).map(String::as_str);
+    let (compiles, checks) = (verb == Some("build"), verb == Some("check"));
+    if compiles {
+        let source = Path::new("src/lib.rs");
+        let text = std::fs::read_to_string(source).map_err(Error::file(source))?;
+        let own = std::fs::read_to_string(cell_file(session)).unwrap_or_default();
+        std::fs::write(source, prune(&hooked(&text), &own)).map_err(Error::file(source))?;
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let asked = args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map(PathBuf::from);
+    let manifest = std::fs::read_to_string(asked.unwrap_or_else(|| here.join("Cargo.toml"))).unwrap_or_default();
+    let plain = std::fs::read_to_string(plain_manifest(session)).unwrap_or_default();
+    let target = args.iter().skip_while(|a| *a != "--target").nth(1);
+    if let Some(target) = target
+        && (compiles || checks)
+    {
+        if is_plain(&manifest, &plain) {
+            return cell(runtime, session, target, checks, &level(session));
+        }
+        return dependent::cell(runtime, session, args, &manifest, compiles);
+    }
+    if verb == Some("metadata") && manifest.contains("name = \"evcxr_dummy_validate_dep\"") {
+        // evcxr asks of each dependency by itself whether it exists; the build that follows resolves all of them at once.
+        return Ok(0);
+    }
+    if asks_about_session(args) && is_plain(&manifest, &plain) {
+        return remembered(runtime, session, "cargo", args);
+    }
+    if verb == Some("metadata") && asks_about_session(args) && !reads_all() {
+        // What evcxr's rust-analyzer would find out of a user's dependencies is written into the cell already.
+        return remembered(runtime, session, "cargo", args);
+    }
+    // What follows is not a compiler to be stopped.
+    let _ = std::fs::remove_file(pid_file(session));
+    become_tool(&runtime.tool("cargo"), args)
+}
+
+/// Compiles a plain cell, or takes what an earlier session made of the very same source while it started.
+fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, level: &str) -> Result<i32> {
+    let (mut command, library) = plain_cell(runtime, target, checks, level);
+    let starts = std::fs::read_to_string(cell_file(session)).is_ok_and(|own| own.is_empty());
+    let kept = (!checks && starts).then(|| kept_cell(runtime)).flatten();
+    let code = match &kept {
+        Some(kept) if std::fs::copy(kept, &library).is_ok() => 0,
+        _ => compile(&mut command, session)?,
+    };
+    if code != 0 || checks {
+        return Ok(code);
+    }
+    if let Some(kept) = kept
+        && !kept.exists()
+    {
+        keep(&std::fs::read(&library).map_err(Error::file(&library))?, &kept);
+    }
+    tell_library(Path::new(&library))?;
+    Ok(0)
+}
+
+/// Where the library of the source at hand is kept beside the runtime.
+fn kept_cell(runtime: &Runtime) -> Option<PathBuf> {
+    let source = std::fs::read("src/lib.rs").ok()?;
+    Some(runtime.folder.join("cells").join(format!("{}.so", name_of(source))))
+}
+
+/// Whether a session's manifest names no dependencies but those that every session has: then its cells need no cargo. The
+/// order of evcxr's dependency lines changes from run to run.
+fn is_plain(manifest: &str, plain: &str) -> bool {
+    let dependencies = |text: &str| {
+        let mut lines: Vec<_> = text
+            .split("[dependencies]")
+            .nth(1)
+            .unwrap_or_default()
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        lines
+    };
+    let have = dependencies(manifest);
+    let known = dependencies(plain);
+    have.is_empty() || have == known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_plain_until_the_user_adds_a_dependency() {
+        let plain = "[dependencies]\nrask = { path = \"/f\" }\nregex = \"=1\"\n";
+        assert!(is_plain("[package]\n[dependencies]\nregex = \"=1\"\n\nrask = { path = \"/f\" }\n", plain));
+        assert!(is_plain("[dependencies]\n\n", plain));
+        assert!(!is_plain("[dependencies]\nrask = { path = \"/f\" }\nregex = \"=1\"\nuuid = \"1\"", plain));
+    }
+}

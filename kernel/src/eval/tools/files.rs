@@ -1,0 +1,69 @@
+//! The files of a session by which the kernel and the stand-ins for the compiler's tools, which are processes of their own, know
+//! of each other.
+
+use super::super::runtime::Runtime;
+use std::path::{Path, PathBuf};
+
+/// Where the optimisation level of the next cell is noted.
+pub(in crate::eval) fn level_file(session: &Path) -> PathBuf {
+    session.join("opt-level")
+}
+
+/// The optimisation level of the next cell.
+pub(crate) fn level(session: &Path) -> String {
+    std::fs::read_to_string(level_file(session)).unwrap_or_else(|_| "0".to_owned())
+}
+
+/// Where the process group of the compiler under way is noted.
+pub(in crate::eval) fn pid_file(session: &Path) -> PathBuf {
+    session.join("compiler.pid")
+}
+
+/// Where the `Cargo.toml` of a session without dependencies of its own is kept, to be recognised.
+pub(in crate::eval) fn plain_manifest(session: &Path) -> PathBuf {
+    session.join("plain.toml")
+}
+
+/// The folder that rust-analyzer takes for the toolchain: its tools are this program, its library is next to
+/// empty.
+pub(crate) fn toolchain(session: &Path) -> PathBuf {
+    session.join("toolchain")
+}
+
+/// The folder of the crate that rust-analyzer reads.
+pub(in crate::eval) fn reading_folder(session: &Path) -> PathBuf {
+    session.join("reading")
+}
+
+/// The toolchain with the whole library, for the rust-analyzer that knows everything.
+pub(in crate::eval) fn toolchain_of_readers(session: &Path) -> PathBuf {
+    session.join("toolchain-of-readers")
+}
+
+/// Makes both toolchains.
+///
+/// # Errors
+/// A session's folder that cannot be written.
+pub(in crate::eval) fn make_toolchains(runtime: &Runtime, session: &Path) -> std::io::Result<()> {
+    for (toolchain, library) in [(toolchain(session), "library-empty"), (toolchain_of_readers(session), "library")] {
+        let folder = toolchain.join("lib/rustlib/src/rust");
+        std::fs::create_dir_all(&folder)?;
+        std::os::unix::fs::symlink(runtime.folder.join(library), folder.join("library"))?;
+    }
+    std::os::unix::fs::symlink(toolchain(session).join("bin"), toolchain_of_readers(session).join("bin"))
+}
+
+/// Where the text of the cell at hand is noted.
+pub(in crate::eval) fn cell_file(session: &Path) -> PathBuf {
+    session.join("cell.rs")
+}
+
+/// Where the compiler's warnings about the cell at hand are noted, one JSON object a line.
+pub(in crate::eval) fn warnings_file(session: &Path) -> PathBuf {
+    session.join("warnings.json")
+}
+
+/// Where the rustc call is noted that cargo made for the last cell.
+pub(in crate::eval) fn replay_file(session: &Path) -> PathBuf {
+    session.join("replay.json")
+}

@@ -1,0 +1,61 @@
+//! evcxr's generated source with its ways to the outside turned to the runtime's.
+
+/// evcxr's generated source with its ways to the outside turned to the runtime's. Lines keep their numbers, as evcxr finds
+/// the user's code by them.
+pub(super) fn hooked(source: &str) -> String {
+    const CATCH: &str = "match std::panic::catch_unwind(\n  std::panic::AssertUnwindSafe(||{\n";
+    const CAUGHT: &str = "})) { \n  Ok(_) => {}\n  Err(_) => {\n    println!(\"EVCXR_PANIC_NOTIFICATION\");\n}}";
+    const ERROR: &str = "struct EvcxrUserCodeError {}\n            impl<T: ";
+    // How errors are written, and the type that does.
+    const ERRORS: [(&str, &str); 2] = [("eprintln!(\"{:?}\"", "UserErrorInside"), ("eprintln!(\"{:#?}\"", "UserErrorOpened")];
+    const STORE: &str = "mod evcxr_internal_runtime {\n";
+    const STORE_END: &str = "\n}\n#[unsafe(no_mangle)]\n";
+    // What evcxr runs first, to see that it can: in the form that compiles at once.
+    let mut out = source.replace("(\n42\n).evcxr_display();", "let _ = (\n42\n);");
+    if let Some(start) = out.find(STORE)
+        && let Some(length) = out[start..].find(STORE_END)
+    {
+        let end = start + length + 2;
+        let lines = out[start..end].matches('\n').count();
+        out.replace_range(start..end, &format!("use rask::host::store as evcxr_internal_runtime;{}", "\n".repeat(lines)));
+    }
+    out = out.replace(CATCH, "::rask::host::guarded(::std::boxed::Box::new(\n  ||{\n");
+    out = out.replace(CAUGHT, &format!("}}));{}", "\n".repeat(CAUGHT.matches('\n').count())));
+    out = out.replace("println!(\"EVCXR_PANIC_NOTIFICATION\")", "rask::host::notify(\"EVCXR_PANIC_NOTIFICATION\")");
+    if let Some(start) = out.find(ERROR)
+        && let Some(length) = out[start..].find("EvcxrUserCodeError {}\n                }\n            }")
+    {
+        let end = start + length + "EvcxrUserCodeError {}\n                }\n            }".len();
+        let text = &out[start..end];
+        let name = ERRORS.iter().find(|(format, _)| text.contains(format)).map_or("UserError", |(_, name)| name);
+        let lines = text.matches('\n').count();
+        out.replace_range(start..end, &format!("use ::rask::host::{name} as EvcxrUserCodeError;{}", "\n".repeat(lines)));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hooks_replace_evcxrs_own_and_keep_the_lines() {
+        let source = "fn user() { println!(\"x\") }\n            struct EvcxrUserCodeError {}\n            impl<T: std::fmt::Display> From<T> for EvcxrUserCodeError {\n\
+                      \x20               fn from(error: T) -> Self {\n                    eprintln!(\"{:?}\", error);\n\
+                      \x20                   println!(\"{}\", evcxr_internal_runtime::USER_ERROR_OCCURRED);\n                    EvcxrUserCodeError {}\n                }\n            }\n\
+                      mod evcxr_internal_runtime {\npub fn a() {\n}\n}\n#[unsafe(no_mangle)]\nfn run() {\n\
+                      match std::panic::catch_unwind(\n  std::panic::AssertUnwindSafe(||{\nuser()\n})) { \n  Ok(_) => {}\n  Err(_) => {\n    println!(\"EVCXR_PANIC_NOTIFICATION\");\n}}\n}\n";
+        let out = hooked(source);
+        assert_eq!(out.lines().count(), source.lines().count());
+        for part in [
+            "use rask::host::store as",
+            "use ::rask::host::UserErrorInside as",
+            "guarded(::std::boxed::Box::new(\n  ||{\nuser()\n}));",
+            "println!(\"x\")",
+        ] {
+            assert!(out.contains(part), "{part} is not in {out}");
+        }
+        assert!(!out.contains("pub fn a") && !out.contains("USER_ERROR_OCCURRED") && !out.contains("catch_unwind"));
+        assert_eq!(hooked(&out), out);
+    }
+}

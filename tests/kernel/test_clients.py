@@ -1,0 +1,133 @@
+"""The tools that people use: nbclient, nbconvert, papermill, the console; and the kernel over a long day."""
+import os, random, statistics, subprocess, sys, tempfile, time, unittest
+import nbformat
+from nbclient import NotebookClient
+from client import Kernel
+
+BIN = os.path.dirname(sys.executable)
+
+
+def notebook(folder, *cells):
+    file = os.path.join(folder, "book.ipynb")
+    spec = {"kernelspec": {"name": "rask", "display_name": "Rust (Rask)", "language": "rust"}, "language_info": {"name": "rust"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells], metadata=spec), file)
+    return file
+
+
+def run(*args, **options):
+    return subprocess.run([os.path.join(BIN, args[0]), *args[1:]], capture_output=True, text=True, timeout=180, **options)
+
+
+class Tools(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="rask-tools-")
+
+    def test_jupyter_execute(self):
+        file = notebook(self.folder, "let x = 20;", "%time x + 22", "display(&\"shown\");")
+        done = run("jupyter", "execute", "--inplace", file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        cells = nbformat.read(file, as_version=4).cells
+        self.assertEqual([o.data["text/plain"] for o in cells[1].outputs if o.output_type == "execute_result"], ["42"])
+        self.assertEqual(cells[2].outputs[0].data["text/plain"], '"shown"')
+
+    def test_the_notebook_about_the_kernel(self):
+        """Runs as it is, and each cell says what the text around it promises."""
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "notebooks", "01-kernel.ipynb")
+        book = nbformat.read(source, as_version=4)
+        NotebookClient(book, timeout=120, kernel_name="rask", resources={"metadata": {"path": self.folder}}).execute()
+        said = {c.source.split("\n")[0]: str(c.outputs) for c in book.cells if c.cell_type == "code"}
+        for start, parts in [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "7142857"]), ("%timeit", ["per loop"]),
+                             ("%who", ["Vec<i32>"]), ("%%sql late", ["OO", "EV", "delay"]), ("!echo", ["files here"]), ("for percent", ["100 %"]), ("let shown", ["done"]),
+                             ("fn shout", ["consider removing the borrow"]), ("let first", ["borrows from `numbers`"]), ("let n: i32", ["invalid digit"]),
+                             ("std::fs", ["warning", "unused `Result`"]), ("let mut turns", ["true"])]:
+            [output] = [o for cell, o in said.items() if cell.startswith(start)]
+            for part in parts:
+                self.assertIn(part, output, start)
+        self.assertNotIn("0 %\n20 %", said["for percent in (0..=100).step_by(20) {"])
+
+    def test_nbconvert(self):
+        file = notebook(self.folder, "let n: u8 = 7; // a note", "n + 1")
+        done = run("jupyter", "nbconvert", "--execute", "--to", "html", file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        html = open(file.replace(".ipynb", ".html")).read()
+        self.assertTrue('class="highlight hl-rust"' in html and '<span class="kd">let</span>' in html, "the code is highlighted as Rust")
+        self.assertIn("8", html)
+        done = run("jupyter", "nbconvert", "--to", "script", "--execute", "--stdout", file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("let n: u8 = 7;", done.stdout)
+        notebook(self.folder, "1")
+        done = run("jupyter", "nbconvert", "--to", "notebook", "--execute", "--output", "out.ipynb", file)
+        self.assertEqual(nbformat.read(os.path.join(self.folder, "out.ipynb"), as_version=4).metadata.language_info.file_extension, ".rs")
+
+    def test_papermill(self):
+        out = os.path.join(self.folder, "out.ipynb")
+        file = notebook(self.folder, "let x = 20;", "x + 22")
+        done = run("papermill", file, out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(nbformat.read(out, as_version=4).cells[1].outputs[0].data["text/plain"], "42")
+        file = notebook(self.folder, "let x = 20;", "panic!(\"on purpose\")", "x")
+        done = run("papermill", file, out)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("on purpose", done.stderr)
+
+    def test_the_console(self):
+        done = run("jupyter", "console", "--kernel", "rask", "--simple-prompt", input="let x = 20;\nx + 22\nprintln!(\"out\");\nexit\n")
+        self.assertIn("42", done.stdout, done.stderr)
+        self.assertIn("out", done.stdout)
+
+
+def resident(pid):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
+class LongDay(unittest.TestCase):
+    def test_three_hundred_cells(self):
+        """Memory stays flat, no idle is lost, and no cell is much slower than the first ones."""
+        dice = random.Random(2026)
+        with Kernel() as k:
+            k.ok("let mut total = 0u64;\nlet df = DataFrame::from_columns([(\"a\", Series::from_iter(0..1000i64))]);")
+            cells = ["total += {i};", "println!(\"line {i}\");", "let v{i} = vec![{i}u64; 10];", "fn f{i}(x: u64) -> u64 {{ x + {i} }}",
+                     "df.filter(col(\"a\").gt({i})).len()?", "display(&{i});", "nothing_{i}", "struct S{i} {{ x: u8 }}", "delayed(|x: u64| x + {i}).call((1,)).compute()?"]
+            k.ok("total")
+            times, sizes = [], []
+            evaluator = int(k.ok("std::process::id()").text)
+            kernel = k.manager.provisioner.process.pid
+            for i in range(300):
+                code = dice.choice(cells).format(i=i)
+                ran = k.run(code)
+                self.assertEqual(ran.reply["status"], "error" if code.startswith("nothing") else "ok", (code, ran.reply))
+                if not code.startswith("nothing"):
+                    times.append(ran.seconds)
+                if i in (99, 299):
+                    sizes.append((resident(kernel), resident(evaluator)))
+            first, last = statistics.median(times[:60]), statistics.median(times[-60:])
+            print(f"      300 cells: first 60 {first * 1e3:.0f} ms, last 60 {last * 1e3:.0f} ms; MB of kernel and evaluator after 100 {sizes[0]}, after 300 {sizes[1]}")
+            self.assertLess(last, first * 1.5)
+            self.assertLess(sum(sizes[0]), 900)
+            self.assertLess(sum(sizes[1]), sum(sizes[0]) * 1.25)
+
+    def test_a_hundred_items_cost_no_more_than_five(self):
+        with Kernel() as k:
+            k.ok("let x = 1;")
+
+            def cell_time():
+                return statistics.median(k.ok(f"x + {i}").seconds for i in range(15))
+            item = ("#[derive(Debug, Clone, PartialEq)] struct S{i} {{ x: f64, y: Vec<String> }}\nimpl S{i} {{ fn len(&self) -> f64 {{ self.x * {i}.0 + self.y.len() as f64 }} }}\n"
+                    "fn make{i}() -> S{i} {{ S{i} {{ x: 1.0, y: vec![] }} }}\nlet s{i} = make{i}();")
+            for i in range(2):
+                k.ok(item.format(i=i))
+            few = cell_time()
+            for i in range(2, 34):
+                k.ok(item.format(i=i))
+            many = cell_time()
+            print(f"      plain cell with 6 items {few * 1e3:.0f} ms, with 102 items and 34 variables {many * 1e3:.0f} ms")
+            self.assertLess(many, few * 1.35)
+            self.assertEqual(k.ok("s33.len() + s0.len()").text, "33.0")
+            self.assertEqual(k.ok("s7 == make7()").text, "true")
+
+
+if __name__ == "__main__":
+    unittest.main()
