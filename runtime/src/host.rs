@@ -17,9 +17,10 @@ use std::os::fd::{FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::panic::Location;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+pub mod print;
 pub mod store;
 mod streams;
 pub mod timing;
@@ -27,6 +28,8 @@ pub mod timing;
 /// What a cell says that stopped when it was asked to.
 const INTERRUPTED: &str = "the cell was interrupted; all variables are kept";
 
+/// Number of the library of the cell that runs, or ran last.
+static CELL: AtomicU32 = AtomicU32::new(0);
 /// Whether the running cell has reported an error.
 static FAILED: AtomicBool = AtomicBool::new(false);
 /// Where the answers to the kernel's lines go.
@@ -148,7 +151,11 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
     sched::reset_cancel();
     FAILED.store(false, Ordering::SeqCst);
     PANICKED.set(None);
-    wire::send(&ToKernel::Started);
+    // The kernel's hooks write this number into the cell's source.
+    let cell = function.rsplit('_').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    CELL.store(cell, Ordering::Relaxed);
+    print::begin();
+    wire::send(&ToKernel::Started { cell });
     // SAFETY: the library was compiled for this process by the kernel; its initialisers are those of libstd alone.
     match unsafe { libloading::Library::new(library) } {
         Ok(library) => {

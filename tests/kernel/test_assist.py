@@ -34,6 +34,7 @@ class Assist(unittest.TestCase):
         return ask(self.k, "complete", code)[0]
 
     def test_what_can_follow(self):
+        self.assertEqual(self.complete("numbers.le")["matches"][0], "len")
         for code, wanted, unwanted in [
             ("plus_o", ["plus_one"], []),
             ("point.", ["wide", "high", "area"], ["len"]),

@@ -51,6 +51,26 @@ class Cells(OneKernel):
         self.assertLess(len(lines.content("stream")), 100)
         self.assertEqual(self.k.ok('std::process::Command::new("sh").args(["-c", "echo out; echo err > /dev/stderr"]).status()?;').stream("stderr"), "err\n")
 
+    def test_the_two_streams_keep_their_order(self):
+        ran = self.k.ok('for i in 0..50 { eprint!("e{i} "); print!("o{i} "); }\neprintln!("b"); println!("a");')
+        said = [(c["name"], c["text"]) for c in ran.content("stream")]
+        want = [part for i in range(50) for part in (("stderr", f"e{i} "), ("stdout", f"o{i} "))] + [("stderr", "b\n"), ("stdout", "a\n")]
+        self.assertEqual(said, want)
+
+    def test_a_thread_prints_under_the_cell_that_started_it(self):
+        first = self.k.ok('std::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_millis(1500)); println!("late"); eprintln!("later"); });')
+        parent = first.messages[0]["parent_header"]["msg_id"]
+        second = self.k.send('std::thread::sleep(std::time::Duration::from_millis(2500)); println!("own");')
+        said = {}
+        end = time.time() + 10
+        while time.time() < end and len(said.get(second, [])) < 1:
+            m = self.k.client.get_iopub_msg(timeout=10)
+            if m["msg_type"] == "stream":
+                said.setdefault(m["parent_header"]["msg_id"], []).append(m["content"]["text"])
+        self.assertEqual((said[parent], said[second]), (["late\n", "later\n"], ["own\n"]))
+        while self.k.client.get_shell_msg(timeout=5)["parent_header"]["msg_id"] != second:
+            pass
+
     def test_a_flood_of_displays_is_paced(self):
         """Jupyter's server drops what comes faster than a thousand messages a second."""
         began = time.time()

@@ -73,14 +73,27 @@ class Stop(unittest.TestCase):
         print(f"      stop to idle: {slowest:.2f} s at most")
 
     def test_a_compiler_is_stopped_at_once(self):
-        # Types that double with each level keep the compiler busy for a long time.
-        code = "fn deep<T: Clone>(t: T) -> impl Clone { (t.clone(), t) }\n" + "let n = " + "deep(" * 40 + "1" + ")" * 40 + ";\nlet kept_too = 1;"
+        # Code that doubles with each level keeps the compiler busy for a long time.
         macro = ("macro_rules! twice { ($($x:tt)*) => { $($x)* $($x)* } }\n"
                  "{ let mut s = 0u64; " + "twice! { " * 17 + "s += 1;" + " }" * 17 + " println!(\"{s}\"); }")
         ran, seconds = self.stop(macro, after=0.6)
         self.assertIn("while it was compiled; all variables are kept", ran.error)
         self.assertLess(seconds, 1)
         self.assertEqual(self.k.ok("kept.clone()").text, '"kept"')
+
+    def test_a_wait_for_types_is_stopped(self):
+        """Right after the start, a variable's type has to wait until the library is read."""
+        with Kernel() as k:
+            pressed = []
+
+            def during(elapsed):
+                if elapsed > 0.9 and not pressed:
+                    pressed.append(time.time())
+                    k.manager.interrupt_kernel()
+            ran = k.run("let v = vec![1];\nloop { std::thread::sleep(std::time::Duration::from_millis(5)); }", during=during)
+            self.assertIn("Interrupted", ran.error)
+            self.assertLess(time.time() - pressed[0], 1)
+            self.assertEqual(k.ok("let v = vec![1, 2];\nv.len()").text, "2")
 
     def test_queued_cells_are_dropped(self):
         first = self.k.send(f"std::thread::sleep(std::time::Duration::from_millis(1500));")

@@ -212,7 +212,7 @@ impl Cell {
     /// The binding of a variable.
     fn binding(&self, variable: &str) -> Option<&Binding> {
         let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
-        lets.flatten().filter(|b| b.name == variable).last()
+        lets.flatten().rfind(|b| b.name == variable)
     }
 
     /// The value that a variable gets, as the user wrote it.

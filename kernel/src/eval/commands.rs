@@ -24,8 +24,8 @@ const COMMANDS: [(&str, Here); 19] = [
     (":types", Here::Own(types)),
     (":timing", Here::Own(timing)),
     (":doc", Here::Own(doc)),
-    (":t", Here::Own(|s, a| type_of(s, a))),
-    (":type", Here::Own(|s, a| type_of(s, a))),
+    (":t", Here::Own(type_of)),
+    (":type", Here::Own(type_of)),
     (":toolchain", Here::Refused(ONE_COMPILER)),
     (":linker", Here::Refused(ONE_COMPILER)),
     (":codegen_backend", Here::Refused(ONE_COMPILER)),
@@ -123,7 +123,8 @@ fn opt(session: &mut Session, args: &str) -> Outcome {
 }
 
 fn fmt(session: &mut Session, args: &str) -> Outcome {
-    if !args.is_empty() && !(args.contains('{') && args.contains('}')) {
+    let is_format = args.contains('{') && args.contains('}');
+    if !args.is_empty() && !is_format {
         return Err(bad(":fmt", "a format is such as {:?}, {:#?} or {}"));
     }
     session.settings.format = (!args.is_empty() && args != "{:?}").then(|| args.to_owned());

@@ -146,7 +146,7 @@ fn one(error: &CompilationError, cell: &Cell, source: &str) -> Vec<String> {
 fn advice(child: &Value, cell: &Cell, source: &str) -> Vec<String> {
     let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else { return Vec::new() };
     // What evcxr needs of a variable is no concern of the user's; the hint about keeping it says the rest.
-    if message.contains("evcxr") || !["help", "note"].contains(&level) {
+    if message.contains("evcxr") || message.contains("in the macro `::core::format_args`") || !["help", "note"].contains(&level) {
         return Vec::new();
     }
     let mut out = lines(&format!("  {BLUE}={OFF} {BOLD}{level}{OFF}: {}", message.replace('\n', "\n          ")));

@@ -143,6 +143,7 @@ impl Evaluator {
         self.drop_queued();
         let shared = self.shared.clone();
         if shared.request_stop() {
+            self.assist.give_up();
             let watcher = std::thread::Builder::new().name("interrupt".to_owned());
             // Without a thread the cooperative stop still holds.
             let _ = watcher.spawn(move || shared.enforce_stop(GRACE));
@@ -201,10 +202,10 @@ impl Evaluator {
         for (number, job) in queue {
             self.shared.busy(&job.parent);
             let began = Instant::now();
-            if job.counted {
+            let dropped = number <= self.dropped.load(Ordering::SeqCst);
+            if job.counted && !dropped {
                 count += 1;
             }
-            let dropped = number <= self.dropped.load(Ordering::SeqCst);
             let (parent, stop_on_error, reply) = (job.parent.clone(), job.stop_on_error, job.reply);
             let job = Job { reply: Box::new(drop), ..job };
             let mut ran = Ran { count, outcome: Outcome::Dropped, took: Duration::ZERO, times: Times::default(), text: None };

@@ -177,7 +177,12 @@ impl Listener {
                 self.shared.state().pid = pid;
                 self.shared.changed.notify_all();
             }
-            ToKernel::Started => self.shared.started(),
+            ToKernel::Started { cell } => self.shared.started(cell),
+            ToKernel::Output { cell, stream, text } => self.shared.publish_for(cell, stream.name(), text),
+            ToKernel::Sync => {
+                self.drain(false);
+                self.acknowledge();
+            }
             ToKernel::Show { role, id, bundle, ack } => {
                 if ack {
                     self.drain(false);

@@ -24,7 +24,7 @@ use std::time::Instant;
 
 /// What the session starts with: the prelude, and the state in which `?` is understood, so that no cell is built twice to
 /// find out that it uses one.
-const PRELUDE: &str = "#[allow(unused_imports)]\nuse rask::prelude::*;\nOk::<(), std::fmt::Error>(())?;";
+const PRELUDE: &str = "#[allow(unused_imports)]\nuse rask::prelude::*;\n#[allow(unused_imports)]\nuse rask::host::print::{eprint, eprintln, print, println};\nOk::<(), std::fmt::Error>(())?;";
 
 /// What the user can set.
 #[derive(Debug, Default)]
@@ -140,6 +140,9 @@ impl Session {
         let names: Vec<String> = self.context.defined_item_names().map(str::to_owned).collect();
         let level = self.settings.level.clone().unwrap_or_else(|| if cell.is_heavy(&names) { "2" } else { "0" }.to_owned());
         let inferred = if cell.wants_types() { self.infer(&mut cell) } else { Vec::new() };
+        if self.shared.stopping() {
+            return Err(interrupted_compiler());
+        }
         // What the running cell makes can be completed while it runs.
         let before = self.assist.scope().clone();
         self.foresee(&cell, &inferred);

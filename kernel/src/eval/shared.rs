@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::outbox::{Outbox, Parent};
 use rask_wire::{Bundle, Place, Role, ToEvaluator};
+use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Child;
@@ -60,6 +61,8 @@ pub(super) struct State {
     cpu_before: Duration,
     /// What the user has set in the environment.
     environment: Vec<(String, String)>,
+    /// The cell of each library.
+    libraries: BTreeMap<u32, Parent>,
     /// To the listening thread: all that was printed so far is to be passed on.
     drains: Option<(UnixStream, mpsc::Receiver<()>)>,
 }
@@ -105,6 +108,7 @@ impl Shared {
             cpu: Duration::ZERO,
             cpu_before: Duration::ZERO,
             environment: Vec::new(),
+            libraries: BTreeMap::new(),
             drains: None,
         };
         Self { outbox, folder, state: Mutex::new(state), changed: Condvar::new(), running: Mutex::new(None) }
@@ -181,9 +185,15 @@ impl Shared {
     }
 
     /// Compiled code begins to run.
-    pub(super) fn started(&self) {
+    pub(super) fn started(&self, library: u32) {
+        const REMEMBERED: usize = 10_000;
         let mut s = self.state();
         s.phase = Phase::Running;
+        let whose = (!s.silent).then(|| s.parent.clone()).flatten();
+        s.libraries.insert(library, whose);
+        if s.libraries.len() > REMEMBERED {
+            s.libraries.pop_first();
+        }
         s.cpu_before = processor_time(s.pid);
         if s.stopping
             && let Some(connection) = &mut s.connection
@@ -376,6 +386,15 @@ impl Shared {
         let s = self.state();
         if !s.silent && !text.is_empty() {
             self.outbox.stream(&s.parent, name, text);
+        }
+    }
+
+    /// Publishes text as that of an earlier cell, known by its library.
+    pub(super) fn publish_for(&self, library: u32, name: &'static str, text: String) {
+        let s = self.state();
+        // Of a cell that was silent, or is long forgotten, nothing is shown.
+        if let Some(Some(parent)) = s.libraries.get(&library) {
+            self.outbox.stream(&Some(parent.clone()), name, text);
         }
     }
 

@@ -96,7 +96,8 @@ fn bindings(statement: &ast::LetStmt) -> Vec<Binding> {
         .collect()
 }
 
-fn item_name(item: &ast::Item) -> Option<String> {
+/// The name of an item, where it has one.
+pub(super) fn item_name(item: &ast::Item) -> Option<String> {
     let name = match item {
         ast::Item::Const(i) => i.name(),
         ast::Item::Enum(i) => i.name(),

@@ -80,7 +80,8 @@ fn content(count: u32, outcome: &Outcome) -> Value {
         }
         Outcome::Dropped => {
             let why = "a cell before this one failed or was interrupted";
-            json!({ "status": "error", "execution_count": count, "ename": "Dropped", "evalue": why, "traceback": [why] })
+            // It has not run, so it has no number.
+            json!({ "status": "error", "execution_count": null, "ename": "Dropped", "evalue": why, "traceback": [why] })
         }
     }
 }

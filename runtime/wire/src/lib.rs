@@ -91,6 +91,26 @@ impl<'de> Deserialize<'de> for Buffer {
     }
 }
 
+/// A standard stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Stream {
+    /// Its name in Jupyter's messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
 /// What happens to a comm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommEvent {
@@ -148,7 +168,21 @@ pub enum ToKernel {
         place: Option<Place>,
     },
     /// The cell has been compiled and begins to run.
-    Started,
+    Started {
+        /// Number of its library.
+        cell: u32,
+    },
+    /// Something printed by a thread of a cell that has ended.
+    Output {
+        /// Number of the cell's library.
+        cell: u32,
+        /// Where it was printed to.
+        stream: Stream,
+        /// What was printed.
+        text: String,
+    },
+    /// All that was printed so far is to be passed on before what comes; the evaluator waits for an acknowledgement.
+    Sync,
     /// What is shown under the cell is to go: now, or when the next thing comes.
     Clear {
         /// Whether to wait for the next thing.

@@ -8,6 +8,7 @@ use ra_ap_ide::{CompletionConfig, CompletionFieldsToResolve, CompletionItem, Com
 use ra_ap_ide_db::SymbolKind;
 use ra_ap_ide_db::imports::insert_use::{ImportGranularity, InsertUseConfig};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
+use std::cmp::Reverse;
 
 /// One thing that may stand at the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
     let fitting = |fits: fn(&str, &str) -> bool| {
         let mut items: Vec<&CompletionItem> =
             found.iter().filter(|i| i.source_range == range && is_own(i) && fits(i.lookup(), typed)).collect();
-        items.sort_by(|a, b| b.relevance.score().cmp(&a.relevance.score()).then_with(|| a.label.primary.cmp(&b.label.primary)));
+        items.sort_by_key(|i| rank(i));
         items.into_iter().filter_map(completion).collect::<Vec<_>>()
     };
     let mut items = fitting(|name, typed| name.starts_with(typed));
@@ -84,13 +85,28 @@ pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
         items = fitting(|name, typed| name.to_lowercase().starts_with(&typed.to_lowercase()));
     }
     let mut seen = std::collections::HashSet::new();
-    items.retain(|i| seen.insert(i.text.clone()));
+    // What is typed in full already would only stand in the way of the rest.
+    let others = items.iter().any(|i| i.text != typed);
+    items.retain(|i| seen.insert(i.text.clone()) && !(others && i.text == typed));
     Completions {
         start: usize::from(range.start()).saturating_sub(start),
         end: usize::from(range.end()).max(at).saturating_sub(start),
         items,
     }
 }
+
+/// What a person is most likely to want comes first: by rust-analyzer's own judgement, operators' methods (`le`, `add`) last, and of
+/// equals the shorter name.
+fn rank(item: &CompletionItem) -> (bool, Reverse<u32>, usize, String) {
+    let mut relevance = item.relevance;
+    // That a name is typed in full is no reason to offer it: it stands there already.
+    relevance.exact_name_match = false;
+    let operator = relevance.trait_.is_some_and(|t| t.is_op_method) || OPERATORS.contains(&item.lookup());
+    (operator, Reverse(relevance.score()), item.lookup().len(), item.lookup().to_owned())
+}
+
+/// Methods of the traits of comparison, which are written as operators too.
+const OPERATORS: [&str; 10] = ["cmp", "eq", "ge", "gt", "le", "lt", "ne", "partial_cmp", "max", "min"];
 
 /// Not one of the names that wrap the cell.
 fn is_own(item: &CompletionItem) -> bool {

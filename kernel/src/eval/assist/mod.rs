@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// How long a cell waits for the types of its variables: reading a new crate takes seconds, and what takes longer never ends.
+const LONGEST: Duration = Duration::from_secs(20);
 /// How long a front end waits for an answer; what comes later is of no use to it.
 const DEADLINE: Duration = Duration::from_secs(1);
 
@@ -46,13 +48,15 @@ impl Ask {
 pub(crate) struct Assist {
     asks: mpsc::Sender<Ask>,
     scope: Arc<Mutex<Scope>>,
+    /// The cell that waits for types.
+    waiting: Arc<Mutex<Option<mpsc::Sender<Vec<Inferred>>>>>,
 }
 
 impl Assist {
     /// Starts the thread, which at once reads what every session has in scope.
     pub(super) fn start(runtime: Runtime, session: PathBuf, manifest: String) -> Self {
         let (asks, queue) = mpsc::channel();
-        let this = Self { asks, scope: Arc::default() };
+        let this = Self { asks, scope: Arc::default(), waiting: Arc::default() };
         this.ask(Ask::Load(manifest));
         let builder = std::thread::Builder::new().name("assist".to_owned()).stack_size(64 << 20);
         // Without the thread, questions get no answers, and variables want their types written down.
@@ -81,8 +85,17 @@ impl Assist {
     pub(super) fn types(&self, items: &str, statements: &str) -> Vec<Inferred> {
         let (reply, answer) = mpsc::channel();
         let text = self.scope().wrap(items, statements, 0);
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply.clone());
         self.ask(Ask::Types(text, reply));
-        answer.recv().unwrap_or_default()
+        answer.recv_timeout(LONGEST).unwrap_or_default()
+    }
+
+    /// A cell that waits for types waits no longer: the user has stopped it.
+    pub(super) fn give_up(&self) {
+        if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // One that has its answer already does not listen any more.
+            let _ = waiting.send(Vec::new());
+        }
     }
 
     /// What may stand at byte `at` of a cell's text, whose Rust is `rust`; the plain words that fit where rust-analyzer is not

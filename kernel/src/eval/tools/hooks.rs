@@ -31,7 +31,24 @@ pub(super) fn hooked(source: &str) -> String {
         let lines = text.matches('\n').count();
         out.replace_range(start..end, &format!("use ::rask::host::{name} as EvcxrUserCodeError;{}", "\n".repeat(lines)));
     }
-    out
+    number(&out)
+}
+
+/// Writes the number of the cell's library down, by which what it prints is known. It is that of the function which evcxr calls.
+pub(super) fn number(source: &str) -> String {
+    const FUNCTION: &str = "#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_";
+    if source.contains("const RASK_CELL") {
+        return source.to_owned();
+    }
+    let line = |number: &str| format!("#[allow(dead_code)] pub(crate) const RASK_CELL: u32 = {number}; ");
+    match source.find(FUNCTION) {
+        Some(at) => {
+            let number: String = source[at + FUNCTION.len()..].chars().take_while(char::is_ascii_digit).collect();
+            format!("{}{}{}", &source[..at], line(&number), &source[at..])
+        }
+        // Code that is only checked has no such function.
+        None => format!("{source}{}\n", line("0")),
+    }
 }
 
 #[cfg(test)]
@@ -46,6 +63,12 @@ mod tests {
                       mod evcxr_internal_runtime {\npub fn a() {\n}\n}\n#[unsafe(no_mangle)]\nfn run() {\n\
                       match std::panic::catch_unwind(\n  std::panic::AssertUnwindSafe(||{\nuser()\n})) { \n  Ok(_) => {}\n  Err(_) => {\n    println!(\"EVCXR_PANIC_NOTIFICATION\");\n}}\n}\n";
         let out = hooked(source);
+        assert_eq!(
+            number("#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_12(").split(';').next().unwrap().rsplit(' ').next(),
+            Some("12")
+        );
+        let (out, last) = out.rsplit_once("#[allow(dead_code)]").unwrap();
+        assert!(last.contains("RASK_CELL: u32 = 0;"));
         assert_eq!(out.lines().count(), source.lines().count());
         for part in [
             "use rask::host::store as",
@@ -56,6 +79,6 @@ mod tests {
             assert!(out.contains(part), "{part} is not in {out}");
         }
         assert!(!out.contains("pub fn a") && !out.contains("USER_ERROR_OCCURRED") && !out.contains("catch_unwind"));
-        assert_eq!(hooked(&out), out);
+        assert_eq!(hooked(&hooked(source)), hooked(source));
     }
 }

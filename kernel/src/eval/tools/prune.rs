@@ -4,7 +4,8 @@
 //! The rule is on the safe side: every word of a text counts as a use, in strings and comments too. An `impl` block stays
 //! with the local types and traits in its head, a trait with its methods' names, `use` lines of other crates always.
 
-use ra_ap_syntax::ast::{self, AstNode, HasModuleItem, HasName};
+use super::super::split::item_name;
+use ra_ap_syntax::ast::{self, AstNode, HasModuleItem};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -64,12 +65,16 @@ fn items(source: &str, own: &str) -> Vec<Range<usize>> {
     let mut candidates = Vec::new();
     let mut needed: HashSet<&str> = HashSet::new();
     let all: Vec<ast::Item> = file.tree().items().collect();
-    let local: HashSet<String> = all.iter().filter_map(name).collect();
+    let local: HashSet<String> = all.iter().filter_map(item_name).collect();
     for item in &all {
         let range = item.syntax().text_range();
         let range = usize::from(range.start())..usize::from(range.end());
         let text = &source[range.clone()];
-        let kept = own.contains(text) || text.contains("evcxr_variable_store") || text.contains("Evcxr") || text.contains("run_user_code_");
+        let kept = own.contains(text)
+            || text.contains("evcxr_variable_store")
+            || text.contains("Evcxr")
+            || text.contains("run_user_code_")
+            || text.contains("RASK_CELL");
         match (kept, candidate(item, range, &local)) {
             (false, Some(candidate)) => candidates.push(candidate),
             _ => needed.extend(words_of(text)),
@@ -85,23 +90,6 @@ fn items(source: &str, own: &str) -> Vec<Range<usize>> {
         }
         needed.extend(called.into_iter().flat_map(|c| words_of(&source[c.range])));
     }
-}
-
-fn name(item: &ast::Item) -> Option<String> {
-    let name = match item {
-        ast::Item::Const(i) => i.name(),
-        ast::Item::Enum(i) => i.name(),
-        ast::Item::Fn(i) => i.name(),
-        ast::Item::MacroRules(i) => i.name(),
-        ast::Item::Module(i) => i.name(),
-        ast::Item::Static(i) => i.name(),
-        ast::Item::Struct(i) => i.name(),
-        ast::Item::Trait(i) => i.name(),
-        ast::Item::TypeAlias(i) => i.name(),
-        ast::Item::Union(i) => i.name(),
-        _ => None,
-    };
-    name.map(|n| n.text().to_string())
 }
 
 /// The item as one that may be left out, or nothing where it always stays.
@@ -121,7 +109,7 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
         ast::Item::Trait(i) => {
             let inside = i.assoc_item_list().into_iter().flat_map(|l| l.assoc_items());
             let methods = inside.filter_map(|a| a.syntax().children().find_map(ast::Name::cast)).map(|n| n.text().to_string());
-            (name(item).into_iter().chain(methods).collect(), Vec::new())
+            (item_name(item).into_iter().chain(methods).collect(), Vec::new())
         }
         ast::Item::Use(i) => {
             let tree = i.use_tree()?;
@@ -133,7 +121,7 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
             }
             (vec![leaf], Vec::new())
         }
-        _ => (vec![name(item)?], Vec::new()),
+        _ => (vec![item_name(item)?], Vec::new()),
     };
     // A macro that an attribute brings in may do anything.
     let attributes = item.syntax().children().filter(|c| c.kind() == SyntaxKind::ATTR).map(|a| a.text().to_string());
