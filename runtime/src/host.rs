@@ -28,6 +28,8 @@ pub mod timing;
 /// What a cell says that stopped when it was asked to.
 const INTERRUPTED: &str = "the cell was interrupted; all variables are kept";
 
+/// Number of the library of the cell that runs. Held while that cell is told to stop.
+static RUNNING: Mutex<Option<u32>> = Mutex::new(None);
 /// Number of the library of the cell that runs, or ran last.
 static CELL: AtomicU32 = AtomicU32::new(0);
 /// Whether the running cell has reported an error.
@@ -101,10 +103,14 @@ fn connect() -> Result<(), Box<dyn std::error::Error>> {
 fn hear(frame: ToEvaluator) {
     match frame {
         ToEvaluator::Ack => wire::acknowledged(),
-        ToEvaluator::Cancel => {
-            sched::cancel();
-            streams::close();
-            ask::answer(Err("the cell was interrupted".to_owned()));
+        ToEvaluator::Cancel { cell } => {
+            let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+            // One that has ended meanwhile is not to be stopped, and the next one even less.
+            if *running == Some(cell) {
+                sched::cancel();
+                streams::close();
+                ask::answer(Err("the cell was interrupted".to_owned()));
+            }
         }
         ToEvaluator::Input(answer) => ask::answer(answer),
         ToEvaluator::Comm(message) => comm::hear(message),
@@ -154,6 +160,7 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
     // The kernel's hooks write this number into the cell's source.
     let cell = function.rsplit('_').next().and_then(|n| n.parse().ok()).unwrap_or(0);
     CELL.store(cell, Ordering::Relaxed);
+    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(cell);
     print::begin();
     wire::send(&ToKernel::Started { cell });
     // SAFETY: the library was compiled for this process by the kernel; its initialisers are those of libstd alone.
@@ -170,6 +177,7 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
         }
         Err(e) => fail("InternalError", &format!("the compiled cell could not be loaded: {e}"), None),
     }
+    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = None;
     streams::open();
     for (error, place) in poison::take() {
         fail("Error", &error.to_string(), Some(place_of(place)));

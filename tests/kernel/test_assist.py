@@ -97,6 +97,7 @@ class Assist(unittest.TestCase):
                 self.assertIn(part, got["data"]["text/plain"], code)
         got, _ = ask(self.k, "inspect", "plus_|one")
         self.assertIn("```rust", got["data"]["text/markdown"])
+        self.assertNotIn("ctx", str(got["data"]))
         self.assertIn("<code", got["data"]["text/html"])
         self.assertNotIn("x + 1", got["data"]["text/plain"])
         got, _ = ask(self.k, "inspect", "plus_|one", detail_level=1)

@@ -61,6 +61,8 @@ pub(super) struct State {
     cpu_before: Duration,
     /// What the user has set in the environment.
     environment: Vec<(String, String)>,
+    /// The library that runs, or ran last.
+    library: u32,
     /// The cell of each library.
     libraries: BTreeMap<u32, Parent>,
     /// To the listening thread: all that was printed so far is to be passed on.
@@ -108,6 +110,7 @@ impl Shared {
             cpu: Duration::ZERO,
             cpu_before: Duration::ZERO,
             environment: Vec::new(),
+            library: 0,
             libraries: BTreeMap::new(),
             drains: None,
         };
@@ -191,6 +194,7 @@ impl Shared {
         s.phase = Phase::Running;
         let whose = (!s.silent).then(|| s.parent.clone()).flatten();
         s.libraries.insert(library, whose);
+        s.library = library;
         if s.libraries.len() > REMEMBERED {
             s.libraries.pop_first();
         }
@@ -199,7 +203,7 @@ impl Shared {
             && let Some(connection) = &mut s.connection
         {
             // A process that is gone cannot be stopped.
-            let _ = rask_wire::write(connection, &ToEvaluator::Cancel);
+            let _ = rask_wire::write(connection, &ToEvaluator::Cancel { cell: library });
         }
         let begun = s.begun.take();
         drop(s);
@@ -264,6 +268,7 @@ impl Shared {
             return false;
         }
         s.stopping = true;
+        let library = s.library;
         if let Some(group) = s.shell {
             // A group that has ended by itself needs no signal.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::INT);
@@ -271,7 +276,7 @@ impl Shared {
             && let Some(connection) = &mut s.connection
         {
             // A process that is gone cannot be stopped.
-            let _ = rask_wire::write(connection, &ToEvaluator::Cancel);
+            let _ = rask_wire::write(connection, &ToEvaluator::Cancel { cell: library });
         }
         true
     }

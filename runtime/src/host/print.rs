@@ -14,6 +14,8 @@ pub use crate::{__eprint as eprint, __eprintln as eprintln, __print as print, __
 /// Prints to standard output; in every cell in the place of `std::print`.
 #[doc(hidden)]
 #[macro_export]
+// It is the crate of the cell whose number is wanted.
+#[allow(clippy::crate_in_macro_def)]
 macro_rules! __print {
     ($($x:tt)*) => { $crate::host::print::out(crate::RASK_CELL, ::core::format_args!($($x)*)) };
 }
@@ -21,6 +23,8 @@ macro_rules! __print {
 /// As `__print`, with a line's end.
 #[doc(hidden)]
 #[macro_export]
+// It is the crate of the cell whose number is wanted.
+#[allow(clippy::crate_in_macro_def)]
 macro_rules! __println {
     () => { $crate::host::print::out(crate::RASK_CELL, ::core::format_args!("\n")) };
     ($($x:tt)*) => { $crate::host::print::out(crate::RASK_CELL, ::core::format_args!("{}\n", ::core::format_args!($($x)*))) };
@@ -29,6 +33,8 @@ macro_rules! __println {
 /// Prints to standard error; in every cell in the place of `std::eprint`.
 #[doc(hidden)]
 #[macro_export]
+// It is the crate of the cell whose number is wanted.
+#[allow(clippy::crate_in_macro_def)]
 macro_rules! __eprint {
     ($($x:tt)*) => { $crate::host::print::err(crate::RASK_CELL, ::core::format_args!($($x)*)) };
 }
@@ -36,6 +42,8 @@ macro_rules! __eprint {
 /// As `__eprint`, with a line's end.
 #[doc(hidden)]
 #[macro_export]
+// It is the crate of the cell whose number is wanted.
+#[allow(clippy::crate_in_macro_def)]
 macro_rules! __eprintln {
     () => { $crate::host::print::err(crate::RASK_CELL, ::core::format_args!("\n")) };
     ($($x:tt)*) => { $crate::host::print::err(crate::RASK_CELL, ::core::format_args!("{}\n", ::core::format_args!($($x)*))) };

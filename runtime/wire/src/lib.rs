@@ -208,8 +208,11 @@ pub enum ToEvaluator {
     Environment(Vec<(String, String)>),
     /// The frame that asked for it has been passed on.
     Ack,
-    /// Stop the running cell at the next safe point, keeping its variables.
-    Cancel,
+    /// Stop the cell at the next safe point, keeping its variables, where it still runs.
+    Cancel {
+        /// Number of its library.
+        cell: u32,
+    },
     /// The user's answer; or why there is none.
     Input(Result<String, String>),
     /// A comm's message from the front end.

@@ -30,8 +30,10 @@ pub(super) fn find(project: &Project, at: usize, source: bool) -> Option<Inspect
     let text = analysis.file_text(file).ok()?;
     let at = place(&text, at)?;
     let hover = |format| hover(&analysis, file, at, format);
-    let mut plain = hover(HoverDocFormat::PlainText)?;
-    let mut markdown = hover(HoverDocFormat::Markdown)?;
+    // The crate that stands for the session means nothing to the user.
+    let own = |text: String, head: &str| text.strip_prefix(head).map_or(text.clone(), |rest| rest.trim_start().to_owned());
+    let mut plain = own(hover(HoverDocFormat::PlainText)?, "ctx\n\n");
+    let mut markdown = own(hover(HoverDocFormat::Markdown)?.trim_start().to_owned(), "```rust\nctx\n```\n");
     if source && let Some(text) = definition(&analysis, file, at) {
         plain = format!("{plain}\n\nSource:\n{text}");
         markdown = format!("{markdown}\n\n---\n\nSource:\n\n```rust\n{text}\n```\n");
