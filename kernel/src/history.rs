@@ -37,14 +37,19 @@ impl History {
             std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
         }
         locked(path, |file| {
-            let mut text = String::new();
-            file.read_to_string(&mut text)?;
-            let last = entries(&text).map(|e| e.0).max().unwrap_or(0);
-            if text.len() as u64 > LARGE {
-                let half = text[text.len() / 2..].split_once('\n').map_or("", |(_, rest)| rest).to_owned();
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            let last = entries(&String::from_utf8_lossy(&bytes)).map(|e| e.0).max().unwrap_or(0);
+            if bytes.len() as u64 > LARGE {
+                let half = bytes.len() / 2;
+                let start = bytes[half..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |i| half + i + 1);
                 file.set_len(0)?;
                 file.seek(SeekFrom::Start(0))?;
-                file.write_all(half.as_bytes())?;
+                file.write_all(&bytes[start..])?;
+            }
+            // A line that was cut short ends here.
+            if bytes.last().is_some_and(|b| *b != b'\n') {
+                file.write_all(b"\n")?;
             }
             file.write_all(line(last + 1, 0, "", None).as_bytes())?;
             Ok(last + 1)
@@ -64,7 +69,8 @@ impl History {
 
     /// Answers a `history_request`: the content of the reply.
     pub(crate) fn answer(&self, request: &Value) -> Value {
-        let text = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let bytes = std::fs::read(&self.path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
         let all: Vec<Entry> = entries(&text).filter(|e| e.1 > 0).collect();
         let number = |key: &str| request[key].as_i64();
         let found = match request["hist_access_type"].as_str() {
@@ -161,7 +167,7 @@ mod tests {
         let first = History::open(home.path());
         first.add(1, "let a = 1;", None);
         first.add(2, "a + 1", Some("2"));
-        std::fs::OpenOptions::new().append(true).open(home.path().join("history.jsonl")).unwrap().write_all(b"[1, 3, \"cut\n").unwrap();
+        std::fs::OpenOptions::new().append(true).open(home.path().join("history.jsonl")).unwrap().write_all(b"[1, 3, \"cut \xc3").unwrap();
         let second = History::open(home.path());
         second.add(1, "a + 1", None);
         assert_eq!((first.session, second.session), (1, 2));
@@ -180,7 +186,7 @@ mod tests {
     fn a_large_file_loses_its_older_half() {
         let home = tempfile::tempdir().unwrap();
         let history = History::open(home.path());
-        let text = "x".repeat(1 << 20);
+        let text = "é".repeat((1 << 19) + 1);
         (1..=10).for_each(|i| history.add(i, &text, None));
         let next = History::open(home.path());
         assert_eq!(next.session, 2);

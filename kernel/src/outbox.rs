@@ -173,6 +173,7 @@ async fn publish(mut from: UnboundedReceiver<Out>, mut socket: XPubSocket, signe
                     match &mut pending {
                         Some(p) if p.name == name && same(&p.parent, &parent) => p.text += &text,
                         _ => {
+                            pace.wait("stream").await;
                             flush(&mut socket, &signer, &mut pending).await;
                             pending = Some(Pending { name, parent, text, due: Instant::now() + GATHER });
                         }

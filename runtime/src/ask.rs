@@ -54,14 +54,16 @@ fn question(prompt: &str, password: bool) -> Result<String> {
         return Err(failed("there is no notebook to ask in").into());
     }
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut answer = ANSWER.lock().unwrap_or_else(PoisonError::into_inner);
-    *answer = None;
+    // Not held while the question is sent: the answer may come before the kernel has acknowledged it.
+    *ANSWER.lock().unwrap_or_else(PoisonError::into_inner) = None;
     wire::send_in_order(&ToKernel::Input { prompt: prompt.to_owned(), password });
+    let mut answer = ANSWER.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
+        if crate::sched::cancelled() {
+            drop(answer);
+            return Err(crate::sched::stop_here(ErrorKind::Interrupted.into()));
+        }
         if let Some(answer) = answer.take() {
-            if crate::sched::cancelled() {
-                return Err(crate::sched::stop_here(ErrorKind::Interrupted.into()));
-            }
             return answer.map_err(|message| failed(&message).into());
         }
         answer = CAME.wait(answer).unwrap_or_else(PoisonError::into_inner);

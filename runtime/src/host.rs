@@ -59,6 +59,7 @@ pub unsafe extern "C" fn rask_host_main(requests: RawFd, answers: RawFd) -> i32 
     }
     // A write to a pipe that nobody reads is to be an error: it is how a printing loop is stopped.
     std::panic::set_hook(Box::new(report_panic));
+    sched::before_stopping(streams::open);
     let mut variables = std::ptr::null_mut();
     for line in BufReader::new(requests).lines() {
         let Ok(line) = line else { break };
@@ -146,8 +147,9 @@ pub fn look() {
 #[cold]
 #[inline(never)]
 fn leave() {
-    // A thread of the user's own goes on: it belongs to no cell.
-    if CELL_THREAD.get() || pool::inside_task() {
+    // A thread of the user's own goes on: it belongs to no cell. So does what is dropped on the way out.
+    if !std::thread::panicking() && (CELL_THREAD.get() || pool::inside_task()) {
+        streams::open();
         std::panic::resume_unwind(Box::new(sched::Stopped));
     }
 }
@@ -177,12 +179,18 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
         }
         Err(e) => fail("InternalError", &format!("the compiled cell could not be loaded: {e}"), None),
     }
-    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    streams::open();
+    {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        *running = None;
+        sched::reset_cancel();
+        streams::open();
+    }
     for (error, place) in poison::take() {
         fail("Error", &error.to_string(), Some(place_of(place)));
     }
     wire::send_in_order(&ToKernel::Done);
+    // What its threads print from now on is told by its number.
+    CELL.store(u32::MAX, Ordering::Relaxed);
     notify("EVCXR_EXECUTION_COMPLETE");
 }
 
@@ -295,6 +303,8 @@ fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
     if pool::inside_task() {
         pool::note_panic(message, info.location().map(ToString::to_string));
     } else if CELL_THREAD.get() {
+        // What is dropped on the way out may print.
+        streams::open();
         PANICKED.set(Some((message, info.location().map(place_of))));
     } else {
         let thread = std::thread::current();

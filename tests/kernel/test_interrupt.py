@@ -15,6 +15,8 @@ KEPT = [
     ("a loop that never looks up", "let mut n = 0u64;\nwhile n < u64::MAX { n = std::hint::black_box(n + 1); }"),
     ("a loop that sleeps", "for _ in 0..100_000 { std::thread::sleep(std::time::Duration::from_millis(10)); }"),
     ("a nested loop of sums", "let mut s = 0u64;\nfor i in 0..u64::MAX { for j in 0..1_000u64 { s = std::hint::black_box(s ^ (i + j)); } }"),
+    ("a value that prints when it is dropped", "struct Loud;\nimpl Drop for Loud { fn drop(&mut self) { println!(\"bye\"); loop { break } } }\n"
+     "{ let _loud = Loud; loop { std::thread::sleep(std::time::Duration::from_millis(1)); } }"),
     ("a question", 'input("never answered")?'),
     ("a line of the shell", "!sleep 600"),
     ("a script of bash", "%%bash\nfor i in $(seq 600); do sleep 1; done"),

@@ -142,11 +142,11 @@ impl Evaluator {
     pub(crate) fn interrupt(&self) {
         self.drop_queued();
         let shared = self.shared.clone();
-        if shared.request_stop() {
+        if let Some(cell) = shared.request_stop() {
             self.assist.give_up();
             let watcher = std::thread::Builder::new().name("interrupt".to_owned());
             // Without a thread the cooperative stop still holds.
-            let _ = watcher.spawn(move || shared.enforce_stop(GRACE));
+            let _ = watcher.spawn(move || shared.enforce_stop(cell, GRACE));
         }
     }
 
@@ -167,7 +167,7 @@ impl Evaluator {
 
     /// The user's answer to a question of the running cell.
     pub(crate) fn input(&self, answer: String) {
-        self.shared.input(Ok(answer));
+        self.shared.answer(answer);
     }
 
     /// The open comms, of one target or all.
@@ -210,7 +210,7 @@ impl Evaluator {
             let job = Job { reply: Box::new(drop), ..job };
             let mut ran = Ran { count, outcome: Outcome::Dropped, took: Duration::ZERO, times: Times::default(), text: None };
             if !dropped {
-                self.run_one(&mut session, job, &mut ran);
+                self.run_one(&mut session, number, job, &mut ran);
             }
             ran.took = began.elapsed();
             if matches!(ran.outcome, Outcome::Failed(_)) && stop_on_error {
@@ -221,12 +221,16 @@ impl Evaluator {
         }
     }
 
-    fn run_one(&self, session: &mut Result<Session, String>, job: Job, ran: &mut Ran) {
+    fn run_one(&self, session: &mut Result<Session, String>, number: u64, job: Job, ran: &mut Ran) {
         let outbox = self.shared.outbox();
         if !job.silent {
             outbox.execute_input(&job.parent, &job.code, ran.count);
         }
         self.shared.begin(job.parent.clone(), ran.count, job.silent, job.ask);
+        if number <= self.dropped.load(Ordering::SeqCst) {
+            // The user pressed Stop a moment ago, when nothing ran yet.
+            self.shared.stop_next();
+        }
         let run = AssertUnwindSafe(|| match session {
             Ok(session) => {
                 let payload = session.run(&job.code, if job.silent { 0 } else { ran.count })?;

@@ -168,11 +168,8 @@ impl Listener {
     fn handle(&mut self, frame: ToKernel) {
         match frame {
             ToKernel::Hello { pid } => {
-                let environment = self.shared.environment();
-                if let Some(connection) = &mut self.connection {
-                    // A process that is gone needs none.
-                    let _ = rask_wire::write(connection, &ToEvaluator::Environment(environment));
-                }
+                // A process that is gone needs none.
+                self.shared.send(&ToEvaluator::Environment(self.shared.environment()));
                 self.comms.forget();
                 self.shared.state().pid = pid;
                 self.shared.changed.notify_all();
@@ -204,10 +201,9 @@ impl Listener {
             ToKernel::Input { prompt, password } => {
                 self.drain(false);
                 self.acknowledge();
-                let asked = self.shared.state().ask.as_ref().is_some_and(|ask| ask(&prompt, password));
-                if !asked {
+                if !self.shared.ask(&prompt, password) {
                     let why = "this front end cannot be asked (it runs the notebook without a person)";
-                    self.shared.input(Err(why.to_owned()));
+                    self.shared.send(&ToEvaluator::Input(Err(why.to_owned())));
                 }
             }
             ToKernel::Comm(message) => {
@@ -226,10 +222,8 @@ impl Listener {
     }
 
     fn acknowledge(&mut self) {
-        if let Some(connection) = &mut self.connection {
-            // A process that is gone waits for nothing.
-            let _ = rask_wire::write(connection, &ToEvaluator::Ack);
-        }
+        // A process that is gone waits for nothing.
+        self.shared.send(&ToEvaluator::Ack);
     }
 }
 

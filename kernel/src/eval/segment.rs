@@ -68,7 +68,6 @@ fn push_rust(text: &str, range: Range<usize>, found: &mut Vec<Segment>) {
 /// The line as something other than Rust, after the Rust code `before`; at the `head` there is none yet.
 fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<Segment> {
     let content = text[line.clone()].trim_end();
-    let at_statement = head || before.is_empty() || before.ends_with([';', '}']) && rust_completeness(before) == Completeness::Complete;
     let trimmed = content.trim_start_matches(' ');
     if head && trimmed.starts_with(':') && !trimmed.starts_with("::") {
         return Some(Segment::Commands(line));
@@ -76,6 +75,11 @@ fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<S
     if head && content.starts_with('!') {
         return Some(Segment::Shell(line.start + 1..line.start + content.len()));
     }
+    if !content.starts_with('%') {
+        return None;
+    }
+    // Only here, as it parses all that stands before.
+    let at_statement = head || before.is_empty() || before.ends_with([';', '}']) && rust_completeness(before) == Completeness::Complete;
     let signs = content.bytes().take_while(|b| *b == b'%').count();
     let letters = content[signs..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
     let named = letters > 0 && content.as_bytes()[signs].is_ascii_alphabetic();

@@ -49,6 +49,8 @@ pub(super) struct State {
     /// The process group of a shell line under way.
     shell: Option<rustix::process::Pid>,
     pub(super) ask: Option<Ask>,
+    /// A question is open.
+    asked: bool,
     pub(super) begun: Option<Begun>,
     /// Results are gathered here instead of shown.
     capture: Option<Vec<Bundle>>,
@@ -102,6 +104,7 @@ impl Shared {
             process: None,
             shell: None,
             ask: None,
+            asked: false,
             begun: None,
             capture: None,
             text: None,
@@ -169,6 +172,7 @@ impl Shared {
         let mut s = self.state();
         s.phase = Phase::Idle;
         s.ask = None;
+        s.asked = false;
         s.begun = None;
         self.changed.notify_all();
         (Times { ran: s.ran, cpu: s.cpu }, s.text.take())
@@ -224,6 +228,11 @@ impl Shared {
         }
     }
 
+    /// The cell that has just begun is to stop.
+    pub(super) fn stop_next(&self) {
+        self.state().stopping = true;
+    }
+
     /// Whether the user has asked to stop this cell.
     pub(super) fn stopping(&self) -> bool {
         self.state().stopping
@@ -261,13 +270,14 @@ impl Shared {
         s.connection.as_mut().is_some_and(|c| rask_wire::write(c, frame).is_ok())
     }
 
-    /// Notes the user's wish to stop and passes it on; false where nothing runs.
-    pub(super) fn request_stop(&self) -> bool {
+    /// Notes the user's wish to stop and passes it on; the number of the cell that is to stop, where one runs.
+    pub(super) fn request_stop(&self) -> Option<u64> {
         let mut s = self.state();
         if s.phase == Phase::Idle || s.stopping {
-            return false;
+            return None;
         }
         s.stopping = true;
+        s.asked = false;
         let library = s.library;
         if let Some(group) = s.shell {
             // A group that has ended by itself needs no signal.
@@ -278,14 +288,13 @@ impl Shared {
             // A process that is gone cannot be stopped.
             let _ = rask_wire::write(connection, &ToEvaluator::Cancel { cell: library });
         }
-        true
+        Some(s.cell)
     }
 
-    /// Sees to it that the cell that is being stopped ends: its compiler at once, its process after `grace`.
-    pub(super) fn enforce_stop(&self, grace: Duration) {
+    /// Sees to it that the cell of that number, which is being stopped, ends: its compiler at once, its process after `grace`.
+    pub(super) fn enforce_stop(&self, cell: u64, grace: Duration) {
         let deadline = Instant::now() + grace;
         let mut s = self.state();
-        let cell = s.cell;
         while s.cell == cell && s.phase != Phase::Idle {
             if s.phase == Phase::Compiling {
                 self.kill_compiler();
@@ -346,7 +355,12 @@ impl Shared {
         let mut s = self.state();
         (s.shell, s.phase) = (None, Phase::Compiling);
         s.ran += began.elapsed();
+        let stopping = s.stopping;
         drop(s);
+        if stopping && let Some(group) = group {
+            // What did not heed the first signal must not go on behind the cell's back.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
         self.changed.notify_all();
         self.drain();
         status
@@ -403,9 +417,18 @@ impl Shared {
         }
     }
 
-    /// The user's answer to a question of the cell.
-    pub(super) fn input(&self, answer: std::result::Result<String, String>) {
-        self.send(&ToEvaluator::Input(answer));
+    /// Asks the user; false where the front end cannot be asked.
+    pub(super) fn ask(&self, prompt: &str, password: bool) -> bool {
+        let mut s = self.state();
+        s.asked = s.ask.as_ref().is_some_and(|ask| ask(prompt, password));
+        s.asked
+    }
+
+    /// The user's answer to a question of the cell; one that comes too late is not the answer to the next.
+    pub(super) fn answer(&self, answer: String) {
+        if std::mem::take(&mut self.state().asked) {
+            self.send(&ToEvaluator::Input(Ok(answer)));
+        }
     }
 }
 

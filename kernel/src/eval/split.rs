@@ -80,7 +80,11 @@ fn bindings(statement: &ast::LetStmt) -> Vec<Binding> {
     let Some(pat) = statement.pat() else { return Vec::new() };
     let whole = |t: ast::Type| !t.syntax().descendants().any(|n| n.kind() == SyntaxKind::INFER_TYPE);
     let typed = matches!(pat, ast::Pat::IdentPat(_)) && statement.ty().is_some_and(whole);
-    let later = (statement.initializer().is_none()).then(|| usize::from(pat.syntax().text_range().end()) - HEAD.len());
+    // A place for a type is only behind a plain name without one.
+    let bare = matches!(pat, ast::Pat::IdentPat(_)) && statement.ty().is_none();
+    let without_value = statement.initializer().is_none();
+    let typed = typed || without_value && !bare;
+    let later = (without_value && bare).then(|| usize::from(pat.syntax().text_range().end()) - HEAD.len());
     let value = statement.initializer().map(|e| e.syntax().text_range());
     let value = value.map(|r| (usize::from(r.start()) - HEAD.len(), usize::from(r.end()) - HEAD.len()));
     let names = pat.syntax().descendants().filter_map(ast::IdentPat::cast);

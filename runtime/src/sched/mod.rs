@@ -8,7 +8,7 @@ mod state;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, Node, Value};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify::new);
@@ -66,10 +66,20 @@ pub(crate) async fn until_cancelled() {
 /// The panic payload of a cell that the user stopped.
 pub(crate) struct Stopped;
 
+/// What the host does before a cell is left.
+static STOPPING: OnceLock<fn()> = OnceLock::new();
+
+/// Has `prepare` called before a cell is left because the user wants it to stop.
+pub(crate) fn before_stopping(prepare: fn()) {
+    // Only the host calls this, once.
+    let _ = STOPPING.set(prepare);
+}
+
 /// Leaves the cell where the user asked to stop: an unwind without a panic message, after which the cell's variables are
 /// kept. Inside a task, and outside of a notebook, the error is returned instead.
 pub(crate) fn stop_here(error: Error) -> Error {
-    if matches!(error.kind(), ErrorKind::Interrupted) && crate::wire::connected() && !pool::inside_task() {
+    if matches!(error.kind(), ErrorKind::Interrupted) && crate::wire::connected() && !pool::inside_task() && !std::thread::panicking() {
+        STOPPING.get().inspect(|prepare| prepare());
         std::panic::resume_unwind(Box::new(Stopped));
     }
     error

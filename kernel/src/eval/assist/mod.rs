@@ -126,8 +126,9 @@ impl Assist {
         let (reply, answer) = oneshot::channel();
         let wrapped = self.scope().wrap("", text, text.len());
         self.ask(Ask::Inspect(wrapped, false, reply));
-        // Asked from the evaluator's own thread, which waits for nothing else.
-        answer.blocking_recv().ok().flatten()
+        // Asked from the evaluator's own thread, which must not wait for a crate that is being read.
+        let handle = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
+        handle.block_on(async { tokio::time::timeout(LONGEST, answer).await.ok()?.ok().flatten() })
     }
 }
 

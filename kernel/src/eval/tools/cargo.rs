@@ -50,6 +50,11 @@ pub(super) fn cargo(runtime: &Runtime, session: &Path, args: &[String]) -> Resul
     leash::hold();
     // The compiler and all it starts are one group, which an interrupt ends as a whole.
     let _ = rustix::process::setpgid(None, None);
+    let compiles = args.iter().any(|a| a == "build" || a == "check") && !reads_all();
+    if !compiles {
+        // A question of rust-analyzer's is nothing to be stopped.
+        return build(runtime, session, args);
+    }
     let pid = pid_file(session);
     std::fs::write(&pid, std::process::id().to_string()).map_err(Error::file(&pid))?;
     let code = build(runtime, session, args);
@@ -95,8 +100,6 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
         // What evcxr's rust-analyzer would find out of a user's dependencies is written into the cell already.
         return remembered(runtime, session, "cargo", args);
     }
-    // What follows is not a compiler to be stopped.
-    let _ = std::fs::remove_file(pid_file(session));
     become_tool(&runtime.tool("cargo"), args)
 }
 

@@ -2,7 +2,7 @@
 //! and variables that it does not touch, which then stay in their store. So the hundredth item costs no more than the fifth.
 //!
 //! The rule is on the safe side: every word of a text counts as a use, in strings and comments too. An `impl` block stays
-//! with the local types and traits in its head, a trait with its methods' names, `use` lines of other crates always.
+//! with the local types and traits in its head, a trait with its methods' names, `use` lines always.
 
 use super::super::split::item_name;
 use ra_ap_syntax::ast::{self, AstNode, HasModuleItem};
@@ -111,16 +111,8 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
             let methods = inside.filter_map(|a| a.syntax().children().find_map(ast::Name::cast)).map(|n| n.text().to_string());
             (item_name(item).into_iter().chain(methods).collect(), Vec::new())
         }
-        ast::Item::Use(i) => {
-            let tree = i.use_tree()?;
-            let text = tree.syntax().text().to_string();
-            let first = text.trim_start_matches("crate::").trim_start_matches("self::").split("::").next()?.trim().to_owned();
-            let leaf = words_of(&text).last()?.to_owned();
-            if !local.contains(&first) || text.contains('*') || text.contains('{') {
-                return None;
-            }
-            (vec![leaf], Vec::new())
-        }
+        // It may bring a trait into scope, whose methods are used without its name.
+        ast::Item::Use(_) => return None,
         _ => (vec![item_name(item)?], Vec::new()),
     };
     // A macro that an attribute brings in may do anything.
@@ -164,21 +156,18 @@ mod tests {
 
     #[test]
     fn only_what_is_named_is_left_and_what_that_names() {
-        assert_eq!(left("1 + 1"), ["use std::fmt;"]);
-        assert_eq!(left("let c = \"{FACTOR}\";"), ["use std::fmt;", "const FACTOR: f64 = 2.0;"]);
-        assert_eq!(
-            left("Point"),
-            [
-                "use std::fmt;",
-                "struct Point",
-                "impl Point",
-                "impl fmt::Debug for Point",
-                "fn scale(x: f64) -> f64",
-                "const FACTOR: f64 = 2.0;"
-            ]
-        );
-        assert_eq!(left("3.twice()"), ["use std::fmt;", "trait Twice", "impl Twice for i32"]);
-        assert_eq!(left("Circle"), ["use std::fmt;", "mod shapes", "use shapes::Circle;"]);
+        let always = ["use std::fmt;", "mod shapes", "use shapes::Circle;"];
+        let with = |more: &[&str]| {
+            let order = |l: &String| EARLIER.find(l.as_str());
+            let mut all: Vec<String> = always.iter().chain(more).map(|l| (*l).to_owned()).collect();
+            all.sort_by_key(order);
+            all
+        };
+        assert_eq!(left("1 + 1"), with(&[]));
+        assert_eq!(left("let c = \"{FACTOR}\";"), with(&["const FACTOR: f64 = 2.0;"]));
+        let point = ["struct Point", "impl Point", "impl fmt::Debug for Point", "fn scale(x: f64) -> f64", "const FACTOR: f64 = 2.0;"];
+        assert_eq!(left("Point"), with(&point));
+        assert_eq!(left("3.twice()"), with(&["trait Twice", "impl Twice for i32"]));
     }
 
     #[test]
