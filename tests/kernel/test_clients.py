@@ -36,7 +36,7 @@ class Tools(unittest.TestCase):
         book = nbformat.read(source, as_version=4)
         NotebookClient(book, timeout=120, kernel_name="rask", resources={"metadata": {"path": self.folder}}).execute()
         said = {c.source.split("\n")[0]: str(c.outputs) for c in book.cells if c.cell_type == "code"}
-        for start, parts in [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "7142857"]), ("%timeit", ["per loop"]),
+        for start, parts in [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "178571417857143"]), ("%timeit", ["per loop"]),
                              ("%who", ["Vec<i32>"]), ("%%sql late", ["OO", "EV", "delay"]), ("!echo", ["files here"]), ("for percent", ["100 %"]), ("let shown", ["done"]),
                              ("fn shout", ["consider removing the borrow"]), ("let first", ["borrows from `numbers`"]), ("let n: i32", ["invalid digit"]),
                              ("std::fs", ["warning", "unused `Result`"]), ("let mut turns", ["true"])]:
