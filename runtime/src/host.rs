@@ -215,39 +215,32 @@ pub fn notify(line: &str) {
 
 /// What `?` makes of the error with which it leaves a cell. Stands in for the type that evcxr writes into every cell, so that the
 /// compiler need not compare it with every other use of [`From`] each time.
-#[allow(missing_debug_implementations)]
-pub struct UserError(());
+macro_rules! user_errors {
+    ($($(#[$doc:meta])* $name:ident, $form:ident, $format:literal;)*) => {
+        $(
+            $(#[$doc])*
+            // With a `Debug` form it would be an error of the kind that it is made of.
+            #[allow(missing_debug_implementations)]
+            pub struct $name(());
 
-impl<T: Display> From<T> for UserError {
-    #[track_caller]
-    fn from(error: T) -> Self {
-        user_error(std::any::type_name::<T>(), &|f| error.fmt(f));
-        Self(())
-    }
+            impl<T: $form> From<T> for $name {
+                #[track_caller]
+                fn from(error: T) -> Self {
+                    user_error(std::any::type_name::<T>(), &|f| write!(f, $format, error));
+                    Self(())
+                }
+            }
+        )*
+    };
 }
 
-/// As [`UserError`], where the user wants errors in their `Debug` form.
-#[allow(missing_debug_implementations)]
-pub struct UserErrorInside(());
-
-impl<T: Debug> From<T> for UserErrorInside {
-    #[track_caller]
-    fn from(error: T) -> Self {
-        user_error(std::any::type_name::<T>(), &|f| error.fmt(f));
-        Self(())
-    }
-}
-
-/// As [`UserErrorInside`], on several lines.
-#[allow(missing_debug_implementations)]
-pub struct UserErrorOpened(());
-
-impl<T: Debug> From<T> for UserErrorOpened {
-    #[track_caller]
-    fn from(error: T) -> Self {
-        user_error(std::any::type_name::<T>(), &|f| write!(f, "{error:#?}"));
-        Self(())
-    }
+user_errors! {
+    /// An error in its `Display` form.
+    UserError, Display, "{}";
+    /// An error in its `Debug` form, where the user wants that.
+    UserErrorInside, Debug, "{:?}";
+    /// An error in its `Debug` form, on several lines.
+    UserErrorOpened, Debug, "{:#?}";
 }
 
 /// Writes an error.

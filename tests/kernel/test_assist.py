@@ -62,8 +62,6 @@ class Assist(unittest.TestCase):
             self.assertFalse([m for m in matches if "rask_cell" in m or "evcxr" in m], matches)
 
     def test_files_inside_a_string(self):
-        here = os.getcwd()
-        del here
         got = self.complete('read_csv("numb')
         self.assertEqual((got["matches"], got["cursor_start"], got["cursor_end"]), (["numbers.csv"], 10, 14))
         self.assertEqual(self.complete('read_csv("nes')["matches"], ["nested/"])

@@ -90,7 +90,7 @@ impl Client {
             process,
             _folder: folder,
             ports,
-            shell: DealerSocket::new(),
+            shell: dealer("the client"),
             control: DealerSocket::new(),
             stdin: dealer("the client"),
             iopub: SubSocket::new(),
@@ -98,7 +98,6 @@ impl Client {
             session: None,
             sent: 0,
         };
-        client.shell = dealer("the client");
         client.connect().await;
         client
     }

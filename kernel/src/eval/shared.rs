@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::outbox::{Outbox, Parent};
 use rask_wire::{Bundle, Place, Role, ToEvaluator};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -47,7 +48,7 @@ pub(super) struct State {
     pub(super) pid: u32,
     process: Option<Arc<Mutex<Child>>>,
     /// The process group of a shell line under way.
-    shell: Option<rustix::process::Pid>,
+    shell: Option<Pid>,
     pub(super) ask: Option<Ask>,
     /// A question is open.
     asked: bool,
@@ -69,6 +70,19 @@ pub(super) struct State {
     libraries: BTreeMap<u32, Parent>,
     /// To the listening thread: all that was printed so far is to be passed on.
     drains: Option<(UnixStream, mpsc::Receiver<()>)>,
+}
+
+impl State {
+    /// Sends to the evaluator; false where there is none.
+    fn send(&mut self, frame: &ToEvaluator) -> bool {
+        self.connection.as_mut().is_some_and(|c| rask_wire::write(c, frame).is_ok())
+    }
+
+    /// Tells the cell that runs to stop; a process that is gone cannot be stopped.
+    fn cancel(&mut self) {
+        let cell = self.library;
+        self.send(&ToEvaluator::Cancel { cell });
+    }
 }
 
 /// How long a cell took.
@@ -203,11 +217,8 @@ impl Shared {
             s.libraries.pop_first();
         }
         s.cpu_before = processor_time(s.pid);
-        if s.stopping
-            && let Some(connection) = &mut s.connection
-        {
-            // A process that is gone cannot be stopped.
-            let _ = rask_wire::write(connection, &ToEvaluator::Cancel { cell: library });
+        if s.stopping {
+            s.cancel();
         }
         let begun = s.begun.take();
         drop(s);
@@ -266,8 +277,7 @@ impl Shared {
 
     /// Sends to the evaluator; false where there is none.
     pub(super) fn send(&self, frame: &ToEvaluator) -> bool {
-        let mut s = self.state();
-        s.connection.as_mut().is_some_and(|c| rask_wire::write(c, frame).is_ok())
+        self.state().send(frame)
     }
 
     /// Notes the user's wish to stop and passes it on; the number of the cell that is to stop, where one runs.
@@ -278,15 +288,10 @@ impl Shared {
         }
         s.stopping = true;
         s.asked = false;
-        let library = s.library;
         if let Some(group) = s.shell {
-            // A group that has ended by itself needs no signal.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::INT);
-        } else if s.phase == Phase::Running
-            && let Some(connection) = &mut s.connection
-        {
-            // A process that is gone cannot be stopped.
-            let _ = rask_wire::write(connection, &ToEvaluator::Cancel { cell: library });
+            signal(group, Signal::INT);
+        } else if s.phase == Phase::Running {
+            s.cancel();
         }
         Some(s.cell)
     }
@@ -300,7 +305,7 @@ impl Shared {
                 self.kill_compiler();
             } else if Instant::now() >= deadline {
                 if let Some(group) = s.shell {
-                    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+                    signal(group, Signal::KILL);
                 } else if let Some(process) = s.process.clone() {
                     drop(s);
                     kill(&process);
@@ -315,8 +320,8 @@ impl Shared {
     /// The process group of the compiler under way notes its number in the session's folder.
     fn kill_compiler(&self) {
         let noted = std::fs::read_to_string(super::tools::files::pid_file(&self.folder)).ok();
-        if let Some(pid) = noted.and_then(|t| t.trim().parse().ok()).and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        if let Some(pid) = noted.and_then(|t| t.trim().parse().ok()).and_then(Pid::from_raw) {
+            signal(pid, Signal::KILL);
             // It cannot clean up after itself, and its number may soon be another's.
             let _ = std::fs::remove_file(super::tools::files::pid_file(&self.folder));
         }
@@ -330,7 +335,7 @@ impl Shared {
             (s.process.clone(), s.shell)
         };
         if let Some(group) = shell {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            signal(group, Signal::KILL);
         }
         if let Some(process) = process {
             kill(&process);
@@ -339,13 +344,13 @@ impl Shared {
 
     /// Runs `child`, the leader of a process group of its own, as a part of the cell that Stop reaches; how it ended.
     pub(super) fn attend(&self, child: &mut Child) -> Result<std::process::ExitStatus> {
-        let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let mut s = self.state();
         (s.shell, s.phase) = (group, Phase::Running);
         if s.stopping
             && let Some(group) = group
         {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::INT);
+            signal(group, Signal::INT);
         }
         drop(s);
         let began = Instant::now();
@@ -359,7 +364,7 @@ impl Shared {
         drop(s);
         if stopping && let Some(group) = group {
             // What did not heed the first signal must not go on behind the cell's back.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            signal(group, Signal::KILL);
         }
         self.changed.notify_all();
         self.drain();
@@ -430,6 +435,11 @@ impl Shared {
             self.send(&ToEvaluator::Input(Ok(answer)));
         }
     }
+}
+
+/// Signals a process group; one that has ended by itself needs no signal.
+fn signal(group: Pid, signal: Signal) {
+    let _ = kill_process_group(group, signal);
 }
 
 fn kill(process: &Mutex<Child>) {

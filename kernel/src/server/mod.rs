@@ -47,7 +47,7 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
     let (events, mut incoming) = unbounded_channel();
     sockets.listen(&events);
     terminate_on_signal(&events);
-    let history = Arc::new(History::open(&runtime.home()));
+    let home = runtime.home();
     let ports = json!({
         "shell_port": connection.shell_port,
         "iopub_port": connection.iopub_port,
@@ -57,6 +57,8 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
     });
     let rust_version = runtime.manifest.rustc.split(' ').nth(1).unwrap_or_default().to_owned();
     let evaluator = Evaluator::start(runtime, session, outbox.clone());
+    // Read while the evaluator starts.
+    let history = Arc::new(History::open(&home));
     let context = Context { outbox, evaluator, history, ports, rust_version };
     while let Some(event) = incoming.recv().await {
         match event {

@@ -2,7 +2,10 @@
 
 use super::{DataFrame, Plan, Table, batches, engine};
 use crate::error::{Error, ErrorKind, Result};
+use datafusion::catalog::MemoryCatalogProviderList;
+use datafusion::common::TableReference;
 use datafusion::datasource::ViewTable;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use std::sync::Arc;
 
@@ -67,9 +70,11 @@ fn query_over(query: &str, tables: &[(String, DataFrame)]) -> DataFrame {
 
 fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan> {
     let state = engine::session().state();
-    let mut config = state.config().clone();
+    let mut config = state.config().clone().with_create_default_catalog_and_schema(true);
     config.options_mut().sql_parser.enable_ident_normalization = lower_case;
-    let state = datafusion::execution::SessionStateBuilder::new_from_existing(state).with_config(config).build();
+    // A catalogue of its own, so that queries that are planned at the same time do not see each other's names.
+    let catalogue = Arc::new(MemoryCatalogProviderList::new());
+    let state = SessionStateBuilder::new_from_existing(state).with_catalog_list(catalogue).with_config(config).build();
     let context = SessionContext::new_with_state(state);
     let failed = |e: &datafusion::error::DataFusionError| -> Error {
         let message = e.strip_backtrace();
@@ -79,21 +84,10 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
     };
     for (name, plan) in tables {
         let view = Arc::new(ViewTable::new(plan.clone(), None));
-        let table = datafusion::common::TableReference::bare(name.as_str());
-        // The context is new each time; the default catalogue of the session's own must not keep the names.
-        let _ = context.deregister_table(table.clone());
-        context.register_table(table, view).map_err(|e| failed(&e))?;
+        context.register_table(TableReference::bare(name.as_str()), view).map_err(|e| failed(&e))?;
     }
     let text = query.to_owned();
-    let names: Vec<_> = tables.iter().map(|(n, _)| datafusion::common::TableReference::bare(n.as_str())).collect();
-    let planned = engine::wait(async move {
-        let state = context.state();
-        let planned = state.create_logical_plan(&text).await;
-        for name in names {
-            let _ = context.deregister_table(name);
-        }
-        planned.map_err(|e| failed(&e))
-    })?;
+    let planned = engine::wait(async move { context.state().create_logical_plan(&text).await.map_err(|e| failed(&e)) })?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&planned).map_err(|e| failed(&e))?;
     Ok(planned)

@@ -6,7 +6,8 @@ use crate::wire;
 use rask_wire::{Stream, ToKernel};
 use std::fmt::Arguments;
 use std::io::Write;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 
 #[doc(hidden)]
 pub use crate::{__eprint as eprint, __eprintln as eprintln, __print as print, __println as println};
@@ -49,12 +50,12 @@ macro_rules! __eprintln {
     ($($x:tt)*) => { $crate::host::print::err(crate::RASK_CELL, ::core::format_args!("{}\n", ::core::format_args!($($x)*))) };
 }
 
-/// The stream that was written to last: 0 for none, 1 for output, 2 for errors.
-static LAST: AtomicU8 = AtomicU8::new(0);
+/// The stream that was written to last.
+static LAST: Mutex<Option<Stream>> = Mutex::new(None);
 
 /// What was printed is on its way in order, so that either stream can follow.
 pub(super) fn begin() {
-    LAST.store(0, Ordering::Relaxed);
+    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
 /// Prints to standard output for the code of a cell.
@@ -63,12 +64,7 @@ pub(super) fn begin() {
 /// Where nobody reads the stream any more, as `std::print` does.
 #[inline(never)]
 pub fn out(cell: u32, text: Arguments<'_>) {
-    if !elsewhere(cell, Stream::Stdout, text) {
-        turn(1);
-        if let Err(e) = std::io::stdout().write_fmt(text) {
-            panic!("failed printing to stdout: {e}");
-        }
-    }
+    write(cell, Stream::Stdout, text);
 }
 
 /// Prints to standard error for the code of a cell.
@@ -77,27 +73,25 @@ pub fn out(cell: u32, text: Arguments<'_>) {
 /// As [`out`].
 #[inline(never)]
 pub fn err(cell: u32, text: Arguments<'_>) {
-    if !elsewhere(cell, Stream::Stderr, text) {
-        turn(2);
-        if let Err(e) = std::io::stderr().write_fmt(text) {
-            panic!("failed printing to stderr: {e}");
-        }
-    }
+    write(cell, Stream::Stderr, text);
 }
 
-/// Sends what belongs to another cell than the one that runs, or ran last, to that; false where it does not.
-fn elsewhere(cell: u32, stream: Stream, text: Arguments<'_>) -> bool {
-    let other = wire::connected() && cell != CELL.load(Ordering::Relaxed);
-    if other {
+fn write(cell: u32, stream: Stream, text: Arguments<'_>) {
+    // What belongs to another cell than the one that runs goes to that.
+    if wire::connected() && cell != CELL.load(Ordering::Relaxed) {
         wire::send(&ToKernel::Output { cell, stream, text: text.to_string() });
+        return;
     }
-    other
-}
-
-/// Sees to it that what was written to the other stream before comes before.
-fn turn(stream: u8) {
-    let before = LAST.swap(stream, Ordering::Relaxed);
-    if before != 0 && before != stream && wire::connected() {
+    let before = LAST.lock().unwrap_or_else(PoisonError::into_inner).replace(stream);
+    if before.is_some_and(|b| b != stream) && wire::connected() {
+        // What was written to the other stream comes before.
         wire::send_in_order(&ToKernel::Sync);
+    }
+    let written = match stream {
+        Stream::Stdout => std::io::stdout().write_fmt(text),
+        Stream::Stderr => std::io::stderr().write_fmt(text),
+    };
+    if let Err(e) = written {
+        panic!("failed printing to {}: {e}", stream.name());
     }
 }

@@ -1,7 +1,7 @@
 //! What may stand at the cursor: rust-analyzer's completions, names of files inside a string, plain words where there is
 //! no time to analyse.
 
-use super::super::scope::Scope;
+use super::super::scope::{CELL, Scope};
 use super::project::Project;
 use ra_ap_hir::PrefixKind;
 use ra_ap_ide::{CompletionConfig, CompletionFieldsToResolve, CompletionItem, CompletionItemKind, FilePosition, RaFixtureConfig};
@@ -110,7 +110,7 @@ const OPERATORS: [&str; 10] = ["cmp", "eq", "ge", "gt", "le", "lt", "ne", "parti
 
 /// Not one of the names that wrap the cell.
 fn is_own(item: &CompletionItem) -> bool {
-    !item.lookup().starts_with("rask_cell") && !item.lookup().starts_with("__")
+    !item.lookup().starts_with(CELL) && !item.lookup().starts_with("__")
 }
 
 fn completion(item: &CompletionItem) -> Option<Completion> {

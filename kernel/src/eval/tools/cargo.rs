@@ -65,16 +65,12 @@ pub(super) fn cargo(runtime: &Runtime, session: &Path, args: &[String]) -> Resul
 fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     let verb = args.iter().find(|a| !a.starts_with('-')).map(String::as_str);
     let (compiles, checks) = (verb == Some("build"), verb == Some("check"));
-    if checks {
-        let source = Path::new("src/lib.rs");
-        let text = std::fs::read_to_string(source).map_err(Error::file(source))?;
-        std::fs::write(source, number(&text)).map_err(Error::file(source))?;
-    }
-    if compiles {
+    if compiles || checks {
         let source = Path::new("src/lib.rs");
         let text = std::fs::read_to_string(source).map_err(Error::file(source))?;
         let own = std::fs::read_to_string(cell_file(session)).unwrap_or_default();
-        std::fs::write(source, prune(&hooked(&text), &own)).map_err(Error::file(source))?;
+        let text = if checks { number(&text) } else { prune(&hooked(&text), &own) };
+        std::fs::write(source, text).map_err(Error::file(source))?;
     }
     let here = std::env::current_dir().unwrap_or_default();
     let asked = args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map(PathBuf::from);
@@ -93,11 +89,9 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
         // evcxr asks of each dependency by itself whether it exists; the build that follows resolves all of them at once.
         return Ok(0);
     }
-    if asks_about_session(args) && is_plain(&manifest, &plain) {
-        return remembered(runtime, session, "cargo", args);
-    }
-    if verb == Some("metadata") && asks_about_session(args) && !reads_all() {
-        // What evcxr's rust-analyzer would find out of a user's dependencies is written into the cell already.
+    // What evcxr's rust-analyzer would find out of a user's dependencies is written into the cell already.
+    let answered = is_plain(&manifest, &plain) || verb == Some("metadata") && !reads_all();
+    if asks_about_session(args) && answered {
         return remembered(runtime, session, "cargo", args);
     }
     become_tool(&runtime.tool("cargo"), args)
