@@ -46,10 +46,15 @@ impl Comm {
     /// Opens a comm to the front end's `target`.
     #[must_use]
     pub fn open(target: &str, data: &Value) -> Self {
+        Self::open_with(target, data, json!({}))
+    }
+
+    /// Opens a comm with metadata, which some targets want.
+    pub(crate) fn open_with(target: &str, data: &Value, metadata: Value) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let comm = Self { id: format!("rask-comm-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)) };
         table().comms.insert(comm.id.clone(), None);
-        comm.post(CommEvent::Open, target, data, &[]);
+        comm.post_with(CommEvent::Open, target, data, &[], metadata);
         comm
     }
 
@@ -87,12 +92,16 @@ impl Comm {
     }
 
     fn post(&self, event: CommEvent, target: &str, data: &Value, buffers: &[Vec<u8>]) {
+        self.post_with(event, target, data, buffers, json!({}));
+    }
+
+    fn post_with(&self, event: CommEvent, target: &str, data: &Value, buffers: &[Vec<u8>], metadata: Value) {
         wire::send(&ToKernel::Comm(Message {
             event,
             id: self.id.clone(),
             target: target.to_owned(),
             data: data.clone(),
-            metadata: json!({}),
+            metadata,
             buffers: buffers.iter().cloned().map(Buffer).collect(),
         }));
     }

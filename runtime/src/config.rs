@@ -1,16 +1,97 @@
-//! Settings of this process: how many workers there are and where the installed data lies. Each has a default that
-//! suits a laptop and an environment variable that overrides it.
+//! Settings of this process: the workers and their memory, and where data and temporary files lie. Each has a default that
+//! suits a laptop and an environment variable that overrides it; a client overrides both.
 
+use crate::error::{ErrorKind, Result};
+use crate::units;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
-/// Number of workers: `RASK_WORKERS`, else the cores that this process may use.
-pub(crate) fn workers() -> usize {
-    static N: LazyLock<usize> = LazyLock::new(|| {
-        let asked = std::env::var("RASK_WORKERS").ok().and_then(|v| v.parse::<usize>().ok()).filter(|n| *n > 0);
-        asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+/// The workers of this process: groups of threads that share a limit of memory.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Cluster {
+    pub(crate) workers: usize,
+    pub(crate) threads_per_worker: usize,
+    /// Bytes for the values that one worker holds; `None` where there is no limit.
+    pub(crate) memory_limit: Option<u64>,
+    /// Folder of values that memory has no room for.
+    pub(crate) local_directory: PathBuf,
+}
+
+static CLUSTER: LazyLock<RwLock<Cluster>> = LazyLock::new(|| RwLock::new(Cluster::local(None, None, None)));
+
+impl Cluster {
+    /// Workers of this machine: what is not given is what Dask takes.
+    pub(crate) fn local(workers: Option<usize>, threads: Option<usize>, memory: Option<Option<u64>>) -> Self {
+        let cores = std::env::var("RASK_WORKERS").ok().and_then(|v| v.parse::<usize>().ok()).filter(|n| *n > 0).unwrap_or_else(cores);
+        let (workers, threads_per_worker) = match (workers, threads) {
+            (Some(w), Some(t)) => (w, t),
+            (Some(w), None) => (w, cores.div_ceil(w)),
+            (None, Some(t)) => ((cores / t).max(1), t),
+            (None, None) => split(cores),
+        };
+        let part = (threads_per_worker as f64 / cores as f64).min(1.0);
+        let memory_limit = memory.unwrap_or_else(|| system_memory().map(|m| (m as f64 * part) as u64));
+        let local_directory = std::env::var_os("RASK_TEMPORARY_DIRECTORY").map_or_else(std::env::temp_dir, PathBuf::from);
+        Self { workers, threads_per_worker, memory_limit, local_directory }
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.workers * self.threads_per_worker
+    }
+
+    /// Bytes for the values that all workers hold; never more than the machine has.
+    pub(crate) fn memory(&self) -> u64 {
+        let asked = self.memory_limit.map_or(u64::MAX, |m| m.saturating_mul(self.workers as u64));
+        if asked == u64::MAX { asked } else { asked.min(system_memory().unwrap_or(u64::MAX)) }
+    }
+}
+
+/// A number of bytes as a user gave it to `method`.
+pub(crate) fn bytes(method: &str, text: &str) -> Result<u64> {
+    let message = || format!("{text:?} cannot be read; what would be right is {}", units::BYTES_LOOK);
+    Ok(units::parse_bytes(text).ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
+}
+
+/// The workers that computations run on.
+pub(crate) fn cluster() -> Cluster {
+    CLUSTER.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Has computations from now on run on these workers.
+pub(crate) fn set_cluster(cluster: Cluster) {
+    *CLUSTER.write().unwrap_or_else(PoisonError::into_inner) = cluster;
+}
+
+/// Number of threads that run tasks.
+pub(crate) fn threads() -> usize {
+    CLUSTER.read().unwrap_or_else(PoisonError::into_inner).threads()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Workers and threads of each: one thread up to four cores, else the smallest factor that is at least the root.
+fn split(cores: usize) -> (usize, usize) {
+    if cores <= 4 {
+        return (cores, 1);
+    }
+    let workers = (1..=cores).find(|w| w * w >= cores && cores % w == 0).unwrap_or(cores);
+    (workers, cores / workers)
+}
+
+/// Bytes of memory that this process may use: the machine's, or its control group's where that is less.
+pub(crate) fn system_memory() -> Option<u64> {
+    static BYTES: LazyLock<Option<u64>> = LazyLock::new(|| {
+        let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+            let line = text.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
+            Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+        });
+        let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+        let group = group.iter().find_map(|f| std::fs::read_to_string(f).ok()?.trim().parse::<u64>().ok());
+        machine.into_iter().chain(group).min()
     });
-    *N
+    *BYTES
 }
 
 /// Folder of the data sets that come with Rask: beside the installed runtime, else in the source tree.
@@ -18,5 +99,26 @@ pub(crate) fn data_folder() -> PathBuf {
     match std::env::var_os(rask_wire::env::RUNTIME) {
         Some(runtime) => PathBuf::from(runtime).join("data"),
         None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../assets/data"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_split_as_dask_splits_them() {
+        let cases = [(1, (1, 1)), (2, (2, 1)), (4, (4, 1)), (6, (3, 2)), (8, (4, 2)), (12, (4, 3)), (16, (4, 4)), (24, (6, 4)), (64, (8, 8))];
+        for (cores, want) in cases {
+            assert_eq!(split(cores), want, "{cores}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_is_kept_and_the_rest_follows() {
+        let c = Cluster::local(Some(3), Some(2), Some(Some(1000)));
+        assert_eq!((c.workers, c.threads(), c.memory()), (3, 6, 3000));
+        assert_eq!(Cluster::local(Some(1), Some(1), Some(None)).memory(), u64::MAX);
+        assert!(Cluster::local(None, None, None).memory() <= system_memory().unwrap_or(u64::MAX));
     }
 }

@@ -100,6 +100,52 @@ pub enum ErrorKind {
         /// File, line and column, where known.
         place: Option<String>,
     },
+    /// A task failed with an error.
+    #[error("task {task:?} failed: {source}\n  key: {key}")]
+    TaskFailed {
+        /// Name of the task's function.
+        task: String,
+        /// Key of the task.
+        key: String,
+        /// The error.
+        source: Error,
+    },
+    /// The value of one task holds more than the limit of memory.
+    #[error(
+        "task {task:?} made a value of {}, and the limit of memory is {}; take smaller partitions, or a client with a higher memory_limit\n  key: {key}",
+        crate::units::show_bytes(*bytes),
+        crate::units::show_bytes(*limit)
+    )]
+    TaskTooLarge {
+        /// Name of the task's function.
+        task: String,
+        /// Key of the task.
+        key: String,
+        /// Bytes of the value.
+        bytes: u64,
+        /// The limit, of all workers.
+        limit: u64,
+    },
+    /// What was to be computed or persisted holds more than the limit of memory.
+    #[error(
+        "the result would hold {} or more, and the limit of memory is {}; reduce it before compute(), write it to files, or take a client with a higher memory_limit",
+        crate::units::show_bytes(*bytes),
+        crate::units::show_bytes(*limit)
+    )]
+    ResultTooLarge {
+        /// Bytes when the computation was stopped.
+        bytes: u64,
+        /// The limit, of all workers.
+        limit: u64,
+    },
+    /// Values could not be moved to disk or read back.
+    #[error("spilling to {folder}: {source}")]
+    Spill {
+        /// Folder of the files.
+        folder: String,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// The computation was stopped by the user.
     #[error("the computation was interrupted")]
     Interrupted,

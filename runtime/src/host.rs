@@ -6,7 +6,7 @@
 
 use crate::graph::value::short_type;
 use crate::sched::{self, pool};
-use crate::{ask, comm, poison, wire};
+use crate::{ask, comm, poison, widget, wire};
 use rask_wire::{Place, ToEvaluator, ToKernel, env, session};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -88,6 +88,8 @@ fn connect() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     comm::start()?;
+    widget::start();
+    sched::view::start();
     std::thread::Builder::new().name("rask-listen".to_owned()).spawn(move || {
         loop {
             match rask_wire::read(&mut from_kernel) {

@@ -43,11 +43,14 @@ pub mod plot;
 mod poison;
 mod sched;
 pub mod show;
+mod units;
+mod widget;
 mod wire;
 
 pub use ask::{clear_output, input, password};
 pub use error::{Error, ErrorKind, Result};
 pub use graph::picture::Picture;
+pub use sched::view::ProgressBar;
 
 /// What is in scope in every cell.
 pub mod prelude {

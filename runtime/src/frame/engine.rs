@@ -25,10 +25,14 @@ thread_local! {
 static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config::workers())
+        .worker_threads(config::threads())
         .thread_name("rask-frame")
         .thread_stack_size(8 << 20)
-        .on_thread_start(|| WORKER.set(NEXT.fetch_add(1, Ordering::Relaxed) % config::workers()))
+        .on_thread_start(|| {
+            let worker = NEXT.fetch_add(1, Ordering::Relaxed) % config::threads();
+            WORKER.set(worker);
+            sched::cpu::register(worker);
+        })
         .enable_all()
         .build()
         // Without threads there is no runtime.
@@ -37,7 +41,7 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
 
 /// All partitions at once, and one partition in file order.
 static SESSIONS: LazyLock<[SessionContext; 2]> = LazyLock::new(|| {
-    [config::workers(), 1].map(|partitions| {
+    [config::threads(), 1].map(|partitions| {
         let config = SessionConfig::new()
             .with_target_partitions(partitions)
             .with_information_schema(false)
@@ -99,7 +103,7 @@ pub(super) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> 
     let session = &SESSIONS[usize::from(ordered)];
     let context = session.task_ctx();
     let names = watch::names(&physical);
-    let job = Arc::new(Job::begin(names.iter().map(|n| Arc::from(n.as_str())).collect()));
+    let job = Arc::new(Job::begin(names.iter().cloned()));
     let watched = watch::wrap(&physical, &names, &job, context.memory_pool()).map_err(|e| Error::engine("planning", &e))?;
     let result = wait(async move {
         // Spawned tasks die with this set when the user stops the computation.
@@ -125,7 +129,8 @@ fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
         .map_err(|e| ErrorKind::Engine { operation: "compute".to_owned(), message: e.to_string() }.into())
 }
 
-/// Bytes that the engine's operators hold.
-pub(super) fn reserved(pool: &Arc<dyn MemoryPool>) -> u64 {
-    pool.reserved() as u64
+/// Bytes that the engine's operators hold, as a share for each worker: they pass batches on to one another.
+pub(super) fn reserved(pool: &Arc<dyn MemoryPool>) -> Vec<u64> {
+    let workers = config::cluster().workers;
+    vec![pool.reserved() as u64 / workers as u64; workers]
 }

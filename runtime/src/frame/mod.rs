@@ -25,7 +25,8 @@ pub use sql::{IntoFrame, sql};
 pub use table::{Column, FromColumn, Number, Table};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::picture::{Direction, Drawing, Picture};
+use crate::graph::drawing::{Direction, Drawing};
+use crate::graph::picture::Picture;
 use crate::opaque::Opaque;
 use crate::poison;
 use crate::show::html;
@@ -308,7 +309,7 @@ fn batches(batch: &RecordBatch) -> Result<Plan> {
     let rows = batch.num_rows();
     // Batches of the engine's own size, dealt out in runs so that the partitions keep the order.
     const BATCH: usize = 8192;
-    let parts = crate::config::workers().min(rows.div_ceil(BATCH)).max(1);
+    let parts = crate::config::threads().min(rows.div_ceil(BATCH)).max(1);
     let each = rows.div_ceil(parts);
     let part = |p: usize| {
         let (start, end) = (p * each, ((p + 1) * each).min(rows));

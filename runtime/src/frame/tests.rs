@@ -80,7 +80,7 @@ fn the_lazy_repr_tells_columns_types_partitions_and_tasks() {
     for part in ["int64", "str", "partition", "task", "2 columns"] {
         assert!(bundle.data["text/html"].contains(part) && bundle.data["text/plain"].contains(part), "{part}");
     }
-    assert_eq!(many.npartitions(), crate::config::workers());
+    assert_eq!(many.npartitions(), crate::config::threads());
     let picture = many.groupby("s").sum("i").visualize().show();
     assert!(picture.data["image/svg+xml"].contains("groupby-chunk"));
 }

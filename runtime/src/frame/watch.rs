@@ -5,7 +5,7 @@ use super::engine;
 use crate::error::{Error, ErrorKind};
 use crate::sched::{
     self,
-    progress::{Job, Outcome},
+    progress::{Job, Outcome, Record},
 };
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -145,7 +145,7 @@ impl ExecutionPlan for Watched {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let stream = self.inner.execute(partition, context)?;
         let (job, pool) = (self.job.clone(), self.pool.clone());
-        Ok(Box::pin(Reporting { stream, name: self.name, source: self.source, state: Progress::Waiting, job, pool }))
+        Ok(Box::pin(Reporting { stream, name: self.name, source: self.source, state: Progress::Waiting, start_us: 0, took_us: 0, job, pool }))
     }
 }
 
@@ -162,6 +162,8 @@ struct Reporting {
     name: u32,
     source: bool,
     state: Progress,
+    start_us: u64,
+    took_us: u64,
     job: Arc<Job>,
     pool: Arc<dyn MemoryPool>,
 }
@@ -187,12 +189,15 @@ impl Stream for Reporting {
         }
         self.begin();
         let outer = CURRENT.replace(Some(self.name));
-        self.job.on(worker, self.name);
+        let begun = self.job.now();
+        self.job.on(worker, self.name, begun);
         let polled = self.stream.poll_next_unpin(context);
         CURRENT.set(outer);
-        self.job.off(worker);
+        let now = self.job.now();
+        self.job.off(worker, now);
+        self.took_us += now - begun;
         if let Some(outer) = outer {
-            self.job.on(worker, outer);
+            self.job.on(worker, outer, now);
         }
         match &polled {
             Poll::Ready(Some(Ok(batch))) if self.source => self.job.read_rows(batch.num_rows() as u64),
@@ -200,7 +205,7 @@ impl Stream for Reporting {
             Poll::Ready(None) => self.end(worker, Outcome::Done),
             _ => {}
         }
-        self.job.holds(engine::reserved(&self.pool));
+        self.job.holds(&engine::reserved(&self.pool), 0);
         polled
     }
 }
@@ -209,14 +214,17 @@ impl Reporting {
     fn begin(&mut self) {
         if self.state == Progress::Waiting {
             self.state = Progress::Running;
-            self.job.begin_task(self.name);
+            self.start_us = self.job.now();
+            self.job.runs(self.name, 1);
         }
     }
 
     fn end(&mut self, worker: usize, outcome: Outcome) {
         if self.state == Progress::Running {
             self.state = Progress::Ended;
-            self.job.end_task(worker, self.name, outcome);
+            self.job.runs(self.name, -1);
+            let (name, start_us, took_us) = (self.name, self.start_us, self.took_us);
+            self.job.hand_in(&mut vec![Record { name, task: None, thread: worker as u32, start_us, took_us, bytes: 0, outcome }]);
         }
     }
 }

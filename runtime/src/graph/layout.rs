@@ -1,7 +1,7 @@
 //! Where the nodes and edges of a drawing lie: by the `dot` program where it is installed, else by a layout in pure Rust.
 //! Both get the same sizes and give the same kind of answer, so shapes and colours never depend on which one ran.
 
-use super::picture::{Direction, Drawing};
+use super::drawing::{Direction, Drawing};
 use graphviz_rust::cmd::Format;
 use graphviz_rust::dot_structures::{Attribute, Edge, EdgeTy, Graph, GraphAttributes, Id, Node, NodeId, Stmt, Vertex};
 use graphviz_rust::printer::{DotPrinter, PrinterContext};
@@ -33,21 +33,37 @@ pub(super) fn size_of(label: &str, round: bool) -> Xy {
 
 /// Places the drawing.
 pub(super) fn place(drawing: &Drawing) -> Placed {
-    by_dot(drawing).unwrap_or_else(|| by_rust(drawing))
+    let mut placed = by_dot(drawing).unwrap_or_else(|| by_rust(drawing));
+    // Both lay out downwards and to the right; the other directions are their mirror images.
+    let (w, h) = placed.size;
+    let mirror: Option<fn(&mut Xy, f64, f64)> = match drawing.direction {
+        Direction::Up => Some(|p, _, h| p.1 = h - p.1),
+        Direction::Left => Some(|p, w, _| p.0 = w - p.0),
+        Direction::Down | Direction::Right => None,
+    };
+    if let Some(mirror) = mirror {
+        placed.nodes.iter_mut().chain(placed.edges.iter_mut().flatten()).for_each(|p| mirror(p, w, h));
+    }
+    placed
 }
 
 /// The drawing in the DOT language.
 pub(super) fn to_dot(drawing: &Drawing) -> String {
-    dot_with(drawing, &[])
+    let rankdir = match drawing.direction {
+        Direction::Down => "TB",
+        Direction::Right => "LR",
+        Direction::Up => "BT",
+        Direction::Left => "RL",
+    };
+    dot_with(drawing, rankdir, &[])
 }
 
 /// The drawing in the DOT language, with attributes for all edges.
-fn dot_with(drawing: &Drawing, edges: &[(&str, &str)]) -> String {
+fn dot_with(drawing: &Drawing, rankdir: &str, edges: &[(&str, &str)]) -> String {
     let quoted = |s: &str| Id::Escaped(format!("\"{}\"", s.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")));
     let attribute = |k: &str, v: String| Attribute(Id::Plain(k.to_owned()), quoted(&v));
     let id = |i: usize| NodeId(Id::Plain(format!("n{i}")), None);
     let mut graph = Graph::DiGraph { id: Id::Plain("tasks".to_owned()), strict: false, stmts: Vec::new() };
-    let rankdir = if drawing.direction == Direction::Right { "LR" } else { "TB" };
     graph.add_stmt(Stmt::Attribute(attribute("rankdir", rankdir.to_owned())));
     if !edges.is_empty() {
         let attributes = edges.iter().map(|(k, v)| attribute(k, (*v).to_owned())).collect();
@@ -74,7 +90,8 @@ fn dot_with(drawing: &Drawing, edges: &[(&str, &str)]) -> String {
 /// By `dot -Tplain`; `None` where the program is missing or fails.
 fn by_dot(drawing: &Drawing) -> Option<Placed> {
     // In this format an edge stops where Graphviz would begin the arrow's head; ours is drawn up to the node.
-    let edges_to_the_end = dot_with(drawing, &[("arrowhead", "none")]);
+    let rankdir = if drawing.direction.is_flat() { "LR" } else { "TB" };
+    let edges_to_the_end = dot_with(drawing, rankdir, &[("arrowhead", "none")]);
     let plain = graphviz_rust::exec_dot(edges_to_the_end, vec![Format::Plain.into()]).ok()?;
     read_plain(&String::from_utf8(plain).ok()?, drawing)
 }
@@ -108,7 +125,7 @@ fn read_plain(text: &str, drawing: &Drawing) -> Option<Placed> {
 
 /// By the layout in pure Rust.
 fn by_rust(drawing: &Drawing) -> Placed {
-    let orientation = if drawing.direction == Direction::Right { Orientation::LeftToRight } else { Orientation::TopToBottom };
+    let orientation = if drawing.direction.is_flat() { Orientation::LeftToRight } else { Orientation::TopToBottom };
     let mut graph = VisualGraph::new(orientation);
     let look = StyleAttr::simple();
     let handles: Vec<_> = drawing
@@ -193,7 +210,7 @@ impl RenderBackend for Recorder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::picture::tests::sample;
+    use super::super::drawing::tests::sample;
     use super::*;
 
     #[test]

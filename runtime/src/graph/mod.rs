@@ -1,102 +1,346 @@
-//! Task graphs: keys, tasks, and how a graph is put together from the nodes that collections hold. Pure: nothing here
-//! runs a task, starts a thread or looks at a clock.
+//! Task graphs: keys, layers, and the numbered graph that the scheduler runs. Pure: nothing here runs a task, starts a
+//! thread or looks at a clock.
 //!
-//! A collection holds an [`Arc<Node>`]; a node owns what it depends on. [`Graph::new`] walks from the wanted nodes and
-//! numbers each node once, dependencies first and depth first, so that running in that order keeps few values alive.
+//! A collection holds [`Point`]s: tasks of a [`Layer`]. A layer stands for any number of tasks with one piece of work, so a
+//! bag of a million partitions is one layer and not a million closures; a delayed call is a layer of one task. A layer owns
+//! what it reads. [`Graph::new`] walks from the wanted points and numbers each task once, dependencies first; what nobody
+//! needs is never met (cull), and equal keys are one task. [`optimize`] holds the passes over the numbered graph.
 
+pub(crate) mod drawing;
 mod layout;
+pub(crate) mod optimize;
+pub(crate) mod pack;
 pub(crate) mod picture;
 pub(crate) mod value;
 
+use crate::error::Result;
+use foldhash::HashMap;
 use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 /// The value of a task, shared by its readers.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
-/// Name of one task in all computations of this process: its function's name and a number.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    pub(crate) name: Arc<str>,
-    pub(crate) number: u64,
+/// The name of a function, held once for all tasks that bear it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Name(u32);
+
+static NAMES: LazyLock<RwLock<indexmap::IndexSet<Arc<str>>>> = LazyLock::new(RwLock::default);
+
+impl Name {
+    pub(crate) fn new(name: &str) -> Self {
+        if let Some(known) = NAMES.read().unwrap_or_else(PoisonError::into_inner).get_index_of(name) {
+            return Self(known as u32);
+        }
+        Self(NAMES.write().unwrap_or_else(PoisonError::into_inner).insert_full(name.into()).0 as u32)
+    }
+
+    pub(crate) fn text(self) -> Arc<str> {
+        // Names are only made by `new`, and none is ever removed.
+        NAMES.read().unwrap_or_else(PoisonError::into_inner)[self.0 as usize].clone()
+    }
 }
 
+/// Name of a layer in all computations of this process: its function's name and a number. Pure work of equal arguments
+/// has equal keys; other keys are never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) name: Name,
+    number: u64,
+}
+
+/// Set in the numbers of pure keys.
+const PURE: u64 = 1 << 63;
+
 impl Key {
-    pub(crate) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: Name) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { name: name.into(), number: NEXT.fetch_add(1, Ordering::Relaxed) }
+        Self { name, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The key of pure work, by a hash of the function and its arguments.
+    pub(crate) fn pure(name: Name, token: u64) -> Self {
+        Self { name, number: token | PURE }
+    }
+
+    pub(crate) fn is_pure(self) -> bool {
+        self.number & PURE != 0
+    }
+
+    pub(crate) fn number(self) -> u64 {
+        self.number
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.name, self.number)
+        if self.is_pure() {
+            write!(f, "{}-{:x}", self.name.text(), self.number & !PURE)
+        } else {
+            write!(f, "{}-{}", self.name.text(), self.number)
+        }
     }
 }
 
-/// What a task does with the values of its dependencies, in their order.
-pub(crate) type Run = Box<dyn Fn(Vec<Value>) -> Value + Send + Sync>;
+/// What the tasks of a layer do.
+pub(crate) trait Work: Send + Sync {
+    /// Adds what task `index` reads: which of the layer's inputs, and which task of that input's layer. Without a rule of
+    /// its own a task reads every input, just where that points.
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        let _ = index;
+        out.extend(layer.inputs.iter().enumerate().map(|(i, p)| (i as u32, p.index)));
+    }
 
-/// One task and what it depends on.
-pub(crate) struct Node {
-    pub(crate) key: Key,
+    /// Makes the value of task `index` of the values that it reads, in their order.
+    fn run(&self, index: u32, values: Vec<Value>) -> Result<Value>;
+
     /// Plain arguments as text, for pictures and error messages.
-    pub(crate) literals: Vec<String>,
-    pub(crate) deps: Vec<Arc<Node>>,
-    pub(crate) run: Run,
+    fn literals(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Names of the steps that were put into one task; empty where there is but one.
+    fn stages(&self) -> Vec<Name> {
+        Vec::new()
+    }
+
+    /// Bytes that a value of this work holds in memory.
+    fn size(&self, value: &Value) -> value::Size {
+        value::size_of(&**value)
+    }
+
+    /// How often a task that fails is run again.
+    fn retries(&self) -> u32 {
+        0
+    }
 }
 
-impl Drop for Node {
+/// Tasks of one kind and what they read.
+pub(crate) struct Layer {
+    pub(crate) key: Key,
+    /// Number of its tasks.
+    pub(crate) len: u32,
+    pub(crate) inputs: Box<[Point]>,
+    pub(crate) work: Box<dyn Work>,
+}
+
+/// One task of a layer.
+#[derive(Clone)]
+pub(crate) struct Point {
+    pub(crate) layer: Arc<Layer>,
+    pub(crate) index: u32,
+}
+
+impl Layer {
+    pub(crate) fn new(key: Key, len: u32, inputs: Vec<Point>, work: impl Work + 'static) -> Arc<Self> {
+        Arc::new(Self { key, len, inputs: inputs.into(), work: Box::new(work) })
+    }
+
+    /// The layer's tasks.
+    pub(crate) fn points(self: &Arc<Self>) -> Vec<Point> {
+        (0..self.len).map(|index| self.at(index)).collect()
+    }
+
+    pub(crate) fn at(self: &Arc<Self>, index: u32) -> Point {
+        Point { layer: self.clone(), index }
+    }
+
+    /// The name of one of its tasks: with the task's number where there are several.
+    pub(crate) fn task_key(&self, index: u32) -> String {
+        if self.len == 1 { self.key.to_string() } else { format!("{}-{index}", self.key) }
+    }
+}
+
+impl Drop for Layer {
     /// Frees a chain of any length without recursion.
     fn drop(&mut self) {
-        let mut waiting = std::mem::take(&mut self.deps);
-        while let Some(node) = waiting.pop() {
-            if let Some(mut node) = Arc::into_inner(node) {
-                waiting.append(&mut node.deps);
+        let mut waiting = vec![std::mem::take(&mut self.inputs)];
+        while let Some(inputs) = waiting.pop() {
+            for point in inputs {
+                if let Some(mut layer) = Arc::into_inner(point.layer) {
+                    waiting.push(std::mem::take(&mut layer.inputs));
+                }
             }
         }
     }
+}
+
+/// Lists of numbers, one after the other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lists {
+    ends: Vec<u32>,
+    items: Vec<u32>,
+}
+
+impl Lists {
+    pub(crate) fn with_capacity(lists: usize) -> Self {
+        Self { ends: Vec::with_capacity(lists), items: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, list: impl IntoIterator<Item = u32>) {
+        self.items.extend(list);
+        self.ends.push(self.items.len() as u32);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn get(&self, i: u32) -> &[u32] {
+        let start = if i == 0 { 0 } else { self.ends[i as usize - 1] };
+        &self.items[start as usize..self.ends[i as usize] as usize]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        (0..self.len() as u32).map(|i| self.get(i))
+    }
+
+    /// For each number below `n`, the lists that hold it, as often as they do.
+    pub(crate) fn reversed(&self, n: usize) -> Self {
+        let mut ends = vec![0u32; n];
+        self.items.iter().for_each(|i| ends[*i as usize] += 1);
+        let mut sum = 0;
+        for e in &mut ends {
+            sum += *e;
+            *e = sum;
+        }
+        // Filled from the back, each end moves to its list's start.
+        let mut items = vec![0; self.items.len()];
+        for (list, held) in self.iter().enumerate().collect::<Vec<_>>().into_iter().rev() {
+            for i in held.iter().rev() {
+                ends[*i as usize] -= 1;
+                items[ends[*i as usize] as usize] = list as u32;
+            }
+        }
+        let total = items.len() as u32;
+        let ends = ends[1.min(n)..].iter().copied().chain((n > 0).then_some(total)).collect();
+        Self { ends, items }
+    }
+}
+
+/// One task of a numbered graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Task {
+    /// Number of its layer in the graph.
+    pub(crate) layer: u32,
+    pub(crate) index: u32,
 }
 
 /// A numbered graph: each task's dependencies have smaller numbers.
 pub(crate) struct Graph {
-    pub(crate) tasks: Vec<Arc<Node>>,
-    pub(crate) deps: Vec<Vec<u32>>,
+    pub(crate) layers: Vec<Arc<Layer>>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) deps: Lists,
     /// Numbers of the tasks whose values were asked for, in the order asked.
     pub(crate) wanted: Vec<u32>,
 }
 
+/// Numbers of layers and tasks while a graph is being put together.
+#[derive(Default)]
+struct Numbering {
+    layers: Vec<Arc<Layer>>,
+    by_layer: HashMap<*const Layer, u32>,
+    by_pure_key: HashMap<Key, u32>,
+    /// Where the tasks of each layer begin in `numbers`.
+    first: Vec<u32>,
+    /// Number of each task; `OPEN` before it has one.
+    numbers: Vec<u32>,
+}
+
+const OPEN: u32 = u32::MAX;
+
+impl Numbering {
+    fn layer(&mut self, layer: &Arc<Layer>) -> u32 {
+        if let Some(known) = self.by_layer.get(&Arc::as_ptr(layer)) {
+            return *known;
+        }
+        let next = self.layers.len() as u32;
+        let number = if layer.key.is_pure() { *self.by_pure_key.entry(layer.key).or_insert(next) } else { next };
+        if number == next {
+            self.layers.push(layer.clone());
+            self.first.push(self.numbers.len() as u32);
+            self.numbers.resize(self.numbers.len() + layer.len as usize, OPEN);
+        }
+        self.by_layer.insert(Arc::as_ptr(layer), number);
+        number
+    }
+
+    fn number(&mut self, task: Task) -> &mut u32 {
+        &mut self.numbers[(self.first[task.layer as usize] + task.index) as usize]
+    }
+}
+
 impl Graph {
-    /// The graph of everything that `wanted` needs; equal nodes appear once.
-    pub(crate) fn new(wanted: &[Arc<Node>]) -> Self {
-        let mut graph = Self { tasks: Vec::new(), deps: Vec::new(), wanted: Vec::new() };
-        let mut numbers: HashMap<*const Node, u32> = HashMap::new();
+    /// The graph of everything that `wanted` needs, depth first.
+    pub(crate) fn new(wanted: &[Point]) -> Self {
+        let mut numbering = Numbering::default();
+        let mut graph = Self { layers: Vec::new(), tasks: Vec::new(), deps: Lists::default(), wanted: Vec::new() };
+        // What a task reads lies on `reads` from `start` on, while the task is on the stack.
+        let (mut reads, mut stack, mut fresh): (Vec<Task>, Vec<(Task, usize, usize)>, Vec<(u32, u32)>) = Default::default();
         for root in wanted {
-            let mut stack = vec![(root, 0)];
-            while let Some((node, next)) = stack.pop() {
-                if numbers.contains_key(&Arc::as_ptr(node)) {
-                    continue;
+            let root = Task { layer: numbering.layer(&root.layer), index: root.index };
+            let mut enter = Some(root);
+            loop {
+                if let Some(task) = enter.take()
+                    && *numbering.number(task) == OPEN
+                {
+                    let start = reads.len();
+                    let layer = numbering.layers[task.layer as usize].clone();
+                    layer.work.reads(&layer, task.index, &mut fresh);
+                    for (input, index) in fresh.drain(..) {
+                        reads.push(Task { layer: numbering.layer(&layer.inputs[input as usize].layer), index });
+                    }
+                    stack.push((task, start, start));
                 }
-                if let Some(dep) = node.deps.get(next) {
-                    stack.push((node, next + 1));
-                    stack.push((dep, 0));
+                let Some((task, start, next)) = stack.last_mut() else { break };
+                if let Some(dep) = reads.get(*next) {
+                    *next += 1;
+                    enter = Some(*dep);
                 } else {
-                    let number = graph.tasks.len() as u32;
-                    graph.deps.push(node.deps.iter().map(|d| numbers[&Arc::as_ptr(d)]).collect());
-                    graph.tasks.push(node.clone());
-                    numbers.insert(Arc::as_ptr(node), number);
+                    let (task, start) = (*task, *start);
+                    *numbering.number(task) = graph.tasks.len() as u32;
+                    graph.tasks.push(task);
+                    graph.deps.push(reads[start..].iter().map(|d| *numbering.number(*d)));
+                    reads.truncate(start);
+                    stack.pop();
                 }
             }
-            graph.wanted.push(numbers[&Arc::as_ptr(root)]);
+            graph.wanted.push(*numbering.number(root));
         }
+        graph.layers = numbering.layers;
         graph
     }
 
     pub(crate) fn len(&self) -> usize {
         self.tasks.len()
+    }
+
+    pub(crate) fn layer(&self, task: u32) -> &Arc<Layer> {
+        &self.layers[self.tasks[task as usize].layer as usize]
+    }
+
+    pub(crate) fn key(&self, task: u32) -> String {
+        self.layer(task).task_key(self.tasks[task as usize].index)
+    }
+
+    /// Panics where the parts contradict one another: a number out of range, a dependency that does not come first (so a
+    /// cycle), a task that nobody needs, or one that is there twice.
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn validate(&self) {
+        assert_eq!(self.tasks.len(), self.deps.len());
+        let mut needed = vec![false; self.len()];
+        self.wanted.iter().for_each(|w| needed[*w as usize] = true);
+        for (i, deps) in self.deps.iter().enumerate() {
+            for d in deps {
+                assert!((*d as usize) < i, "{} goes before {}, which it reads", self.key(i as u32), self.key(*d));
+                needed[*d as usize] = true;
+            }
+        }
+        assert!(needed.iter().all(|n| *n), "a task is there that nobody needs");
+        let distinct: std::collections::HashSet<_> = self.tasks.iter().map(|t| (t.layer, t.index)).collect();
+        assert_eq!(distinct.len(), self.len(), "a task is there twice");
     }
 }
 
@@ -104,10 +348,18 @@ impl Graph {
 pub(crate) mod tests {
     use super::*;
 
+    /// Adds one to the sum of what it reads.
+    struct PlusOne;
+
+    impl Work for PlusOne {
+        fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
+            Ok(Arc::new(1 + values.iter().map(|v| *v.downcast_ref::<u64>().unwrap()).sum::<u64>()))
+        }
+    }
+
     /// A task that adds one to the sum of its dependencies.
-    pub(crate) fn node(name: &str, deps: &[Arc<Node>]) -> Arc<Node> {
-        let run: Run = Box::new(|values| Arc::new(1 + values.iter().map(|v| *v.downcast_ref::<u64>().unwrap()).sum::<u64>()));
-        Arc::new(Node { key: Key::new(name), literals: Vec::new(), deps: deps.to_vec(), run })
+    pub(crate) fn node(name: &str, deps: &[Point]) -> Point {
+        Layer::new(Key::new(Name::new(name)), 1, deps.to_vec(), PlusOne).at(0)
     }
 
     #[test]
@@ -116,12 +368,19 @@ pub(crate) mod tests {
         let (b, c) = (node("b", std::slice::from_ref(&a)), node("c", &[a.clone(), a.clone()]));
         let d = node("d", &[b, c.clone()]);
         let g = Graph::new(&[d, c]);
+        g.validate();
+        assert_eq!((g.len(), g.wanted.len()), (4, 2));
+        assert_eq!(g.layer(g.wanted[1]).key.name.text().as_ref(), "c");
+        assert_eq!(g.deps.get(g.wanted[1]).len(), 2);
+    }
+
+    #[test]
+    fn equal_pure_keys_are_one_task() {
+        let pure = |name: &str, token| Layer::new(Key::pure(Name::new(name), token), 1, Vec::new(), PlusOne).at(0);
+        let g = Graph::new(&[node("sum", &[pure("f", 1), pure("f", 1), pure("f", 2), pure("g", 1)])]);
+        g.validate();
         assert_eq!(g.len(), 4);
-        assert_eq!(g.wanted.len(), 2);
-        for (i, deps) in g.deps.iter().enumerate() {
-            assert!(deps.iter().all(|d| (*d as usize) < i));
-        }
-        assert_eq!(g.tasks[g.wanted[1] as usize].key.name.as_ref(), "c");
+        assert_eq!(g.deps.get(g.wanted[0]).len(), 4);
     }
 
     #[test]
@@ -130,6 +389,17 @@ pub(crate) mod tests {
         for _ in 0..1_000_000 {
             n = node("link", &[n]);
         }
-        assert_eq!(Graph::new(&[n.clone()]).len(), 1_000_001);
+        assert_eq!(Graph::new(&[n]).len(), 1_000_001);
+    }
+
+    #[test]
+    fn lists_are_turned_around() {
+        let mut lists = Lists::default();
+        for list in [vec![], vec![0, 0], vec![1, 0], vec![]] {
+            lists.push(list);
+        }
+        let back = lists.reversed(4);
+        assert_eq!(back.iter().map(<[u32]>::to_vec).collect::<Vec<_>>(), [vec![1, 1, 2], vec![2], vec![], vec![]]);
+        assert_eq!(Lists::default().reversed(0).len(), 0);
     }
 }

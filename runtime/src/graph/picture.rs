@@ -1,246 +1,315 @@
-//! The picture of a task graph: functions round, data boxed, as SVG, PNG or DOT. Large graphs are collapsed: tasks of one
-//! name at one depth become one node with their number, and a line under the picture says so.
+//! The picture of a task graph: what is drawn of it, in which colours, and how it is saved.
 
-use super::layout::{self, Placed, Xy};
-use super::{Graph, Node};
+use super::drawing::{Direction, Drawing, MOST};
+use super::optimize::{fuse, order};
+use super::{Graph, Key, Layer, Name, Point, layout};
 use crate::error::Result;
-use crate::show::html::{self, escape};
-use crate::show::svg::{self, FAMILY, colour};
+use crate::show::html;
+use crate::show::svg::{self, colour};
 use crate::show::{Bundle, Show};
-use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use crate::units::show_bytes;
+use foldhash::{HashMap, HashMapExt};
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// More nodes than this are collapsed.
-const MOST: usize = 1000;
-/// A picture wider than this is turned to run from left to right, so that names stay readable and the page scrolls.
-const WIDE: f64 = 820.0;
-
-/// Which way the arrows run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Down,
-    Right,
+/// How the last run of a task went.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ran {
+    pub(crate) took: Duration,
+    pub(crate) thread: u32,
+    pub(crate) bytes: u64,
+    pub(crate) failed: bool,
 }
 
-/// A node of a drawing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shape {
-    pub(crate) label: String,
-    /// Functions are round, data is boxed.
-    pub(crate) round: bool,
+/// Runs of tasks, by key and number in the layer.
+pub(crate) type Runs = HashMap<(Key, u32), Ran>;
+
+/// What is drawn.
+enum What {
+    Tasks(Vec<Point>, Runs),
+    Drawn(Drawing, usize),
 }
 
-/// A graph to draw.
-#[derive(Debug, Clone)]
-pub(crate) struct Drawing {
-    pub(crate) nodes: Vec<Shape>,
-    pub(crate) edges: Vec<(usize, usize)>,
-    pub(crate) direction: Direction,
-}
-
-/// A task graph as a picture. Displays as SVG.
+/// A task graph as a picture. Displays as SVG; the pointer on a task shows its key, and after a run its bytes and time.
 #[derive(Clone)]
 pub struct Picture {
-    drawing: Arc<Drawing>,
-    /// The user's own choice of direction.
-    chosen: bool,
-    note: String,
+    what: Arc<What>,
+    direction: Option<Direction>,
+    optimize: bool,
+    layers: bool,
+    colour: Option<Colour>,
 }
 
-/// The picture of everything that the nodes need.
-pub(crate) fn of_nodes(wanted: &[Arc<Node>]) -> Picture {
-    let graph = Graph::new(wanted);
-    let mut drawing = Drawing { nodes: Vec::new(), edges: Vec::new(), direction: Direction::Down };
-    let mut at = Vec::with_capacity(graph.len());
-    for (task, deps) in graph.tasks.iter().zip(&graph.deps) {
-        let me = drawing.add(&task.key.name, true);
-        at.push(me);
-        drawing.edges.extend(deps.iter().map(|d| (at[*d as usize], me)));
-        for literal in &task.literals {
-            let data = drawing.add(literal, false);
-            drawing.edges.push((data, me));
-        }
-    }
-    for w in &graph.wanted {
-        let data = drawing.add("result", false);
-        drawing.edges.push((at[*w as usize], data));
-    }
-    Picture::new(drawing, graph.len())
+/// What the colour of a task stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Colour {
+    Order,
+    State,
+    Worker,
+    Time,
 }
 
-impl Drawing {
-    pub(crate) fn add(&mut self, label: &str, round: bool) -> usize {
-        self.nodes.push(Shape { label: label.to_owned(), round });
-        self.nodes.len() - 1
-    }
+/// The names of the colourings. THE table.
+const COLOURS: [(&str, Colour); 4] =
+    [("order", Colour::Order), ("state", Colour::State), ("worker", Colour::Worker), ("time", Colour::Time)];
 
-    /// Length of the longest path to each node; nodes on a cycle stay at what was found.
-    fn depths(&self) -> Vec<usize> {
-        let mut open = vec![0; self.nodes.len()];
-        let mut next = vec![Vec::new(); self.nodes.len()];
-        for (a, b) in &self.edges {
-            open[*b] += 1;
-            next[*a].push(*b);
-        }
-        let mut depths = vec![0; self.nodes.len()];
-        let mut ready: Vec<usize> = (0..open.len()).filter(|i| open[*i] == 0).collect();
-        while let Some(i) = ready.pop() {
-            for &j in &next[i] {
-                depths[j] = depths[j].max(depths[i] + 1);
-                open[j] -= 1;
-                if open[j] == 0 {
-                    ready.push(j);
-                }
-            }
-        }
-        depths
-    }
-
-    /// One node for all nodes with the same group.
-    fn collapse<K: Ord>(&self, group: impl Fn(usize) -> K) -> Self {
-        let mut numbers: BTreeMap<K, (usize, usize)> = BTreeMap::new();
-        let mut nodes: Vec<(Shape, usize)> = Vec::new();
-        let mut to = Vec::with_capacity(self.nodes.len());
-        for (i, shape) in self.nodes.iter().enumerate() {
-            let entry = numbers.entry(group(i)).or_insert_with(|| {
-                nodes.push((shape.clone(), 0));
-                (nodes.len() - 1, 0)
-            });
-            nodes[entry.0].1 += 1;
-            if nodes[entry.0].0.label != shape.label {
-                "data".clone_into(&mut nodes[entry.0].0.label);
-            }
-            to.push(entry.0);
-        }
-        let mut edges: Vec<_> = self.edges.iter().map(|(a, b)| (to[*a], to[*b])).filter(|(a, b)| a != b).collect();
-        edges.sort_unstable();
-        edges.dedup();
-        let label = |(s, n): (Shape, usize)| Shape {
-            label: if n > 1 { format!("{} \u{d7} {}", s.label, html::thousands(n as u64)) } else { s.label },
-            ..s
-        };
-        Self { nodes: nodes.into_iter().map(label).collect(), edges, direction: self.direction }
-    }
+/// The picture of everything that the points need, with what is known of its last run.
+pub(crate) fn of_points(wanted: &[Point], runs: Runs) -> Picture {
+    Picture::of(What::Tasks(wanted.to_vec(), runs))
 }
 
 impl Picture {
-    /// A picture of `drawing`, which stands for `tasks` tasks; collapsed where it is too large to read.
+    /// A picture of `drawing`, which stands for `tasks` tasks.
     pub(crate) fn new(drawing: Drawing, tasks: usize) -> Self {
-        let all = drawing.nodes.len();
-        let mut shown = drawing;
-        let mut note = String::new();
-        if all > MOST {
-            let depths = shown.depths();
-            // Data of one depth is one group, whatever it says; functions keep their names.
-            let name = |d: &Drawing, i: usize| if d.nodes[i].round { d.nodes[i].label.clone() } else { String::new() };
-            let mut small = shown.collapse(|i| (depths[i], shown.nodes[i].round, name(&shown, i)));
-            let mut rule = "tasks of one name at one depth are drawn as one node";
-            if small.nodes.len() > MOST {
-                small = shown.collapse(|i| (0, shown.nodes[i].round, name(&shown, i)));
-                rule = "tasks of one name are drawn as one node";
-            }
-            note = format!("{} with {} in all: {rule}", html::count(tasks, "task"), html::count(shown.edges.len(), "edge"));
-            shown = small;
-        }
-        Self { drawing: Arc::new(shown), chosen: false, note }
+        Self::of(What::Drawn(drawing, tasks))
     }
 
-    /// Sets the direction: `"TB"` (top to bottom, the default of small graphs) or `"LR"` (left to right).
+    fn of(what: What) -> Self {
+        Self { what: Arc::new(what), direction: None, optimize: false, layers: false, colour: None }
+    }
+
+    /// Sets the direction of the arrows: `"TB"` (top to bottom, the default of small graphs), `"LR"`, `"BT"` or `"RL"`.
+    ///
+    /// # Panics
+    /// Where `direction` is none of these.
     #[must_use]
+    #[track_caller]
     pub fn rankdir(&self, direction: &str) -> Self {
-        let mut drawing = (*self.drawing).clone();
-        drawing.direction = if direction.eq_ignore_ascii_case("LR") { Direction::Right } else { Direction::Down };
-        Self { drawing: Arc::new(drawing), chosen: true, note: self.note.clone() }
+        let known = Direction::named(direction);
+        Self {
+            direction: Some(known.unwrap_or_else(|| panic!("rankdir: {direction:?} is no direction; there are \"TB\", \"LR\", \"BT\" and \"RL\""))),
+            ..self.clone()
+        }
     }
 
-    /// Saves the picture as `.svg`, `.png` or `.dot`, by the ending of the name.
+    /// Whether the graph is drawn as it runs: steps that are put into one task are one node (`true`), or each is a node of
+    /// its own (`false`, the default).
+    #[must_use]
+    pub fn optimize_graph(&self, optimize: bool) -> Self {
+        Self { optimize, ..self.clone() }
+    }
+
+    /// Whether all tasks of one kind are drawn as one node with their number, as is done by itself for graphs of more than a
+    /// thousand nodes.
+    #[must_use]
+    pub fn layers(&self, layers: bool) -> Self {
+        Self { layers, ..self.clone() }
+    }
+
+    /// What the colour of a task stands for: `"order"` (in which tasks are begun), `"state"` (run, failed, not yet run),
+    /// `"worker"` (which thread ran it) or `"time"` (how long it took; the default after a run). The last three tell of the
+    /// last run.
+    ///
+    /// # Panics
+    /// Where `by` is none of these.
+    #[must_use]
+    #[track_caller]
+    pub fn color(&self, by: &str) -> Self {
+        let known = COLOURS.iter().find(|(n, _)| *n == by).map(|(_, c)| *c);
+        let names = || COLOURS.map(|(n, _)| format!("{n:?}")).join(", ");
+        Self { colour: Some(known.unwrap_or_else(|| panic!("color: {by:?} is no colouring; there are {}", names()))), ..self.clone() }
+    }
+
+    /// Saves the picture as `.svg`, `.png`, `.pdf` or `.dot`, by the ending of the name.
     ///
     /// # Errors
     /// An unknown ending, or a file that cannot be written.
     pub fn save(&self, path: &str) -> Result<()> {
-        svg::save(path, &self.svg(), Some(&layout::to_dot(&self.drawing)))
+        let (drawing, note) = self.drawing();
+        svg::save(path, &drawing.svg(self.direction.is_some(), &note), Some(&layout::to_dot(&drawing)))
     }
 
-    fn svg(&self) -> String {
-        let mut placed = layout::place(&self.drawing);
-        let mut drawing = self.drawing.clone();
-        if !self.chosen && placed.size.0 > WIDE && drawing.direction == Direction::Down {
-            let turned = Arc::new(Drawing { direction: Direction::Right, ..(*drawing).clone() });
-            let other = layout::place(&turned);
-            if other.size.0 < placed.size.0 {
-                (placed, drawing) = (other, turned);
+    /// What is drawn, and the line below it.
+    fn drawing(&self) -> (Drawing, String) {
+        let (mut drawing, tasks, legend) = match &*self.what {
+            What::Drawn(drawing, tasks) => (drawing.clone(), *tasks, String::new()),
+            What::Tasks(points, runs) => {
+                let kinds = layers_of(points);
+                let tasks: u64 = kinds.iter().map(|l| u64::from(l.len)).sum();
+                let crowded = tasks > MOST as u64 && kinds.len() <= MOST / 2 && kinds.iter().any(|l| l.len > 1);
+                if self.layers || crowded {
+                    (self.by_layer(&kinds), tasks as usize, format!("{}, by layer", html::count(tasks as usize, "task")))
+                } else {
+                    self.by_task(order(Graph::new(points)), runs)
+                }
+            }
+        };
+        drawing.direction = self.direction.unwrap_or(drawing.direction);
+        let (drawing, note) = drawing.readable(tasks);
+        (drawing, if note.is_empty() { legend } else { note })
+    }
+
+    /// One node for each layer, or for each of its steps.
+    fn by_layer(&self, kinds: &[Arc<Layer>]) -> Drawing {
+        let mut drawing = empty();
+        let mut ends: HashMap<*const Layer, usize> = HashMap::new();
+        for layer in kinds {
+            let mut inputs: Vec<usize> = layer.inputs.iter().map(|p| ends[&Arc::as_ptr(&p.layer)]).collect();
+            inputs.sort_unstable();
+            inputs.dedup();
+            for name in self.steps(layer) {
+                let text = name.text();
+                let label = if layer.len > 1 { format!("{text} \u{d7} {}", html::thousands(u64::from(layer.len))) } else { text.to_string() };
+                let node = drawing.add(&label, true);
+                drawing.nodes[node].tip = layer.key.to_string();
+                drawing.edges.extend(inputs.iter().map(|i| (*i, node)));
+                inputs = vec![node];
+            }
+            ends.insert(Arc::as_ptr(layer), inputs[0]);
+        }
+        drawing
+    }
+
+    /// The steps of a layer that are drawn.
+    fn steps(&self, layer: &Layer) -> Vec<Name> {
+        let stages = layer.work.stages();
+        if self.optimize || stages.is_empty() { vec![layer.key.name] } else { stages }
+    }
+
+    /// A node for each task, or for each of its steps, and for each plain argument and result.
+    fn by_task(&self, graph: Graph, runs: &Runs) -> (Drawing, usize, String) {
+        if self.optimize { self.chains(&graph, runs) } else { self.tasks(&graph, runs) }
+    }
+
+    fn tasks(&self, graph: &Graph, runs: &Runs) -> (Drawing, usize, String) {
+        let mut drawing = empty();
+        let mut at = Vec::with_capacity(graph.len());
+        let paint = self.paint(graph, runs);
+        for (i, (task, deps)) in graph.tasks.iter().zip(graph.deps.iter()).enumerate() {
+            let layer = &graph.layers[task.layer as usize];
+            let mut inputs: Vec<usize> = deps.iter().map(|d| at[*d as usize]).collect();
+            for literal in layer.work.literals() {
+                inputs.push(drawing.add(&literal, false));
+            }
+            for name in self.steps(layer) {
+                let node = drawing.add(&name.text(), true);
+                drawing.edges.extend(inputs.iter().map(|i| (*i, node)));
+                paint.shape(&mut drawing, node, &[i as u32]);
+                inputs = vec![node];
+            }
+            at.push(inputs[0]);
+        }
+        for w in &graph.wanted {
+            let data = drawing.add("result", false);
+            drawing.edges.push((at[*w as usize], data));
+        }
+        (drawing, graph.len(), paint.legend)
+    }
+
+    /// A node for each chain of tasks that run as one.
+    fn chains(&self, graph: &Graph, runs: &Runs) -> (Drawing, usize, String) {
+        let chains = fuse(graph);
+        let mut drawing = empty();
+        let paint = self.paint(graph, runs);
+        for chain in 0..chains.len() as u32 {
+            let tasks: Vec<u32> = chains.tasks(chain).collect();
+            let mut names: Vec<_> = tasks.iter().map(|t| graph.layer(*t).key.name.text().to_string()).collect();
+            names.dedup();
+            let label = if names.len() > 4 { format!("{}-\u{2026}-{}", names[0], names[names.len() - 1]) } else { names.join("-") };
+            let node = drawing.add(&label, true);
+            drawing.edges.extend(graph.deps.get(tasks[0]).iter().map(|d| (chains.of[*d as usize] as usize, node)));
+            paint.shape(&mut drawing, node, &tasks);
+        }
+        (drawing, chains.len(), paint.legend)
+    }
+
+    fn paint<'a>(&self, graph: &'a Graph, runs: &'a Runs) -> Paint<'a> {
+        let ran: Vec<Option<Ran>> =
+            graph.tasks.iter().map(|t| runs.get(&(graph.layers[t.layer as usize].key, t.index)).copied()).collect();
+        let colour = self.colour.or_else(|| ran.iter().any(Option::is_some).then_some(Colour::Time));
+        let most = ran.iter().flatten().map(|r| r.took).max().unwrap_or_default();
+        let least = ran.iter().flatten().map(|r| r.took).min().unwrap_or_default();
+        let legend = match colour {
+            Some(Colour::Time) if !most.is_zero() => format!("colour: duration, {least:.1?} (light) to {most:.1?} (dark)"),
+            Some(Colour::Order) => format!("colour: order, 0 (light) to {} (dark)", graph.len().saturating_sub(1)),
+            Some(Colour::Worker) => "colour: thread that ran the task".to_owned(),
+            Some(Colour::State) => "colour: green has run, red has failed, yellow has not run".to_owned(),
+            _ => String::new(),
+        };
+        Paint { graph, ran, colour, most, legend }
+    }
+}
+
+/// Colours and tips of tasks.
+struct Paint<'a> {
+    graph: &'a Graph,
+    ran: Vec<Option<Ran>>,
+    colour: Option<Colour>,
+    most: Duration,
+    legend: String,
+}
+
+impl Paint<'_> {
+    /// Paints a node that stands for these tasks.
+    fn shape(&self, drawing: &mut Drawing, node: usize, tasks: &[u32]) {
+        let [first, ..] = tasks else { return };
+        let ran: Vec<Ran> = tasks.iter().filter_map(|t| self.ran[*t as usize]).collect();
+        let took: Duration = ran.iter().map(|r| r.took).sum();
+        let mut tip = tasks.iter().take(8).map(|t| self.graph.key(*t)).collect::<Vec<_>>().join("\n");
+        if let Some(last) = ran.last() {
+            tip += &format!("\n{took:.1?}, {}", show_bytes(last.bytes));
+        }
+        drawing.nodes[node].tip = tip;
+        drawing.nodes[node].fill = match self.colour {
+            Some(Colour::Order) => Some(shade(f64::from(*first) / self.graph.len().max(2) as f64)),
+            Some(Colour::Time) => (!ran.is_empty()).then(|| shade((took.as_secs_f64() / self.most.as_secs_f64().max(1e-9)).min(1.0))),
+            Some(Colour::Worker) => ran.last().map(|r| PASTELS[r.thread as usize % PASTELS.len()].to_owned()),
+            Some(Colour::State) => Some(
+                match ran.last() {
+                    Some(r) if r.failed => "#f4b6b6",
+                    Some(_) => "#bfe3c0",
+                    None => colour::TASK.0,
+                }
+                .to_owned(),
+            ),
+            None => None,
+        };
+    }
+}
+
+/// Light colours that can be told apart.
+const PASTELS: [&str; 8] = ["#cfe2f7", "#fde0b4", "#cdebcd", "#f1cfe9", "#f3e6a8", "#c8ecea", "#e6d3c1", "#dcd6f2"];
+
+/// From light yellow to a strong orange; dark text reads on all of it.
+fn shade(part: f64) -> String {
+    let mix = |a: f64, b: f64| (a + (b - a) * part.clamp(0.0, 1.0)) as u8;
+    format!("#{:02x}{:02x}{:02x}", mix(255.0, 244.0), mix(246.0, 138.0), mix(219.0, 52.0))
+}
+
+fn empty() -> Drawing {
+    Drawing { nodes: Vec::new(), edges: Vec::new(), direction: Direction::Down }
+}
+
+/// The layers that the points need, each once, what is read first.
+fn layers_of(points: &[Point]) -> Vec<Arc<Layer>> {
+    let mut found: Vec<Arc<Layer>> = Vec::new();
+    let mut seen: foldhash::HashSet<*const Layer> = foldhash::HashSet::default();
+    for point in points {
+        let mut stack = vec![(point.layer.clone(), 0)];
+        while let Some((layer, next)) = stack.pop() {
+            if next == 0 && seen.contains(&Arc::as_ptr(&layer)) {
+                continue;
+            }
+            if let Some(input) = layer.inputs.get(next) {
+                let input = input.layer.clone();
+                seen.insert(Arc::as_ptr(&layer));
+                stack.push((layer, next + 1));
+                stack.push((input, 0));
+            } else {
+                seen.insert(Arc::as_ptr(&layer));
+                found.push(layer);
             }
         }
-        draw(&drawing, &placed, &self.note)
     }
-}
-
-fn draw(drawing: &Drawing, placed: &Placed, note: &str) -> String {
-    const MARGIN: f64 = 8.0;
-    let note_height = if note.is_empty() { 0.0 } else { 22.0 };
-    let width = (placed.size.0 + 2.0 * MARGIN).max(note.chars().count() as f64 * 6.6 + 2.0 * MARGIN);
-    let height = placed.size.1 + 2.0 * MARGIN + note_height;
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.1} {height:.1}\">\
-         <g transform=\"translate({MARGIN},{MARGIN})\" font-family=\"{FAMILY}\" font-size=\"12\" text-anchor=\"middle\">"
-    );
-    for edge in &placed.edges {
-        arrow(&mut out, edge);
-    }
-    for (node, (x, y)) in drawing.nodes.iter().zip(&placed.nodes) {
-        let (w, h) = layout::size_of(&node.label, node.round);
-        let label = escape(&node.label);
-        let _ = write!(out, "<g><title>{label}</title>");
-        let _ = if node.round {
-            let (fill, line) = colour::TASK;
-            let (rx, ry) = (w / 2.0, h / 2.0);
-            write!(out, "<ellipse cx=\"{x:.1}\" cy=\"{y:.1}\" rx=\"{rx:.1}\" ry=\"{ry:.1}\" fill=\"{fill}\" stroke=\"{line}\"/>")
-        } else {
-            let (fill, line) = colour::DATA;
-            let (left, top) = (x - w / 2.0, y - h / 2.0);
-            write!(
-                out,
-                "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" rx=\"2\" fill=\"{fill}\" stroke=\"{line}\"/>"
-            )
-        };
-        let _ = write!(out, "<text x=\"{x:.1}\" y=\"{:.1}\" fill=\"{}\">{label}</text></g>", y + 4.2, colour::TEXT);
-    }
-    if !note.is_empty() {
-        let y = placed.size.1 + MARGIN + 12.0;
-        let _ = write!(out, "<text x=\"0\" y=\"{y:.1}\" text-anchor=\"start\" fill=\"{}\">{}</text>", colour::INK, escape(note));
-    }
-    out + "</g></svg>"
-}
-
-/// An edge and its head.
-fn arrow(out: &mut String, points: &[Xy]) {
-    let [.., before, end] = points else { return };
-    let (dx, dy) = (end.0 - before.0, end.1 - before.1);
-    let length = dx.hypot(dy).max(1e-9);
-    let (ux, uy) = (dx / length, dy / length);
-    let base = (end.0 - 7.0 * ux, end.1 - 7.0 * uy);
-    let mut path = format!("M{:.1},{:.1}", points[0].0, points[0].1);
-    for piece in points[1..].chunks_exact(3) {
-        let _ =
-            write!(path, " C{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}", piece[0].0, piece[0].1, piece[1].0, piece[1].1, piece[2].0, piece[2].1);
-    }
-    let _ = write!(
-        out,
-        "<path d=\"{path}\" fill=\"none\" stroke=\"{0}\"/><path d=\"M{1:.1},{2:.1} L{3:.1},{4:.1} L{5:.1},{6:.1} Z\" fill=\"{0}\"/>",
-        colour::LINE,
-        end.0,
-        end.1,
-        base.0 - 3.0 * uy,
-        base.1 + 3.0 * ux,
-        base.0 + 3.0 * uy,
-        base.1 - 3.0 * ux
-    );
+    found
 }
 
 impl Show for Picture {
     fn show(&self) -> Bundle {
-        svg::bundle(&self.svg(), &format!("task graph: {} nodes, {} edges", self.drawing.nodes.len(), self.drawing.edges.len()))
+        let (drawing, note) = self.drawing();
+        let text = format!("task graph: {} nodes, {} edges", drawing.nodes.len(), drawing.edges.len());
+        svg::bundle(&drawing.svg(self.direction.is_some(), &note), &text)
     }
 }
 
@@ -251,47 +320,71 @@ impl fmt::Debug for Picture {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+impl Picture {
+    fn text(&self) -> String {
+        self.show().data["image/svg+xml"].clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
     use super::super::tests::node;
     use super::*;
 
-    /// A fork and a join with awkward labels.
-    pub(in super::super) fn sample() -> Drawing {
-        let labels = ["load \"x\"", "clean\\<T>", "clean\\<T>", "join, with a long name", "1500"];
-        let nodes = labels.iter().enumerate().map(|(i, l)| Shape { label: (*l).to_owned(), round: i < 4 }).collect();
-        Drawing { nodes, edges: vec![(0, 1), (0, 2), (1, 3), (2, 3), (4, 3)], direction: Direction::Down }
-    }
-
-    #[test]
-    fn functions_are_round_and_data_boxed() {
-        let svg = Picture::new(sample(), 4).svg();
-        assert_eq!((svg.matches("<ellipse").count(), svg.matches("<rect").count()), (4, 1));
-        assert!(svg.contains("clean\\&lt;T&gt;") && !svg.contains("clean\\<T>"));
+    fn of(points: &[Point]) -> Picture {
+        of_points(points, Runs::default())
     }
 
     #[test]
     fn large_graphs_are_collapsed_with_a_note_and_in_time() {
         let leaves: Vec<_> = (0..6000).map(|_| node("leaf", &[])).collect();
         let sums: Vec<_> = leaves.chunks(100).map(|c| node("sum", c)).collect();
-        let svg = of_nodes(&[node("total", &sums)]).svg();
+        let svg = of(&[node("total", &sums)]).text();
         assert!(svg.contains("leaf \u{d7} 6,000") && svg.contains("sum \u{d7} 60") && svg.contains("6,061 tasks"), "{svg}");
         let mut chain = node("link", &[]);
         for _ in 0..5000 {
             chain = node("link", &[chain]);
         }
-        assert!(of_nodes(&[chain]).svg().contains("link \u{d7} 5,001"));
+        assert!(of(&[chain]).text().contains("link \u{d7} 5,001"));
+    }
+
+    #[test]
+    fn colours_and_tips_tell_of_the_last_run() {
+        let (a, b) = (node("fast", &[]), node("slow", &[]));
+        let end = node("end", &[a.clone(), b.clone()]);
+        let ran = |p: &Point, ms, failed| ((p.layer.key, 0), Ran { took: Duration::from_millis(ms), thread: 1, bytes: 2048, failed });
+        let runs: Runs = [ran(&a, 1, false), ran(&b, 100, true)].into_iter().collect();
+        let picture = of_points(&[end], runs);
+        let svg = picture.text();
+        assert!(svg.contains("100.0ms, 2.00 kiB") && svg.contains(&shade(1.0)) && svg.contains("duration"), "{svg}");
+        assert!(picture.color("state").text().contains("#f4b6b6"));
+        assert!(picture.color("worker").text().contains(PASTELS[1]));
+        assert!(picture.color("order").text().contains(&shade(0.0)));
+        for (name, _) in COLOURS {
+            assert!(!picture.color(name).text().is_empty());
+        }
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| picture.color("colour"))).is_err());
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| picture.rankdir("down"))).is_err());
+    }
+
+    #[test]
+    fn chains_are_one_node_when_optimized() {
+        let chain = node("c", &[node("b", &[node("a", &[])])]);
+        assert_eq!(of(std::slice::from_ref(&chain)).text().matches("<ellipse").count(), 3);
+        let svg = of(&[chain]).optimize_graph(true).text();
+        assert!(svg.contains("a-b-c") && svg.matches("<ellipse").count() == 1, "{svg}");
     }
 
     #[test]
     fn a_picture_is_saved_in_the_format_of_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        let picture = Picture::new(sample(), 4);
-        for (name, start) in [("a.svg", &b"<svg"[..]), ("a.png", b"\x89PNG"), ("a.dot", b"digraph")] {
+        let picture = of(&[node("b", &[node("a", &[])])]);
+        for (name, start) in [("a.svg", &b"<svg"[..]), ("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.dot", b"digraph")] {
             picture.save(&at(name)).unwrap();
             assert!(std::fs::read(at(name)).unwrap().starts_with(start), "{name}");
         }
         let e = picture.save(&at("a.gif")).unwrap_err().to_string();
-        assert!(e.contains("a.gif") && e.contains(".svg, .png or .dot"), "{e}");
+        assert!(e.contains("a.gif") && e.contains(".svg, .png, .pdf or .dot"), "{e}");
     }
 }

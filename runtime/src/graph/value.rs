@@ -1,7 +1,7 @@
 //! What can be told of a value whose type is not known here: its size in memory, and a short text for messages.
 
+use super::pack;
 use std::any::Any;
-use std::mem::size_of;
 
 macro_rules! plain_types {
     ($with:ident) => {
@@ -9,28 +9,47 @@ macro_rules! plain_types {
     };
 }
 
-/// Bytes that the value holds: exact for plain types, text, and vectors of either; for others the bytes of the value
-/// itself, without what it points to.
-pub(crate) fn bytes_of(value: &(dyn Any + Send + Sync)) -> u64 {
-    macro_rules! sizes {
-        ($($t:ty),*) => {
-            $(
-                if value.is::<$t>() { return size_of::<$t>() as u64; }
-                if let Some(v) = value.downcast_ref::<Vec<$t>>() { return (size_of::<Vec<$t>>() + v.capacity() * size_of::<$t>()) as u64; }
-                if let Some(v) = value.downcast_ref::<Vec<Vec<$t>>>() {
-                    return v.iter().map(|v| size_of::<Vec<$t>>() + v.capacity() * size_of::<$t>()).sum::<usize>() as u64;
-                }
-            )*
-        };
+/// Bytes that a value holds in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) bytes: u64,
+    /// Whether that is all of it, and not an estimate.
+    pub(crate) exact: bool,
+}
+
+impl Size {
+    fn exact(bytes: usize) -> Self {
+        Self { bytes: bytes as u64, exact: true }
     }
-    plain_types!(sizes);
-    if let Some(s) = value.downcast_ref::<String>() {
-        return (size_of::<String>() + s.capacity()) as u64;
+}
+
+/// Size of a value of a type that is not known here: exact for what can be packed, else the bytes of the value itself,
+/// without what it points to.
+pub(crate) fn size_of(value: &(dyn Any + Send + Sync)) -> Size {
+    match pack::packer_of(value) {
+        Some(packer) => Size { bytes: (packer.size)(value), exact: true },
+        None => Size { bytes: std::mem::size_of_val(value) as u64, exact: false },
     }
-    if let Some(v) = value.downcast_ref::<Vec<String>>() {
-        return v.iter().map(|s| size_of::<String>() + s.capacity()).sum::<usize>() as u64;
+}
+
+/// Size of a value: what needs no drop code owns nothing beside itself.
+pub(crate) fn size_typed<T: Any + Send + Sync>(value: &T) -> Size {
+    if std::mem::needs_drop::<T>() { size_of(value) } else { Size::exact(std::mem::size_of::<T>()) }
+}
+
+/// Size of a list: exact where its items own nothing or are known; else by the first few items.
+pub(crate) fn size_list<T: Any + Send + Sync>(list: &Vec<T>) -> Size {
+    let own = std::mem::size_of::<Vec<T>>() + list.capacity() * std::mem::size_of::<T>();
+    if !std::mem::needs_drop::<T>() {
+        return Size::exact(own);
     }
-    size_of_val(value) as u64
+    let known = size_of(list);
+    if known.exact {
+        return known;
+    }
+    const SAMPLE: usize = 16;
+    let sample = list.iter().take(SAMPLE).map(|x| size_of(x).bytes.saturating_sub(std::mem::size_of::<T>() as u64)).sum::<u64>();
+    Size { bytes: own as u64 + sample * list.len() as u64 / list.len().clamp(1, SAMPLE) as u64, exact: false }
 }
 
 /// A short text for a plain value: `7`, `"text"`, `[1, 2, 3]`; the type's name for others.
@@ -98,8 +117,11 @@ mod tests {
 
     #[test]
     fn sizes_and_texts() {
-        assert_eq!(bytes_of(&vec![1.0f64; 1000]), 8024);
-        assert_eq!(bytes_of(&3u8), 1);
+        assert_eq!(size_of(&vec![1.0f64; 1000]), Size::exact(8024));
+        assert_eq!(size_typed(&[3u8; 5]), Size::exact(5));
+        assert_eq!(size_list(&vec![(1u8, 'c'); 10]), Size::exact(24 + 80));
+        assert_eq!(size_list(&vec!["abc".to_owned()]), Size::exact(24 + 24 + 3));
+        assert!(!size_list(&vec![Some(vec![Some(1)])]).exact);
         assert_eq!(describe(&vec![1u64, 2]), "[1, 2]");
         assert_eq!(describe(&(1..=9).collect::<Vec<i32>>()), "[1, 2, 3, 4, 5, \u{2026} 9 in all]");
         assert_eq!(describe(&"x".repeat(100)).chars().count(), 41);

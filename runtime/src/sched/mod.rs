@@ -1,15 +1,28 @@
-//! Running graphs. [`compute`] is the single doorway: it makes the [`state`] machine of a graph, drives it with the
-//! workers of the [`pool`], and reports to [`progress`]. Cancellation lives here, as everything that runs asks for it.
+//! Running graphs. [`compute`] is the single doorway: it makes the numbered graph, [`run`] drives the [`state`] machine with
+//! the threads of the [`pool`], values lie in the [`store`], and [`progress`] counts, for the [`view`] and the page of the
+//! [`dashboard`]. Cancellation lives here, as everything that runs asks for it.
 
+pub(crate) mod budget;
+pub(crate) mod card;
+pub(crate) mod cpu;
+pub(crate) mod dashboard;
 pub(crate) mod pool;
 pub(crate) mod progress;
+mod run;
+mod segment;
 mod state;
+mod store;
+pub(crate) mod stream;
+#[cfg(test)]
+mod tests;
+pub(crate) mod view;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Graph, Node, Value};
+use crate::graph::picture::{self, Picture, Ran};
+use crate::graph::{Graph, Point, Value};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
-
+use std::time::Duration;
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify::new);
 
@@ -85,10 +98,23 @@ pub(crate) fn stop_here(error: Error) -> Error {
     error
 }
 
-/// Computes the nodes' values in parallel.
-pub(crate) fn compute(wanted: &[Arc<Node>]) -> Result<Vec<Value>> {
-    let graph = Graph::new(wanted);
-    pool::run(graph).map_err(stop_here)
+/// Computes the values of the points in parallel, each task once.
+pub(crate) fn compute(wanted: &[Point]) -> Result<Vec<Value>> {
+    run::run(Graph::new(wanted)).map_err(stop_here)
+}
+
+/// The picture of everything that the points need, coloured by its last run where there was one.
+pub(crate) fn picture(points: &[Point]) -> Picture {
+    let graph = Graph::new(points);
+    let keys: foldhash::HashSet<_> = graph.layers.iter().map(|l| l.key).collect();
+    let ran = |r: progress::Record| Ran {
+        took: Duration::from_micros(r.took_us),
+        thread: r.thread,
+        bytes: r.bytes,
+        failed: r.outcome == progress::Outcome::Failed,
+    };
+    let runs = progress::last_runs(&|key| keys.contains(&key)).into_iter().map(|(task, r)| (task, ran(r))).collect();
+    picture::of_points(points, runs)
 }
 
 /// The text of a panic's payload.

@@ -1,23 +1,19 @@
-//! What is running, and its view under the cell: each worker with what it is doing, done and total for each task name,
-//! bytes held, elapsed time. Workers count into atomics; one thread draws, only for what takes longer than half a second.
-//! Collections never know about the view.
+//! What is running: for each computation the tasks of each name, what every thread does, bytes held, and the last tasks
+//! that ended. Workers count into atomics, and hand in finished tasks by the batch. Collections and the scheduler know
+//! nothing of the views that are drawn from this.
 
 use super::pool;
 use crate::config;
-use crate::show::html::{self, BUSY, DONE, FAILED, FAINT};
-use crate::wire;
-use rask_wire::{Bundle, Role, ToKernel};
-use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
+use crate::graph::{Key, Name};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A computation shorter than this leaves nothing on screen.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// Time between two drawings.
-const EVERY: Duration = Duration::from_millis(250);
-/// Task names shown one by one; the rest is one line.
-const NAMES: usize = 12;
+/// Ended tasks that a computation remembers, for the task stream and for pictures.
+const REMEMBERED: usize = 100_000;
+/// Ended computations that the session remembers.
+const ENDED: usize = 30;
 
 /// How a task ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +22,36 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// Counts of one task name.
-#[derive(Default)]
-struct Name {
-    name: String,
-    total: AtomicU64,
-    running: AtomicU64,
-    done: AtomicU64,
-    failed: AtomicU64,
+/// One task that ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record {
+    /// Number of its name in the job.
+    pub(crate) name: u32,
+    /// Its key and number in the layer; frames have none.
+    pub(crate) task: Option<(Key, u32)>,
+    pub(crate) thread: u32,
+    /// Microseconds since the computation began.
+    pub(crate) start_us: u64,
+    pub(crate) took_us: u64,
+    pub(crate) bytes: u64,
+    pub(crate) outcome: Outcome,
 }
 
-/// What one worker is doing: number of a name plus one, zero when idle.
+/// Counts of one task name.
 #[derive(Default)]
-struct Worker {
+struct Count {
+    name: String,
+    total: AtomicU64,
+    done: AtomicU64,
+    failed: AtomicU64,
+    running: AtomicI64,
+    took_us: AtomicU64,
+}
+
+/// What one thread is doing: number of a name plus one, zero when idle. A cache line each, as each thread writes its own.
+#[derive(Default)]
+#[repr(align(64))]
+struct Thread {
     current: AtomicU32,
     done: AtomicU64,
     busy_us: AtomicU64,
@@ -46,44 +59,65 @@ struct Worker {
 }
 
 /// One computation's counts.
-struct Counts {
-    started: Instant,
-    names: Vec<Name>,
-    workers: Vec<Worker>,
-    bytes: AtomicI64,
+pub(crate) struct Counts {
+    pub(crate) number: u64,
+    pub(crate) started: Instant,
+    names: Vec<Count>,
+    threads: Vec<Thread>,
+    threads_per_worker: usize,
+    limit: u64,
+    held: Vec<AtomicU64>,
+    spilled: AtomicU64,
     rows: AtomicU64,
-    view: Mutex<View>,
-}
-
-/// What is on screen.
-#[derive(Default)]
-struct View {
-    id: Option<String>,
-    ended: bool,
+    took_us: AtomicU64,
+    stopped: AtomicBool,
+    stream: Mutex<VecDeque<Record>>,
+    notes: Mutex<Vec<String>>,
 }
 
 /// A computation under way; ends when dropped.
 pub(crate) struct Job(Arc<Counts>);
 
-/// The computations under way and the thread that draws them.
-static ACTIVE: LazyLock<(Mutex<Vec<Arc<Counts>>>, Condvar)> = LazyLock::new(|| {
-    let builder = std::thread::Builder::new().name("rask-view".to_owned());
-    // Without this thread there is no view, and everything else works.
-    let _ = builder.spawn(draw_all);
-    Default::default()
-});
+/// The computations of this session.
+#[derive(Default)]
+pub(crate) struct Session {
+    /// Those under way, in the order in which they began.
+    pub(crate) active: Vec<Arc<Counts>>,
+    /// Those that ended last, the latest at the end.
+    pub(crate) ended: VecDeque<Arc<Counts>>,
+}
+
+static SESSION: LazyLock<(Mutex<Session>, Condvar)> = LazyLock::new(Default::default);
+
+/// The computations of this session, and what is told when one begins or ends.
+pub(crate) fn session() -> (MutexGuard<'static, Session>, &'static Condvar) {
+    (SESSION.0.lock().unwrap_or_else(PoisonError::into_inner), &SESSION.1)
+}
 
 impl Job {
-    /// Begins a computation of tasks with these names. Inside of another's task it is not drawn.
-    pub(crate) fn begin(names: Vec<Arc<str>>) -> Self {
-        let names = names.iter().map(|n| Name { name: n.to_string(), ..Name::default() }).collect();
-        let workers = (0..config::workers()).map(|_| Worker::default()).collect();
-        let started = Instant::now();
-        let counts = Arc::new(Counts { started, names, workers, bytes: 0.into(), rows: 0.into(), view: Mutex::default() });
-        if wire::connected() && !pool::inside_task() {
-            let (list, changed) = &*ACTIVE;
-            list.lock().unwrap_or_else(PoisonError::into_inner).push(counts.clone());
-            changed.notify_one();
+    /// Begins a computation of tasks with these names. Inside of another's task it is that task's own business.
+    pub(crate) fn begin(names: impl IntoIterator<Item = String>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let cluster = config::cluster();
+        let counts = Arc::new(Counts {
+            number: NEXT.fetch_add(1, Relaxed),
+            started: Instant::now(),
+            names: names.into_iter().map(|name| Count { name, ..Count::default() }).collect(),
+            threads: (0..cluster.threads()).map(|_| Thread::default()).collect(),
+            threads_per_worker: cluster.threads_per_worker,
+            limit: cluster.memory(),
+            held: (0..cluster.workers).map(|_| AtomicU64::new(0)).collect(),
+            spilled: 0.into(),
+            rows: 0.into(),
+            took_us: 0.into(),
+            stopped: false.into(),
+            stream: Mutex::default(),
+            notes: Mutex::default(),
+        });
+        if !pool::inside_task() {
+            let (mut session, changed) = session();
+            session.active.push(counts.clone());
+            changed.notify_all();
         }
         Self(counts)
     }
@@ -93,220 +127,287 @@ impl Job {
         self.0.names[name as usize].total.fetch_add(tasks, Relaxed);
     }
 
-    /// A worker begins a task.
-    pub(crate) fn start(&self, worker: usize, name: u32) {
-        self.begin_task(name);
-        self.on(worker, name);
+    /// Microseconds since the computation began.
+    pub(crate) fn now(&self) -> u64 {
+        self.0.started.elapsed().as_micros() as u64
     }
 
-    /// A task begins.
-    pub(crate) fn begin_task(&self, name: u32) {
-        self.0.names[name as usize].running.fetch_add(1, Relaxed);
-    }
-
-    /// A worker turns to a task that has begun before.
-    pub(crate) fn on(&self, worker: usize, name: u32) {
-        if let Some(w) = self.0.workers.get(worker) {
-            w.current.store(name + 1, Relaxed);
-            w.since_us.store(self.0.started.elapsed().as_micros() as u64, Relaxed);
+    /// A thread turns to a task.
+    pub(crate) fn on(&self, thread: usize, name: u32, now: u64) {
+        if let Some(t) = self.0.threads.get(thread) {
+            t.since_us.store(now, Relaxed);
+            t.current.store(name + 1, Relaxed);
         }
     }
 
-    /// A worker lays its task aside.
-    pub(crate) fn off(&self, worker: usize) {
-        if let Some(w) = self.0.workers.get(worker) {
-            let now = self.0.started.elapsed().as_micros() as u64;
-            w.busy_us.fetch_add(now.saturating_sub(w.since_us.load(Relaxed)), Relaxed);
-            w.current.store(0, Relaxed);
+    /// A thread lays its task aside.
+    pub(crate) fn off(&self, thread: usize, now: u64) {
+        if let Some(t) = self.0.threads.get(thread) {
+            t.busy_us.fetch_add(now.saturating_sub(t.since_us.load(Relaxed)), Relaxed);
+            t.current.store(0, Relaxed);
         }
     }
 
-    /// A worker ends the task it is at, whose value holds `bytes`.
-    pub(crate) fn end(&self, worker: usize, name: u32, outcome: Outcome, bytes: u64) {
-        self.0.bytes.fetch_add(bytes as i64, Relaxed);
-        self.end_task(worker, name, outcome);
-        self.off(worker);
+    /// A task that takes several turns begins, or ends.
+    pub(crate) fn runs(&self, name: u32, by: i64) {
+        self.0.names[name as usize].running.fetch_add(by, Relaxed);
     }
 
-    /// A task ends on a worker.
-    pub(crate) fn end_task(&self, worker: usize, name: u32, outcome: Outcome) {
-        let n = &self.0.names[name as usize];
-        n.running.fetch_sub(1, Relaxed);
-        if outcome == Outcome::Done { &n.done } else { &n.failed }.fetch_add(1, Relaxed);
-        if let Some(w) = self.0.workers.get(worker) {
-            w.done.fetch_add(1, Relaxed);
+    /// Hands in tasks that ended.
+    pub(crate) fn hand_in(&self, records: &mut Vec<Record>) {
+        for r in records.iter() {
+            let n = &self.0.names[r.name as usize];
+            if r.outcome == Outcome::Done { &n.done } else { &n.failed }.fetch_add(1, Relaxed);
+            n.took_us.fetch_add(r.took_us, Relaxed);
+            if let Some(t) = self.0.threads.get(r.thread as usize) {
+                t.done.fetch_add(1, Relaxed);
+            }
         }
+        let mut stream = self.0.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = (stream.len() + records.len()).saturating_sub(REMEMBERED).min(stream.len());
+        stream.drain(..over);
+        stream.extend(records.drain(..));
     }
 
-    /// Ends the view: its last state stays on screen, and in the saved notebook.
-    pub(crate) fn finish(&self) {
-        if !wire::connected() {
-            return;
-        }
-        let mut list = ACTIVE.0.lock().unwrap_or_else(PoisonError::into_inner);
-        list.retain(|c| !Arc::ptr_eq(c, &self.0));
-        drop(list);
-        let mut view = self.0.view.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::mem::replace(&mut view.ended, true) && view.id.is_some() {
-            self.0.draw(&mut view);
-        }
-    }
-
-    /// A value of that size was freed.
-    pub(crate) fn release(&self, bytes: u64) {
-        self.0.bytes.fetch_sub(bytes as i64, Relaxed);
-    }
-
-    /// Sets the bytes held, where another accounts for them.
-    pub(crate) fn holds(&self, bytes: u64) {
-        self.0.bytes.store(bytes as i64, Relaxed);
-    }
-
-    /// Rows that have been read.
+    /// Sources have read `rows` more rows.
     pub(crate) fn read_rows(&self, rows: u64) {
         self.0.rows.fetch_add(rows, Relaxed);
+    }
+
+    /// Bytes that values hold now: in memory, those of each worker, and on disk.
+    pub(crate) fn holds(&self, held: &[u64], spilled: u64) {
+        self.0.held.iter().zip(held).for_each(|(to, bytes)| to.store(*bytes, Relaxed));
+        self.0.spilled.store(spilled, Relaxed);
+    }
+
+    /// A line for whoever looks at the computation.
+    pub(crate) fn note(&self, text: String) {
+        self.0.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    /// Ends the computation, and waits until its last state is on screen.
+    pub(crate) fn finish(&self, stopped: bool) {
+        let mine = |c: &Arc<Counts>| Arc::ptr_eq(c, &self.0);
+        {
+            let (mut session, changed) = session();
+            let Some(at) = session.active.iter().position(mine) else { return };
+            self.0.took_us.store(self.now().max(1), Relaxed);
+            self.0.stopped.store(stopped, Relaxed);
+            session.active.remove(at);
+            session.ended.push_back(self.0.clone());
+            if session.ended.len() > ENDED {
+                session.ended.pop_front();
+            }
+            changed.notify_all();
+        }
+        super::view::ended(&self.0);
     }
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.finish();
+        self.finish(false);
     }
 }
 
-/// The drawing thread: sleeps until there is a computation, then draws each that has lasted long enough.
-fn draw_all() {
-    let (list, changed) = &*ACTIVE;
-    let mut active = list.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        active = if active.is_empty() {
-            changed.wait(active).unwrap_or_else(PoisonError::into_inner)
-        } else {
-            let due: Vec<_> = active.iter().filter(|c| c.started.elapsed() >= PATIENCE).cloned().collect();
-            drop(active);
-            for counts in due {
-                let mut view = counts.view.lock().unwrap_or_else(PoisonError::into_inner);
-                if !view.ended {
-                    counts.draw(&mut view);
-                }
-            }
-            let active = list.lock().unwrap_or_else(PoisonError::into_inner);
-            changed.wait_timeout(active, EVERY).unwrap_or_else(PoisonError::into_inner).0
-        };
-    }
+/// How a computation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Computing,
+    Finished,
+    Failed,
+    Stopped,
+}
+
+/// A computation as it stands at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) number: u64,
+    pub(crate) phase: Phase,
+    pub(crate) elapsed: Duration,
+    pub(crate) names: Vec<NameNow>,
+    pub(crate) workers: Vec<WorkerNow>,
+    pub(crate) held: u64,
+    pub(crate) spilled: u64,
+    pub(crate) limit: u64,
+    pub(crate) rows: u64,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Tasks of one name.
+#[derive(Debug, Clone)]
+pub(crate) struct NameNow {
+    pub(crate) name: String,
+    pub(crate) total: u64,
+    pub(crate) done: u64,
+    pub(crate) failed: u64,
+    pub(crate) running: u64,
+    pub(crate) took: Duration,
+}
+
+/// One worker.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerNow {
+    /// Number of the name of each task that it is at.
+    pub(crate) doing: Vec<u32>,
+    pub(crate) threads: usize,
+    pub(crate) done: u64,
+    /// Part of its time that it worked, 0 to 1.
+    pub(crate) busy: f64,
+    /// Processor time of its threads since they were started.
+    pub(crate) cpu: Option<Duration>,
+    /// Bytes of the values that it made and that are in memory.
+    pub(crate) held: u64,
 }
 
 impl Counts {
-    fn draw(&self, view: &mut View) {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let role = if view.id.is_some() { Role::Update } else { Role::Display };
-        let id = view.id.get_or_insert_with(|| format!("rask-view-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed)));
-        let bundle = Bundle::text(self.text()).with("text/html", self.html(view.ended));
-        wire::send(&ToKernel::Show { role, id: Some(id.clone()), bundle, ack: false });
-    }
-
-    fn sums(&self) -> (u64, u64, u64) {
-        let sum = |f: fn(&Name) -> &AtomicU64| self.names.iter().map(|n| f(n).load(Relaxed)).sum::<u64>();
-        (sum(|n| &n.done), sum(|n| &n.failed), sum(|n| &n.total))
-    }
-
-    fn text(&self) -> String {
-        let (done, failed, total) = self.sums();
-        let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-        format!("{done} of {total} tasks done{failed}, {:.1} s", self.started.elapsed().as_secs_f64())
-    }
-
-    fn html(&self, ended: bool) -> String {
-        let (done, failed, total) = self.sums();
-        let elapsed = self.started.elapsed();
-        let (state, colour) = match (ended, failed > 0, done == total) {
-            (_, true, _) => ("Failed", FAILED),
-            (true, _, true) => ("Finished", DONE),
-            (true, _, false) => ("Stopped", FAILED),
-            (false, ..) => ("Computing", BUSY),
+    /// How the computation stands.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let took = self.took_us.load(Relaxed);
+        let now = if took > 0 { took } else { self.started.elapsed().as_micros() as u64 };
+        let mut names: Vec<NameNow> = self.names.iter().map(Count::now).collect();
+        let cpu = super::cpu::times();
+        let of = |(i, threads): (usize, &[Thread])| {
+            let first = i * self.threads_per_worker;
+            let cpu = cpu.get(first..first + threads.len()).map(|times| times.iter().sum());
+            WorkerNow { cpu, held: self.held.get(i).map_or(0, |h| h.load(Relaxed)), ..worker_now(threads, now) }
         };
-        let mut out = format!(
-            "<div class=\"rask-progress\" style=\"font-variant-numeric:tabular-nums;line-height:1.6\"><div><b>{state}</b> \
-             {} <span style=\"color:{FAINT}\">{} of {} &middot; {:.1} s",
-            html::bar(done as f64 / total.max(1) as f64, if state == "Computing" { DONE } else { colour }, 300),
-            html::thousands(done),
-            html::count(total as usize, "task"),
-            elapsed.as_secs_f64()
-        );
-        let bytes = self.bytes.load(Relaxed).max(0) as u64;
-        if bytes > 0 {
-            let _ = write!(out, " &middot; {} held", html::bytes(bytes));
+        let workers: Vec<_> = self.threads.chunks(self.threads_per_worker.max(1)).enumerate().map(of).collect();
+        for name in workers.iter().flat_map(|w| &w.doing) {
+            let n = &mut names[*name as usize];
+            // A task that takes several turns counts itself; another is running while a thread is at it.
+            n.running = n.running.max(1).min(n.total - n.done.min(n.total));
         }
-        let rows = self.rows.load(Relaxed);
-        if rows > 0 {
-            let _ = write!(out, " &middot; {} read", html::count(rows as usize, "row"));
-        }
-        out += "</span></div><div style=\"display:flex;flex-wrap:wrap;gap:0 32px\"><div>";
-        self.workers_html(&mut out, elapsed, ended);
-        out += "</div><div>";
-        self.names_html(&mut out);
-        out + "</div></div></div>"
-    }
-
-    fn workers_html(&self, out: &mut String, elapsed: Duration, ended: bool) {
-        for (i, w) in self.workers.iter().enumerate() {
-            let current = w.current.load(Relaxed) as usize;
-            let now = elapsed.as_micros() as u64;
-            let running = if current > 0 { now.saturating_sub(w.since_us.load(Relaxed)) } else { 0 };
-            let busy = (w.busy_us.load(Relaxed) + running) as f64 / now.max(1) as f64;
-            let doing = match self.names.get(current.wrapping_sub(1)) {
-                Some(n) => format!("<code>{}</code>", html::escape(&n.name)),
-                None if ended => String::new(),
-                None => format!("<span style=\"color:{FAINT}\">idle</span>"),
-            };
-            let _ = write!(
-                out,
-                "<div>worker {i} {} <span style=\"color:{FAINT}\">{:>3.0}% busy, {} done</span> {doing}</div>",
-                html::bar(busy, BUSY, 80),
-                (busy * 100.0).min(100.0),
-                html::thousands(w.done.load(Relaxed))
-            );
+        let (done, failed, total) = names.iter().fold((0, 0, 0), |(d, f, t), n| (d + n.done, f + n.failed, t + n.total));
+        let phase = match (took > 0, failed > 0, done >= total) {
+            (_, true, _) if !self.stopped.load(Relaxed) => Phase::Failed,
+            (false, ..) => Phase::Computing,
+            (true, _, true) => Phase::Finished,
+            (true, _, false) => Phase::Stopped,
+        };
+        Snapshot {
+            number: self.number,
+            phase,
+            elapsed: Duration::from_micros(now),
+            held: workers.iter().map(|w| w.held).sum(),
+            names,
+            workers,
+            spilled: self.spilled.load(Relaxed),
+            limit: self.limit,
+            rows: self.rows.load(Relaxed),
+            notes: self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 
-    fn names_html(&self, out: &mut String) {
-        let mut shown: Vec<&Name> = self.names.iter().collect();
-        if shown.len() > NAMES {
-            shown.sort_by_key(|n| std::cmp::Reverse(n.total.load(Relaxed)));
-        }
-        for n in shown.iter().take(NAMES) {
-            let (done, failed, total) = (n.done.load(Relaxed), n.failed.load(Relaxed), n.total.load(Relaxed));
-            let colour = if failed > 0 { FAILED } else { DONE };
-            let _ = write!(
-                out,
-                "<div>{} <code>{}</code> <span style=\"color:{FAINT}\">{} / {}{}</span></div>",
-                html::bar(done as f64 / total.max(1) as f64, colour, 120),
-                html::escape(&n.name),
-                html::thousands(done),
-                html::thousands(total),
-                if failed > 0 { format!(", {failed} failed") } else { String::new() }
-            );
-        }
-        if shown.len() > NAMES {
-            let _ = write!(out, "<div style=\"color:{FAINT}\">and {} more task names</div>", shown.len() - NAMES);
+    /// The last `most` tasks that ended, the latest at the end.
+    pub(crate) fn records(&self, most: usize) -> Vec<Record> {
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        stream.iter().skip(stream.len().saturating_sub(most)).copied().collect()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.took_us.load(Relaxed) > 0
+    }
+}
+
+impl Count {
+    fn now(&self) -> NameNow {
+        NameNow {
+            name: self.name.clone(),
+            total: self.total.load(Relaxed),
+            done: self.done.load(Relaxed),
+            failed: self.failed.load(Relaxed),
+            running: self.running.load(Relaxed).max(0) as u64,
+            took: Duration::from_micros(self.took_us.load(Relaxed)),
         }
     }
+}
+
+fn worker_now(threads: &[Thread], now: u64) -> WorkerNow {
+    let mut worker = WorkerNow { doing: Vec::new(), threads: threads.len(), done: 0, busy: 0.0, cpu: None, held: 0 };
+    for t in threads {
+        let current = t.current.load(Relaxed);
+        let running = if current > 0 { now.saturating_sub(t.since_us.load(Relaxed)) } else { 0 };
+        worker.doing.extend(current.checked_sub(1));
+        worker.done += t.done.load(Relaxed);
+        worker.busy += (t.busy_us.load(Relaxed) + running) as f64 / now.max(1) as f64 / threads.len() as f64;
+    }
+    worker.busy = worker.busy.min(1.0);
+    worker
+}
+
+impl Snapshot {
+    /// Tasks done, failed and in all.
+    pub(crate) fn sums(&self) -> (u64, u64, u64) {
+        self.names.iter().fold((0, 0, 0), |(d, f, t), n| (d + n.done, f + n.failed, t + n.total))
+    }
+
+    /// Time that is probably left: what the tasks to come take if each takes as long as the others of its name.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        if self.phase != Phase::Computing {
+            return None;
+        }
+        let (done, _, total) = self.sums();
+        let all: f64 = self.names.iter().map(|n| n.took.as_secs_f64()).sum();
+        let mean = all / done.max(1) as f64;
+        let each = |n: &NameNow| if n.done > 0 { n.took.as_secs_f64() / n.done as f64 } else { mean };
+        let work: f64 = self.names.iter().map(|n| each(n) * n.total.saturating_sub(n.done) as f64).sum();
+        let threads = self.workers.iter().map(|w| w.threads).sum::<usize>().max(1) as f64;
+        // Too little is known at the start.
+        (done > 0 && done * 50 >= total).then(|| Duration::from_secs_f64(work / threads))
+    }
+}
+
+/// When each task of a computation ran, the latest run of each: for pictures.
+pub(crate) fn last_runs(wanted: &dyn Fn(Key) -> bool) -> foldhash::HashMap<(Key, u32), Record> {
+    let (session, _) = session();
+    let mut found = foldhash::HashMap::default();
+    for counts in session.ended.iter().chain(&session.active) {
+        let stream = counts.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        found.extend(stream.iter().filter_map(|r| r.task.filter(|(key, _)| wanted(*key)).map(|task| (task, *r))));
+    }
+    found
+}
+
+/// The distinct names of layers, and the number of each layer's.
+pub(crate) fn names_of(keys: impl Iterator<Item = Name>) -> (Vec<String>, Vec<u32>) {
+    let mut names: indexmap::IndexSet<Name> = indexmap::IndexSet::new();
+    let numbers = keys.map(|name| names.insert_full(name).0 as u32).collect();
+    (names.iter().map(|n| n.text().to_string()).collect(), numbers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn record(name: u32, outcome: Outcome) -> Record {
+        Record { name, task: None, thread: 0, start_us: 0, took_us: 1000, bytes: 0, outcome }
+    }
+
     #[test]
-    fn the_view_tells_workers_names_and_totals() {
-        let job = Job::begin(vec!["slow".into(), "<total>".into()]);
+    fn a_snapshot_tells_workers_names_and_totals() {
+        let job = Job::begin(["slow".to_owned(), "total".to_owned()]);
         job.expect(0, 2000);
         job.expect(1, 1);
-        job.start(0, 0);
-        let html = job.0.html(false);
-        assert!(html.contains("worker 0") && html.contains("<code>slow</code>") && html.contains("&lt;total&gt;"), "{html}");
-        assert!(html.contains("0 of 2,001 tasks") && html.contains("Computing"));
-        job.end(0, 0, Outcome::Failed, 0);
-        assert!(job.0.html(true).contains("1 failed"));
+        job.on(0, 0, 0);
+        let now = job.0.snapshot();
+        assert_eq!((now.sums(), now.phase, now.names[0].running), ((0, 0, 2001), Phase::Computing, 1));
+        assert_eq!(now.workers[0].doing, [0]);
+        assert_eq!(now.left(), None);
+        job.hand_in(&mut vec![record(0, Outcome::Done); 1000]);
+        assert!(job.0.snapshot().left().is_some());
+        job.hand_in(&mut vec![record(0, Outcome::Failed)]);
+        assert_eq!(job.0.snapshot().phase, Phase::Failed);
+        assert_eq!(job.0.records(10).len(), 10);
+    }
+
+    #[test]
+    fn the_stream_is_bounded() {
+        let job = Job::begin(["a".to_owned()]);
+        for _ in 0..12 {
+            job.hand_in(&mut vec![record(0, Outcome::Done); 10_000]);
+        }
+        assert_eq!(job.0.records(usize::MAX).len(), REMEMBERED);
+        assert_eq!(job.0.snapshot().names[0].done, 120_000);
     }
 }

@@ -97,6 +97,13 @@ fn wrapping(text: &str) -> &'static str {
     if text.len() > 60 { "white-space:pre-wrap;min-width:24em" } else { "white-space:pre" }
 }
 
+/// An SVG picture as an image, which pages keep that take no SVG of their own.
+#[must_use]
+pub fn svg_image(svg: &str) -> String {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    format!("<img style=\"max-width:100%\" src=\"data:image/svg+xml;base64,{}\">", BASE64_STANDARD.encode(svg))
+}
+
 /// A horizontal bar filled to `part` (0 to 1).
 #[must_use]
 pub fn bar(part: f64, colour: &str, width_px: u32) -> String {
@@ -107,13 +114,7 @@ pub fn bar(part: f64, colour: &str, width_px: u32) -> String {
     )
 }
 
-/// Bytes as people read them: `512 B`, `1.50 kiB`, `2.00 GiB`.
-#[must_use]
-pub fn bytes(n: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "kiB", "MiB", "GiB", "TiB", "PiB"];
-    let power = if n < 1024 { 0 } else { ((63 - n.leading_zeros()) / 10).min(5) as usize };
-    if power == 0 { format!("{n} B") } else { format!("{:.2} {}", n as f64 / 1024f64.powi(power as i32), UNITS[power]) }
-}
+pub use crate::units::show_bytes as bytes;
 
 /// An integer with thousands set apart: `336,776`.
 #[must_use]

@@ -32,15 +32,27 @@ pub(crate) fn bundle(svg: &str, text: &str) -> Bundle {
     Bundle::text(text).with("image/svg+xml", svg)
 }
 
-/// The picture as PNG, at twice its size in CSS pixels.
-pub(crate) fn to_png(svg: &str) -> Result<Vec<u8>> {
+/// The picture, read with the bundled font.
+fn tree(svg: &str, fail: impl Fn(String) -> ErrorKind) -> Result<usvg::Tree> {
     static OPTIONS: LazyLock<usvg::Options<'static>> = LazyLock::new(|| {
         let mut fonts = usvg::fontdb::Database::new();
         fonts.load_font_source(usvg::fontdb::Source::Binary(Arc::new(FONT)));
         usvg::Options { font_family: "DejaVu Sans".to_owned(), fontdb: Arc::new(fonts), ..Default::default() }
     });
+    Ok(usvg::Tree::from_str(svg, &OPTIONS).map_err(|e| fail(e.to_string()))?)
+}
+
+/// The picture as a page of PDF.
+fn to_pdf(svg: &str) -> Result<Vec<u8>> {
+    let fail = |message: String| ErrorKind::Picture { what: "the PDF".to_owned(), message };
+    let page = svg2pdf::PageOptions::default();
+    Ok(svg2pdf::to_pdf(&tree(svg, fail)?, svg2pdf::ConversionOptions::default(), page).map_err(|e| fail(format!("{e:?}")))?)
+}
+
+/// The picture as PNG, at twice its size in CSS pixels.
+pub(crate) fn to_png(svg: &str) -> Result<Vec<u8>> {
     let fail = |message: String| ErrorKind::Picture { what: "the PNG".to_owned(), message };
-    let tree = usvg::Tree::from_str(svg, &OPTIONS).map_err(|e| fail(e.to_string()))?;
+    let tree = tree(svg, fail)?;
     let size = tree.size();
     let (w, h) = ((size.width() * 2.0).ceil() as u32, (size.height() * 2.0).ceil() as u32);
     let mut pixels = tiny_skia::Pixmap::new(w.max(1), h.max(1)).ok_or_else(|| fail(format!("{w} x {h} pixels do not fit in memory")))?;
@@ -49,15 +61,16 @@ pub(crate) fn to_png(svg: &str) -> Result<Vec<u8>> {
     Ok(pixels.encode_png().map_err(|e| fail(e.to_string()))?)
 }
 
-/// Writes the picture; the ending of the name says how: `.svg`, `.png`, or `.dot` where `dot` is given.
+/// Writes the picture; the ending of the name says how: `.svg`, `.png`, `.pdf`, or `.dot` where `dot` is given.
 pub(crate) fn save(path: &str, svg: &str, dot: Option<&str>) -> Result<()> {
     let ending = Path::new(path).extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     let content = match (ending.as_str(), dot) {
         ("svg", _) => svg.as_bytes().to_vec(),
         ("png", _) => to_png(svg)?,
+        ("pdf", _) => to_pdf(svg)?,
         ("dot" | "gv", Some(dot)) => dot.as_bytes().to_vec(),
         _ => {
-            let known = if dot.is_some() { ".svg, .png or .dot" } else { ".svg or .png" };
+            let known = if dot.is_some() { ".svg, .png, .pdf or .dot" } else { ".svg, .png or .pdf" };
             return Err(ErrorKind::BadArgument {
                 method: "save".to_owned(),
                 message: format!("{path:?} does not say in which format; a picture is saved as {known}"),

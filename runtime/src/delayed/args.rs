@@ -1,0 +1,261 @@
+//! What can stand for the arguments of a lazy call: plain values, delayed ones, and containers of delayed ones.
+
+use super::Delayed;
+use crate::graph::pack::packer_of;
+use crate::graph::value::describe;
+use crate::graph::{Point, Value};
+use std::any::Any;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
+
+/// The tasks whose values the arguments of one call need.
+#[derive(Default)]
+pub struct Inputs(pub(super) Vec<Point>);
+
+impl Inputs {
+    #[inline(never)]
+    pub(super) fn add(&mut self, point: Point) -> u32 {
+        self.0.push(point);
+        self.0.len() as u32 - 1
+    }
+}
+
+/// Values of the tasks; each is taken once.
+pub type Values = [Option<Value>];
+
+/// Makes an argument of the values of several tasks.
+type Make<T> = Box<dyn Fn(&mut Values) -> T + Send + Sync>;
+
+/// An argument once the call has been made: a value, or where to find it among the values of the tasks.
+pub enum Arg<T> {
+    /// A plain value.
+    Plain(T),
+    /// The value of one task.
+    Task(u32),
+    /// How to make it of the values of several tasks.
+    Made(Make<T>),
+}
+
+impl<T: Clone + Send + Sync + 'static> Arg<T> {
+    fn get(&self, values: &mut Values) -> T {
+        match self {
+            Self::Plain(value) => value.clone(),
+            Self::Task(i) => value_at(values, *i),
+            Self::Made(make) => make(values),
+        }
+    }
+
+    fn literal(&self, out: &mut Vec<String>) {
+        if let Self::Plain(value) = self {
+            out.push(describe(value));
+        }
+    }
+
+    /// A number that is equal for equal plain values; zero for what the key of a task tells; `None` where it cannot be told.
+    fn token(&self) -> Option<u64> {
+        match self {
+            Self::Plain(value) => token_of(value),
+            Self::Task(_) | Self::Made(_) => Some(0),
+        }
+    }
+}
+
+#[inline(never)]
+fn token_of(value: &dyn Any) -> Option<u64> {
+    let hash = foldhash::quality::FixedState::default();
+    if let Some(text) = value.downcast_ref::<&'static str>() {
+        return Some(hash.hash_one(text));
+    }
+    let mut bytes = Vec::new();
+    (packer_of(value)?.pack)(value, &mut bytes);
+    Some(hash.hash_one((value.type_id(), bytes)))
+}
+
+/// The value for an argument: taken over from the task where nobody else reads it, else cloned.
+fn value_at<T: Clone + Send + Sync + 'static>(values: &mut Values, i: u32) -> T {
+    // Each place is asked for once: `Inputs::add` gives every argument places of its own.
+    let value = values[i as usize].take().expect("a value is taken once");
+    Arc::unwrap_or_clone(super::typed(value))
+}
+
+/// What can stand for an argument of type `T`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of type `{T}`",
+    note = "an argument is a plain value of that type, or a `Delayed` of it; for a `Vec`, an array, an `Option`, a pair or a `HashMap` also one of `Delayed`s"
+)]
+pub trait IntoArg<T> {
+    /// Notes what the argument needs.
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<T>;
+}
+
+impl<T: 'static> IntoArg<T> for T {
+    fn into_arg(self, _: &mut Inputs) -> Arg<T> {
+        Arg::Plain(self)
+    }
+}
+
+impl<T> IntoArg<T> for &Delayed<T> {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<T> {
+        Arg::Task(inputs.add(self.point()))
+    }
+}
+
+impl<T> IntoArg<T> for Delayed<T> {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<T> {
+        (&self).into_arg(inputs)
+    }
+}
+
+/// An element of a task's value is that value's type.
+trait Element: Clone + Send + Sync + 'static {}
+impl<T: Clone + Send + Sync + 'static> Element for T {}
+
+fn range<'a, T: 'a>(inputs: &mut Inputs, delayed: impl Iterator<Item = &'a Delayed<T>>) -> std::ops::Range<u32> {
+    let start = inputs.0.len() as u32;
+    delayed.for_each(|d| drop(inputs.add(d.point())));
+    start..inputs.0.len() as u32
+}
+
+impl<T: Element> IntoArg<Vec<T>> for Vec<Delayed<T>> {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<Vec<T>> {
+        (&self).into_arg(inputs)
+    }
+}
+
+impl<T: Element> IntoArg<Vec<T>> for &Vec<Delayed<T>> {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<Vec<T>> {
+        let range = range(inputs, self.iter());
+        Arg::Made(Box::new(move |values| range.clone().map(|i| value_at(values, i)).collect()))
+    }
+}
+
+impl<T: Element, const N: usize> IntoArg<[T; N]> for [Delayed<T>; N] {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<[T; N]> {
+        let range = range(inputs, self.iter());
+        Arg::Made(Box::new(move |values| std::array::from_fn(|i| value_at(values, range.start + i as u32))))
+    }
+}
+
+impl<T: Element> IntoArg<Option<T>> for Option<Delayed<T>> {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<Option<T>> {
+        let at = self.map(|d| inputs.add(d.point()));
+        Arg::Made(Box::new(move |values| at.map(|i| value_at(values, i))))
+    }
+}
+
+impl<A: Element, B: Element> IntoArg<(A, B)> for (Delayed<A>, Delayed<B>) {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<(A, B)> {
+        let (a, b) = (inputs.add(self.0.point()), inputs.add(self.1.point()));
+        Arg::Made(Box::new(move |values| (value_at(values, a), value_at(values, b))))
+    }
+}
+
+impl<A: Element, B: Element, C: Element> IntoArg<(A, B, C)> for (Delayed<A>, Delayed<B>, Delayed<C>) {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<(A, B, C)> {
+        let (a, b, c) = (inputs.add(self.0.point()), inputs.add(self.1.point()), inputs.add(self.2.point()));
+        Arg::Made(Box::new(move |values| (value_at(values, a), value_at(values, b), value_at(values, c))))
+    }
+}
+
+impl<K: Element + Eq + Hash, T: Element> IntoArg<HashMap<K, T>> for HashMap<K, Delayed<T>> {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<HashMap<K, T>> {
+        let places: Vec<(K, u32)> = self.into_iter().map(|(k, d)| (k, inputs.add(d.point()))).collect();
+        Arg::Made(Box::new(move |values| places.iter().map(|(k, i)| (k.clone(), value_at(values, *i))).collect()))
+    }
+}
+
+/// What can stand for the arguments `A` of a function: a tuple of [`IntoArg`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the arguments `{A}` of a lazy call",
+    note = "arguments are given as a tuple, one for each of the function: `call((1, 2))`, `call((x,))`, `call(())`"
+)]
+pub trait IntoArgs<A> {
+    /// The arguments of a call, ready to be unpacked for a run.
+    type Packed: Unpack<A> + Send + Sync + 'static;
+    /// Notes what the arguments need.
+    fn into_args(self, inputs: &mut Inputs) -> Self::Packed;
+}
+
+/// Arguments that can be unpacked.
+pub trait Unpack<A> {
+    /// The arguments, with the tasks' values put in.
+    fn unpack(&self, values: Vec<Value>) -> A;
+    /// Plain arguments as text.
+    fn literals(&self) -> Vec<String>;
+    /// A number that is equal for equal plain arguments, where that can be told.
+    fn token(&self) -> Option<u64>;
+}
+
+/// A function that can be a task: up to eight arguments, each cloneable and shareable between threads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be called lazily with arguments `{A}`",
+    note = "a task is a function of up to eight arguments that are Clone + Send + Sync + 'static, and so is its result"
+)]
+pub trait TaskFn<A>: Send + Sync + 'static {
+    /// What it returns.
+    type Output: Send + Sync + 'static;
+    /// Calls it.
+    fn apply(&self, args: A) -> Self::Output;
+}
+
+macro_rules! arities {
+    ($(($($arg:ident $input:ident),*))*) => {$(
+        impl<Func, Out, $($arg),*> TaskFn<($($arg,)*)> for Func
+        where
+            Func: Fn($($arg),*) -> Out + Send + Sync + 'static,
+            Out: Send + Sync + 'static,
+            $($arg: Clone + Send + Sync + 'static,)*
+        {
+            type Output = Out;
+            #[allow(non_snake_case)]
+            fn apply(&self, args: ($($arg,)*)) -> Out {
+                let ($($arg,)*) = args;
+                self($($arg),*)
+            }
+        }
+        impl<$($arg, $input),*> IntoArgs<($($arg,)*)> for ($($input,)*)
+        where
+            $($input: IntoArg<$arg>, $arg: Clone + Send + Sync + 'static,)*
+        {
+            type Packed = ($(Arg<$arg>,)*);
+            #[allow(non_snake_case, unused_variables, clippy::unused_unit)]
+            fn into_args(self, inputs: &mut Inputs) -> Self::Packed {
+                let ($($input,)*) = self;
+                ($($input.into_arg(inputs),)*)
+            }
+        }
+        impl<$($arg: Clone + Send + Sync + 'static),*> Unpack<($($arg,)*)> for ($(Arg<$arg>,)*) {
+            #[allow(non_snake_case, unused_mut, unused_variables, clippy::unused_unit)]
+            fn unpack(&self, values: Vec<Value>) -> ($($arg,)*) {
+                let mut values: Vec<Option<Value>> = values.into_iter().map(Some).collect();
+                let ($($arg,)*) = self;
+                ($($arg.get(&mut values),)*)
+            }
+            #[allow(non_snake_case, unused_mut)]
+            fn literals(&self) -> Vec<String> {
+                let mut out = Vec::new();
+                let ($($arg,)*) = self;
+                $($arg.literal(&mut out);)*
+                out
+            }
+            #[allow(non_snake_case)]
+            fn token(&self) -> Option<u64> {
+                let ($($arg,)*) = self;
+                let tokens = [$($arg.token()?,)* 0u64];
+                Some(foldhash::quality::FixedState::default().hash_one(tokens))
+            }
+        }
+    )*};
+}
+arities! {
+    ()
+    (A1 I1)
+    (A1 I1, A2 I2)
+    (A1 I1, A2 I2, A3 I3)
+    (A1 I1, A2 I2, A3 I3, A4 I4)
+    (A1 I1, A2 I2, A3 I3, A4 I4, A5 I5)
+    (A1 I1, A2 I2, A3 I3, A4 I4, A5 I5, A6 I6)
+    (A1 I1, A2 I2, A3 I3, A4 I4, A5 I5, A6 I6, A7 I7)
+    (A1 I1, A2 I2, A3 I3, A4 I4, A5 I5, A6 I6, A7 I7, A8 I8)
+}

@@ -1,0 +1,244 @@
+//! A drawing of a graph and how it becomes SVG: functions round, data boxed, a tip on every node. Large drawings are
+//! collapsed: nodes of one name at one depth become one node with their number.
+
+use super::layout::{self, Placed, Xy};
+use crate::show::html::{self, escape};
+use crate::show::svg::{FAMILY, colour};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// More nodes than this are collapsed.
+pub(super) const MOST: usize = 1000;
+/// A picture wider than this is turned to run from left to right, so that names stay readable and the page scrolls.
+const WIDE: f64 = 820.0;
+
+/// Which way the arrows run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Down,
+    Right,
+    Up,
+    Left,
+}
+
+impl Direction {
+    /// By Graphviz's names, in either case.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [("TB", Self::Down), ("LR", Self::Right), ("BT", Self::Up), ("RL", Self::Left)]
+            .into_iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, d)| d)
+    }
+
+    /// Whether layers lie side by side.
+    pub(super) fn is_flat(self) -> bool {
+        matches!(self, Self::Right | Self::Left)
+    }
+}
+
+/// A node of a drawing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) label: String,
+    /// Functions are round, data is boxed.
+    pub(crate) round: bool,
+    /// Fill of its own, light enough for dark text.
+    pub(crate) fill: Option<String>,
+    /// What is told when the pointer is on it, below the label.
+    pub(crate) tip: String,
+}
+
+/// A graph to draw.
+#[derive(Debug, Clone)]
+pub(crate) struct Drawing {
+    pub(crate) nodes: Vec<Shape>,
+    pub(crate) edges: Vec<(usize, usize)>,
+    pub(crate) direction: Direction,
+}
+
+impl Drawing {
+    pub(crate) fn add(&mut self, label: &str, round: bool) -> usize {
+        self.nodes.push(Shape { label: label.to_owned(), round, fill: None, tip: String::new() });
+        self.nodes.len() - 1
+    }
+
+    /// Length of the longest path to each node; nodes on a cycle stay at what was found.
+    fn depths(&self) -> Vec<usize> {
+        let mut open = vec![0; self.nodes.len()];
+        let mut next = vec![Vec::new(); self.nodes.len()];
+        for (a, b) in &self.edges {
+            open[*b] += 1;
+            next[*a].push(*b);
+        }
+        let mut depths = vec![0; self.nodes.len()];
+        let mut ready: Vec<usize> = (0..open.len()).filter(|i| open[*i] == 0).collect();
+        while let Some(i) = ready.pop() {
+            for &j in &next[i] {
+                depths[j] = depths[j].max(depths[i] + 1);
+                open[j] -= 1;
+                if open[j] == 0 {
+                    ready.push(j);
+                }
+            }
+        }
+        depths
+    }
+
+    /// One node for all nodes with the same group.
+    fn collapse<K: Ord>(&self, group: impl Fn(usize) -> K) -> Self {
+        let mut numbers: BTreeMap<K, (usize, usize)> = BTreeMap::new();
+        let mut nodes: Vec<(Shape, usize)> = Vec::new();
+        let mut to = Vec::with_capacity(self.nodes.len());
+        for (i, shape) in self.nodes.iter().enumerate() {
+            let entry = numbers.entry(group(i)).or_insert_with(|| {
+                nodes.push((shape.clone(), 0));
+                (nodes.len() - 1, 0)
+            });
+            nodes[entry.0].1 += 1;
+            if nodes[entry.0].0.label != shape.label {
+                "data".clone_into(&mut nodes[entry.0].0.label);
+            }
+            to.push(entry.0);
+        }
+        let mut edges: Vec<_> = self.edges.iter().map(|(a, b)| (to[*a], to[*b])).filter(|(a, b)| a != b).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        let label = |(s, n): (Shape, usize)| Shape {
+            label: if n > 1 { format!("{} \u{d7} {}", s.label, html::thousands(n as u64)) } else { s.label },
+            ..s
+        };
+        Self { nodes: nodes.into_iter().map(label).collect(), edges, direction: self.direction }
+    }
+}
+
+
+impl Drawing {
+    /// The drawing small enough to read, and a line about what was left out; it stands for `tasks` tasks.
+    pub(super) fn readable(self, tasks: usize) -> (Self, String) {
+        if self.nodes.len() <= MOST {
+            return (self, String::new());
+        }
+        let depths = self.depths();
+        // Data of one depth is one group, whatever it says; functions keep their names.
+        let name = |i: usize| if self.nodes[i].round { self.nodes[i].label.clone() } else { String::new() };
+        let mut small = self.collapse(|i| (depths[i], self.nodes[i].round, name(i)));
+        let mut rule = "tasks of one name at one depth are drawn as one node";
+        if small.nodes.len() > MOST {
+            small = self.collapse(|i| (0, self.nodes[i].round, name(i)));
+            rule = "tasks of one name are drawn as one node";
+        }
+        (small, format!("{} with {} in all: {rule}", html::count(tasks, "task"), html::count(self.edges.len(), "edge")))
+    }
+
+    /// The drawing as SVG; turned where that makes a wide one narrower and the direction was not `chosen`.
+    pub(super) fn svg(&self, chosen: bool, note: &str) -> String {
+        let mut placed = layout::place(self);
+        if !chosen && placed.size.0 > WIDE && self.direction == Direction::Down {
+            let turned = layout::place(&Self { direction: Direction::Right, ..self.clone() });
+            if turned.size.0 < placed.size.0 {
+                placed = turned;
+            }
+        }
+        draw(self, &placed, note)
+    }
+}
+
+fn draw(drawing: &Drawing, placed: &Placed, note: &str) -> String {
+    const MARGIN: f64 = 8.0;
+    let note_height = if note.is_empty() { 0.0 } else { 22.0 };
+    let width = (placed.size.0 + 2.0 * MARGIN).max(note.chars().count() as f64 * 6.6 + 2.0 * MARGIN);
+    let height = placed.size.1 + 2.0 * MARGIN + note_height;
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.1} {height:.1}\">\
+         <g transform=\"translate({MARGIN},{MARGIN})\" font-family=\"{FAMILY}\" font-size=\"12\" text-anchor=\"middle\">"
+    );
+    for edge in &placed.edges {
+        arrow(&mut out, edge);
+    }
+    for (node, (x, y)) in drawing.nodes.iter().zip(&placed.nodes) {
+        let (w, h) = layout::size_of(&node.label, node.round);
+        let label = escape(&node.label);
+        let tip = if node.tip.is_empty() { String::new() } else { format!("\n{}", escape(&node.tip)) };
+        let _ = write!(out, "<g><title>{label}{tip}</title>");
+        let _ = if node.round {
+            let (fill, line) = (node.fill.as_deref().unwrap_or(colour::TASK.0), colour::TASK.1);
+            let (rx, ry) = (w / 2.0, h / 2.0);
+            write!(out, "<ellipse cx=\"{x:.1}\" cy=\"{y:.1}\" rx=\"{rx:.1}\" ry=\"{ry:.1}\" fill=\"{fill}\" stroke=\"{line}\"/>")
+        } else {
+            let (fill, line) = (node.fill.as_deref().unwrap_or(colour::DATA.0), colour::DATA.1);
+            let (left, top) = (x - w / 2.0, y - h / 2.0);
+            write!(
+                out,
+                "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" rx=\"2\" fill=\"{fill}\" stroke=\"{line}\"/>"
+            )
+        };
+        let _ = write!(out, "<text x=\"{x:.1}\" y=\"{:.1}\" fill=\"{}\">{label}</text></g>", y + 4.2, colour::TEXT);
+    }
+    if !note.is_empty() {
+        let y = placed.size.1 + MARGIN + 12.0;
+        let _ = write!(out, "<text x=\"0\" y=\"{y:.1}\" text-anchor=\"start\" fill=\"{}\">{}</text>", colour::INK, escape(note));
+    }
+    out + "</g></svg>"
+}
+
+/// An edge and its head.
+fn arrow(out: &mut String, points: &[Xy]) {
+    let [.., before, end] = points else { return };
+    let (dx, dy) = (end.0 - before.0, end.1 - before.1);
+    let length = dx.hypot(dy).max(1e-9);
+    let (ux, uy) = (dx / length, dy / length);
+    let base = (end.0 - 7.0 * ux, end.1 - 7.0 * uy);
+    let mut path = format!("M{:.1},{:.1}", points[0].0, points[0].1);
+    for piece in points[1..].chunks_exact(3) {
+        let _ =
+            write!(path, " C{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}", piece[0].0, piece[0].1, piece[1].0, piece[1].1, piece[2].0, piece[2].1);
+    }
+    let _ = write!(
+        out,
+        "<path d=\"{path}\" fill=\"none\" stroke=\"{0}\"/><path d=\"M{1:.1},{2:.1} L{3:.1},{4:.1} L{5:.1},{6:.1} Z\" fill=\"{0}\"/>",
+        colour::LINE,
+        end.0,
+        end.1,
+        base.0 - 3.0 * uy,
+        base.1 + 3.0 * ux,
+        base.0 + 3.0 * uy,
+        base.1 - 3.0 * ux
+    );
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A fork and a join with awkward labels.
+    pub(in super::super) fn sample() -> Drawing {
+        let labels = ["load \"x\"", "clean\\<T>", "clean\\<T>", "join, with a long name", "1500"];
+        let mut drawing = Drawing { nodes: Vec::new(), edges: vec![(0, 1), (0, 2), (1, 3), (2, 3), (4, 3)], direction: Direction::Down };
+        labels.iter().enumerate().for_each(|(i, l)| drop(drawing.add(l, i < 4)));
+        drawing
+    }
+
+    #[test]
+    fn functions_are_round_and_data_boxed() {
+        let svg = sample().svg(false, "");
+        assert_eq!((svg.matches("<ellipse").count(), svg.matches("<rect").count()), (4, 1));
+        assert!(svg.contains("clean\\&lt;T&gt;") && !svg.contains("clean\\<T>"));
+    }
+
+    #[test]
+    fn every_direction_places_what_is_read_before_its_reader() {
+        for name in ["TB", "lr", "BT", "rl"] {
+            let direction = Direction::named(name).unwrap();
+            let drawing = Drawing { direction, ..sample() };
+            let at = layout::place(&drawing).nodes;
+            let before = match direction {
+                Direction::Down => at[0].1 < at[3].1,
+                Direction::Right => at[0].0 < at[3].0,
+                Direction::Up => at[0].1 > at[3].1,
+                Direction::Left => at[0].0 > at[3].0,
+            };
+            assert!(before, "{name}: {at:?}");
+        }
+        assert_eq!(Direction::named("down"), None);
+    }
+}

@@ -1,0 +1,60 @@
+//! Processor time of each worker's threads, as the kernel of the operating system counts it.
+
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The threads of the system that work under one number: those of the pool, and those that run frames.
+static THREADS: Mutex<Vec<Vec<i32>>> = Mutex::new(Vec::new());
+
+/// This thread works under `number` from now on.
+pub(crate) fn register(number: usize) {
+    let id = rustix::thread::gettid().as_raw_nonzero().get();
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    if threads.len() <= number {
+        threads.resize(number + 1, Vec::new());
+    }
+    threads[number].push(id);
+}
+
+/// Processor time of each number's threads since they were started; those that have ended count no more. Empty where the
+/// system does not tell.
+pub(crate) fn times() -> Vec<Duration> {
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    threads
+        .iter_mut()
+        .map(|ids| {
+            let mut sum = Duration::ZERO;
+            ids.retain(|id| of_thread(*id).inspect(|t| sum += *t).is_some());
+            sum
+        })
+        .collect()
+}
+
+/// User and system time of one thread of this process, from Linux's `/proc`.
+fn of_thread(id: i32) -> Option<Duration> {
+    static TICKS: LazyLock<f64> = LazyLock::new(|| rustix::param::clock_ticks_per_second() as f64);
+    let text = std::fs::read_to_string(format!("/proc/self/task/{id}/stat")).ok()?;
+    // The name stands in brackets and may hold anything.
+    let after = &text[text.rfind(')')? + 2..];
+    let mut fields = after.split(' ').skip(11).map(str::parse::<u64>);
+    let ticks = fields.next()?.ok()? + fields.next()?.ok()?;
+    Some(Duration::from_secs_f64(ticks as f64 / *TICKS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_thread_has_used_time() {
+        register(500);
+        let before = times()[500];
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(100) {
+            std::hint::spin_loop();
+        }
+        if std::path::Path::new("/proc/self/task").exists() {
+            assert!(times()[500] > before);
+        }
+    }
+}

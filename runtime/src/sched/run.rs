@@ -1,0 +1,566 @@
+//! The driver of the state machine: threads of the pool take tasks, run them with panics caught, and report. Short tasks
+//! are taken and reported many at a time, so that they cost well below a microsecond; what one thread holds back, an idle
+//! one takes from it.
+
+use super::budget::Share;
+use super::pool::{self, as_task};
+use super::progress::{self, Job, Outcome, Record};
+use super::segment::Segments;
+use super::state::{Action, Event, Limits, State};
+use super::store::{Read, Store};
+use super::{cancelled, on_cancel};
+use crate::config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::optimize::{Chains, chained, fuse, order};
+use crate::graph::value::Size;
+use crate::graph::{Graph, Value};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Tasks that a thread takes at once, at most.
+const BATCH: usize = 64;
+/// A thread whose tasks take less than this on average takes several.
+const SHORT_US: u64 = 20;
+/// Values are reported at the latest after this, though others may have enough to do.
+const REPORT_US: u64 = 200;
+/// How long tasks that are running have to end once the user wants to stop.
+const LAST_MOMENT: Duration = Duration::from_millis(300);
+
+/// What the threads of one computation share. Whoever holds `inner` may lock one of `locals`, never the other way round.
+struct Shared {
+    graph: Graph,
+    chains: Chains,
+    /// Number in the job of each layer's name.
+    names: Vec<u32>,
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    sleeping: AtomicUsize,
+    /// Nothing more is to be begun.
+    stopping: AtomicBool,
+    locals: Box<[Mutex<Local>]>,
+    joined: AtomicUsize,
+    segments: Segments,
+    limit: u64,
+    workers: usize,
+    threads_per_worker: usize,
+    job: Job,
+}
+
+struct Inner {
+    state: State,
+    store: Store,
+    share: Share,
+    /// The worker that made each value, and what the values of each worker hold in memory.
+    owners: Vec<u16>,
+    worker_bytes: Vec<u64>,
+    /// Bytes that are to go to disk.
+    over: u64,
+    /// Bytes of values that were asked for.
+    wanted: u64,
+    is_wanted: foldhash::HashSet<u32>,
+    error: Option<Error>,
+    finished: bool,
+}
+
+/// What one thread has taken and not begun, and has done and not reported.
+#[derive(Default)]
+struct Local {
+    todo: VecDeque<Claim>,
+    done: Vec<(u32, Value, Size)>,
+    worker: u16,
+    records: Vec<Record>,
+}
+
+/// A chain of tasks to run and what its first task reads.
+struct Claim {
+    chain: u32,
+    values: Vec<Read>,
+}
+
+/// One thread's view of itself.
+struct Me {
+    /// Its place in `locals`.
+    local: usize,
+    /// Its number in the pool.
+    thread: usize,
+    mean_us: u64,
+    reported_us: u64,
+}
+
+/// Runs the graph and returns the wanted values in order.
+pub(super) fn run(graph: Graph) -> Result<Vec<Value>> {
+    if graph.len() == 0 {
+        return Ok(Vec::new());
+    }
+    let graph = order(graph);
+    #[cfg(debug_assertions)]
+    graph.validate();
+    let chains = fuse(&graph);
+    let (deps, wanted) = chained(&graph, &chains);
+    let (job, names) = job_of(&graph);
+    let cluster = config::cluster();
+    let limit = cluster.memory();
+    let helpers = cluster.threads().min(chains.len());
+    let inner = Inner {
+        state: State::new(deps, &wanted, Limits::of(limit)),
+        store: Store::new(chains.len(), limit < u64::MAX),
+        share: Share::default(),
+        owners: vec![0; chains.len()],
+        worker_bytes: vec![0; cluster.workers],
+        over: 0,
+        wanted: 0,
+        is_wanted: wanted.iter().copied().collect(),
+        error: None,
+        finished: false,
+    };
+    let shared = Arc::new(Shared {
+        graph,
+        chains,
+        names,
+        inner: Mutex::new(inner),
+        changed: Condvar::new(),
+        sleeping: AtomicUsize::new(0),
+        stopping: AtomicBool::new(false),
+        locals: (0..helpers).map(|_| Mutex::default()).collect(),
+        joined: AtomicUsize::new(0),
+        segments: Segments::new(cluster.local_directory),
+        limit,
+        workers: cluster.workers,
+        threads_per_worker: cluster.threads_per_worker,
+        job,
+    });
+    // A task that computes works at its own graph itself, and never takes on another graph's work on top of its own: that
+    // work might wait for this very task.
+    let nested = pool::inside_task();
+    let pool = pool::pool();
+    for _ in usize::from(nested)..helpers {
+        help(shared.clone(), pool.clone());
+    }
+    if nested {
+        shared.work();
+    }
+    shared.wait();
+    shared.results(&wanted)
+}
+
+/// A job with the names of the graph's tasks, and the number in it of each layer's name.
+fn job_of(graph: &Graph) -> (Job, Vec<u32>) {
+    let (texts, names) = progress::names_of(graph.layers.iter().map(|l| l.key.name));
+    let mut totals = vec![0; texts.len()];
+    for task in &graph.tasks {
+        totals[names[task.layer as usize] as usize] += 1;
+    }
+    let job = Job::begin(texts);
+    totals.iter().enumerate().for_each(|(name, n)| job.expect(name as u32, *n));
+    (job, names)
+}
+
+/// One more thread for a computation. One that comes up inside of a task, as a thread waits there for others, stands back.
+fn help(shared: Arc<Shared>, pool: Arc<rayon::ThreadPool>) {
+    let again = pool.clone();
+    pool.spawn(move || {
+        if !pool::inside_task() {
+            shared.work();
+        } else if !shared.lock().finished {
+            help(shared, again);
+        }
+    });
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn local(&self, i: usize) -> MutexGuard<'_, Local> {
+        self.locals[i].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until all is done. Where the user stops the computation it does not wait for a task that goes on: what that
+    /// holds is its own, and it ends when it ends, on a pool that takes no new work.
+    fn wait(self: &Arc<Self>) {
+        let waker = self.clone();
+        let _listening = on_cancel(Arc::new(move || {
+            drop(waker.lock());
+            waker.changed.notify_all();
+        }));
+        let mut inner = self.lock();
+        while !inner.finished && !cancelled() {
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        if inner.finished {
+            return;
+        }
+        self.stop(&mut inner, ErrorKind::Interrupted.into());
+        let (inner, late) = self.changed.wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished).unwrap_or_else(PoisonError::into_inner);
+        drop(inner);
+        if late.timed_out() && !pool::inside_task() {
+            pool::replace();
+        }
+    }
+
+    /// The wanted values, taken out of the store.
+    fn results(&self, wanted: &[u32]) -> Result<Vec<Value>> {
+        let mut inner = self.lock();
+        let stopped = inner.error.as_ref().is_some_and(|e| matches!(e.kind(), ErrorKind::Interrupted));
+        inner.share.set(0);
+        let distinct = inner.is_wanted.len() == wanted.len();
+        let values = match inner.error.take() {
+            Some(error) => Err(error),
+            None => wanted
+                .iter()
+                .enumerate()
+                .map(|(i, w)| match inner.store.read(*w, distinct || !wanted[i + 1..].contains(w)) {
+                    Some(Read::Held(value)) => Ok(value),
+                    Some(Read::Disk { from, .. }) => from.read(),
+                    // A wanted task has a reader that never ends.
+                    None => unreachable!("a wanted value is kept"),
+                })
+                .collect(),
+        };
+        drop(inner);
+        self.job.finish(stopped);
+        values
+    }
+
+    /// One thread: runs tasks until the computation is finished.
+    fn work(&self) {
+        let local = self.joined.fetch_add(1, Ordering::Relaxed);
+        let thread = rayon::current_thread_index().unwrap_or(0);
+        self.local(local).worker = (thread / self.threads_per_worker).min(self.workers - 1) as u16;
+        let mut me = Me { local, thread, mean_us: SHORT_US, reported_us: self.job.now() };
+        loop {
+            let next = self.local(local).todo.pop_front();
+            let Some(claim) = next.or_else(|| self.refill(&mut me)) else { return };
+            if self.stopping.load(Ordering::Relaxed) || cancelled() {
+                self.give_up(claim.chain);
+                continue;
+            }
+            match self.run_chain(&me, claim.chain, claim.values) {
+                Ok((value, size, took)) => {
+                    me.mean_us = (3 * me.mean_us + took) / 4;
+                    let mut mine = self.local(local);
+                    mine.done.push((claim.chain, value, size));
+                    let waiting = mine.done.len();
+                    drop(mine);
+                    let now = self.job.now();
+                    let others_wait = self.sleeping.load(Ordering::Relaxed) > 0;
+                    if others_wait || waiting >= BATCH || now - me.reported_us > REPORT_US {
+                        me.reported_us = now;
+                        let mut inner = self.lock();
+                        self.collect(&mut inner, local);
+                        drop(self.relieve(inner));
+                    }
+                }
+                Err(error) => {
+                    self.stop(&mut self.lock(), error);
+                    self.give_up(claim.chain);
+                }
+            }
+        }
+    }
+
+    /// More to do for a thread that has nothing left; it sleeps until there is something. `None` at the end.
+    fn refill(&self, me: &mut Me) -> Option<Claim> {
+        let mut inner = self.lock();
+        loop {
+            self.collect(&mut inner, me.local);
+            inner = self.relieve(inner);
+            me.reported_us = self.job.now();
+            if cancelled() && inner.error.is_none() && !inner.finished {
+                self.stop(&mut inner, ErrorKind::Interrupted.into());
+            }
+            if inner.finished {
+                return None;
+            }
+            let short = me.mean_us < SHORT_US && self.sleeping.load(Ordering::SeqCst) == 0;
+            let most = if short { (inner.state.ready() / (2 * self.locals.len())).clamp(1, BATCH) } else { 1 };
+            if let Some(first) = self.claim(&mut inner) {
+                let more: Vec<_> = (1..most).map_while(|_| self.claim(&mut inner)).collect();
+                self.local(me.local).todo.extend(more);
+                return Some(first);
+            }
+            // Who ends a task from here on sees that somebody waits, and reports at once.
+            self.sleeping.fetch_add(1, Ordering::SeqCst);
+            let taken = self.take_over(&mut inner);
+            if taken.is_none() && !inner.finished {
+                inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            }
+            self.sleeping.fetch_sub(1, Ordering::SeqCst);
+            if taken.is_some() {
+                return taken;
+            }
+        }
+    }
+
+    /// What the other threads hold back: values that nobody knows of yet, which may allow a task; else one of the tasks
+    /// that they have not begun.
+    fn take_over(&self, inner: &mut Inner) -> Option<Claim> {
+        (0..self.locals.len()).for_each(|i| self.collect(inner, i));
+        if let Some(claim) = self.claim(inner) {
+            return Some(claim);
+        }
+        let fullest = (0..self.locals.len()).max_by_key(|i| self.local(*i).todo.len())?;
+        self.local(fullest).todo.pop_back()
+    }
+
+    /// The next task that the machine gives out, with what it reads.
+    fn claim(&self, inner: &mut Inner) -> Option<Claim> {
+        let mut actions = Vec::new();
+        inner.state.handle(Event::Idle, &mut actions);
+        let chain = self.apply(inner, &mut actions)?;
+        let Inner { state, store, .. } = inner;
+        let deps = state.deps(chain);
+        let mut values: Vec<Read> = Vec::with_capacity(deps.len());
+        for d in deps {
+            let read = store.read(*d, state.is_last_read(*d)).unwrap_or_else(|| {
+                // The machine runs a task after its dependencies: only this very task has taken it, as it reads it twice.
+                let before = deps.iter().position(|other| other == d).filter(|at| *at < values.len());
+                values[before.expect("a dependency has a value")].clone()
+            });
+            values.push(read);
+        }
+        Some(Claim { chain, values })
+    }
+
+    /// Tells the machine of what a thread has done.
+    fn collect(&self, inner: &mut Inner, local: usize) {
+        let (done, mut records, worker) = {
+            let mut local = self.local(local);
+            (std::mem::take(&mut local.done), std::mem::take(&mut local.records), local.worker)
+        };
+        if done.is_empty() {
+            return;
+        }
+        self.job.hand_in(&mut records);
+        let mut actions = Vec::new();
+        for (chain, value, size) in done {
+            let bytes = size.bytes;
+            inner.wanted += if inner.is_wanted.contains(&chain) { bytes } else { 0 };
+            if bytes > self.limit || inner.wanted > self.limit {
+                let error = self.too_large(chain, bytes, inner.wanted);
+                self.stop(inner, error);
+            }
+            inner.store.put(chain, value, bytes);
+            inner.owners[chain as usize] = worker;
+            inner.worker_bytes[usize::from(worker)] += bytes;
+            inner.state.handle(Event::Done { task: chain, bytes }, &mut actions);
+            self.apply(inner, &mut actions);
+        }
+        self.account(inner);
+    }
+
+    /// A value, or all the values that were asked for, above the limit of memory.
+    fn too_large(&self, chain: u32, bytes: u64, wanted: u64) -> Error {
+        let task = self.chains.last(chain);
+        let (name, key, limit) = (self.graph.layer(task).key.name.text().to_string(), self.graph.key(task), self.limit);
+        if bytes > limit {
+            ErrorKind::TaskTooLarge { task: name, key, bytes, limit }.into()
+        } else {
+            ErrorKind::ResultTooLarge { bytes: wanted, limit }.into()
+        }
+    }
+
+    /// Tells everybody how much memory is held.
+    fn account(&self, inner: &mut Inner) {
+        let elsewhere = inner.share.set(inner.state.held());
+        let mut actions = Vec::new();
+        inner.state.handle(Event::Elsewhere(elsewhere), &mut actions);
+        self.apply(inner, &mut actions);
+        self.job.holds(&inner.worker_bytes, self.segments.spilled());
+    }
+
+    /// Moves values to disk where the machine asked for it. Nothing is locked while a value is written.
+    fn relieve<'a>(&'a self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        let over = std::mem::take(&mut inner.over);
+        if over == 0 {
+            return inner;
+        }
+        for victim in inner.store.victims(over) {
+            drop(inner);
+            let written = victim.write(&self.segments);
+            inner = self.lock();
+            match written {
+                Ok(spilled) => {
+                    if inner.store.moved(&victim, spilled) {
+                        let owner = inner.owners[victim.task as usize];
+                        inner.worker_bytes[usize::from(owner)] -= victim.bytes;
+                        let mut actions = Vec::new();
+                        inner.state.handle(Event::Spilled(victim.task), &mut actions);
+                        self.apply(&mut inner, &mut actions);
+                    }
+                }
+                Err(error) => {
+                    inner.store.kept(&victim);
+                    if std::mem::take(&mut inner.store.moving) {
+                        self.job.note(format!("{error}; values stay in memory"));
+                    }
+                }
+            }
+        }
+        self.account(&mut inner);
+        inner
+    }
+
+    /// Does what the machine asked for; returns the task to run, if any.
+    fn apply(&self, inner: &mut Inner, actions: &mut Vec<Action>) -> Option<u32> {
+        let mut run = None;
+        for action in actions.drain(..) {
+            match action {
+                Action::Run(chain) => run = Some(chain),
+                Action::Release { task, bytes } => {
+                    inner.worker_bytes[usize::from(inner.owners[task as usize])] -= bytes;
+                    inner.store.remove(task);
+                }
+                // The thread that reports takes one of the tasks itself.
+                Action::Wake(n) => {
+                    let asleep = self.sleeping.load(Ordering::SeqCst) as u32;
+                    (1..n.min(asleep + 1)).for_each(|_| self.changed.notify_one());
+                }
+                Action::Spill(bytes) => inner.over = bytes,
+                Action::Finish => {
+                    inner.finished = true;
+                    self.changed.notify_all();
+                }
+            }
+        }
+        run
+    }
+
+    /// Nothing more is begun; the first error counts.
+    fn stop(&self, inner: &mut Inner, error: Error) {
+        inner.error.get_or_insert(error);
+        self.stopping.store(true, Ordering::Relaxed);
+        let mut actions = Vec::new();
+        inner.state.handle(Event::Cancelled, &mut actions);
+        self.apply(inner, &mut actions);
+        self.changed.notify_all();
+    }
+
+    /// A task that was taken has not come to its end, and will not.
+    fn give_up(&self, chain: u32) {
+        let mut inner = self.lock();
+        if cancelled() {
+            self.stop(&mut inner, ErrorKind::Interrupted.into());
+        }
+        let mut actions = Vec::new();
+        inner.state.handle(Event::Failed(chain), &mut actions);
+        self.apply(&mut inner, &mut actions);
+    }
+
+    /// Runs the tasks of a chain; the value of the last one, and the microseconds it all took.
+    fn run_chain(&self, me: &Me, chain: u32, values: Vec<Read>) -> Result<(Value, Size, u64)> {
+        let mut values = values.into_iter().map(|v| self.fetch(v)).collect::<Result<Vec<_>>>()?;
+        let begun = self.job.now();
+        let mut start_us = begun;
+        let tasks = self.chains.tasks(chain);
+        let last = tasks.end - 1;
+        for task in tasks {
+            if cancelled() {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let number = self.graph.tasks[task as usize];
+            let layer = &self.graph.layers[number.layer as usize];
+            let name = self.names[number.layer as usize];
+            self.job.on(me.thread, name, start_us);
+            let outcome = self.run_task(task, std::mem::take(&mut values));
+            let now = self.job.now();
+            self.job.off(me.thread, now);
+            let size = outcome.as_ref().map(|v| layer.work.size(v)).unwrap_or_default();
+            let record = Record {
+                name,
+                task: Some((layer.key, number.index)),
+                thread: me.thread as u32,
+                start_us,
+                took_us: now - start_us,
+                bytes: size.bytes,
+                outcome: if outcome.is_ok() { Outcome::Done } else { Outcome::Failed },
+            };
+            start_us = now;
+            match outcome {
+                Ok(value) if task == last => {
+                    self.local(me.local).records.push(record);
+                    return Ok((value, size, now - begun));
+                }
+                Ok(value) => {
+                    self.local(me.local).records.push(record);
+                    values = vec![value];
+                }
+                Err(error) => {
+                    self.job.hand_in(&mut vec![record]);
+                    return Err(error);
+                }
+            }
+        }
+        unreachable!("a chain has a task")
+    }
+
+    /// A value that a task reads; one that lies on disk is in memory from then on, where others will read it too.
+    fn fetch(&self, read: Read) -> Result<Value> {
+        match read {
+            Read::Held(value) => Ok(value),
+            Read::Disk { task, from } => {
+                let value = from.read()?;
+                let mut inner = self.lock();
+                let room = inner.state.held() + from.bytes < Limits::of(self.limit).spill;
+                if room && !inner.state.is_last_read(task) && inner.store.restore(task, &value, from.bytes) {
+                    let owner = inner.owners[task as usize];
+                    inner.worker_bytes[usize::from(owner)] += from.bytes;
+                    let mut actions = Vec::new();
+                    inner.state.handle(Event::Restored { task, bytes: from.bytes }, &mut actions);
+                    self.apply(&mut inner, &mut actions);
+                }
+                Ok(value)
+            }
+        }
+    }
+
+    /// Runs one task, again where it fails and may.
+    fn run_task(&self, task: u32, values: Vec<Value>) -> Result<Value> {
+        let number = self.graph.tasks[task as usize];
+        let layer = &self.graph.layers[number.layer as usize];
+        let mut retries = layer.work.retries();
+        let mut values = Some(values);
+        loop {
+            let given = if retries > 0 { values.clone() } else { values.take() }.unwrap_or_default();
+            let error = match as_task(|| layer.work.run(number.index, given)) {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(error)) => self.failed(task, error),
+                Err(panic) if panic.stopped => return Err(ErrorKind::Interrupted.into()),
+                Err(panic) => {
+                    let (name, key) = (layer.key.name.text().to_string(), self.graph.key(task));
+                    ErrorKind::TaskPanicked { task: name, key, input: self.input(task), message: panic.message, place: panic.place }.into()
+                }
+            };
+            if retries == 0 || matches!(error.kind(), ErrorKind::Interrupted) || cancelled() {
+                return Err(error);
+            }
+            retries -= 1;
+        }
+    }
+
+    /// The error of a task, with the task's name where the error itself does not tell where it comes from.
+    fn failed(&self, task: u32, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Interrupted | ErrorKind::TaskPanicked { .. } | ErrorKind::TaskFailed { .. } => error,
+            _ => {
+                let (name, key) = (self.graph.layer(task).key.name.text().to_string(), self.graph.key(task));
+                ErrorKind::TaskFailed { task: name, key, source: error }.into()
+            }
+        }
+    }
+
+    /// What a task was given, for its error.
+    fn input(&self, task: u32) -> String {
+        const SHOWN: usize = 12;
+        let mut parts = self.graph.layer(task).work.literals();
+        let deps = self.graph.deps.get(task);
+        parts.extend(deps.iter().take(SHOWN).map(|d| self.graph.key(*d)));
+        if deps.len() > SHOWN {
+            parts.push(format!("{} more", deps.len() - SHOWN));
+        }
+        if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+    }
+}
