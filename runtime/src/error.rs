@@ -100,15 +100,19 @@ pub enum ErrorKind {
         /// File, line and column, where known.
         place: Option<String>,
     },
-    /// A task failed with an error.
-    #[error("task {task:?} failed: {source}\n  key: {key}")]
-    TaskFailed {
-        /// Name of the task's function.
-        task: String,
-        /// Key of the task.
-        key: String,
-        /// The error.
-        source: Error,
+    /// Bytes of a text are none in its encoding.
+    #[error(
+        "read_text: {path:?} is no {encoding} at byte {offset} (0x{byte:02X}); Text::new().encoding(..) reads other encodings, .errors(\"replace\") puts U+FFFD in place of such bytes"
+    )]
+    InvalidText {
+        /// The path of the file.
+        path: String,
+        /// Place of the byte in the file, from 0.
+        offset: u64,
+        /// The byte.
+        byte: u8,
+        /// The encoding.
+        encoding: String,
     },
     /// The value of one task holds more than the limit of memory.
     #[error(
@@ -145,6 +149,12 @@ pub enum ErrorKind {
         folder: String,
         /// The cause.
         source: std::io::Error,
+    },
+    /// A future was cancelled, or is asked for its value too early.
+    #[error("the future {task:?} was cancelled, and has no value")]
+    Cancelled {
+        /// Name of its function.
+        task: String,
     },
     /// The computation was stopped by the user.
     #[error("the computation was interrupted")]

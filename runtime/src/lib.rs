@@ -30,14 +30,21 @@ extern crate regex as _;
 extern crate serde as _;
 
 mod ask;
+pub mod bag;
+pub mod client;
+mod collect;
 pub mod comm;
 mod config;
+mod convert;
 pub mod datasets;
 pub mod delayed;
 mod error;
 pub mod frame;
+pub mod fs;
 mod graph;
 pub mod host;
+pub mod html;
+pub mod json;
 mod opaque;
 pub mod plot;
 mod poison;
@@ -46,8 +53,10 @@ pub mod show;
 mod units;
 mod widget;
 mod wire;
+pub mod xml;
 
 pub use ask::{clear_output, input, password};
+pub use collect::{Collection, compute};
 pub use error::{Error, ErrorKind, Result};
 pub use graph::picture::Picture;
 pub use sched::view::ProgressBar;
@@ -55,8 +64,12 @@ pub use sched::view::ProgressBar;
 /// What is in scope in every cell.
 pub mod prelude {
     pub use crate::ask::{clear_output, input, password};
+    pub use crate::bag::{self, Bag, Line, Text, from_iter, from_sequence, read_text};
+    pub use crate::client::{Client, Future, as_completed, gather, wait};
+    pub use crate::collect::compute;
     pub use crate::delayed::{Delayed, delayed};
     pub use crate::frame::{Column, DType, DataFrame, Expr, GroupBy, Series, Table, col, lit, read_csv, sql};
     pub use crate::show::{Bundle, Show, display};
-    pub use crate::{Error, ErrorKind, datasets, plot};
+    pub use crate::sched::view::ProgressBar;
+    pub use crate::{Error, ErrorKind, datasets, fs, html, json, plot, xml};
 }

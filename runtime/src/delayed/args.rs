@@ -15,7 +15,7 @@ pub struct Inputs(pub(super) Vec<Point>);
 
 impl Inputs {
     #[inline(never)]
-    pub(super) fn add(&mut self, point: Point) -> u32 {
+    pub(crate) fn add(&mut self, point: Point) -> u32 {
         self.0.push(point);
         self.0.len() as u32 - 1
     }

@@ -6,6 +6,8 @@
 pub mod args;
 mod ops;
 
+pub(crate) use ops::{held, kept};
+
 use crate::error::Result;
 use crate::graph::picture::Picture;
 use crate::graph::value::{Size, short_type, size_typed};
@@ -153,7 +155,7 @@ fn key(name: Name, token: Option<u64>, function: std::any::TypeId, inputs: &Inpu
 
 #[inline(never)]
 fn layer(key: Key, inputs: Inputs, work: Box<dyn Work>) -> Opaque {
-    Opaque::of(Arc::new(Layer { key, len: 1, inputs: inputs.0.into(), work }))
+    Opaque::of(Layer::boxed(key, 1, inputs.0, work))
 }
 
 /// A delayed value of the layer's first task, whose work makes a `T`.

@@ -12,12 +12,16 @@ use std::sync::Arc;
 pub(crate) struct Kept {
     values: Vec<Value>,
     /// Bytes that are counted as held for as long as the values are.
-    _share: Share,
+    share: Share,
 }
 
 impl Work for Kept {
     fn run(&self, index: u32, _: Vec<Value>) -> Result<Value> {
         Ok(self.values[index as usize].clone())
+    }
+
+    fn held(&self) -> Option<u64> {
+        Some(self.share.bytes())
     }
 
     /// What is counted once already.
@@ -28,7 +32,12 @@ impl Work for Kept {
 
 /// A layer of values that are there.
 pub(crate) fn kept(name: &str, values: Vec<Value>, bytes: u64) -> Arc<Layer> {
-    Layer::new(Key::new(Name::new(name)), values.len() as u32, Vec::new(), Kept { values, _share: Share::of(bytes) })
+    Layer::new(Key::new(Name::new(name)), values.len() as u32, Vec::new(), Kept { values, share: Share::of(bytes) })
+}
+
+/// Bytes that a layer of values holds which are there; `None` for other layers.
+pub(crate) fn held(layer: &Layer) -> Option<u64> {
+    layer.work.held()
 }
 
 #[inline(never)]

@@ -45,7 +45,7 @@ pub fn read_csv(path: &str) -> DataFrame {
 }
 
 fn open(path: &str) -> Result<super::Plan> {
-    let files = find("read_csv", path)?;
+    let files = crate::fs::find("read_csv", path)?;
     for f in &files {
         let empty = std::fs::metadata(f).map(|m| m.len() == 0).unwrap_or(false);
         if empty {
@@ -140,39 +140,6 @@ fn compression(path: &Path) -> FileCompressionType {
         Some("zst") => FileCompressionType::ZSTD,
         _ => FileCompressionType::UNCOMPRESSED,
     }
-}
-
-/// The files that a path or pattern names, in the order of their names.
-pub(super) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let full = here.join(path);
-    if full.is_file() {
-        return Ok(vec![full]);
-    }
-    let mut found = Vec::new();
-    if path.contains(['*', '?', '[']) {
-        let bad = |message: String| ErrorKind::BadArgument { method: method.to_owned(), message };
-        for entry in glob::glob(&full.to_string_lossy()).map_err(|e| bad(format!("{path:?} is no pattern: {e}")))? {
-            let entry = entry.map_err(|e| bad(e.to_string()))?;
-            if entry.is_file() {
-                found.push(entry);
-            }
-        }
-    }
-    if found.is_empty() {
-        let folder = full.parent().unwrap_or(&here).to_owned();
-        let nearby =
-            std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-        return Err(ErrorKind::FileNotFound {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            folder: folder.display().to_string(),
-            nearby,
-        }
-        .into());
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// A CSV table that is cut into ranges of bytes where that is safe, and read file by file where a line end lies inside of

@@ -2,58 +2,95 @@
 //! view under the cell shows them as tasks, and Cancel reaches into each batch.
 
 use super::watch;
-use crate::config;
+use crate::config::{self, Cluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::SessionConfig;
 use futures::TryStreamExt;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 thread_local! {
     static WORKER: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The threads that run frames, as many as there are workers.
-static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config::threads())
+/// What runs frames: threads, and a session that plans for all of them and one that plans for one partition, in file order.
+struct Engine {
+    cluster: Cluster,
+    runtime: Option<tokio::runtime::Runtime>,
+    sessions: [SessionContext; 2],
+}
+
+impl Drop for Engine {
+    /// A runtime waits for its threads when it is dropped; these end by themselves.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+static ENGINE: RwLock<Option<Arc<Engine>>> = RwLock::new(None);
+
+/// The engine for the workers and the memory that are set now.
+fn engine() -> Arc<Engine> {
+    let cluster = config::cluster();
+    let fits = |e: &Option<Arc<Engine>>| e.as_ref().filter(|e| e.cluster == cluster).cloned();
+    if let Some(engine) = fits(&ENGINE.read().unwrap_or_else(PoisonError::into_inner)) {
+        return engine;
+    }
+    let mut place = ENGINE.write().unwrap_or_else(PoisonError::into_inner);
+    fits(&place).unwrap_or_else(|| place.insert(Arc::new(new_engine(&cluster))).clone())
+}
+
+fn new_engine(cluster: &Cluster) -> Engine {
+    let next = AtomicUsize::new(0);
+    let threads = cluster.threads();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .thread_name("rask-frame")
         .thread_stack_size(8 << 20)
-        .on_thread_start(|| {
-            let worker = NEXT.fetch_add(1, Ordering::Relaxed) % config::threads();
+        .on_thread_start(move || {
+            let worker = next.fetch_add(1, Ordering::Relaxed) % threads;
             WORKER.set(worker);
             sched::cpu::register(worker);
         })
         .enable_all()
         .build()
         // Without threads there is no runtime.
-        .unwrap_or_else(|e| panic!("the threads that run frames could not be started: {e}"))
-});
+        .unwrap_or_else(|e| panic!("the threads that run frames could not be started: {e}"));
+    Engine { cluster: cluster.clone(), runtime: Some(runtime), sessions: [threads, 1].map(|n| new_session(n, cluster)) }
+}
 
-/// All partitions at once, and one partition in file order.
-static SESSIONS: LazyLock<[SessionContext; 2]> = LazyLock::new(|| {
-    [config::threads(), 1].map(|partitions| {
-        let config = SessionConfig::new()
-            .with_target_partitions(partitions)
-            .with_information_schema(false)
-            // Rows keep the order of their files: nothing deals them out in turn, and no partition takes over another's part.
-            .with_round_robin_repartition(false)
-            .set_bool("datafusion.execution.enable_file_stream_work_stealing", false)
-            .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
-            .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-            .set_bool("datafusion.execution.collect_statistics", true);
-        SessionContext::new_with_config(config)
-    })
-});
+fn new_session(partitions: usize, cluster: &Cluster) -> SessionContext {
+    let config = SessionConfig::new()
+        .with_target_partitions(partitions)
+        .with_information_schema(false)
+        // Rows keep the order of their files: nothing deals them out in turn, and no partition takes over another's part.
+        .with_round_robin_repartition(false)
+        .set_bool("datafusion.execution.enable_file_stream_work_stealing", false)
+        .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+        .set_bool("datafusion.execution.collect_statistics", true);
+    let limit = cluster.memory();
+    let mut environment = RuntimeEnvBuilder::new();
+    if limit < u64::MAX {
+        environment = environment.with_memory_limit(limit as usize, 1.0).with_temp_file_path(&cluster.local_directory);
+    }
+    match environment.build_arc() {
+        Ok(environment) => SessionContext::new_with_config_rt(config, environment),
+        // A folder that cannot be used: without it, what does not fit into memory is an error when it happens.
+        Err(_) => SessionContext::new_with_config(config),
+    }
+}
 
 /// Number of this thread's worker.
 pub(super) fn worker() -> usize {
@@ -61,14 +98,17 @@ pub(super) fn worker() -> usize {
 }
 
 /// The session that plans for all workers.
-pub(super) fn session() -> &'static SessionContext {
-    &SESSIONS[0]
+pub(super) fn session() -> SessionContext {
+    engine().sessions[0].clone()
 }
 
 /// Waits for something asynchronous from the user's thread, or until the user stops it.
 pub(super) fn wait<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    let done = RUNTIME.block_on(async {
-        let task = RUNTIME.spawn(work);
+    let engine = engine();
+    // It is there until the engine is dropped.
+    let runtime = engine.runtime.as_ref().expect("an engine has a runtime");
+    let done = runtime.block_on(async {
+        let task = runtime.spawn(work);
         let stop = task.abort_handle();
         tokio::select! {
             result = task => result.unwrap_or_else(|e| Err(joined(e))),
@@ -92,7 +132,7 @@ fn joined(e: tokio::task::JoinError) -> Error {
 
 /// The physical plan for all workers, or in one partition.
 pub(super) fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    let (plan, state) = (plan.clone(), SESSIONS[usize::from(ordered)].state());
+    let (plan, state) = (plan.clone(), engine().sessions[usize::from(ordered)].state());
     wait(async move { state.create_physical_plan(&plan).await.map_err(|e| Error::engine("planning", &e)) })
 }
 
@@ -100,7 +140,7 @@ pub(super) fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn Exec
 pub(super) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
     let physical = physical(plan, ordered)?;
     let schema = physical.schema();
-    let session = &SESSIONS[usize::from(ordered)];
+    let session = engine().sessions[usize::from(ordered)].clone();
     let context = session.task_ctx();
     let names = watch::names(&physical);
     let job = Arc::new(Job::begin(names.iter().cloned()));

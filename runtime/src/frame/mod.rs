@@ -9,7 +9,9 @@ mod dtype;
 mod engine;
 mod expr;
 mod groupby;
+pub(crate) mod lazy;
 mod names;
+pub(crate) mod rows;
 mod series;
 mod sql;
 mod table;
@@ -320,7 +322,7 @@ fn batches(batch: &RecordBatch) -> Result<Plan> {
 }
 
 fn parquet(path: &Path) -> Result<Plan> {
-    let files = csv::find("read_parquet", &path.to_string_lossy())?;
+    let files = crate::fs::find("read_parquet", &path.to_string_lossy())?;
     let at = files[0].to_string_lossy().into_owned();
     engine::wait(async move {
         let read = engine::session().read_parquet(at, datafusion::prelude::ParquetReadOptions::default()).await;

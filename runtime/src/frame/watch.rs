@@ -46,6 +46,7 @@ pub(super) fn name(plan: &dyn ExecutionPlan) -> Option<String> {
         "ProjectionExec" => "select".to_owned(),
         "RepartitionExec" => "shuffle".to_owned(),
         "SortPreservingMergeExec" | "CoalescePartitionsExec" => "merge".to_owned(),
+        "StreamingTableExec" => "from-bag".to_owned(),
         "GlobalLimitExec" | "LocalLimitExec" => "head".to_owned(),
         other => other.trim_end_matches("Exec").to_lowercase(),
     };

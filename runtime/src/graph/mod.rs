@@ -11,6 +11,7 @@ mod layout;
 pub(crate) mod optimize;
 pub(crate) mod pack;
 pub(crate) mod picture;
+pub(crate) mod stream;
 pub(crate) mod value;
 
 use crate::error::Result;
@@ -106,9 +107,24 @@ pub(crate) trait Work: Send + Sync {
         Vec::new()
     }
 
+    /// Its elements one by one, where it makes a list of them: see [`stream`].
+    fn streaming(&self) -> Option<&dyn stream::Streaming> {
+        None
+    }
+
     /// Bytes that a value of this work holds in memory.
     fn size(&self, value: &Value) -> value::Size {
         value::size_of(&**value)
+    }
+
+    /// What it stands for, where that is made elsewhere and may not be there yet.
+    fn waits(&self) -> Option<&dyn Waits> {
+        None
+    }
+
+    /// Bytes of its values, where they are there already.
+    fn held(&self) -> Option<u64> {
+        None
     }
 
     /// How often a task that fails is run again.
@@ -117,12 +133,20 @@ pub(crate) trait Work: Send + Sync {
     }
 }
 
+/// A value that is made elsewhere.
+pub(crate) trait Waits {
+    /// Calls `f` when it is there, or will never be: with whether it is.
+    fn on_done(&self, f: Box<dyn FnOnce(bool) + Send>);
+}
+
 /// Tasks of one kind and what they read.
 pub(crate) struct Layer {
     pub(crate) key: Key,
     /// Number of its tasks.
     pub(crate) len: u32,
     pub(crate) inputs: Box<[Point]>,
+    /// Whether this layer, or one that it reads, gives its elements one by one.
+    pub(crate) streams: bool,
     pub(crate) work: Box<dyn Work>,
 }
 
@@ -135,7 +159,22 @@ pub(crate) struct Point {
 
 impl Layer {
     pub(crate) fn new(key: Key, len: u32, inputs: Vec<Point>, work: impl Work + 'static) -> Arc<Self> {
-        Arc::new(Self { key, len, inputs: inputs.into(), work: Box::new(work) })
+        Self::boxed(key, len, inputs, Box::new(work))
+    }
+
+    pub(crate) fn boxed(key: Key, len: u32, inputs: Vec<Point>, work: Box<dyn Work>) -> Arc<Self> {
+        let streams = work.streaming().is_some() || inputs.iter().any(|p| p.layer.streams);
+        Arc::new(Self { key, len, inputs: inputs.into(), streams, work })
+    }
+
+    /// What its tasks are called on screen: its steps, where it has several.
+    pub(crate) fn label(&self) -> Name {
+        let stages = self.work.stages();
+        match stages.as_slice() {
+            [] => self.key.name,
+            [a, .., z] if stages.len() > 5 => Name::new(&format!("{}-\u{2026}-{}", a.text(), z.text())),
+            _ => Name::new(&stages.iter().map(|s| s.text()).collect::<Vec<_>>().join("-")),
+        }
     }
 
     /// The layer's tasks.

@@ -2,6 +2,7 @@
 
 use super::drawing::{Direction, Drawing, MOST};
 use super::optimize::{fuse, order};
+use super::stream::fuse_streams;
 use super::{Graph, Key, Layer, Name, Point, layout};
 use crate::error::Result;
 use crate::show::html;
@@ -125,6 +126,7 @@ impl Picture {
         let (mut drawing, tasks, legend) = match &*self.what {
             What::Drawn(drawing, tasks) => (drawing.clone(), *tasks, String::new()),
             What::Tasks(points, runs) => {
+                let points = &if self.optimize { fuse_streams(points) } else { points.clone() };
                 let kinds = layers_of(points);
                 let tasks: u64 = kinds.iter().map(|l| u64::from(l.len)).sum();
                 let crowded = tasks > MOST as u64 && kinds.len() <= MOST / 2 && kinds.iter().any(|l| l.len > 1);
@@ -164,7 +166,7 @@ impl Picture {
     /// The steps of a layer that are drawn.
     fn steps(&self, layer: &Layer) -> Vec<Name> {
         let stages = layer.work.stages();
-        if self.optimize || stages.is_empty() { vec![layer.key.name] } else { stages }
+        if self.optimize || stages.is_empty() { vec![layer.label()] } else { stages }
     }
 
     /// A node for each task, or for each of its steps, and for each plain argument and result.
@@ -204,7 +206,7 @@ impl Picture {
         let paint = self.paint(graph, runs);
         for chain in 0..chains.len() as u32 {
             let tasks: Vec<u32> = chains.tasks(chain).collect();
-            let mut names: Vec<_> = tasks.iter().map(|t| graph.layer(*t).key.name.text().to_string()).collect();
+            let mut names: Vec<_> = tasks.iter().map(|t| graph.layer(*t).label().text().to_string()).collect();
             names.dedup();
             let label = if names.len() > 4 { format!("{}-\u{2026}-{}", names[0], names[names.len() - 1]) } else { names.join("-") };
             let node = drawing.add(&label, true);

@@ -16,6 +16,11 @@ impl Share {
         share
     }
 
+    /// Bytes of this share.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0
+    }
+
     /// Sets this share, and returns what the others hold.
     pub(crate) fn set(&mut self, bytes: u64) -> u64 {
         let before = std::mem::replace(&mut self.0, bytes);

@@ -14,11 +14,12 @@ mod state;
 mod store;
 pub(crate) mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod view;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::picture::{self, Picture, Ran};
+use crate::graph::stream::fuse_streams;
 use crate::graph::{Graph, Point, Value};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -100,7 +101,12 @@ pub(crate) fn stop_here(error: Error) -> Error {
 
 /// Computes the values of the points in parallel, each task once.
 pub(crate) fn compute(wanted: &[Point]) -> Result<Vec<Value>> {
-    run::run(Graph::new(wanted)).map_err(stop_here)
+    run::run(Graph::new(&fuse_streams(wanted))).inspect_err(crate::poison::told).map_err(stop_here)
+}
+
+/// Runs `work` as part of a task that is already counted: what it computes is that task's own business.
+pub(crate) fn within<T>(work: impl FnOnce() -> T) -> T {
+    pool::within(work)
 }
 
 /// The picture of everything that the points need, coloured by its last run where there was one.

@@ -56,6 +56,19 @@ pub(super) fn as_task<T>(task: impl FnOnce() -> T) -> Result<T, Panic> {
     })
 }
 
+/// Runs `work` as part of a task; a panic goes on.
+pub(super) fn within<T>(work: impl FnOnce() -> T) -> T {
+    struct Back;
+    impl Drop for Back {
+        fn drop(&mut self) {
+            DEPTH.set(DEPTH.get() - 1);
+        }
+    }
+    DEPTH.set(DEPTH.get() + 1);
+    let _back = Back;
+    work()
+}
+
 /// How a task panicked.
 pub(super) struct Panic {
     /// It left because the user wants to stop.

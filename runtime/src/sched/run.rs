@@ -147,7 +147,7 @@ pub(super) fn run(graph: Graph) -> Result<Vec<Value>> {
 
 /// A job with the names of the graph's tasks, and the number in it of each layer's name.
 fn job_of(graph: &Graph) -> (Job, Vec<u32>) {
-    let (texts, names) = progress::names_of(graph.layers.iter().map(|l| l.key.name));
+    let (texts, names) = progress::names_of(graph.layers.iter().map(|l| l.label()));
     let mut totals = vec![0; texts.len()];
     for task in &graph.tasks {
         totals[names[task.layer as usize] as usize] += 1;
@@ -527,7 +527,7 @@ impl Shared {
             let given = if retries > 0 { values.clone() } else { values.take() }.unwrap_or_default();
             let error = match as_task(|| layer.work.run(number.index, given)) {
                 Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) => self.failed(task, error),
+                Ok(Err(error)) => error,
                 Err(panic) if panic.stopped => return Err(ErrorKind::Interrupted.into()),
                 Err(panic) => {
                     let (name, key) = (layer.key.name.text().to_string(), self.graph.key(task));
@@ -538,17 +538,6 @@ impl Shared {
                 return Err(error);
             }
             retries -= 1;
-        }
-    }
-
-    /// The error of a task, with the task's name where the error itself does not tell where it comes from.
-    fn failed(&self, task: u32, error: Error) -> Error {
-        match error.kind() {
-            ErrorKind::Interrupted | ErrorKind::TaskPanicked { .. } | ErrorKind::TaskFailed { .. } => error,
-            _ => {
-                let (name, key) = (self.graph.layer(task).key.name.text().to_string(), self.graph.key(task));
-                ErrorKind::TaskFailed { task: name, key, source: error }.into()
-            }
         }
     }
 

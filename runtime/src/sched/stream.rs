@@ -64,7 +64,8 @@ fn blocks(records: &[Record], narrow_us: u64) -> Vec<Block> {
 fn draw(records: &[Record], now: &Snapshot) -> String {
     let threads = (now.workers.iter().map(|w| w.threads as u32).sum::<u32>()).clamp(1, ROWS);
     let start = records.iter().map(|r| r.start_us).min().unwrap_or(0);
-    let span = (now.elapsed.as_micros() as u64).saturating_sub(start).max(1);
+    let end = records.iter().map(|r| r.start_us + r.took_us).max().unwrap_or(0).max(now.elapsed.as_micros() as u64);
+    let span = end.saturating_sub(start).max(1);
     let left = 64.0;
     let x = |us: u64| left + (us.saturating_sub(start)) as f64 / span as f64 * (WIDTH - left - 8.0);
     let height = f64::from(threads) * ROW + 24.0;

@@ -53,7 +53,7 @@ fn way() -> Way {
 /// ```
 /// use rask::prelude::*;
 /// let bar = ProgressBar::new();
-/// let total: u64 = Bag::range(1000, 4).sum().compute()?;
+/// let total = Bag::range(1000, 4).sum().compute()?;
 /// assert_eq!(total, 499_500);
 /// # Ok::<(), rask::Error>(())
 /// ```

@@ -10,6 +10,13 @@ use rask_wire::Role;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// A line for the user beside the result, where something is not wrong but worth knowing.
+pub(crate) fn warn(text: &str) {
+    use std::io::Write;
+    // Where standard error is closed, nobody looks.
+    let _ = writeln!(std::io::stderr(), "warning: {text}");
+}
+
 /// A value that has a rich form: a table, a picture, a card.
 ///
 /// ```

@@ -1,0 +1,221 @@
+//! What is done with each element on its own.
+
+use super::{Bag, Element, name_for, push_all};
+use crate::delayed::args::TaskFn;
+use crate::graph::Name;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+
+impl<T: Element> Bag<T> {
+    /// Applies a function to every element.
+    pub fn map<U: Element>(&self, function: impl Fn(T) -> U + Send + Sync + 'static) -> Bag<U> {
+        let name = name_for("map", type_name_of(&function));
+        let function = Arc::new(function);
+        self.step(name, move |up| {
+            let f = function.clone();
+            Arc::new(move |part, sink| up(part, &mut |x| sink(f(x))))
+        })
+    }
+
+    /// Applies a function of several arguments to the parts of every element, which is a tuple.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let sums = Bag::from_iter([(1, 2), (10, 20)]).starmap(|a, b| a + b);
+    /// assert_eq!(sums.compute()?, [3, 30]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn starmap<F>(&self, function: F) -> Bag<F::Output>
+    where
+        F: TaskFn<T>,
+        F::Output: Clone,
+    {
+        let function = Arc::new(function);
+        self.step(name_for("starmap", std::any::type_name::<F>()), move |up| {
+            let f = function.clone();
+            Arc::new(move |part, sink| up(part, &mut |x| sink(f.apply(x))))
+        })
+    }
+
+    /// Keeps the elements for which `predicate` is true.
+    pub fn filter(&self, predicate: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
+        self.keep("filter", predicate, true)
+    }
+
+    /// Leaves out the elements for which `predicate` is true.
+    pub fn remove(&self, predicate: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
+        self.keep("remove", predicate, false)
+    }
+
+    fn keep(&self, method: &str, predicate: impl Fn(&T) -> bool + Send + Sync + 'static, wanted: bool) -> Self {
+        let predicate = Arc::new(predicate);
+        self.step(Name::new(method), move |up| {
+            let p = predicate.clone();
+            Arc::new(move |part, sink| up(part, &mut |x| if p(&x) == wanted { sink(x) } else { true }))
+        })
+    }
+
+    /// Applies a function that gives several elements for each.
+    pub fn flat_map<I>(&self, function: impl Fn(T) -> I + Send + Sync + 'static) -> Bag<I::Item>
+    where
+        I: IntoIterator,
+        I::Item: Element,
+    {
+        let name = name_for("flat-map", type_name_of(&function));
+        let function = Arc::new(function);
+        self.step(name, move |up| {
+            let f = function.clone();
+            Arc::new(move |part, sink| up(part, &mut |x| f(x).into_iter().all(&mut *sink)))
+        })
+    }
+
+    /// The elements of the elements, one level deep.
+    pub fn flatten(&self) -> Bag<T::Item>
+    where
+        T: IntoIterator,
+        T::Item: Element,
+    {
+        self.step(Name::new("flatten"), move |up| Arc::new(move |part, sink| up(part, &mut |x: T| x.into_iter().all(&mut *sink))))
+    }
+
+    /// Takes one part of every element: a field by its name, or an item by its number.
+    ///
+    /// A task panics where an element has no such part; see [`pluck_or`](Bag::pluck_or).
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let rows = Bag::from_iter([vec![1, 2], vec![3, 4]]);
+    /// assert_eq!(rows.pluck(1).compute()?, [2, 4]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn pluck<K>(&self, key: K) -> Bag<T::Part>
+    where
+        K: std::fmt::Debug + Send + Sync + 'static,
+        T: Pluck<K>,
+        T::Part: Element,
+    {
+        let key = Arc::new(key);
+        self.step(Name::new("pluck"), move |up| {
+            let key = key.clone();
+            Arc::new(move |part, sink| {
+                up(part, &mut |x: T| sink(x.pluck(&key).unwrap_or_else(|| panic!("pluck: an element has no part {key:?}; pluck_or takes a default"))))
+            })
+        })
+    }
+
+    /// Takes one part of every element, or `default` where an element has none.
+    pub fn pluck_or<K>(&self, key: K, default: T::Part) -> Bag<T::Part>
+    where
+        K: Send + Sync + 'static,
+        T: Pluck<K>,
+        T::Part: Element,
+    {
+        let given = Arc::new((key, default));
+        self.step(Name::new("pluck"), move |up| {
+            let given = given.clone();
+            Arc::new(move |part, sink| up(part, &mut |x: T| sink(x.pluck(&given.0).unwrap_or_else(|| given.1.clone()))))
+        })
+    }
+
+    /// Applies a function to every partition's list. What it gives may depend on the partitions; nothing else here does.
+    pub fn map_partitions<I>(&self, function: impl Fn(Vec<T>) -> I + Send + Sync + 'static) -> Bag<I::Item>
+    where
+        I: IntoIterator,
+        I::Item: Element,
+    {
+        let name = name_for("map-partitions", type_name_of(&function));
+        let function = Arc::new(function);
+        self.step(name, move |up| {
+            let f = function.clone();
+            Arc::new(move |part, sink| {
+                let mut list = Vec::new();
+                up(part, &mut |x| {
+                    list.push(x);
+                    true
+                })?;
+                push_all(f(list), sink)
+            })
+        })
+    }
+}
+
+impl<A: Element, B: Element> Bag<(A, B)> {
+    /// The first and the second parts of pairs, each as a bag of its own.
+    #[must_use]
+    pub fn unzip(&self) -> (Bag<A>, Bag<B>) {
+        (self.map(first), self.map(second))
+    }
+}
+
+fn first<A, B>(pair: (A, B)) -> A {
+    pair.0
+}
+
+fn second<A, B>(pair: (A, B)) -> B {
+    pair.1
+}
+
+fn type_name_of<F>(_: &F) -> &'static str {
+    std::any::type_name::<F>()
+}
+
+/// An element that has parts: by name, or by number.
+pub trait Pluck<K> {
+    /// What a part is.
+    type Part;
+    /// The part, where there is one.
+    fn pluck(&self, key: &K) -> Option<Self::Part>;
+}
+
+impl<T: Clone> Pluck<usize> for Vec<T> {
+    type Part = T;
+    fn pluck(&self, key: &usize) -> Option<T> {
+        self.get(*key).cloned()
+    }
+}
+
+impl<V: Clone> Pluck<&'static str> for HashMap<String, V> {
+    type Part = V;
+    fn pluck(&self, key: &&'static str) -> Option<V> {
+        self.get(*key).cloned()
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Pluck<K> for HashMap<K, V>
+where
+    K: PluckKey,
+{
+    type Part = V;
+    fn pluck(&self, key: &K) -> Option<V> {
+        self.get(key).cloned()
+    }
+}
+
+/// Numbers that can be the keys of a map.
+pub trait PluckKey {}
+impl PluckKey for u64 {}
+impl PluckKey for i64 {}
+impl PluckKey for u32 {}
+impl PluckKey for i32 {}
+
+impl<V: Clone> Pluck<&'static str> for BTreeMap<String, V> {
+    type Part = V;
+    fn pluck(&self, key: &&'static str) -> Option<V> {
+        self.get(*key).cloned()
+    }
+}
+
+impl Pluck<&'static str> for serde_json::Value {
+    type Part = Self;
+    fn pluck(&self, key: &&'static str) -> Option<Self> {
+        self.get(*key).cloned()
+    }
+}
+
+impl Pluck<usize> for serde_json::Value {
+    type Part = Self;
+    fn pluck(&self, key: &usize) -> Option<Self> {
+        self.get(*key).cloned()
+    }
+}

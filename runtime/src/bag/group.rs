@@ -1,0 +1,181 @@
+//! Values by key: counts, folds, groups, joins. Results that fit in one place come in the order in which their keys are first
+//! met; groups, which may not, come in an order that hangs on the keys alone.
+
+use super::layers::Reads;
+use super::{Bag, Element, gathered, push_all, push_list};
+use crate::delayed::typed;
+use crate::graph::stream::Part;
+use crate::graph::{Layer, Name};
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
+
+/// A map in the order in which its keys came.
+type Ordered<K, V> = IndexMap<K, V, FixedState>;
+
+/// Partitions of groups: their number must not hang on the number of partitions before.
+const BUCKETS: usize = 32;
+
+impl<T: Element> Bag<T> {
+    /// How often each element is there, in the order in which they are first met.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let counts = Bag::from_iter(["b", "a", "b"]).frequencies();
+    /// assert_eq!(counts.compute()?, [("b", 2), ("a", 1)]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn frequencies(&self) -> Bag<(T, u64)>
+    where
+        T: Hash + Eq,
+    {
+        let add = |counts: &mut Ordered<T, u64>, x: T| *counts.entry(x).or_insert(0) += 1;
+        self.keyed("frequencies", add, |a, b| *a += b)
+    }
+
+    /// The distinct elements, in the order in which they are first met.
+    pub fn distinct(&self) -> Self
+    where
+        T: Hash + Eq,
+    {
+        let add = |seen: &mut Ordered<T, ()>, x: T| drop(seen.entry(x).or_insert(()));
+        self.keyed("distinct", add, |(), ()| ()).map(first)
+    }
+
+    /// The first element of each key, in their order.
+    pub fn distinct_by<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Self {
+        let add = move |seen: &mut Ordered<K, T>, x: T| drop(seen.entry(key(&x)).or_insert(x));
+        self.keyed("distinct", add, |_, _| ()).map(second)
+    }
+
+    /// Folds the elements of each key: `binop` adds an element to the total of its key within a partition, `combine` joins
+    /// totals of partitions. Keys come in the order in which they are first met.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let by_parity = Bag::from_iter(1..=5).foldby(|x| x % 2, 0, |total, x| total + x, |a, b| a + b);
+    /// assert_eq!(by_parity.compute()?, [(1, 9), (0, 6)]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn foldby<K: Element + Hash + Eq, A: Element>(
+        &self,
+        key: impl Fn(&T) -> K + Send + Sync + 'static,
+        initial: A,
+        binop: impl Fn(A, T) -> A + Send + Sync + 'static,
+        combine: impl Fn(A, A) -> A + Send + Sync + 'static,
+    ) -> Bag<(K, A)> {
+        let add = move |totals: &mut Ordered<K, Option<A>>, x: T| {
+            let total = totals.entry(key(&x)).or_insert_with(|| Some(initial.clone()));
+            *total = total.take().map(|t| binop(t, x));
+        };
+        let merge = move |a: &mut Option<A>, b: Option<A>| *a = a.take().zip(b).map(|(a, b)| combine(a, b));
+        // Every key has a total.
+        self.keyed("foldby", add, merge).flat_map(|(key, total)| total.map(|t| (key, t)))
+    }
+
+    /// A value per key: of the elements of each partition, then of all. One partition holds them in the end.
+    fn keyed<K: Element + Hash + Eq, A: Element>(
+        &self,
+        name: &str,
+        add: impl Fn(&mut Ordered<K, A>, T) + Send + Sync + 'static,
+        merge: impl Fn(&mut A, A) + Send + Sync + 'static,
+    ) -> Bag<(K, A)> {
+        let join = move |mut a: Ordered<K, A>, b: Ordered<K, A>| {
+            for (key, value) in b {
+                match a.entry(key) {
+                    indexmap::map::Entry::Occupied(mut there) => merge(there.get_mut(), value),
+                    indexmap::map::Entry::Vacant(place) => drop(place.insert(value)),
+                }
+            }
+            a
+        };
+        let layer = self.folded(name, Ordered::default, add, join);
+        gathered(name, 1, &[&layer], Box::new(|_, _, out| out.push((0, 0))), |part: &mut Part, sink| {
+            push_all(Arc::unwrap_or_clone(typed::<Ordered<K, A>>(part.take(0))), sink)
+        })
+    }
+
+    /// The elements of each key together, those of a group in the order of the bag. All data moves between the partitions:
+    /// where a fold of each group is wanted in the end, [`foldby`](Bag::foldby) is much cheaper.
+    ///
+    /// Groups come in an order that hangs on their keys alone, in 32 partitions.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let mut groups = Bag::from_iter(["one", "two", "three"]).groupby(|word| word.len()).compute()?;
+    /// groups.sort();
+    /// assert_eq!(groups, [(3, vec!["one", "two"]), (5, vec!["three"])]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn groupby<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Bag<(K, Vec<T>)> {
+        let split = self.summarize(Name::new("groupby-split"), move |part, up| {
+            let state = FixedState::default();
+            let mut buckets: Vec<Vec<(K, T)>> = (0..BUCKETS).map(|_| Vec::new()).collect();
+            up(part, &mut |x| {
+                let k = key(&x);
+                // The high bits choose the bucket; maps look at the low ones.
+                buckets[(state.hash_one(&k) >> 32) as usize % BUCKETS].push((k, x));
+                true
+            })?;
+            Ok(buckets)
+        });
+        let pieces = super::partitions::pieces::<(K, T)>("groupby-bucket", &split, BUCKETS as u32);
+        let all: Reads = Box::new(|layer: &Layer, bucket, out| {
+            let parts = layer.inputs[0].layer.len / BUCKETS as u32;
+            out.extend((0..parts).map(|p| (0, p * BUCKETS as u32 + bucket)));
+        });
+        gathered("groupby", BUCKETS as u32, &[&pieces], all, |part: &mut Part, sink| {
+            let mut groups: Ordered<K, Vec<T>> = Ordered::default();
+            for i in 0..part.values.len() {
+                push_list(part, i, &mut |(k, x): (K, T)| {
+                    groups.entry(k).or_default().push(x);
+                    true
+                })?;
+            }
+            push_all(groups, sink)
+        })
+    }
+
+    /// The pairs of an element of `other` and one of this bag that have equal keys: this bag's order first, then the other's.
+    ///
+    /// Every partition holds all of `other` while it is joined, so `other` should be the smaller one.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let people = Bag::from_iter([("ann", 1), ("bob", 2)]);
+    /// let towns = Bag::from_iter([(1, "Oslo"), (2, "Rome"), (1, "Bergen")]);
+    /// let both = people.join(&towns, |p| p.1, |t| t.0).map(|(town, person)| (person.0, town.1));
+    /// assert_eq!(both.compute()?, [("ann", "Oslo"), ("ann", "Bergen"), ("bob", "Rome")]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn join<U: Element, K: Element + Hash + Eq>(
+        &self,
+        other: &Bag<U>,
+        on_self: impl Fn(&T) -> K + Send + Sync + 'static,
+        on_other: impl Fn(&U) -> K + Send + Sync + 'static,
+    ) -> Bag<(U, T)> {
+        let add = move |table: &mut Ordered<K, Vec<U>>, x: U| table.entry(on_other(&x)).or_default().push(x);
+        let merge = |mut a: Ordered<K, Vec<U>>, b: Ordered<K, Vec<U>>| {
+            b.into_iter().for_each(|(k, list)| a.entry(k).or_default().extend(list));
+            a
+        };
+        let table = other.folded("join-table", Ordered::default, add, merge);
+        let reads: Reads = Box::new(|_, i, out| out.extend([(0, i), (1, 0)]));
+        gathered("join", self.layer().len, &[&self.layer(), &table], reads, move |part: &mut Part, sink| {
+            let table = typed::<Ordered<K, Vec<U>>>(part.take(1));
+            push_list(part, 0, &mut |x: T| match table.get(&on_self(&x)) {
+                Some(matches) => matches.iter().all(|u| sink((u.clone(), x.clone()))),
+                None => true,
+            })
+        })
+    }
+}
+
+fn first<A, B>(pair: (A, B)) -> A {
+    pair.0
+}
+
+fn second<A, B>(pair: (A, B)) -> B {
+    pair.1
+}

@@ -1,0 +1,176 @@
+//! The layers that bags are made of, without types: a list per partition, made element by element; one value per
+//! partition; values joined by a tree. The typed parts come in as functions.
+
+use crate::error::Result;
+use crate::graph::stream::{Part, Stream, Streaming};
+use crate::graph::value::Size;
+use crate::graph::{Key, Layer, Name, Point, Value, Work};
+use std::sync::Arc;
+
+/// What is known of a partition's list, by the type of its elements.
+#[derive(Clone, Copy)]
+pub(super) struct Of {
+    pub(super) collect: fn(&Stream, &mut Part) -> Result<Value>,
+    pub(super) size: fn(&Value) -> Size,
+}
+
+/// Adds what a task reads.
+pub(super) type Reads = Box<dyn Fn(&Layer, u32, &mut Vec<(u32, u32)>) + Send + Sync>;
+
+/// Makes the elements of a partition, of those before it or from nothing.
+pub(super) struct Elements {
+    pub(super) open: Box<dyn Fn(Option<Stream>) -> Stream + Send + Sync>,
+    pub(super) of: Of,
+    /// What its tasks read; `None` where task `i` reads task `i` of the layer before it.
+    pub(super) reads: Option<Reads>,
+}
+
+/// Task `i` reads task `i` of every input.
+fn read_each(layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+    out.extend((0..layer.inputs.len() as u32).map(|input| (input, index)));
+}
+
+impl Work for Elements {
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        match &self.reads {
+            Some(reads) => reads(layer, index, out),
+            None => read_each(layer, index, out),
+        }
+    }
+
+    fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
+        self.finish(&mut Part::new(index, values), None)
+    }
+
+    fn size(&self, value: &Value) -> Size {
+        (self.of.size)(value)
+    }
+
+    fn streaming(&self) -> Option<&dyn Streaming> {
+        Some(self)
+    }
+}
+
+impl Streaming for Elements {
+    fn open(&self, before: Option<Stream>) -> Option<Stream> {
+        Some((self.open)(before))
+    }
+
+    fn finish(&self, part: &mut Part, before: Option<Stream>) -> Result<Value> {
+        (self.of.collect)(&(self.open)(before), part)
+    }
+
+    fn follows(&self) -> bool {
+        self.reads.is_none()
+    }
+
+    fn gives(&self) -> bool {
+        true
+    }
+}
+
+/// Makes one value of the elements of a partition.
+pub(super) type Finish = Box<dyn Fn(&mut Part, Option<Stream>) -> Result<Value> + Send + Sync>;
+
+/// One value per partition.
+pub(super) struct Summary {
+    pub(super) finish: Finish,
+    pub(super) size: fn(&Value) -> Size,
+    pub(super) reads: Option<Reads>,
+}
+
+impl Work for Summary {
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        match &self.reads {
+            Some(reads) => reads(layer, index, out),
+            None => read_each(layer, index, out),
+        }
+    }
+
+    fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
+        Streaming::finish(self, &mut Part::new(index, values), None)
+    }
+
+    fn size(&self, value: &Value) -> Size {
+        (self.size)(value)
+    }
+
+    fn streaming(&self) -> Option<&dyn Streaming> {
+        Some(self)
+    }
+}
+
+impl Streaming for Summary {
+    fn open(&self, _: Option<Stream>) -> Option<Stream> {
+        None
+    }
+
+    fn finish(&self, part: &mut Part, before: Option<Stream>) -> Result<Value> {
+        (self.finish)(part, before)
+    }
+
+    fn follows(&self) -> bool {
+        self.reads.is_none()
+    }
+
+    fn gives(&self) -> bool {
+        false
+    }
+}
+
+/// Joins values in their order: those of a whole layer, or of some neighbours.
+pub(super) type Join = Arc<dyn Fn(Vec<Value>) -> Result<Value> + Send + Sync>;
+
+struct Joined {
+    join: Join,
+    size: fn(&Value) -> Size,
+    every: u32,
+}
+
+impl Work for Joined {
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        let end = layer.inputs[0].layer.len.min((index + 1).saturating_mul(self.every));
+        out.extend((index * self.every..end).map(|i| (0, i)));
+    }
+
+    fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
+        (self.join)(values)
+    }
+
+    fn size(&self, value: &Value) -> Size {
+        (self.size)(value)
+    }
+}
+
+/// A new layer after another one.
+pub(super) fn after(name: Name, before: &Arc<Layer>, work: impl Work + 'static) -> Arc<Layer> {
+    Layer::new(Key::new(name), before.len, vec![before.at(0)], work)
+}
+
+/// The values of `layer` joined in their order, `every` at a time, until there is one.
+pub(super) fn tree(name: Name, layer: &Arc<Layer>, join: &Join, size: fn(&Value) -> Size, every: u32) -> Arc<Layer> {
+    let mut layer = layer.clone();
+    while layer.len > 1 {
+        let len = layer.len.div_ceil(every);
+        layer = Layer::new(Key::new(name), len, vec![layer.at(0)], Joined { join: join.clone(), size, every });
+    }
+    layer
+}
+
+/// All values of `layer` joined at once.
+pub(super) fn joined(name: Name, layer: &Arc<Layer>, join: Join, size: fn(&Value) -> Size) -> Arc<Layer> {
+    Layer::new(Key::new(name), 1, vec![layer.at(0)], Joined { join, size, every: u32::MAX })
+}
+
+/// The layers that a bag's tasks come from, the first one first, and the number of tasks.
+pub(super) fn described(layer: &Arc<Layer>) -> (Vec<String>, usize) {
+    let mut names = vec![layer.key.name.text().to_string()];
+    let mut at = layer.clone();
+    while let Some(Point { layer: before, .. }) = at.inputs.first().cloned() {
+        names.push(before.key.name.text().to_string());
+        at = before;
+    }
+    names.reverse();
+    let tasks = crate::graph::Graph::new(&crate::graph::stream::fuse_streams(&layer.points())).len();
+    (names, tasks)
+}

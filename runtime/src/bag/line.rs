@@ -1,0 +1,187 @@
+//! A line of text as a slice of the block that it was read with: no text is copied, and none allocated per line.
+
+use crate::graph::pack::{Pack, register};
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::{Arc, Once};
+
+/// A line of a text, or a part of one. It derefs to `str`, compares and hashes as one, and is cheap to clone: it shares the
+/// block of text that it was read with, which stays in memory as long as any of its lines does.
+#[derive(Clone)]
+pub struct Line {
+    block: Arc<String>,
+    start: u32,
+    end: u32,
+}
+
+impl Line {
+    /// A part of a block.
+    pub(super) fn new(block: &Arc<String>, start: usize, end: usize) -> Self {
+        Self { block: block.clone(), start: start as u32, end: end as u32 }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.block[self.start as usize..self.end as usize]
+    }
+
+    /// A part of this line that `text`, which was taken out of it, stands for: `line.part(line.trim())`. What was not taken
+    /// out of this line is copied.
+    #[must_use]
+    pub fn part(&self, text: &str) -> Self {
+        let offset = (text.as_ptr() as usize).wrapping_sub(self.block.as_ptr() as usize);
+        if offset <= self.block.len() && offset + text.len() <= self.block.len() {
+            Self::new(&self.block, offset, offset + text.len())
+        } else {
+            Self::from(text)
+        }
+    }
+
+    /// The words of the line, between white space, each a slice of the same block.
+    pub fn words(&self) -> impl Iterator<Item = Self> + '_ {
+        self.as_str().split_whitespace().map(|w| self.part(w))
+    }
+}
+
+impl Deref for Line {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Line {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl Borrow<str> for Line {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
+
+impl PartialEq for Line {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Line {}
+
+impl PartialEq<str> for Line {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Line {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialEq<String> for Line {
+    fn eq(&self, other: &String) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialOrd for Line {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Line {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Line {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl From<&str> for Line {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl From<String> for Line {
+    fn from(text: String) -> Self {
+        let end = text.len();
+        Self::new(&Arc::new(text), 0, end)
+    }
+}
+
+impl From<Line> for String {
+    fn from(line: Line) -> Self {
+        line.as_str().to_owned()
+    }
+}
+
+impl serde::Serialize for Line {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self)
+    }
+}
+
+impl Pack for Line {
+    fn pack(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).pack(out);
+        out.extend_from_slice(self.as_bytes());
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        String::unpack(from).map(Self::from)
+    }
+    fn heap(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Makes lines known to the scheduler, which counts their bytes and may move them to disk.
+pub(super) fn known() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(register::<Line>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn a_line_is_a_str_in_all_that_matters() {
+        let line = Line::from(" naïve café\r\n");
+        assert_eq!(line.trim(), "naïve café");
+        assert_eq!(line.words().collect::<Vec<_>>(), ["naïve", "café"]);
+        let word = line.words().next().unwrap();
+        assert!(Arc::ptr_eq(&word.block, &line.block), "no text is copied");
+        assert_eq!(HashMap::from([(word.clone(), 1)]).get("naïve"), Some(&1));
+        assert_eq!((format!("{word:?}"), format!("{word:>7}")), ("\"naïve\"".to_owned(), "  naïve".to_owned()));
+        assert!(word > Line::from("n") && word == "naïve" && word == *"naïve");
+        assert_eq!(line.part("elsewhere"), "elsewhere");
+        assert_eq!(size_of::<Line>(), 16);
+    }
+}

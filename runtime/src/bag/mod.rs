@@ -1,0 +1,358 @@
+//! Bags: lists in partitions, of anything. Methods are lazy; a chain of them runs as one task per partition, in which
+//! each element goes through every step before the next one is taken (see `graph/stream.rs`).
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `layers` | the layers of the graph, without types |
+//! | `sources` | bags of what is in memory |
+//! | `elements` | what is done with each element |
+//! | `partitions` | what is done with whole partitions: zip, join, product, samples, repartition |
+//! | `reduce`, `numbers`, `exact` | one value of all elements |
+//! | `group` | values by key |
+//! | `text`, `blocks`, `line`, `decode` | texts as lines |
+//! | `strings` | the `.str()` methods |
+//! | `write` | text files |
+
+mod blocks;
+mod decode;
+mod elements;
+mod exact;
+mod group;
+mod layers;
+mod line;
+mod numbers;
+mod partitions;
+mod reduce;
+mod sources;
+mod strings;
+#[cfg(test)]
+mod tests;
+mod text;
+mod write;
+
+pub use elements::Pluck;
+pub use line::Line;
+pub use numbers::Number;
+pub use sources::{concat, from_delayed, from_iter, from_sequence, range, zip};
+pub use strings::Strings;
+pub use text::{Text, read_text};
+
+use crate::delayed::{Delayed, typed};
+use crate::error::{ErrorKind, Result};
+use crate::graph::picture::Picture;
+use crate::graph::stream::{Make, Part, Sink, Stream};
+use crate::graph::value::{Size, short_type, size_list, size_typed};
+use crate::graph::{Key, Layer, Name, Value};
+use crate::opaque::Opaque;
+use crate::sched;
+use crate::show::{Bundle, Show, html};
+use layers::{Elements, Of, Reads, Summary};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// What can be an element of a bag.
+pub trait Element: Clone + Send + Sync + 'static {}
+impl<T: Clone + Send + Sync + 'static> Element for T {}
+
+/// A list in partitions, computed when it is asked for.
+///
+/// Elements keep their order through every method that does not say otherwise, and no result depends on how the elements
+/// are spread over partitions. Elements of any type that is `Clone + Send + Sync + 'static` will do.
+///
+/// ```
+/// use rask::prelude::*;
+/// let squares = Bag::from_iter(1..=10).map(|x| x * x).filter(|x| x % 2 == 0);
+/// assert_eq!(squares.compute()?, [4, 16, 36, 64, 100]);
+/// assert_eq!(squares.sum().compute()?, 220);
+/// # Ok::<(), rask::Error>(())
+/// ```
+pub struct Bag<T> {
+    layer: Opaque,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Bag<T> {
+    fn clone(&self) -> Self {
+        Self { layer: self.layer.clone(), of: PhantomData }
+    }
+}
+
+/// The list type of a partition.
+fn of<T: Element>() -> Of {
+    fn collect<T: Element>(stream: &Stream, part: &mut Part) -> Result<Value> {
+        let mut list = Vec::new();
+        make::<T>(stream)(part, &mut |x| {
+            list.push(x);
+            true
+        })?;
+        Ok(Arc::new(list))
+    }
+    Of { collect: collect::<T>, size: size::<T> }
+}
+
+fn size<T: Element>(value: &Value) -> Size {
+    value.downcast_ref::<Vec<T>>().map(size_list).unwrap_or_default()
+}
+
+fn size_of_value<A: Send + Sync + 'static>(value: &Value) -> Size {
+    value.downcast_ref::<A>().map(size_typed).unwrap_or_default()
+}
+
+/// The function of a stream.
+fn make<T: 'static>(stream: &Stream) -> &Arc<Make<T>> {
+    // Layers are put together by methods of `Bag`, whose types tell what each gives and takes.
+    stream.downcast_ref().expect("a stream has the type of its bag")
+}
+
+/// The elements of the list that a task reads as its value `i`.
+fn push_list<T: Element>(part: &mut Part, i: usize, sink: &mut Sink<'_, T>) -> Result<()> {
+    match Arc::try_unwrap(typed::<Vec<T>>(part.take(i))) {
+        Ok(list) => push_all(list, sink),
+        Err(shared) => push_all(shared.iter().cloned(), sink),
+    }
+}
+
+/// The elements of an iterator, until no more are wanted or the user stops the computation.
+fn push_all<T>(items: impl IntoIterator<Item = T>, sink: &mut Sink<'_, T>) -> Result<()> {
+    for x in items {
+        if sched::cancelled() {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        if !sink(x) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The stream before a layer; where there is none, the list that the task reads.
+fn upstream<T: Element>(before: Option<Stream>) -> Arc<Make<T>> {
+    match before {
+        Some(stream) => make::<T>(&stream).clone(),
+        None => Arc::new(|part, sink| push_list(part, 0, sink)),
+    }
+}
+
+#[inline(never)]
+fn elements(name: Name, before: &Opaque, open: Box<dyn Fn(Option<Stream>) -> Stream + Send + Sync>, of: Of) -> Opaque {
+    Opaque::of(layers::after(name, &before.arc(), Elements { open, of, reads: None }))
+}
+
+#[inline(never)]
+fn summary(name: Name, before: &Opaque, finish: layers::Finish, size: fn(&Value) -> Size) -> Opaque {
+    Opaque::of(layers::after(name, &before.arc(), Summary { finish, size, reads: None }))
+}
+
+/// A name for the tasks of a method: the function's, where it has one.
+#[inline(never)]
+fn name_for(method: &str, function: &str) -> Name {
+    if function.contains("{{closure}}") { Name::new(method) } else { crate::delayed::named_after(function) }
+}
+
+impl<T> Bag<T> {
+    fn from_layer(layer: Opaque) -> Self {
+        Self { layer, of: PhantomData }
+    }
+
+    /// The layer, for this crate.
+    pub(crate) fn layer(&self) -> Arc<Layer> {
+        self.layer.arc()
+    }
+
+    /// Number of partitions.
+    #[must_use]
+    pub fn npartitions(&self) -> usize {
+        self.layer().len as usize
+    }
+
+    /// The graph of tasks as a picture, each step a node of its own; `.optimize_graph(true)` shows it as it runs.
+    pub fn visualize(&self) -> Picture {
+        picture(&self.layer)
+    }
+}
+
+#[inline(never)]
+fn picture(layer: &Opaque) -> Picture {
+    sched::picture(&layer.arc::<Layer>().points())
+}
+
+#[inline(never)]
+fn compute(layer: &Opaque) -> Result<Vec<Value>> {
+    sched::compute(&layer.arc::<Layer>().points())
+}
+
+#[inline(never)]
+fn persist(layer: &Opaque, size: fn(&Value) -> Size) -> Result<(Opaque, u64)> {
+    let values = compute(layer)?;
+    let bytes = values.iter().map(|v| size(v).bytes).sum();
+    let name = layer.arc::<Layer>().key.name.text();
+    Ok((Opaque::of(crate::delayed::kept(&name, values, bytes)), bytes))
+}
+
+impl<T: Element> Bag<T> {
+    /// A step that makes new elements of those before it.
+    fn step<U: Element>(&self, name: Name, compose: impl Fn(Arc<Make<T>>) -> Arc<Make<U>> + Send + Sync + 'static) -> Bag<U> {
+        let open = Box::new(move |before| Arc::new(compose(upstream(before))) as Stream);
+        Bag::from_layer(elements(name, &self.layer, open, of::<U>()))
+    }
+
+    /// A layer of one value per partition.
+    fn summarize<A: Send + Sync + 'static>(
+        &self,
+        name: Name,
+        finish: impl Fn(&mut Part, Arc<Make<T>>) -> Result<A> + Send + Sync + 'static,
+    ) -> Arc<Layer> {
+        let finish = Box::new(move |part: &mut Part, before| Ok(Arc::new(finish(part, upstream(before))?) as Value));
+        summary(name, &self.layer, finish, size_of_value::<A>).arc()
+    }
+
+    /// Computes all elements, in their order.
+    ///
+    /// # Errors
+    /// Where a function panics, a text cannot be read, or the elements do not fit below the limit of memory.
+    pub fn compute(&self) -> Result<Vec<T>> {
+        let parts = compute(&self.layer)?;
+        let mut all = Vec::new();
+        for part in parts {
+            match Arc::try_unwrap(typed::<Vec<T>>(part)) {
+                Ok(list) if all.is_empty() => all = list,
+                Ok(list) => all.extend(list),
+                Err(shared) => all.extend(shared.iter().cloned()),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Computes the partitions now and keeps them in memory: what is built on the result does not compute them again.
+    ///
+    /// The result tells how much it holds; the bag itself stays as it is.
+    ///
+    /// # Errors
+    /// As [`compute`](Bag::compute).
+    pub fn persist(&self) -> Result<Self> {
+        Ok(Self::from_layer(persist(&self.layer, size::<T>)?.0))
+    }
+
+    /// The partitions, each as a delayed list.
+    #[must_use]
+    pub fn to_delayed(&self) -> Vec<Delayed<Vec<T>>> {
+        self.layer().points().into_iter().map(Delayed::of_point).collect()
+    }
+
+    /// The first `k` elements, computed at once: partition after partition, and no more of them than it takes. Where there
+    /// are fewer, it says how many there were.
+    ///
+    /// # Errors
+    /// As [`compute`](Bag::compute).
+    pub fn take(&self, k: usize) -> Result<Vec<T>> {
+        let taken = self.take_at_most(k)?;
+        if taken.len() < k {
+            told_fewer(k, taken.len());
+        }
+        Ok(taken)
+    }
+
+    /// The first `k` elements, or all where there are fewer.
+    pub(crate) fn take_at_most(&self, k: usize) -> Result<Vec<T>> {
+        let first = self.summarize(Name::new("take"), move |part, up| {
+            let mut taken = Vec::new();
+            if k > 0 {
+                up(part, &mut |x| {
+                    taken.push(x);
+                    taken.len() < k
+                })?;
+            }
+            Ok(taken)
+        });
+        let (mut taken, mut at, mut many) = (Vec::new(), 0, 1);
+        while taken.len() < k && at < first.len {
+            let end = (at + many).min(first.len);
+            for value in sched::compute(&(at..end).map(|i| first.at(i)).collect::<Vec<_>>())? {
+                let left = k - taken.len();
+                taken.extend(Arc::unwrap_or_clone(typed::<Vec<T>>(value)).into_iter().take(left));
+            }
+            (at, many) = (end, many * 2);
+        }
+        Ok(taken)
+    }
+}
+
+#[inline(never)]
+fn told_fewer(asked: usize, there: usize) {
+    crate::show::warn(&format!("take({asked}): there are only {}", html::count(there, "element")));
+}
+
+impl<T> Bag<T> {
+    #[inline(never)]
+    fn described(&self, of: &str) -> Bundle {
+        described(&self.layer, of)
+    }
+}
+
+#[inline(never)]
+fn described(layer: &Opaque, of: &str) -> Bundle {
+    let layer: Arc<Layer> = layer.arc();
+    let (names, tasks) = layers::described(&layer);
+    let (of, partitions) = (short_type(of), html::count(layer.len as usize, "partition"));
+    let stages = names.join(" \u{2192} ");
+    let held = if names.len() == 1 && layer.inputs.is_empty() { crate::delayed::held(&layer) } else { None };
+    let held = held.map(|b| format!(", {} in memory", html::bytes(b))).unwrap_or_default();
+    let text = format!("Bag<{of}>({}: {partitions}{held}, {}, {})", layer.key, html::count(names.len(), "stage"), html::count(tasks, "task"));
+    let html = format!(
+        "<div><b>Bag</b> <code>&lt;{}&gt;</code> <span style=\"color:{}\">{partitions}{held} &middot; {} &middot; nothing is computed until it is asked for</span></div>\
+         <div style=\"color:{}\">{}</div>",
+        html::escape(&of),
+        html::FAINT,
+        html::count(tasks, "task"),
+        html::FAINT,
+        names.iter().map(|n| format!("<code>{}</code>", html::escape(n))).collect::<Vec<_>>().join(" &rarr; "),
+    );
+    let _ = stages;
+    Bundle::text(text).with("text/html", html)
+}
+
+impl<T> Show for Bag<T> {
+    fn show(&self) -> Bundle {
+        self.described(std::any::type_name::<T>())
+    }
+}
+
+impl<T> fmt::Debug for Bag<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::show::debug(self, f)
+    }
+}
+
+/// A source of elements: `read` pushes those of a partition.
+fn source<T: Element>(
+    name: Name,
+    partitions: usize,
+    read: impl Fn(u32, &mut Sink<'_, T>) -> Result<()> + Send + Sync + 'static,
+) -> Bag<T> {
+    let make: Arc<Make<T>> = Arc::new(move |part, sink| read(part.index, sink));
+    Bag::from_layer(source_layer(name, partitions, Box::new(move |_| Arc::new(make.clone()) as Stream), of::<T>()))
+}
+
+#[inline(never)]
+fn source_layer(name: Name, partitions: usize, open: Box<dyn Fn(Option<Stream>) -> Stream + Send + Sync>, of: Of) -> Opaque {
+    Opaque::of(Layer::new(Key::new(name), partitions as u32, Vec::new(), Elements { open, of, reads: None }))
+}
+
+/// A layer of `len` lists whose tasks read as `reads` says, and make their elements of the values.
+fn gathered<T: Element>(
+    name: &str,
+    len: u32,
+    inputs: &[&Arc<Layer>],
+    reads: Reads,
+    push: impl Fn(&mut Part, &mut Sink<'_, T>) -> Result<()> + Send + Sync + 'static,
+) -> Bag<T> {
+    let make: Arc<Make<T>> = Arc::new(push);
+    let open = Box::new(move |_| Arc::new(make.clone()) as Stream);
+    Bag::from_layer(gathered_layer(name, len, inputs, Elements { open, of: of::<T>(), reads: Some(reads) }))
+}
+
+#[inline(never)]
+fn gathered_layer(name: &str, len: u32, inputs: &[&Arc<Layer>], work: Elements) -> Opaque {
+    Opaque::of(Layer::new(Key::new(Name::new(name)), len, inputs.iter().map(|l| l.at(0)).collect(), work))
+}

@@ -1,0 +1,188 @@
+//! Reductions of numbers: sum, mean, variance. Integers are added without rounding, floats exactly, so that no order and no
+//! partition changes a bit of the result.
+
+use super::exact::ExactSum;
+use super::reduce::empty;
+use super::{Bag, Element};
+use crate::delayed::Delayed;
+use crate::error::{ErrorKind, Result};
+
+/// A number that can be added up.
+pub trait Number: Element + Copy {
+    /// What a sum of such numbers is: `i64`, `u64` or `f64`.
+    type Sum: Element;
+    /// The number as a float, rounded where it has more than 53 bits.
+    fn to_float(self) -> f64;
+    #[doc(hidden)]
+    fn add_to(self, total: &mut Total);
+    #[doc(hidden)]
+    fn sum_of(total: &Total) -> Result<Self::Sum>;
+}
+
+/// A sum under way.
+#[doc(hidden)]
+#[derive(Debug, Clone, Default)]
+pub struct Total {
+    whole: i128,
+    exact: ExactSum,
+}
+
+impl Total {
+    fn merge(mut self, other: &Self) -> Self {
+        self.whole += other.whole;
+        self.exact.merge(&other.exact);
+        self
+    }
+}
+
+macro_rules! integers {
+    ($($t:ty => $sum:ty),*) => {$(
+        impl Number for $t {
+            type Sum = $sum;
+            fn to_float(self) -> f64 {
+                self as f64
+            }
+            fn add_to(self, total: &mut Total) {
+                total.whole += self as i128;
+            }
+            fn sum_of(total: &Total) -> Result<$sum> {
+                <$sum>::try_from(total.whole).map_err(|_| overflow(total.whole, stringify!($sum)).into())
+            }
+        }
+    )*};
+}
+integers!(u8 => u64, u16 => u64, u32 => u64, u64 => u64, usize => u64, i8 => i64, i16 => i64, i32 => i64, i64 => i64, isize => i64);
+
+macro_rules! floats {
+    ($($t:ty),*) => {$(
+        impl Number for $t {
+            type Sum = f64;
+            fn to_float(self) -> f64 {
+                f64::from(self)
+            }
+            fn add_to(self, total: &mut Total) {
+                total.exact.add(f64::from(self));
+            }
+            fn sum_of(total: &Total) -> Result<f64> {
+                Ok(total.exact.value())
+            }
+        }
+    )*};
+}
+floats!(f32, f64);
+
+#[inline(never)]
+fn overflow(sum: i128, of: &str) -> ErrorKind {
+    let message = format!("the sum is {sum}, which {of} cannot hold; map the elements to f64 before");
+    ErrorKind::BadArgument { method: "sum".to_owned(), message }
+}
+
+/// What mean and variance are made of.
+#[derive(Debug, Clone, Default)]
+struct Moments {
+    count: u64,
+    total: Total,
+    sum: ExactSum,
+    squares: ExactSum,
+}
+
+impl Moments {
+    fn merge(mut self, other: &Self) -> Self {
+        self.count += other.count;
+        self.total = self.total.merge(&other.total);
+        self.sum.merge(&other.sum);
+        self.squares.merge(&other.squares);
+        self
+    }
+
+    /// Sum of squared distances from the mean, divided by `count - ddof`. Sums are exact; what is left of them after the
+    /// squares cancel is worked out with twice a float's digits.
+    fn variance(&self, ddof: u64) -> f64 {
+        let n = self.count as f64;
+        let (s, s_low) = self.sum.pair();
+        let (q, q_low) = self.squares.pair();
+        // s * s / n in two floats.
+        let square = s * s;
+        let square_low = s.mul_add(s, -square) + 2.0 * s * s_low;
+        let mean_square = square / n;
+        let mean_low = ((-mean_square).mul_add(n, square) + square_low) / n;
+        let spread = (q - mean_square) + (q_low - mean_low);
+        spread.max(0.0) / (n - ddof as f64)
+    }
+}
+
+impl<T: Number> Bag<T> {
+    /// The sum: of integers as `i64` or `u64`, of floats as `f64`. Zero for an empty bag.
+    ///
+    /// The sum of floats is exact and rounded once: it is the same for every order and every partition.
+    ///
+    /// # Errors
+    /// When computed, where the result has no room in its type.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// assert_eq!(Bag::from_iter([0.1; 10]).sum().compute()?, 1.0);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn sum(&self) -> Delayed<T::Sum> {
+        self.tree("sum", Total::default, |total, x: T| x.add_to(total), |a, b| a.merge(&b), |total| T::sum_of(&total))
+    }
+
+    fn moments(&self, name: &'static str, finish: impl Fn(&Moments) -> f64 + Send + Sync + 'static) -> Delayed<f64> {
+        let add = |m: &mut Moments, x: T| {
+            m.count += 1;
+            x.add_to(&mut m.total);
+            m.sum.add(x.to_float());
+            m.squares.add_square(x.to_float());
+        };
+        self.tree(name, Moments::default, add, |a, b| a.merge(&b), move |m| if m.count == 0 { Err(empty(name)) } else { Ok(finish(&m)) })
+    }
+
+    /// The mean.
+    ///
+    /// # Errors
+    /// When computed, where the bag is empty.
+    pub fn mean(&self) -> Delayed<f64> {
+        let add = |m: &mut (u64, Total), x: T| {
+            m.0 += 1;
+            x.add_to(&mut m.1);
+        };
+        let merge = |a: (u64, Total), b: (u64, Total)| (a.0 + b.0, a.1.merge(&b.1));
+        let mean = |(n, total): (u64, Total)| {
+            if n == 0 { Err(empty("mean")) } else { Ok((total.whole as f64 + total.exact.value()) / n as f64) }
+        };
+        self.tree("mean", Default::default, add, merge, mean)
+    }
+
+    /// The variance of all elements as a population; see [`var_with`](Bag::var_with).
+    ///
+    /// # Errors
+    /// When computed, where the bag is empty.
+    pub fn var(&self) -> Delayed<f64> {
+        self.var_with(0)
+    }
+
+    /// The variance, with `count - ddof` as the divisor.
+    ///
+    /// # Errors
+    /// When computed, where the bag is empty.
+    pub fn var_with(&self, ddof: u64) -> Delayed<f64> {
+        self.moments("var", move |m| m.variance(ddof))
+    }
+
+    /// The standard deviation of all elements as a population; see [`std_with`](Bag::std_with).
+    ///
+    /// # Errors
+    /// When computed, where the bag is empty.
+    pub fn std(&self) -> Delayed<f64> {
+        self.std_with(0)
+    }
+
+    /// The standard deviation, with `count - ddof` as the divisor.
+    ///
+    /// # Errors
+    /// When computed, where the bag is empty.
+    pub fn std_with(&self, ddof: u64) -> Delayed<f64> {
+        self.moments("std", move |m| m.variance(ddof).sqrt())
+    }
+}

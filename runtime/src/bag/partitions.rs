@@ -1,0 +1,287 @@
+//! What is done with whole partitions: bags side by side, samples, running totals, other partitions.
+
+use super::layers::{Reads, after};
+use super::{Bag, Element, gathered, push_list, size};
+use crate::config;
+use crate::delayed::typed;
+use crate::error::Result;
+use crate::graph::stream::Part;
+use crate::graph::{Key, Layer, Name, Value, Work};
+use crate::sched;
+use std::sync::Arc;
+
+/// Gives out the lists of a value that is a list of lists, `each` to a value.
+struct Pieces {
+    each: u32,
+    take: fn(Value, usize) -> Value,
+    size: fn(&Value) -> crate::graph::value::Size,
+}
+
+impl Work for Pieces {
+    fn reads(&self, _: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        out.push((0, index / self.each));
+    }
+    fn run(&self, index: u32, mut values: Vec<Value>) -> Result<Value> {
+        Ok((self.take)(values.remove(0), (index % self.each) as usize))
+    }
+    fn size(&self, value: &Value) -> crate::graph::value::Size {
+        (self.size)(value)
+    }
+}
+
+/// The lists of a layer whose values are lists of `each` lists: one task for each.
+pub(super) fn pieces<T: Element>(name: &str, layer: &Arc<Layer>, each: u32) -> Arc<Layer> {
+    fn take<T: Element>(value: Value, i: usize) -> Value {
+        Arc::new(typed::<Vec<Vec<T>>>(value).get(i).cloned().unwrap_or_default())
+    }
+    let work = Pieces { each, take: take::<T>, size: size::<T> };
+    Layer::new(Key::new(Name::new(name)), layer.len * each, vec![layer.at(0)], work)
+}
+
+/// Reads task `i` of the first input, and every task of the second.
+fn own_and_all(_: &Layer, i: u32, others: u32, out: &mut Vec<(u32, u32)>) {
+    out.push((0, i));
+    out.extend((0..others).map(|j| (1, j)));
+}
+
+impl<T: Element> Bag<T> {
+    /// Number of elements of each partition.
+    fn lengths(&self) -> Arc<Layer> {
+        self.summarize(Name::new("count-partition"), |part, up| {
+            let mut n = 0u64;
+            up(part, &mut |_| {
+                n += 1;
+                true
+            })?;
+            Ok(n)
+        })
+    }
+
+    /// The elements with their numbers, from 0.
+    ///
+    /// Partitions are counted first, so a bag that is expensive is held in memory, or persisted before.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// assert_eq!(Bag::from_iter(["a", "b"]).enumerate().compute()?, [(0, "a"), (1, "b")]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn enumerate(&self) -> Bag<(u64, T)> {
+        let lengths = self.lengths();
+        let parts = self.layer().len;
+        let reads: Reads = Box::new(move |_, i, out| {
+            out.push((0, i));
+            out.extend((0..i).map(|j| (1, j)));
+        });
+        gathered("enumerate", parts, &[&self.layer(), &lengths], reads, |part: &mut Part, sink| {
+            let mut at: u64 = (1..part.values.len()).map(|i| *typed::<u64>(part.take(i))).sum();
+            push_list(part, 0, &mut |x: T| {
+                at += 1;
+                sink((at - 1, x))
+            })
+        })
+    }
+
+    /// The pairs of the first elements, the second elements, and so on; the longer bag's rest is left out, and no partition
+    /// of either matters.
+    pub fn zip<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
+        // Every partition finds its place by the lengths of both, and takes what belongs to it out of the other's lists.
+        let (mine, theirs) = (self.layer(), other.layer());
+        let (own, others) = (mine.len, theirs.len);
+        let (lengths, other_lengths) = (self.lengths(), other.lengths());
+        let reads: Reads = Box::new(move |_, i, out| {
+            own_and_all(&mine, i, others, out);
+            out.extend((0..i).map(|j| (2, j)));
+            out.extend((0..others).map(|j| (3, j)));
+        });
+        gathered("zip", own, &[&self.layer(), &theirs, &lengths, &other_lengths], reads, move |part: &mut Part, sink| {
+            let (i, others) = (part.index as usize, others as usize);
+            let start: u64 = (0..i).map(|j| *typed::<u64>(part.take(1 + others + j))).sum();
+            let mut at = 0u64;
+            let mut rest: Vec<(Arc<Vec<U>>, usize)> = Vec::new();
+            for j in 0..others {
+                let length = *typed::<u64>(part.take(1 + others + i + j));
+                let list = typed::<Vec<U>>(part.take(1 + j));
+                if at + length > start {
+                    rest.push((list, start.saturating_sub(at) as usize));
+                }
+                at += length;
+            }
+            let mut pairs = rest.iter().flat_map(|(list, from)| list[*from..].iter().cloned());
+            push_list(part, 0, &mut |x: T| pairs.next().is_some_and(|u| sink((x, u))))
+        })
+    }
+
+    /// Every pair of an element of this bag and one of `other`: all of the other's for the first element, and so on.
+    pub fn product<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
+        let (mine, theirs) = (self.layer(), other.layer());
+        let others = theirs.len;
+        let reads: Reads = Box::new(move |layer, i, out| own_and_all(layer, i, others, out));
+        gathered("product", mine.len, &[&mine, &theirs], reads, |part: &mut Part, sink| {
+            let lists: Vec<_> = (1..part.values.len()).map(|j| typed::<Vec<U>>(part.take(j))).collect();
+            push_list(part, 0, &mut |x: T| lists.iter().flat_map(|l| l.iter()).all(|u| sink((x.clone(), u.clone()))))
+        })
+    }
+
+    /// Running totals: `binop` of `initial` and the first element, of that and the second, and so on.
+    ///
+    /// Partitions wait for one another.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// assert_eq!(Bag::from_iter(1..=4).accumulate(0, |total, x| total + x).compute()?, [1, 3, 6, 10]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn accumulate<A: Element>(&self, initial: A, binop: impl Fn(A, T) -> A + Send + Sync + 'static) -> Bag<A> {
+        let (binop, layer) = (Arc::new(binop), self.layer());
+        let mut before: Option<Bag<A>> = None;
+        let mut parts = Vec::new();
+        for i in 0..layer.len {
+            let (binop, initial) = (binop.clone(), initial.clone());
+            let inputs: Vec<_> = std::iter::once(layer.clone()).chain(before.as_ref().map(Bag::layer)).collect();
+            let reads: Reads = Box::new(move |layer, _, out| {
+                out.push((0, i));
+                out.extend((layer.inputs.len() > 1).then_some((1, 0)));
+            });
+            let part = gathered("accumulate", 1, &inputs.iter().collect::<Vec<_>>(), reads, move |part: &mut Part, sink| {
+                let last = if part.values.len() > 1 { typed::<Vec<A>>(part.take(1)).last().cloned() } else { None };
+                let mut total = last.unwrap_or_else(|| initial.clone());
+                // The first is the total before this partition, and goes again below.
+                sink(total.clone());
+                push_list(part, 0, &mut |x: T| {
+                    total = binop(total.clone(), x);
+                    sink(total.clone())
+                })
+            });
+            parts.push(part.clone());
+            before = Some(part);
+        }
+        super::concat(&parts.iter().map(without_first).collect::<Vec<_>>())
+    }
+
+    /// Each element with the probability `prob`, by a random number of its own that hangs on `seed` and the element's place in
+    /// the bag alone: the same elements whatever the partitions and workers.
+    ///
+    /// # Panics
+    /// Where `prob` is not between 0 and 1.
+    #[track_caller]
+    pub fn random_sample(&self, prob: f64, seed: u64) -> Self {
+        assert!((0.0..=1.0).contains(&prob), "random_sample: {prob} is no probability; it lies between 0 and 1");
+        let below = (prob * 2f64.powi(64)) as u128;
+        self.enumerate().filter(move |(i, _)| u128::from(mixed(seed, *i)) < below).map(|(_, x)| x)
+    }
+
+    /// `k` elements without repetition (all, where there are fewer), chosen by `seed` and the places in the bag alone, in the
+    /// order of the bag.
+    pub fn sample(&self, k: usize, seed: u64) -> Self {
+        let ranked = self.enumerate().map(move |(i, x)| (mixed(seed, i), i, x));
+        ranked.topk_by(k, |(rank, i, _)| (*rank, *i)).map_partitions(|mut chosen| {
+            chosen.sort_by_key(|(_, i, _)| *i);
+            chosen.into_iter().map(|(_, _, x)| x)
+        })
+    }
+
+    /// The same elements in `npartitions` partitions.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let bag = Bag::from_iter(0..10).repartition(3);
+    /// assert_eq!((bag.npartitions(), bag.count().compute()?), (3, 10));
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn repartition(&self, npartitions: usize) -> Self {
+        let (before, wanted) = (self.layer(), npartitions.max(1) as u32);
+        // Each partition is cut into as many pieces as it takes for every new one to be made of whole pieces.
+        let each = if wanted <= before.len { 1 } else { wanted.div_ceil(before.len) };
+        self.in_pieces(each, (0..=wanted).map(|j| (u64::from(before.len) * u64::from(each) * u64::from(j) / u64::from(wanted)) as u32).collect())
+    }
+
+    /// Partitions of the pieces between each two `bounds`, where each partition before is cut into `each` pieces.
+    fn in_pieces(&self, each: u32, bounds: Vec<u32>) -> Self {
+        let before = self.layer();
+        let cut = if each == 1 {
+            before
+        } else {
+            let split = self.summarize(Name::new("repartition-split"), move |part, up| {
+                let mut list = Vec::new();
+                up(part, &mut |x| {
+                    list.push(x);
+                    true
+                })?;
+                let (n, mut rest) = (list.len(), list.into_iter());
+                let piece = |k: usize| n * (k + 1) / each as usize - n * k / each as usize;
+                Ok((0..each as usize).map(|k| rest.by_ref().take(piece(k)).collect::<Vec<T>>()).collect::<Vec<_>>())
+            });
+            pieces::<T>("repartition-piece", &split, each)
+        };
+        let len = bounds.len() as u32 - 1;
+        let reads: Reads = Box::new(move |_, j, out| out.extend((bounds[j as usize]..bounds[j as usize + 1]).map(|i| (0, i))));
+        gathered("repartition", len, &[&cut], reads, |part: &mut Part, sink| {
+            let mut more = true;
+            for i in 0..part.values.len() {
+                if more {
+                    push_list(part, i, &mut |x: T| {
+                        more = sink(x);
+                        more
+                    })?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The same elements in partitions of about `size` bytes, such as `"10MB"`. The sizes of the partitions are computed now.
+    ///
+    /// # Errors
+    /// A size that cannot be read, or as [`compute`](Bag::compute).
+    pub fn repartition_size(&self, size: &str) -> Result<Self> {
+        let wanted = config::bytes("repartition_size", size)?.max(1);
+        let kept = self.persist()?;
+        let sizes = after(Name::new("size-partition"), &kept.layer(), Sizes(super::size::<T>));
+        let sizes = sched::compute(&sizes.points())?.into_iter().map(|v| *typed::<u64>(v)).collect::<Vec<_>>();
+        let each = sizes.iter().max().map_or(1, |most| most.div_ceil(wanted)).clamp(1, 10_000) as u32;
+        let (mut bounds, mut sum) = (vec![0], 0);
+        for (i, bytes) in sizes.iter().enumerate() {
+            for k in 0..each {
+                let piece = bytes / u64::from(each);
+                let at = i as u32 * each + k;
+                if sum + piece > wanted && bounds.last() != Some(&at) {
+                    bounds.push(at);
+                    sum = 0;
+                }
+                sum += piece;
+            }
+        }
+        bounds.push(sizes.len() as u32 * each);
+        Ok(kept.in_pieces(each, bounds))
+    }
+}
+
+/// Bytes of the lists of a layer.
+struct Sizes(fn(&Value) -> crate::graph::value::Size);
+
+impl Work for Sizes {
+    fn reads(&self, _: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        out.push((0, index));
+    }
+    fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
+        Ok(Arc::new((self.0)(&values[0]).bytes))
+    }
+}
+
+fn without_first<A: Element>(part: &Bag<A>) -> Bag<A> {
+    part.step(Name::new("accumulate"), |up| {
+        Arc::new(move |part, sink| {
+            let mut first = true;
+            up(part, &mut |x| std::mem::take(&mut first) || sink(x))
+        })
+    })
+}
+
+/// A random number that hangs on the seed and the place alone (the finisher of SplitMix64).
+fn mixed(seed: u64, place: u64) -> u64 {
+    let mut z = seed.wrapping_mul(0xD134_2543_DE82_EF95) ^ place.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}

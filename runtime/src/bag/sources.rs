@@ -1,0 +1,152 @@
+//! Bags of what is in memory, or in other bags.
+
+use super::{Bag, Element, gathered, push_all, push_list, source};
+use crate::delayed::Delayed;
+use crate::graph::stream::Part;
+use crate::graph::{Key, Layer, Name, Point, Value, Work};
+use crate::opaque::Opaque;
+use std::sync::Arc;
+
+/// Partition size by Dask's rule: one element each up to a hundred, then a tenth of the root.
+fn partition_size(n: usize) -> usize {
+    if n <= 100 { 1 } else { ((n as f64).sqrt() / 10.0).ceil() as usize }
+}
+
+/// The list in parts of `size` elements.
+fn in_parts<T: Element>(name: &str, items: Vec<T>, size: usize) -> Bag<T> {
+    let (items, size) = (Arc::new(items), size.max(1));
+    let parts = items.len().div_ceil(size).max(1);
+    source(Name::new(name), parts, move |i, sink| {
+        let start = (i as usize * size).min(items.len());
+        let end = (start + size).min(items.len());
+        push_all(items[start..end].iter().cloned(), sink)
+    })
+}
+
+impl<T: Element> Bag<T> {
+    /// A bag of the elements of an iterator, as [`from_sequence`](Bag::from_sequence).
+    #[allow(clippy::should_implement_trait)]
+    pub fn from_iter(items: impl IntoIterator<Item = T>) -> Self {
+        Self::from_sequence(items)
+    }
+
+    /// A bag of elements that are in memory: one per partition up to a hundred; above, a partition holds a tenth of the
+    /// root of their number, so that there are many more partitions than workers. See
+    /// [`repartition`](Bag::repartition) for a number of your own.
+    pub fn from_sequence(items: impl IntoIterator<Item = T>) -> Self {
+        let items: Vec<T> = items.into_iter().collect();
+        let size = partition_size(items.len());
+        in_parts("from-sequence", items, size)
+    }
+
+    /// A bag of elements that are in memory, in this many partitions of nearly equal length.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let parts = Bag::from_sequence_with(0..5, 2).map_partitions(|part| vec![part.len()]);
+    /// assert_eq!(parts.compute()?, [3, 2]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn from_sequence_with(items: impl IntoIterator<Item = T>, npartitions: usize) -> Self {
+        let items: Vec<T> = items.into_iter().collect();
+        let size = items.len().div_ceil(npartitions.max(1));
+        in_parts("from-sequence", items, size)
+    }
+
+    /// A bag whose partitions are delayed lists.
+    pub fn from_delayed(parts: &[Delayed<Vec<T>>]) -> Self {
+        let points: Vec<Point> = parts.iter().map(Delayed::point).collect();
+        Self::from_layer(gathered_points(points))
+    }
+}
+
+impl Bag<i64> {
+    /// The integers from 0 up to and without `n`, in `npartitions` partitions.
+    #[must_use]
+    pub fn range(n: i64, npartitions: usize) -> Self {
+        let n = n.max(0);
+        let parts = npartitions.max(1) as i64;
+        source(Name::new("range"), npartitions.max(1), move |i, sink| {
+            let (start, end) = (n * i64::from(i) / parts, n * (i64::from(i) + 1) / parts);
+            push_all(start..end, sink)
+        })
+    }
+}
+
+impl<T: Element> FromIterator<T> for Bag<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self::from_sequence(items)
+    }
+}
+
+/// Hands on the values of single tasks as the partitions of one layer.
+struct Partitions;
+
+impl Work for Partitions {
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        out.push((index, layer.inputs[index as usize].index));
+    }
+    fn run(&self, _: u32, mut values: Vec<Value>) -> crate::error::Result<Value> {
+        Ok(values.remove(0))
+    }
+}
+
+#[inline(never)]
+fn gathered_points(points: Vec<Point>) -> Opaque {
+    Opaque::of(Layer::new(Key::new(Name::new("from-delayed")), points.len() as u32, points, Partitions))
+}
+
+/// A bag of the elements of an iterator; see [`Bag::from_iter`].
+pub fn from_iter<T: Element>(items: impl IntoIterator<Item = T>) -> Bag<T> {
+    Bag::from_sequence(items)
+}
+
+/// A bag of elements that are in memory; see [`Bag::from_sequence`].
+pub fn from_sequence<T: Element>(items: impl IntoIterator<Item = T>) -> Bag<T> {
+    Bag::from_sequence(items)
+}
+
+/// A bag whose partitions are delayed lists; see [`Bag::from_delayed`].
+pub fn from_delayed<T: Element>(parts: &[Delayed<Vec<T>>]) -> Bag<T> {
+    Bag::from_delayed(parts)
+}
+
+/// The integers from 0 up to and without `n`; see [`Bag::range`].
+#[must_use]
+pub fn range(n: i64, npartitions: usize) -> Bag<i64> {
+    Bag::range(n, npartitions)
+}
+
+/// The pairs of the elements of two bags; see [`Bag::zip`].
+#[must_use]
+pub fn zip<A: Element, B: Element>(a: &Bag<A>, b: &Bag<B>) -> Bag<(A, B)> {
+    a.zip(b)
+}
+
+/// The elements of several bags, one bag after the other.
+///
+/// ```
+/// use rask::prelude::*;
+/// let all = bag::concat(&[Bag::from_iter(1..3), Bag::from_iter(7..9)]);
+/// assert_eq!(all.compute()?, [1, 2, 7, 8]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[must_use]
+pub fn concat<T: Element>(bags: &[Bag<T>]) -> Bag<T> {
+    let layers: Vec<_> = bags.iter().map(Bag::layer).collect();
+    let lens: Vec<u32> = layers.iter().map(|l| l.len).collect();
+    let total = lens.iter().sum();
+    let reads = move |_: &Layer, index: u32, out: &mut Vec<(u32, u32)>| {
+        let mut at = index;
+        for (input, len) in lens.iter().enumerate() {
+            if at < *len {
+                out.push((input as u32, at));
+                return;
+            }
+            at -= len;
+        }
+    };
+    gathered("concat", total, &layers.iter().collect::<Vec<_>>(), Box::new(reads), |part: &mut Part, sink| {
+        if part.values.is_empty() { Ok(()) } else { push_list(part, 0, sink) }
+    })
+}

@@ -1,0 +1,270 @@
+//! The methods of texts in a bag, named as Python's.
+
+use super::{Bag, Element};
+
+/// The methods of the texts in a bag, got by [`Bag::str`].
+#[derive(Debug, Clone)]
+pub struct Strings<T>(Bag<T>);
+
+impl<T: Element + AsRef<str>> Bag<T> {
+    /// The methods of texts: `bag.str().lower()`.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let words = Bag::from_iter([" One two "]).str().lower().str().split();
+    /// assert_eq!(words.compute()?, [["one", "two"]]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    pub fn str(&self) -> Strings<T> {
+        Strings(self.clone())
+    }
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident ($($arg:ident: $ty:ty = $own:ty),*) -> $out:ty = |$s:ident| $body:expr;)*) => {
+        impl<T: Element + AsRef<str>> Strings<T> {
+            $(
+                $(#[$doc])*
+                pub fn $name(&self $(, $arg: $ty)*) -> Bag<$out> {
+                    $(let $arg: $own = $arg.into();)*
+                    self.0.map(move |text| {
+                        let $s: &str = text.as_ref();
+                        $body
+                    })
+                }
+            )*
+        }
+
+        /// Names of all methods, for the test that walks the table.
+        #[cfg(test)]
+        const METHODS: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+methods! {
+    /// In lower case.
+    lower() -> String = |s| s.to_lowercase();
+    /// In upper case.
+    upper() -> String = |s| s.to_uppercase();
+    /// In lower case, for comparisons.
+    casefold() -> String = |s| s.to_lowercase().replace('\u{df}', "ss");
+    /// The first letter in upper case, the others in lower case.
+    capitalize() -> String = |s| capitalized(s);
+    /// Every word capitalized.
+    title() -> String = |s| titled(s);
+    /// Upper case for lower case, and the other way round.
+    swapcase() -> String = |s| s.chars().flat_map(swapped).collect();
+    /// Without white space at both ends.
+    strip() -> String = |s| s.trim().to_owned();
+    /// Without white space at the start.
+    lstrip() -> String = |s| s.trim_start().to_owned();
+    /// Without white space at the end.
+    rstrip() -> String = |s| s.trim_end().to_owned();
+    /// The words, between white space.
+    split() -> Vec<String> = |s| s.split_whitespace().map(str::to_owned).collect();
+    /// The parts between `separator`.
+    split_by(separator: &str = String) -> Vec<String> = |s| s.split(separator.as_str()).map(str::to_owned).collect();
+    /// The lines, without their ends.
+    splitlines() -> Vec<String> = |s| s.lines().map(str::to_owned).collect();
+    /// The text before the first `separator`, the separator, and the text after it.
+    partition(separator: &str = String) -> (String, String, String) = |s| match s.split_once(separator.as_str()) {
+        Some((a, b)) => (a.to_owned(), separator.clone(), b.to_owned()),
+        None => (s.to_owned(), String::new(), String::new()),
+    };
+    /// The text before the last `separator`, the separator, and the text after it.
+    rpartition(separator: &str = String) -> (String, String, String) = |s| match s.rsplit_once(separator.as_str()) {
+        Some((a, b)) => (a.to_owned(), separator.clone(), b.to_owned()),
+        None => (String::new(), String::new(), s.to_owned()),
+    };
+    /// With `new` for every `old`.
+    replace(old: &str = String, new: &str = String) -> String = |s| s.replace(old.as_str(), &new);
+    /// Without `prefix`, where it begins with that.
+    removeprefix(prefix: &str = String) -> String = |s| s.strip_prefix(prefix.as_str()).unwrap_or(s).to_owned();
+    /// Without `suffix`, where it ends with that.
+    removesuffix(suffix: &str = String) -> String = |s| s.strip_suffix(suffix.as_str()).unwrap_or(s).to_owned();
+    /// Whether it begins with `prefix`.
+    startswith(prefix: &str = String) -> bool = |s| s.starts_with(prefix.as_str());
+    /// Whether it ends with `suffix`.
+    endswith(suffix: &str = String) -> bool = |s| s.ends_with(suffix.as_str());
+    /// Whether `part` is in it.
+    contains(part: &str = String) -> bool = |s| s.contains(part.as_str());
+    /// Number of characters.
+    len() -> u64 = |s| s.chars().count() as u64;
+    /// How often `part` is in it, without overlap.
+    count(part: &str = String) -> u64 = |s| s.matches(part.as_str()).count() as u64;
+    /// Number of characters before the first `part`; -1 where it is not there.
+    find(part: &str = String) -> i64 = |s| place(s, s.find(part.as_str()));
+    /// Number of characters before the last `part`; -1 where it is not there.
+    rfind(part: &str = String) -> i64 = |s| place(s, s.rfind(part.as_str()));
+    /// In the middle of `width` characters.
+    center(width: usize = usize) -> String = |s| format!("{s:^width$}");
+    /// At the left of `width` characters.
+    ljust(width: usize = usize) -> String = |s| format!("{s:<width$}");
+    /// At the right of `width` characters.
+    rjust(width: usize = usize) -> String = |s| format!("{s:>width$}");
+    /// Zeros before a number, for `width` characters.
+    zfill(width: usize = usize) -> String = |s| filled(s, width);
+    /// With spaces for tabs, to every multiple of `size` characters.
+    expandtabs(size: usize = usize) -> String = |s| expanded(s, size);
+    /// Put between the characters.
+    join_chars(between: &str = String) -> String = |s| s.chars().map(String::from).collect::<Vec<_>>().join(&between);
+    /// Whether there are characters, and all are letters or digits.
+    isalnum() -> bool = |s| all(s, char::is_alphanumeric);
+    /// Whether there are characters, and all are letters.
+    isalpha() -> bool = |s| all(s, char::is_alphabetic);
+    /// Whether all characters are ASCII.
+    isascii() -> bool = |s| s.is_ascii();
+    /// Whether there are characters, and all are digits.
+    isdigit() -> bool = |s| all(s, |c| c.is_ascii_digit());
+    /// Whether there are characters, and all are numeric.
+    isnumeric() -> bool = |s| all(s, char::is_numeric);
+    /// Whether there are letters, and all are in lower case.
+    islower() -> bool = |s| s.chars().any(char::is_lowercase) && !s.chars().any(char::is_uppercase);
+    /// Whether there are letters, and all are in upper case.
+    isupper() -> bool = |s| s.chars().any(char::is_uppercase) && !s.chars().any(char::is_lowercase);
+    /// Whether there are characters, and all are white space.
+    isspace() -> bool = |s| all(s, char::is_whitespace);
+    /// Whether it is a name in Rust or Python.
+    isidentifier() -> bool = |s| s.chars().all(|c| c.is_alphanumeric() || c == '_') && s.starts_with(|c: char| !c.is_numeric());
+    /// The bytes in UTF-8.
+    encode() -> Vec<u8> = |s| s.as_bytes().to_vec();
+}
+
+impl<T: Element + AsRef<str>> Strings<T> {
+    /// The texts themselves that match a pattern with `*`, `?` and `[..]`.
+    ///
+    /// # Panics
+    /// Where the pattern is none.
+    #[track_caller]
+    #[allow(clippy::should_implement_trait)]
+    pub fn match_(&self, pattern: &str) -> Bag<T> {
+        let wanted = glob::Pattern::new(pattern).unwrap_or_else(|e| panic!("match_: {pattern:?} is no pattern: {e}"));
+        self.0.filter(move |text| wanted.matches(text.as_ref()))
+    }
+}
+
+fn capitalized(s: &str) -> String {
+    let mut chars = s.chars();
+    chars.next().map(|c| c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect()).unwrap_or_default()
+}
+
+fn titled(s: &str) -> String {
+    let mut after_letter = false;
+    let mut out = String::with_capacity(s.len());
+    for c in s.chars() {
+        if after_letter {
+            out.extend(c.to_lowercase());
+        } else {
+            out.extend(c.to_uppercase());
+        }
+        after_letter = c.is_alphabetic();
+    }
+    out
+}
+
+fn swapped(c: char) -> Vec<char> {
+    if c.is_lowercase() { c.to_uppercase().collect() } else { c.to_lowercase().collect() }
+}
+
+fn place(s: &str, at: Option<usize>) -> i64 {
+    at.map_or(-1, |at| s[..at].chars().count() as i64)
+}
+
+fn filled(s: &str, width: usize) -> String {
+    let (sign, digits) = s.split_at(usize::from(s.starts_with(['+', '-'])));
+    let missing = width.saturating_sub(s.chars().count());
+    format!("{sign}{}{digits}", "0".repeat(missing))
+}
+
+fn expanded(s: &str, size: usize) -> String {
+    let (mut out, mut column) = (String::with_capacity(s.len()), 0);
+    for c in s.chars() {
+        match c {
+            '\t' => {
+                let n = size.checked_sub(column % size.max(1)).unwrap_or(0);
+                out.extend(std::iter::repeat_n(' ', n));
+                column += n;
+            }
+            '\n' | '\r' => {
+                out.push(c);
+                column = 0;
+            }
+            _ => {
+                out.push(c);
+                column += 1;
+            }
+        }
+    }
+    out
+}
+
+fn all(s: &str, test: impl Fn(char) -> bool) -> bool {
+    !s.is_empty() && s.chars().all(test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Debug;
+
+    fn check<T: Element + Debug>(method: &str, text: &str, got: impl Fn(Strings<String>) -> Bag<T>, want: &str) {
+        assert!(METHODS.contains(&method), "{method}");
+        let list = got(Bag::from_iter([text.to_owned()]).str()).compute().unwrap();
+        assert_eq!(format!("{:?}", list[0]), want, "{method} of {text:?}");
+    }
+
+    #[test]
+    fn every_method_is_pythons() {
+        let tested = std::cell::RefCell::new(Vec::new());
+        macro_rules! of {
+            ($text:literal . $method:ident ( $($arg:expr),* ) == $want:literal) => {
+                tested.borrow_mut().push(stringify!($method));
+                check(stringify!($method), $text, |s| s.$method($($arg),*), $want);
+            };
+        }
+        of!("\u{c4}B".lower() == "\"\u{e4}b\"");
+        of!("\u{df}a".upper() == "\"SSA\"");
+        of!("Stra\u{df}e".casefold() == "\"strasse\"");
+        of!("hELLO wORLD".capitalize() == "\"Hello world\"");
+        of!("they're bill's".title() == "\"They'Re Bill'S\"");
+        of!("aB".swapcase() == "\"Ab\"");
+        of!(" a ".strip() == "\"a\"");
+        of!(" a ".lstrip() == "\"a \"");
+        of!(" a ".rstrip() == "\" a\"");
+        of!("a  b\tc".split() == "[\"a\", \"b\", \"c\"]");
+        of!("a,,b".split_by(",") == "[\"a\", \"\", \"b\"]");
+        of!("a\r\nb\n".splitlines() == "[\"a\", \"b\"]");
+        of!("a-b-c".partition("-") == "(\"a\", \"-\", \"b-c\")");
+        of!("a-b-c".rpartition("-") == "(\"a-b\", \"-\", \"c\")");
+        of!("aXbX".replace("X", "yy") == "\"ayybyy\"");
+        of!("prefix".removeprefix("pre") == "\"fix\"");
+        of!("prefix".removesuffix("fix") == "\"pre\"");
+        of!("ab".startswith("a") == "true");
+        of!("ab".endswith("a") == "false");
+        of!("abc".contains("b") == "true");
+        of!("na\u{ef}ve".len() == "5");
+        of!("aaaa".count("aa") == "2");
+        of!("\u{ef}ab".find("b") == "2");
+        of!("abab".rfind("b") == "3");
+        of!("a".center(3) == "\" a \"");
+        of!("a".ljust(3) == "\"a  \"");
+        of!("a".rjust(3) == "\"  a\"");
+        of!("-42".zfill(5) == "\"-0042\"");
+        of!("a\tb".expandtabs(4) == "\"a   b\"");
+        of!("abc".join_chars("-") == "\"a-b-c\"");
+        of!("a1".isalnum() == "true");
+        of!("a1".isalpha() == "false");
+        of!("\u{e4}".isascii() == "false");
+        of!("12".isdigit() == "true");
+        of!("\u{bd}".isnumeric() == "true");
+        of!("a1".islower() == "true");
+        of!("A1".isupper() == "true");
+        of!("".isspace() == "false");
+        of!("_a1".isidentifier() == "true");
+        of!("\u{e4}".encode() == "[195, 164]");
+        let tested = tested.into_inner();
+        assert_eq!(METHODS.iter().filter(|m| !tested.contains(m)).collect::<Vec<_>>(), [] as [&&str; 0]);
+        assert_eq!(Bag::from_iter(["ab", "cd"]).str().match_("a*").compute().unwrap(), ["ab"]);
+    }
+}

@@ -1,0 +1,347 @@
+//! Futures: calls that run in the background from the moment they are submitted.
+
+use crate::delayed::args::{Arg, Inputs, IntoArg};
+use crate::delayed::{Delayed, typed};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::value::{Size, short_type};
+use crate::graph::{Graph, Key, Layer, Name, Point, Value, Waits, Work};
+use crate::opaque::Opaque;
+use crate::sched::progress::{Job, Outcome, Record};
+use crate::sched::{self, pool};
+use crate::show::{Bundle, Show};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// How a future stands.
+enum State {
+    Pending,
+    Finished(Value),
+    Failed(Error),
+    Cancelled,
+}
+
+/// What is called when a future is done, with how it went and the microseconds it took.
+type Callback = Box<dyn FnOnce(bool) + Send>;
+
+/// One call: its state, and who waits for it.
+struct Cell {
+    state: Mutex<(State, Vec<Callback>)>,
+    changed: Condvar,
+    name: Arc<str>,
+}
+
+impl Cell {
+    fn lock(&self) -> MutexGuard<'_, (State, Vec<Callback>)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the end of the call, where it has none yet.
+    fn end(&self, end: State) {
+        let mut state = self.lock();
+        if !matches!(state.0, State::Pending) {
+            return;
+        }
+        let well = matches!(end, State::Finished(_));
+        state.0 = end;
+        let callbacks = std::mem::take(&mut state.1);
+        drop(state);
+        self.changed.notify_all();
+        callbacks.into_iter().for_each(|f| f(well));
+    }
+
+    fn is_done(&self) -> bool {
+        !matches!(self.lock().0, State::Pending)
+    }
+
+    fn value(&self) -> Option<Result<Value>> {
+        match &self.lock().0 {
+            State::Pending => None,
+            State::Finished(value) => Some(Ok(value.clone())),
+            State::Failed(error) => Some(Err(error.clone())),
+            State::Cancelled => Some(Err(ErrorKind::Cancelled { task: self.name.to_string() }.into())),
+        }
+    }
+}
+
+/// The work of a task that stands for a future.
+struct Promise(Arc<Cell>);
+
+impl Work for Promise {
+    fn run(&self, _: u32, _: Vec<Value>) -> Result<Value> {
+        // It is only begun when the future is done.
+        self.0.value().unwrap_or_else(|| Err(ErrorKind::Cancelled { task: self.0.name.to_string() }.into()))
+    }
+
+    fn size(&self, _: &Value) -> Size {
+        Size { bytes: 0, exact: true }
+    }
+
+    fn waits(&self) -> Option<&dyn Waits> {
+        Some(self)
+    }
+}
+
+impl Waits for Promise {
+    fn on_done(&self, f: Box<dyn FnOnce(bool) + Send>) {
+        let mut state = self.0.lock();
+        if let State::Pending = state.0 {
+            state.1.push(f);
+        } else {
+            let well = matches!(state.0, State::Finished(_));
+            drop(state);
+            f(well);
+        }
+    }
+}
+
+/// The value of a call that runs in the background. Cheap to clone; the value is held as long as a future of it is there.
+pub struct Future<T> {
+    cell: Opaque,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Future<T> {
+    fn clone(&self) -> Self {
+        Self { cell: self.cell.clone(), of: PhantomData }
+    }
+}
+
+#[inline(never)]
+fn begin(point: Point) -> Opaque {
+    let name = point.layer.label().text();
+    let cell = Arc::new(Cell { state: Mutex::new((State::Pending, Vec::new())), changed: Condvar::new(), name });
+    let graph = Graph::new(std::slice::from_ref(&point));
+    // One more than there are, so that it cannot begin before all have been asked.
+    let open = Arc::new(AtomicUsize::new(1));
+    let own = cell.clone();
+    let launch = Arc::new(Mutex::new(Some(move || {
+        pool::pool().spawn(move || {
+            if own.is_done() {
+                return;
+            }
+            let result = sched::within(|| sched::compute(std::slice::from_ref(&point)));
+            own.end(match result.map(|mut v| v.remove(0)) {
+                Ok(value) => State::Finished(value),
+                Err(e) if matches!(e.kind(), ErrorKind::Interrupted) => State::Cancelled,
+                Err(e) => State::Failed(e),
+            });
+        });
+    })));
+    let ready = move |open: &AtomicUsize| {
+        if open.fetch_sub(1, Ordering::SeqCst) == 1
+            && let Some(launch) = launch.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            launch();
+        }
+    };
+    for waits in graph.layers.iter().filter_map(|l| l.work.waits()) {
+        open.fetch_add(1, Ordering::SeqCst);
+        let (open, ready) = (open.clone(), ready.clone());
+        waits.on_done(Box::new(move |_| ready(&open)));
+    }
+    ready(&open);
+    Opaque::of(cell)
+}
+
+/// Waits until all are done; the computation's view shows how many are. False where the user does not want to wait.
+#[inline(never)]
+fn wait_for(cells: &[Arc<Cell>]) -> bool {
+    let pending: Vec<_> = cells.iter().filter(|c| !c.is_done()).collect();
+    if pending.is_empty() {
+        return true;
+    }
+    let mut names: Vec<String> = pending.iter().map(|c| c.name.to_string()).collect();
+    names.sort();
+    names.dedup();
+    let job = Arc::new(Job::begin(names.clone()));
+    let left = Arc::new((Mutex::new(pending.len()), Condvar::new()));
+    for cell in pending {
+        // The name was put into the list above.
+        let name = names.iter().position(|n| **n == *cell.name).unwrap_or(0) as u32;
+        job.expect(name, 1);
+        let (job, left, begun) = (job.clone(), left.clone(), Instant::now());
+        let told = move |well| {
+            let took_us = begun.elapsed().as_micros() as u64;
+            let thread = rayon::current_thread_index().unwrap_or(0) as u32;
+            let outcome = if well { Outcome::Done } else { Outcome::Failed };
+            job.hand_in(&mut vec![Record { name, task: None, thread, start_us: 0, took_us, bytes: 0, outcome }]);
+            *left.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+            left.1.notify_all();
+        };
+        Promise(cell.clone()).on_done(Box::new(told));
+    }
+    let waker = left.clone();
+    let _listening = sched::on_cancel(Arc::new(move || {
+        drop(waker.0.lock().unwrap_or_else(PoisonError::into_inner));
+        waker.1.notify_all();
+    }));
+    let open = left.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let open = left.1.wait_while(open, |n| *n > 0 && !sched::cancelled()).unwrap_or_else(PoisonError::into_inner);
+    let all = *open == 0;
+    drop(open);
+    job.finish(!all);
+    all
+}
+
+#[inline(never)]
+fn results(cells: &[Arc<Cell>]) -> Result<Vec<Value>> {
+    if !wait_for(cells) {
+        return Err(sched::stop_here(ErrorKind::Interrupted.into()));
+    }
+    // All are done.
+    cells.iter().map(|c| c.value().unwrap_or_else(|| Err(ErrorKind::Interrupted.into()))).collect()
+}
+
+impl<T> Future<T> {
+    pub(super) fn begin(call: &Delayed<T>) -> Self {
+        Self { cell: begin(call.point()), of: PhantomData }
+    }
+
+    fn cell(&self) -> Arc<Cell> {
+        self.cell.arc()
+    }
+
+    /// Whether it has ended, in one way or another.
+    #[must_use]
+    pub fn done(&self) -> bool {
+        self.cell.get::<Cell>().is_done()
+    }
+
+    /// How it stands: `"pending"`, `"finished"`, `"error"` or `"cancelled"`.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match self.cell.get::<Cell>().lock().0 {
+            State::Pending => "pending",
+            State::Finished(_) => "finished",
+            State::Failed(_) => "error",
+            State::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether it was cancelled.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.status() == "cancelled"
+    }
+
+    /// Has it end without a value, where it has not ended yet. A function that is running goes on to its end.
+    pub fn cancel(&self) {
+        self.cell.get::<Cell>().end(State::Cancelled);
+    }
+
+    /// Its error, once it has one: waits for its end.
+    #[must_use]
+    pub fn exception(&self) -> Option<Error> {
+        let cell = self.cell();
+        wait_for(std::slice::from_ref(&cell));
+        cell.value().and_then(Result::err)
+    }
+
+    /// Calls `f` when it has ended, or at once where it has.
+    pub fn add_done_callback(&self, f: impl FnOnce() + Send + 'static) {
+        Promise(self.cell()).on_done(Box::new(move |_| f()));
+    }
+
+    fn layer(&self) -> Point {
+        promise(&self.cell)
+    }
+}
+
+#[inline(never)]
+fn promise(cell: &Opaque) -> Point {
+    let cell: Arc<Cell> = cell.arc();
+    Layer::new(Key::new(Name::new(&cell.name)), 1, Vec::new(), Promise(cell)).at(0)
+}
+
+impl<T: Clone + Send + Sync + 'static> Future<T> {
+    pub(super) fn finished(value: T) -> Self {
+        let state = Mutex::new((State::Finished(Arc::new(value)), Vec::new()));
+        Self { cell: Opaque::of(Arc::new(Cell { state, changed: Condvar::new(), name: "scatter".into() })), of: PhantomData }
+    }
+
+    /// Waits for the value.
+    ///
+    /// # Errors
+    /// Where the function panics, or the future is cancelled.
+    pub fn result(&self) -> Result<T> {
+        Ok(Arc::unwrap_or_clone(typed(results(&[self.cell()])?.remove(0))))
+    }
+
+    /// The value as a delayed one. Computing it waits for nothing: it is an error while the future is pending.
+    #[must_use]
+    pub fn to_delayed(&self) -> Delayed<T> {
+        Delayed::of_point(self.layer())
+    }
+}
+
+/// Waits for futures and returns their values, in their order.
+///
+/// # Errors
+/// The first error, in the order of the futures.
+pub fn gather<T: Clone + Send + Sync + 'static>(futures: &[Future<T>]) -> Result<Vec<T>> {
+    let cells: Vec<_> = futures.iter().map(Future::cell).collect();
+    Ok(results(&cells)?.into_iter().map(|v| Arc::unwrap_or_clone(typed(v))).collect())
+}
+
+/// Waits until all futures have ended, in one way or another.
+pub fn wait<T>(futures: &[Future<T>]) {
+    let cells: Vec<_> = futures.iter().map(Future::cell).collect();
+    if !wait_for(&cells) {
+        // The cell is left here; inside of a task there is nothing to wait for any more.
+        let _ = sched::stop_here(ErrorKind::Interrupted.into());
+    }
+}
+
+/// The futures in the order in which they end.
+///
+/// ```
+/// use rask::prelude::*;
+/// let client = Client::current();
+/// let futures = client.map(|x: u64| x, 0..3);
+/// let mut seen: Vec<u64> = as_completed(&futures).map(|f| f.result().unwrap()).collect();
+/// seen.sort();
+/// assert_eq!(seen, [0, 1, 2]);
+/// ```
+pub fn as_completed<T>(futures: &[Future<T>]) -> impl Iterator<Item = Future<T>> + use<T> {
+    let (sender, ended) = std::sync::mpsc::channel();
+    for (i, future) in futures.iter().enumerate() {
+        let sender = sender.clone();
+        // Where the iterator is gone, nobody wants to know.
+        future.add_done_callback(move || drop(sender.send(i)));
+    }
+    let futures = futures.to_vec();
+    ended.into_iter().take(futures.len()).map(move |i: usize| futures[i].clone())
+}
+
+impl<T> IntoArg<T> for &Future<T> {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<T> {
+        Arg::Task(inputs.add(self.layer()))
+    }
+}
+
+impl<T> IntoArg<T> for Future<T> {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<T> {
+        (&self).into_arg(inputs)
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> IntoArg<Vec<T>> for Vec<Future<T>> {
+    fn into_arg(self, inputs: &mut Inputs) -> Arg<Vec<T>> {
+        self.iter().map(Future::to_delayed).collect::<Vec<_>>().into_arg(inputs)
+    }
+}
+
+impl<T> Show for Future<T> {
+    fn show(&self) -> Bundle {
+        Bundle::text(format!("Future<{}>({}, {})", short_type(std::any::type_name::<T>()), self.cell.get::<Cell>().name, self.status()))
+    }
+}
+
+impl<T> fmt::Debug for Future<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::show::debug(self, f)
+    }
+}

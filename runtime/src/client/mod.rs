@@ -1,0 +1,259 @@
+//! The client: how many workers compute, with how much memory, and where they can be watched. One is there by itself; a
+//! client of one's own takes its place until it is closed.
+
+mod future;
+
+pub use future::{Future, as_completed, gather, wait};
+
+use crate::config::{self, Cluster};
+use crate::delayed::args::{IntoArgs, TaskFn};
+use crate::delayed::delayed;
+use crate::error::{ErrorKind, Result};
+use crate::sched::dashboard;
+use crate::show::{self, Bundle, Show, html};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A handle of the workers that compute, in this process.
+///
+/// Without one, a default client is there by itself: a worker for each core up to four, above that fewer workers with
+/// several threads each, and all of the machine's memory between them, as in Dask.
+///
+/// ```
+/// use rask::prelude::*;
+/// let client = Client::local().workers(2).threads_per_worker(1).memory_limit("1GB").start()?;
+/// let future = client.submit(|x: u64| x + 1, (1,));
+/// assert_eq!(future.result()?, 2);
+/// client.close();
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    number: u64,
+}
+
+/// The client whose workers compute; zero is the default one.
+static CURRENT: AtomicU64 = AtomicU64::new(0);
+
+/// A client that is to be started, made by [`Client::local`].
+#[derive(Debug, Clone, Default)]
+#[must_use = "nothing is started before start()"]
+pub struct Local {
+    workers: Option<usize>,
+    threads: Option<usize>,
+    memory: Option<String>,
+    folder: Option<String>,
+}
+
+impl Local {
+    /// Number of workers.
+    pub fn workers(mut self, n: usize) -> Self {
+        self.workers = Some(n);
+        self
+    }
+
+    /// Threads of each worker. Where only the workers are given: as many as it takes to use every core.
+    pub fn threads_per_worker(mut self, n: usize) -> Self {
+        self.threads = Some(n);
+        self
+    }
+
+    /// Memory for the values that one worker holds: `"2GB"`, `"500 MiB"`, a part of the machine's such as `"0.5"`, or `"0"`
+    /// for no limit. Above 60 % of it values that are not in use go to disk, above 80 % no work is begun that only adds.
+    pub fn memory_limit(mut self, limit: &str) -> Self {
+        self.memory = Some(limit.to_owned());
+        self
+    }
+
+    /// Folder for values that memory has no room for. Default: the system's folder for temporary files.
+    pub fn local_directory(mut self, folder: &str) -> Self {
+        self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Starts the workers; computations run on them from now on.
+    ///
+    /// # Errors
+    /// A number of workers or threads that is zero, a limit that cannot be read, a folder that is not there.
+    pub fn start(self) -> Result<Client> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let cluster = self.cluster()?;
+        let client = Client { number: NEXT.fetch_add(1, Ordering::SeqCst) };
+        config::set_cluster(cluster);
+        CURRENT.store(client.number, Ordering::SeqCst);
+        Ok(client)
+    }
+
+    fn cluster(&self) -> Result<Cluster> {
+        const MOST: usize = 1024;
+        let bad = |method: &str, message: String| ErrorKind::BadArgument { method: method.to_owned(), message };
+        for (method, n) in [("workers", self.workers), ("threads_per_worker", self.threads)] {
+            if n.is_some_and(|n| n == 0 || n > MOST) {
+                return Err(bad(method, format!("{} is not a number of {method}; it lies between 1 and {MOST}", n.unwrap_or(0))).into());
+            }
+        }
+        let memory = self.memory.as_deref().map(limit).transpose()?;
+        let mut cluster = Cluster::local(self.workers, self.threads, memory);
+        if cluster.threads() > 4 * MOST {
+            return Err(bad("start", format!("{} threads in all are too many; {} at most", cluster.threads(), 4 * MOST)).into());
+        }
+        if let Some(folder) = &self.folder {
+            if !std::path::Path::new(folder).is_dir() {
+                return Err(bad("local_directory", format!("there is no folder {folder:?}")).into());
+            }
+            cluster.local_directory = folder.into();
+        }
+        Ok(cluster)
+    }
+}
+
+/// A limit of memory: bytes, a part of the machine's memory, or none.
+fn limit(text: &str) -> Result<Option<u64>> {
+    if let (Ok(part), Some(all)) = (text.trim().parse::<f64>(), config::system_memory())
+        && part > 0.0
+        && part <= 1.0
+    {
+        return Ok(Some((part * all as f64) as u64));
+    }
+    Ok(Some(config::bytes("memory_limit", text)?).filter(|bytes| *bytes > 0))
+}
+
+impl Client {
+    /// A client of this machine, to be started; what is not said is as in Dask.
+    pub fn local() -> Local {
+        Local::default()
+    }
+
+    /// The client whose workers compute now: the one started last that is not closed, or the default one.
+    #[must_use]
+    pub fn current() -> Self {
+        Self { number: CURRENT.load(Ordering::SeqCst) }
+    }
+
+    /// Goes back to the default client, where this is the one in use. What is in memory stays there.
+    pub fn close(&self) {
+        if self.number > 0 && CURRENT.compare_exchange(self.number, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            config::set_cluster(Cluster::local(None, None, None));
+        }
+    }
+
+    /// Whether this client's workers are those that compute.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        CURRENT.load(Ordering::SeqCst) == self.number
+    }
+
+    /// Link to a page that shows workers, tasks, memory and the task stream of every computation of this session, while they
+    /// run. It is served to this machine only, from the first call on, and only to who has the link.
+    ///
+    /// # Panics
+    /// Where this machine has no port left.
+    #[must_use]
+    pub fn dashboard_link(&self) -> String {
+        dashboard::link().unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Number of workers.
+    #[must_use]
+    pub fn nworkers(&self) -> usize {
+        config::cluster().workers
+    }
+
+    /// Number of threads of all workers.
+    #[must_use]
+    pub fn nthreads(&self) -> usize {
+        config::threads()
+    }
+
+    /// Runs a function now, in the background. Arguments are as those of a [`Delayed`](crate::prelude::Delayed) call, and
+    /// futures: the function begins when those are finished.
+    pub fn submit<A, F, I>(&self, function: F, args: I) -> Future<F::Output>
+    where
+        A: Send + Sync + 'static,
+        F: TaskFn<A>,
+        F::Output: Clone,
+        I: IntoArgs<A>,
+    {
+        Future::begin(&delayed(function).call(args))
+    }
+
+    /// Runs a function of one argument for every item, in the background.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let client = Client::current();
+    /// let squares = client.map(|x: u64| x * x, 0..4);
+    /// assert_eq!(client.gather(&squares)?, [0, 1, 4, 9]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn map<T, U, F>(&self, function: F, items: impl IntoIterator<Item = T>) -> Vec<Future<U>>
+    where
+        T: Clone + Send + Sync + 'static,
+        U: Clone + Send + Sync + 'static,
+        F: Fn(T) -> U + Send + Sync + 'static,
+    {
+        let function = delayed(function);
+        items.into_iter().map(|x| Future::begin(&function.call((x,)))).collect()
+    }
+
+    /// Waits for futures and returns their values, in their order.
+    ///
+    /// # Errors
+    /// The first error, in the order of the futures.
+    pub fn gather<T: Clone + Send + Sync + 'static>(&self, futures: &[Future<T>]) -> Result<Vec<T>> {
+        gather(futures)
+    }
+
+    /// A finished future of a value that is there: what takes it as an argument shares it.
+    pub fn scatter<T: Clone + Send + Sync + 'static>(&self, value: T) -> Future<T> {
+        Future::finished(value)
+    }
+}
+
+impl Show for Client {
+    fn show(&self) -> Bundle {
+        card(self.number, self.is_current())
+    }
+}
+
+#[inline(never)]
+fn card(number: u64, current: bool) -> Bundle {
+    let cluster = config::cluster();
+    let memory = cluster.memory_limit.map_or_else(|| "no limit".to_owned(), |m| html::bytes(m * cluster.workers as u64));
+    let each = cluster.memory_limit.map_or_else(|| "no limit".to_owned(), html::bytes);
+    let state = if current { "" } else { " (closed; these are the workers in use)" };
+    let name = if number == 0 { "default".to_owned() } else { number.to_string() };
+    let link = dashboard::link().unwrap_or_else(|e| e.to_string());
+    let text = format!(
+        "Client {name}{state}: {} workers, {} threads, {memory} of memory, dashboard {link}",
+        cluster.workers,
+        cluster.threads()
+    );
+    let row = |what: &str, value: &str| {
+        format!("<tr><th style=\"text-align:left;padding:1px 24px 1px 0;font-weight:normal;color:{}\">{what}</th><td style=\"text-align:left\">{value}</td></tr>", html::FAINT)
+    };
+    let rows = [
+        row("Workers", &cluster.workers.to_string()),
+        row("Threads", &format!("{} ({} per worker)", cluster.threads(), cluster.threads_per_worker)),
+        row("Memory", &format!("{memory} ({each} per worker)")),
+        row("Dashboard", &format!("<a href=\"{0}\" target=\"_blank\">{1}</a>", html::escape(&link), html::escape(link.split("?token").next().unwrap_or(&link)))),
+    ];
+    let html = format!(
+        "<div style=\"border:1px solid {};border-radius:6px;padding:8px 14px;display:inline-block\"><div><b>Client</b> \
+         <span style=\"color:{}\">{name}{state} &middot; threads of this process</span></div>\
+         <table style=\"border-collapse:collapse;margin:4px 0 0;font-variant-numeric:tabular-nums\">{}</table></div>",
+        html::LINE,
+        html::FAINT,
+        rows.concat()
+    );
+    Bundle::text(text).with("text/html", html)
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show::debug(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests;

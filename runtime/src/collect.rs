@@ -1,0 +1,171 @@
+//! Several collections computed at once: what they have in common is computed once.
+
+use crate::bag::{Bag, Element};
+use crate::delayed::{Delayed, typed};
+use crate::error::Result;
+use crate::frame::{DataFrame, Table};
+use crate::graph::{Point, Value};
+use crate::sched;
+use std::sync::Arc;
+
+/// What [`compute`] takes: lazy collections, and tuples, arrays and lists of those.
+pub trait Collection {
+    /// What it is when it is computed.
+    type Output;
+    #[doc(hidden)]
+    fn ask(&self, wanted: &mut Wanted);
+    #[doc(hidden)]
+    fn take(&self, given: &mut Given) -> Result<Self::Output>;
+}
+
+/// The tasks whose values are asked for.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Wanted(Vec<Point>);
+
+/// Their values, in their order.
+#[doc(hidden)]
+pub struct Given(std::vec::IntoIter<Value>);
+
+impl Given {
+    fn next(&mut self) -> Value {
+        // `take` takes just what `ask` has asked for.
+        self.0.next().expect("a value for every task that was asked for")
+    }
+}
+
+/// Computes several collections at once: tasks that they share are run once, and all run side by side. Frames have an engine
+/// of their own and are computed one after the other, after the rest.
+///
+/// # Errors
+/// The first error of any of them.
+///
+/// ```
+/// use rask::prelude::*;
+/// let numbers = Bag::from_iter(1..=10).map(|x| x * x);
+/// let (sum, most) = compute((&numbers.sum(), &numbers.max()))?;
+/// assert_eq!((sum, most), (385, 100));
+/// # Ok::<(), rask::Error>(())
+/// ```
+pub fn compute<C: Collection>(collections: C) -> Result<C::Output> {
+    let mut wanted = Wanted::default();
+    collections.ask(&mut wanted);
+    collections.take(&mut values(wanted)?)
+}
+
+#[inline(never)]
+fn values(wanted: Wanted) -> Result<Given> {
+    Ok(Given(sched::compute(&wanted.0)?.into_iter()))
+}
+
+impl<C: Collection + ?Sized> Collection for &C {
+    type Output = C::Output;
+    fn ask(&self, wanted: &mut Wanted) {
+        (**self).ask(wanted);
+    }
+    fn take(&self, given: &mut Given) -> Result<C::Output> {
+        (**self).take(given)
+    }
+}
+
+impl<T: Element> Collection for Delayed<T> {
+    type Output = T;
+    fn ask(&self, wanted: &mut Wanted) {
+        wanted.0.push(self.point());
+    }
+    fn take(&self, given: &mut Given) -> Result<T> {
+        Ok(Arc::unwrap_or_clone(typed(given.next())))
+    }
+}
+
+impl<T: Element> Collection for Bag<T> {
+    type Output = Vec<T>;
+    fn ask(&self, wanted: &mut Wanted) {
+        wanted.0.extend(self.layer().points());
+    }
+    fn take(&self, given: &mut Given) -> Result<Vec<T>> {
+        let parts = (0..self.npartitions()).map(|_| Arc::unwrap_or_clone(typed::<Vec<T>>(given.next())));
+        Ok(parts.flatten().collect())
+    }
+}
+
+impl Collection for DataFrame {
+    type Output = Table;
+    fn ask(&self, _: &mut Wanted) {}
+    fn take(&self, _: &mut Given) -> Result<Table> {
+        self.compute()
+    }
+}
+
+impl<C: Collection> Collection for [C] {
+    type Output = Vec<C::Output>;
+    fn ask(&self, wanted: &mut Wanted) {
+        self.iter().for_each(|c| c.ask(wanted));
+    }
+    fn take(&self, given: &mut Given) -> Result<Vec<C::Output>> {
+        self.iter().map(|c| c.take(given)).collect()
+    }
+}
+
+impl<C: Collection> Collection for Vec<C> {
+    type Output = Vec<C::Output>;
+    fn ask(&self, wanted: &mut Wanted) {
+        self.as_slice().ask(wanted);
+    }
+    fn take(&self, given: &mut Given) -> Result<Self::Output> {
+        self.as_slice().take(given)
+    }
+}
+
+impl<C: Collection, const N: usize> Collection for [C; N] {
+    type Output = Vec<C::Output>;
+    fn ask(&self, wanted: &mut Wanted) {
+        self.as_slice().ask(wanted);
+    }
+    fn take(&self, given: &mut Given) -> Result<Self::Output> {
+        self.as_slice().take(given)
+    }
+}
+
+macro_rules! tuples {
+    ($(($($c:ident),*))*) => {$(
+        impl<$($c: Collection),*> Collection for ($($c,)*) {
+            type Output = ($($c::Output,)*);
+            #[allow(non_snake_case)]
+            fn ask(&self, wanted: &mut Wanted) {
+                let ($($c,)*) = self;
+                $($c.ask(wanted);)*
+            }
+            #[allow(non_snake_case)]
+            fn take(&self, given: &mut Given) -> Result<Self::Output> {
+                let ($($c,)*) = self;
+                Ok(($($c.take(given)?,)*))
+            }
+        }
+    )*};
+}
+tuples! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) (A, B, C, D, E, F, G) (A, B, C, D, E, F, G, H) }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn what_several_share_is_computed_once() {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let bag = Bag::from_sequence_with(1..=100i64, 4).map(|x| {
+            RUNS.fetch_add(1, Ordering::SeqCst);
+            x * 2
+        });
+        let (sum, count, some) = compute((&bag.sum(), &bag.count(), bag.filter(|x| x % 100 == 0))).unwrap();
+        assert_eq!((sum, count, some), (10_100, 100, vec![100, 200]));
+        assert_eq!(RUNS.load(Ordering::SeqCst), 100);
+        let one = delayed(|| 1u64).call(());
+        assert_eq!(compute(vec![one.clone(), one.clone()]).unwrap(), [1, 1]);
+        assert_eq!(compute((one, [&bag.max(), &bag.min()])).unwrap(), (1, vec![200, 2]));
+        let df = DataFrame::from_columns([("x", Series::from_iter([1, 2]))]);
+        assert_eq!(compute((&df, &bag.count())).unwrap().0.len(), 2);
+    }
+}

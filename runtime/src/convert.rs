@@ -1,0 +1,104 @@
+//! Conversions between collections: bags to frames.
+
+use crate::bag::{Bag, Element};
+use crate::delayed::{kept, typed};
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::lazy::Partition;
+use crate::frame::rows::{Rows, schema};
+use crate::frame::{DType, DataFrame};
+use crate::graph::stream::fuse_streams;
+use crate::graph::{Layer, Value};
+use crate::sched;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use serde::Serialize;
+use serde_arrow::schema::{SchemaLike, TracingOptions};
+use std::sync::{Arc, OnceLock};
+
+/// Rows that tell the columns where the user does not.
+const SAMPLE: usize = 1000;
+
+impl<T: Element + Serialize> Bag<T> {
+    /// A frame of rows that are maps or structs, partition by partition; nothing is computed until the frame is.
+    ///
+    /// With `columns`, these are its names and types, in this order: a field that a row does not have is null, one that is not
+    /// named is left out, and text is read as the type that is asked for (empty text is null for all but text). With `&[]`
+    /// names and types are those of the rows by serde, told by the first thousand, which are computed at once.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let rows = Bag::from_iter([r#"<row Id="5" Score="9"/>"#, r#"<row Id="7"/>"#]).map(|row| xml::attributes(row));
+    /// let df = rows.to_dataframe(&[("Id", DType::Int64), ("Score", DType::Float64)]);
+    /// assert_eq!(df.compute()?.column("Score")?.to_vec::<Option<f64>>()?, [Some(9.0), None]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn to_dataframe(&self, columns: &[(&str, DType)]) -> DataFrame {
+        if columns.is_empty() {
+            return self.to_dataframe_by_serde();
+        }
+        let columns: Vec<_> = columns.iter().map(|(n, t)| ((*n).to_owned(), t.clone())).collect();
+        let schema = schema(&columns);
+        let of = schema.clone().unwrap_or_else(|_| Arc::new(Schema::empty()));
+        let convert = move |value: Value| {
+            let mut rows = Rows::new(&of);
+            typed::<Vec<T>>(value).iter().try_for_each(|row| rows.push(row))?;
+            rows.finish()
+        };
+        frame(schema, &self.layer(), Arc::new(convert))
+    }
+
+    #[track_caller]
+    fn to_dataframe_by_serde(&self) -> DataFrame {
+        let sample = self.first_rows(SAMPLE);
+        let fields = sample.and_then(|rows| {
+            let options = TracingOptions::default().allow_null_fields(true).coerce_numbers(true).guess_dates(true);
+            Vec::<FieldRef>::from_samples(&rows, options.sequence_as_large_list(false).strings_as_large_utf8(false)).map_err(|e| told(&e))
+        });
+        let schema: Result<SchemaRef> = fields.map(|f| Arc::new(Schema::new(f)));
+        let of = schema.as_ref().map(|s| s.fields().to_vec()).unwrap_or_default();
+        let convert = move |value: Value| serde_arrow::to_record_batch(&of, &*typed::<Vec<T>>(value)).map_err(|e| told(&e));
+        frame(schema, &self.layer(), Arc::new(convert))
+    }
+
+    /// The first rows, with an error where there are none.
+    fn first_rows(&self, n: usize) -> Result<Vec<T>> {
+        let rows = self.take_at_most(n)?;
+        if rows.is_empty() {
+            let message = "the bag is empty, so its rows tell no columns; name them: to_dataframe(&[(\"x\", DType::Int64)])".to_owned();
+            return Err(ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into());
+        }
+        Ok(rows)
+    }
+}
+
+#[inline(never)]
+fn told(e: &serde_arrow::Error) -> Error {
+    let message = format!("{}; columns can be named: to_dataframe(&[(\"x\", DType::Int64)])", e.message());
+    ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into()
+}
+
+/// The frame of a bag's partitions.
+#[track_caller]
+#[inline(never)]
+fn frame(schema: Result<SchemaRef>, layer: &Arc<Layer>, convert: Arc<dyn Fn(Value) -> Result<RecordBatch> + Send + Sync>) -> DataFrame {
+    let points = fuse_streams(&layer.points());
+    let partitions = points.len() as u32;
+    // Partitions that are made of one another are all made at once, and kept while the frame is there.
+    let alone = points.iter().all(|p| p.layer.inputs.is_empty());
+    let together: OnceLock<Result<Arc<Layer>>> = OnceLock::new();
+    let make: Partition = Arc::new(move |i| {
+        let point = if alone {
+            points[i as usize].clone()
+        } else {
+            let all = together.get_or_init(|| {
+                let values = sched::compute(&points)?;
+                let bytes = values.iter().zip(&points).map(|(v, p)| p.layer.work.size(v).bytes).sum();
+                Ok(kept("to-dataframe", values, bytes))
+            });
+            all.clone()?.at(i)
+        };
+        convert(sched::compute(&[point])?.remove(0))
+    });
+    DataFrame::from_partitions(schema, partitions, make)
+}

@@ -1,0 +1,64 @@
+//! Rows of JSON, one value a line.
+
+use serde::de::DeserializeOwned;
+pub use serde_json::Value;
+
+/// The JSON value that a line holds.
+///
+/// # Panics
+/// Where the line is no JSON; in a bag that ends the computation with the line and the place in it.
+///
+/// ```
+/// use rask::prelude::*;
+/// let row = json::loads(r#"{"name": "Ann", "age": 31}"#);
+/// assert_eq!(row["age"], 31);
+/// ```
+pub fn loads<T: AsRef<str> + ?Sized>(row: &T) -> Value {
+    value(row.as_ref())
+}
+
+#[inline(never)]
+fn value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{}", said("json::loads", text, &e)))
+}
+
+/// The value of a type of your own that a line holds.
+///
+/// # Panics
+/// Where the line is no such value; in a bag that ends the computation with the line and the place in it.
+///
+/// ```
+/// use rask::prelude::*;
+/// let pair: (String, u32) = json::parse(r#"["Ann", 31]"#);
+/// assert_eq!(pair.1, 31);
+/// ```
+pub fn parse<V: DeserializeOwned>(row: &(impl AsRef<str> + ?Sized)) -> V {
+    let text = row.as_ref();
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{}", said("json::parse", text, &e)))
+}
+
+#[inline(never)]
+fn said(method: &str, text: &str, e: &serde_json::Error) -> String {
+    let start: String = text.trim().chars().take(80).collect();
+    format!("{method}: {e} in the line {start:?}")
+}
+
+/// The JSON text of a value, in one line.
+///
+/// # Panics
+/// Where the value has no JSON form, such as a map whose keys are no texts.
+#[must_use]
+pub fn dumps<T: serde::Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_else(|e| panic!("json::dumps: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_bad_line_is_told() {
+        let e = std::panic::catch_unwind(|| super::loads("{\"a\": 1")).unwrap_err();
+        let said = e.downcast_ref::<String>().unwrap();
+        assert!(said.contains("column") && said.contains("{\\\"a\\\": 1"), "{said}");
+        assert_eq!(super::dumps(&super::loads(" [1, \"x\"] ")), "[1,\"x\"]");
+    }
+}

@@ -1,0 +1,217 @@
+//! Rows of XML, one element a line, as in Stack Exchange's dumps: the attributes of the element.
+
+use crate::bag::{Line, Pluck};
+use quick_xml::escape::unescape;
+use quick_xml::events::Event;
+use std::fmt;
+use std::ops::Index;
+use std::sync::OnceLock;
+
+/// The attributes of the element that a line holds, in their order. Values are decoded when they are asked for.
+///
+/// A line that holds no element (a declaration, a closing tag, white space) has no attributes.
+///
+/// # Panics
+/// Where the line is no XML; in a bag that ends the computation with the line. [`try_attributes`] gives an error instead.
+///
+/// ```
+/// use rask::prelude::*;
+/// let row = xml::attributes(r#"<row Id="5" Body="1 &lt; 2" />"#);
+/// assert!(row["Id"] == "5");
+/// assert_eq!(row["Body"], "1 < 2");
+/// assert_eq!(row.get("Tags"), None);
+/// ```
+pub fn attributes<T: ToLine + ?Sized>(row: &T) -> Attributes {
+    read(row.to_line()).unwrap_or_else(|e| panic!("xml::attributes: {e}"))
+}
+
+/// As [`attributes`], with an error where the line is no XML.
+///
+/// # Errors
+/// What is wrong, with the beginning of the line.
+pub fn try_attributes<T: ToLine + ?Sized>(row: &T) -> Result<Attributes, String> {
+    read(row.to_line())
+}
+
+/// What can be taken for a line of text.
+pub trait ToLine {
+    /// The line: shared where it is one, else a copy.
+    fn to_line(&self) -> Line;
+}
+
+impl ToLine for Line {
+    fn to_line(&self) -> Line {
+        self.clone()
+    }
+}
+
+impl ToLine for str {
+    fn to_line(&self) -> Line {
+        Line::from(self)
+    }
+}
+
+impl ToLine for String {
+    fn to_line(&self) -> Line {
+        Line::from(self.as_str())
+    }
+}
+
+impl<T: ToLine + ?Sized> ToLine for &T {
+    fn to_line(&self) -> Line {
+        (**self).to_line()
+    }
+}
+
+#[inline(never)]
+fn read(line: Line) -> Result<Attributes, String> {
+    let shown = |what: &dyn fmt::Display| {
+        let start: String = line.trim().chars().take(80).collect();
+        format!("{what} in the line {start:?}")
+    };
+    let mut reader = quick_xml::Reader::from_str(line.trim());
+    let mut all = Vec::new();
+    loop {
+        match reader.read_event().map_err(|e| shown(&e))? {
+            Event::Start(element) | Event::Empty(element) => {
+                for attribute in element.attributes() {
+                    let attribute = attribute.map_err(|e| shown(&e))?;
+                    // Both are slices of the line, which is text.
+                    let name = std::str::from_utf8(attribute.key.0).map_err(|e| shown(&e))?;
+                    let raw = std::str::from_utf8(&attribute.value).map_err(|e| shown(&e))?;
+                    all.push(Attribute { name: line.part(name), raw: line.part(raw), text: OnceLock::new() });
+                }
+                break;
+            }
+            Event::Text(text) if !text.iter().all(u8::is_ascii_whitespace) => return Err(shown(&"there is text before the element")),
+            Event::Eof | Event::End(_) => break,
+            _ => {}
+        }
+    }
+    Ok(Attributes { all })
+}
+
+#[derive(Clone)]
+struct Attribute {
+    name: Line,
+    /// As it stands in the line.
+    raw: Line,
+    text: OnceLock<String>,
+}
+
+impl Attribute {
+    fn text(&self) -> &String {
+        self.text.get_or_init(|| {
+            // White space that stands for itself is a space, by XML's rules for attributes.
+            let plain = self.raw.replace(['\t', '\r', '\n'], " ");
+            // A reference that is not known stays as it is.
+            unescape(&plain).map(std::borrow::Cow::into_owned).unwrap_or(plain)
+        })
+    }
+}
+
+/// The attributes of an element, made by [`attributes`].
+#[derive(Clone, Default)]
+pub struct Attributes {
+    all: Vec<Attribute>,
+}
+
+impl Attributes {
+    fn find(&self, name: &str) -> Option<&Attribute> {
+        self.all.iter().find(|a| a.name == name)
+    }
+
+    /// The value of an attribute; `None` where it is not there.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&String> {
+        self.find(name).map(Attribute::text)
+    }
+
+    /// Number of attributes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Names and values, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &String)> {
+        self.all.iter().map(|a| (a.name.as_str(), a.text()))
+    }
+}
+
+impl Index<&str> for Attributes {
+    type Output = String;
+
+    /// The value of an attribute.
+    ///
+    /// # Panics
+    /// Where it is not there; [`get`](Attributes::get) gives `None` then.
+    fn index(&self, name: &str) -> &String {
+        self.get(name).unwrap_or_else(|| {
+            let names: Vec<_> = self.all.iter().map(|a| a.name.as_str()).collect();
+            panic!("the element has no attribute {name:?}; it has {names:?}; .get({name:?}) is None where there is none")
+        })
+    }
+}
+
+impl fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for Attributes {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl serde::Serialize for Attributes {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.iter())
+    }
+}
+
+impl Pluck<&'static str> for Attributes {
+    type Part = String;
+    fn pluck(&self, key: &&'static str) -> Option<String> {
+        self.get(key).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_decoded_once_and_kept_apart() {
+        let row = attributes("  <row Id=\"5\" Body=\"&lt;p&gt;I've &quot;asked&quot; 1 &amp;lt; 2&lt;/p&gt;&#xA;\" Emoji='\u{1f600}&#128512;' Odd=\"a&nope;b\tc\" />\r\n");
+        assert_eq!(row["Body"], "<p>I've \"asked\" 1 &lt; 2</p>\n");
+        assert_eq!((row["Emoji"].as_str(), row["Odd"].as_str(), row.len()), ("\u{1f600}\u{1f600}", "a&nope;b c", 4));
+        assert!(row["Id"] == "5" && row.get("Tags").is_none());
+        assert_eq!(format!("{:?}", attributes("<a x='1' y='2'>")), "{\"x\": \"1\", \"y\": \"2\"}");
+    }
+
+    #[test]
+    fn lines_without_an_element_have_no_attributes() {
+        for line in ["<?xml version=\"1.0\"?>", "<posts>", "</posts>", "", " \r\n", "<!-- a=\"b\" -->"] {
+            assert!(attributes(line).is_empty(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_xml_is_told_with_its_line() {
+        for line in ["<row Id=\"5", "<row Id=5 />", "<row Id />", "no tags", "<row a=\"1\" a=\"2\"/>"] {
+            let e = try_attributes(line).unwrap_err();
+            assert!(e.contains(&format!("{line:?}")), "{e}");
+        }
+        let missing = std::panic::catch_unwind(|| attributes("<row Id='1'/>")["Tag"].clone()).unwrap_err();
+        assert!(missing.downcast_ref::<String>().unwrap().contains("no attribute \"Tag\"; it has [\"Id\"]"));
+    }
+}
