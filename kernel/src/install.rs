@@ -147,13 +147,27 @@ struct Artifact {
     proc_macro: bool,
 }
 
+/// Cargo on the workspace, as a user's shell would start it. This program is itself started by cargo, which sets the
+/// package's variables: some build scripts look at those, and would have everything above them built again.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(root);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"].iter().any(|p| text.starts_with(p)) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 /// Builds the workspace, with progress; the libraries by package id.
 fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
     let total =
         std::fs::read_to_string(root.join("Cargo.lock")).map_err(Error::file(root.join("Cargo.lock")))?.matches("[[package]]").count();
     say("building the runtime's libraries (the first time takes about 20 minutes on 2 cores)");
-    let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--message-format=json-render-diagnostics"]).current_dir(root).stdout(Stdio::piped());
+    let mut command = cargo(root);
+    command.args(["build", "--release", "--message-format=json-render-diagnostics"]).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|source| Error::Start { command: "cargo build".to_owned(), source })?;
     // It was just asked to be piped.
     let stdout = child.stdout.take().expect("the output is piped");
@@ -203,7 +217,7 @@ type Names = HashMap<String, (String, String)>;
 /// Who depends on whom when running, and what the packages are called.
 fn dependencies(root: &Path, host: &str) -> Result<(Edges, Names)> {
     let args = ["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host];
-    let text = output(Command::new("cargo").args(args).current_dir(root))?;
+    let text = output(cargo(root).args(args))?;
     let metadata: Value =
         serde_json::from_str(&text).map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();

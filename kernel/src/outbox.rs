@@ -77,7 +77,7 @@ impl Outbox {
     }
 
     pub(crate) fn show(&self, parent: &Parent, role: Role, id: Option<String>, bundle: &Bundle, count: u32) {
-        let mut content = json!({ "data": bundle.data, "metadata": {} });
+        let mut content = json!({ "data": data_of(bundle), "metadata": {} });
         if let Some(id) = id {
             content["transient"] = json!({ "display_id": id });
         }
@@ -118,6 +118,15 @@ impl Outbox {
         self.put(Out::Barrier(done));
         let _ = tokio::time::timeout(STALLED, wait).await;
     }
+}
+
+/// A bundle's forms as messages carry them: JSON as JSON, all else as text.
+fn data_of(bundle: &Bundle) -> Value {
+    let form = |(mime, text): (&String, &String)| {
+        let json = mime.ends_with("json").then(|| serde_json::from_str(text).ok()).flatten();
+        (mime.clone(), json.unwrap_or_else(|| text.as_str().into()))
+    };
+    bundle.data.iter().map(form).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// Text that is being gathered.

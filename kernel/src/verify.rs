@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<i32> {
     lab::run(&["--no-start".to_owned()])?;
     for (i, (what, args)) in cargo.iter().enumerate() {
         step(i + 2, what);
-        check(Command::new("cargo").args(*args).current_dir(&root).env("RUSTDOCFLAGS", "-D warnings"))?;
+        check(install::cargo(&root).args(*args).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     step(total - 1, "Python packages of the tests");
     lab::need_packages(REQUIREMENTS, "rask-test-requirements.txt")?;

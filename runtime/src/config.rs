@@ -52,6 +52,12 @@ pub(crate) fn bytes(method: &str, text: &str) -> Result<u64> {
     Ok(units::parse_bytes(text).ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
 }
 
+/// A length of time as a user gave it to `method`.
+pub(crate) fn time(method: &str, text: &str) -> Result<std::time::Duration> {
+    let message = || format!("{text:?} cannot be read; what would be right is {}", units::TIME_LOOKS);
+    Ok(units::parse_time(text).ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
+}
+
 /// The workers that computations run on.
 pub(crate) fn cluster() -> Cluster {
     CLUSTER.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -108,7 +114,8 @@ mod tests {
 
     #[test]
     fn cores_are_split_as_dask_splits_them() {
-        let cases = [(1, (1, 1)), (2, (2, 1)), (4, (4, 1)), (6, (3, 2)), (8, (4, 2)), (12, (4, 3)), (16, (4, 4)), (24, (6, 4)), (64, (8, 8))];
+        let cases =
+            [(1, (1, 1)), (2, (2, 1)), (4, (4, 1)), (6, (3, 2)), (8, (4, 2)), (12, (4, 3)), (16, (4, 4)), (24, (6, 4)), (64, (8, 8))];
         for (cores, want) in cases {
             assert_eq!(split(cores), want, "{cores}");
         }

@@ -219,7 +219,7 @@ pub(crate) mod tests {
         std::thread::spawn(move || {
             for socket in listener.incoming() {
                 let mut socket = socket.unwrap();
-                let mut lines = BufReader::new(socket.try_clone().unwrap()).lines().map(Result::unwrap);
+                let mut lines = BufReader::new(socket.try_clone().unwrap()).lines().map(|l| l.unwrap());
                 let first = lines.next().unwrap_or_default();
                 while lines.next().is_some_and(|l| !l.is_empty()) {}
                 let path = first.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default().to_owned();

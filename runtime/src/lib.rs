@@ -1,21 +1,24 @@
-//! Rask: lazy parallel collections for Rust notebooks. A cell builds a frame or delayed calls; nothing runs until
+//! Rask: lazy parallel collections for Rust notebooks. A cell builds a frame, a bag or delayed calls; nothing runs until
 //! `compute`; then all workers do.
 //!
 //! # The map, in reading order
 //!
 //! | module | what it is for | may use |
 //! |---|---|---|
-//! | `error`, `poison`, `opaque`, `config` | errors, errors of lazy steps, hidden values, settings | nothing |
-//! | `wire` | this process's end of the connection to the kernel | the above |
-//! | [`show`] | results to MIME bundles; HTML and SVG as text | the above |
-//! | `graph` | keys, tasks, graphs and their picture; pure | the above |
-//! | `sched` | running a graph: state machine, pool, progress | the above |
-//! | `ask`, [`comm`] | questions to the user; lines to objects in the front end | the above |
-//! | [`delayed`], [`frame`] | collections; blind to each other | the above |
+//! | `units`, `error`, `poison`, `opaque`, `config` | sizes as text, errors, errors of lazy steps, hidden values, settings | nothing |
+//! | `wire`, [`comm`] | this process's end of the connection to the kernel; lines to objects in the front end | the above |
+//! | [`show`], `widget` | results to MIME bundles, HTML and SVG as text; ipywidgets | the above |
+//! | `graph` | keys, layers of tasks, streams, passes, pictures; pure | the above |
+//! | `sched` | running a graph: state machine, threads, memory and disk, progress, the live view, the dashboard | the above |
+//! | `ask` | questions to the user | the above |
+//! | [`delayed`], [`fs`], [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; bags; rows of text | the above |
+//! | [`frame`] | tables; blind to bags and delayed calls | `sched` and what is above it |
+//! | `convert`, `collect`, [`client`] | bags to frames; several collections at once; workers, memory, futures | the above |
 //! | [`datasets`], [`plot`] | data that comes with Rask; plots of frames | the above |
 //! | [`host`] | the evaluator process: loads cells and runs them | the above |
 //!
-//! Start with `delayed.rs` for the way from a call to the scheduler, with `frame/mod.rs` for the way to DataFusion.
+//! Start with `delayed/mod.rs` for the way from a call to the scheduler, with `bag/mod.rs` for chains of steps that run as one
+//! task, with `frame/mod.rs` for the way to DataFusion.
 //!
 //! Two rules hold everywhere, as the price of every cell hangs on them. Public handles are opaque: they hold a reference to
 //! something whose drop is compiled here. Public generics are thin: they pack and unpack values around a core without types.
@@ -69,7 +72,7 @@ pub mod prelude {
     pub use crate::collect::compute;
     pub use crate::delayed::{Delayed, delayed};
     pub use crate::frame::{Column, DType, DataFrame, Expr, GroupBy, Series, Table, col, lit, read_csv, sql};
-    pub use crate::show::{Bundle, Show, display};
     pub use crate::sched::view::ProgressBar;
+    pub use crate::show::{Bundle, Show, display};
     pub use crate::{Error, ErrorKind, datasets, fs, html, json, plot, xml};
 }

@@ -70,6 +70,8 @@ fn read(line: Line) -> Result<Attributes, String> {
         format!("{what} in the line {start:?}")
     };
     let mut reader = quick_xml::Reader::from_str(line.trim());
+    // A line may well hold nothing but the end of what began long before.
+    reader.config_mut().allow_unmatched_ends = true;
     let mut all = Vec::new();
     loop {
         match reader.read_event().map_err(|e| shown(&e))? {
@@ -191,7 +193,9 @@ mod tests {
 
     #[test]
     fn values_are_decoded_once_and_kept_apart() {
-        let row = attributes("  <row Id=\"5\" Body=\"&lt;p&gt;I've &quot;asked&quot; 1 &amp;lt; 2&lt;/p&gt;&#xA;\" Emoji='\u{1f600}&#128512;' Odd=\"a&nope;b\tc\" />\r\n");
+        let row = attributes(
+            "  <row Id=\"5\" Body=\"&lt;p&gt;I've &quot;asked&quot; 1 &amp;lt; 2&lt;/p&gt;&#xA;\" Emoji='\u{1f600}&#128512;' Odd=\"a&nope;b\tc\" />\r\n",
+        );
         assert_eq!(row["Body"], "<p>I've \"asked\" 1 &lt; 2</p>\n");
         assert_eq!((row["Emoji"].as_str(), row["Odd"].as_str(), row.len()), ("\u{1f600}\u{1f600}", "a&nope;b c", 4));
         assert!(row["Id"] == "5" && row.get("Tags").is_none());

@@ -150,6 +150,72 @@ class Keys(Browser):
         page.wait_for_function("document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')[2].innerText === '[1]:'", timeout=30_000)
         page.close()
 
+    def test_the_live_view_and_its_cancel(self):
+        """Workers, tasks and the task stream while a cell runs; Cancel stops it and keeps the variables."""
+        slow = ("let kept = 5;\nfn load(i: u64) -> u64 { std::thread::sleep(std::time::Duration::from_millis(60)); i }\n"
+                "fn clean(x: u64) -> u64 { std::thread::sleep(std::time::Duration::from_millis(30)); x }\n"
+                "let all: Vec<_> = (0..{n}u64).map(|i| delayed(clean).call((delayed(load).call((i,)), ))).collect();")
+        run = "delayed(|v: Vec<u64>| v.iter().sum::<u64>()).name(\"total\").call((all.clone(),)).compute()?"
+        page = self.notebook("live", slow.replace("{n}", "1000"), run, "kept", slow.replace("{n}", "60"), run)
+        self.run_cell(page, 0)
+        self.wait_idle(page, "[1]:")
+        self.run_cell(page, 1)
+        live = page.locator(".jp-CodeCell").nth(1)
+        live.locator("button:has-text('Cancel')").wait_for(timeout=30_000)
+        live.locator(".widget-html:has-text('worker 1')").wait_for()
+        page.wait_for_timeout(1500)
+        self.shoot(page, "live-workers")
+        for title, text in (("Tasks", "load"), ("Task stream", "thread 0")):
+            live.locator(f".lm-TabBar-tab:has-text('{title}')").last.click()
+            live.locator(f"text={text}").first.wait_for(timeout=10_000)
+            self.shoot(page, "live-" + title.lower().replace(" ", "-"))
+        live.locator("button:has-text('Cancel')").click()
+        self.wait_idle(page, "[2]:")
+        said = self.outputs(page)[1]
+        self.assertIn("Stopped", said)
+        self.assertIn("Interrupted", said)
+        self.assertEqual(live.locator("button:has-text('Cancel')").count(), 0, "the view has frozen")
+        self.shoot(page, "live-cancelled")
+        self.run_cell(page, 2)
+        self.wait_idle(page, "[3]:")
+        self.assertEqual(self.outputs(page)[2], "5")
+        self.run_cell(page, 3)
+        self.wait_idle(page, "[4]:")
+        self.run_cell(page, 4)
+        self.wait_idle(page, "[5]:")
+        self.assertIn("Finished", self.outputs(page)[4])
+        self.shoot(page, "live-finished")
+        # What is saved holds the end, and no widget.
+        self.command(page, "docmanager:save")
+        page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
+        saved = open(os.path.join(self.server.folder, "live.ipynb")).read()
+        self.assertIn("Finished", saved)
+        self.assertNotIn("widget-view", saved)
+        page.close()
+
+    def test_the_dashboard_is_live(self):
+        """The page of the session's computations, and that it comes back when the kernel does not answer for a while."""
+        page = self.notebook("dash", "Client::current().dashboard_link()",
+                             "Bag::from_iter(0..400u64).map(|i| { std::thread::sleep(std::time::Duration::from_millis(20)); i }).sum().compute()?")
+        self.run_cell(page, 0)
+        self.wait_idle(page, "[1]:")
+        dashboard = self.browser.new_page(viewport={"width": 1280, "height": 800})
+        asked = []
+        dashboard.on("request", lambda r: asked.append(r.url))
+        dashboard.goto(self.outputs(page)[0].strip().strip("'\""))
+        dashboard.wait_for_selector("#link:has-text('live')")
+        self.run_cell(page, 1)
+        dashboard.wait_for_selector("#now:has-text('Computing')", timeout=30_000)
+        dashboard.wait_for_selector("code:has-text('from-sequence-map-sum-partition')")
+        dashboard.wait_for_timeout(1500)
+        self.shoot(dashboard, "dashboard")
+        dashboard.wait_for_selector("#now:has-text('Finished')", timeout=60_000)
+        self.shoot(dashboard, "dashboard-finished")
+        self.assertTrue(all(u.startswith("http://127.0.0.1:") for u in asked), asked)
+        self.wait_idle(page, "[2]:")
+        page.close()
+        dashboard.close()
+
     def test_notebook_7(self):
         """The other front end of the same server."""
         self.notebook("seven", "let x = 20;\nprintln!(\"out\");\nx + 22").close()

@@ -5,15 +5,23 @@ use crate::outbox::{Outbox, Parent};
 use rask_wire::{Comm, CommEvent, ToEvaluator};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The target by which a page asks for the widgets that there are.
+const CONTROL: &str = "jupyter.widget.control";
 
 /// The open comms: their names and targets.
 #[derive(Default)]
-pub(crate) struct Comms(Mutex<BTreeMap<String, String>>);
+pub(crate) struct Comms {
+    open: Mutex<BTreeMap<String, String>>,
+    /// Some page shows widgets.
+    widgets: AtomicBool,
+}
 
 impl Comms {
     fn open(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A message from the evaluator to the front end.
@@ -26,25 +34,47 @@ impl Comms {
     pub(super) fn hear(&self, shared: &Shared, parent: &Parent, message: Comm) {
         self.note(&message);
         let (event, id) = (message.event, message.id.clone());
-        if !shared.send(&ToEvaluator::Comm(message)) && event != CommEvent::Close {
-            let data = json!({});
-            let close =
-                Comm { event: CommEvent::Close, id, target: String::new(), data: data.clone(), metadata: data, buffers: Vec::new() };
-            self.say(shared.outbox(), parent, close);
+        let control = self.open().get(&id).is_some_and(|target| target == CONTROL);
+        if shared.send(&ToEvaluator::Comm(message)) || event == CommEvent::Close {
+            return;
+        }
+        match (control, event) {
+            // There is nobody yet who could have made a widget.
+            (true, CommEvent::Message) => {
+                let none = json!({ "method": "update_states", "states": {}, "buffer_paths": [] });
+                self.say(shared.outbox(), parent, comm(CommEvent::Message, id, "", none));
+            }
+            (true, _) => {}
+            (false, _) => self.say(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({}))),
+        }
+    }
+
+    /// Tells a new evaluator that there is a page which shows widgets.
+    pub(super) fn introduce(&self, shared: &Shared) {
+        if self.widgets.load(Ordering::Relaxed) {
+            shared.send(&ToEvaluator::Comm(comm(CommEvent::Open, "rask-widgets".to_owned(), CONTROL, json!({}))));
         }
     }
 
     fn note(&self, message: &Comm) {
         match message.event {
-            CommEvent::Open => drop(self.open().insert(message.id.clone(), message.target.clone())),
+            CommEvent::Open => {
+                if message.target == CONTROL {
+                    self.widgets.store(true, Ordering::Relaxed);
+                }
+                self.open().insert(message.id.clone(), message.target.clone());
+            }
             CommEvent::Close => drop(self.open().remove(&message.id)),
             CommEvent::Message => {}
         }
     }
 
-    /// The process that served them is gone.
-    pub(super) fn forget(&self) {
-        self.open().clear();
+    /// The process that served them is gone: pages are told. What a page asks with stays.
+    pub(super) fn forget(&self, shared: &Shared, parent: &Parent) {
+        let gone: Vec<String> = self.open().iter().filter(|(_, target)| *target != CONTROL).map(|(id, _)| id.clone()).collect();
+        for id in gone {
+            self.say(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({})));
+        }
     }
 
     /// What the protocol wants to know of the open comms, of one target where `target` names one.
@@ -53,6 +83,10 @@ impl Comms {
         let wanted = open.iter().filter(|(_, t)| target.is_none_or(|x| x == *t));
         wanted.map(|(id, target)| (id.clone(), json!({ "target_name": target }))).collect::<serde_json::Map<_, _>>().into()
     }
+}
+
+fn comm(event: CommEvent, id: String, target: &str, data: Value) -> Comm {
+    Comm { event, id, target: target.to_owned(), data, metadata: json!({}), buffers: Vec::new() }
 }
 
 #[cfg(test)]

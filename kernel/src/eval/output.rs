@@ -4,14 +4,19 @@
 use super::comms::Comms;
 use super::shared::{Reported, Shared};
 use crate::error::{Error, Result};
-use rask_wire::{ToEvaluator, ToKernel, session};
+use crate::outbox::Parent;
+use rask_wire::{Bundle, Role, ToEvaluator, ToKernel, session};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
+
+/// The form of a bundle that shows a widget.
+const WIDGET_VIEW: &str = "application/vnd.jupyter.widget-view+json";
 
 /// Makes the pipes and the socket and starts the listening thread.
 pub(super) fn listen(shared: Arc<Shared>, comms: Arc<Comms>) -> Result<()> {
@@ -24,7 +29,8 @@ pub(super) fn listen(shared: Arc<Shared>, comms: Arc<Comms>) -> Result<()> {
     let (drained, done) = mpsc::channel();
     shared.set_drains(wake, done);
     let builder = std::thread::Builder::new().name("output".to_owned());
-    let started = builder.spawn(move || Listener { shared, comms, stdout, stderr, listener, woken, drained, connection: None }.run());
+    let started = builder
+        .spawn(move || Listener { shared, comms, stdout, stderr, listener, woken, drained, connection: None, live: BTreeMap::new() }.run());
     started.map_err(|source| Error::Start { command: "the listening thread".to_owned(), source })?;
     Ok(())
 }
@@ -104,6 +110,8 @@ struct Listener {
     woken: UnixStream,
     drained: mpsc::Sender<()>,
     connection: Option<UnixStream>,
+    /// What is on screen with a widget in it, as it looks without.
+    live: BTreeMap<String, Bundle>,
 }
 
 impl Listener {
@@ -147,7 +155,6 @@ impl Listener {
 
     fn accept(&mut self) {
         if let Ok((stream, _)) = self.listener.accept() {
-            self.shared.state().connection = stream.try_clone().ok();
             self.connection = Some(stream);
         }
     }
@@ -161,6 +168,10 @@ impl Listener {
                 self.connection = None;
                 let mut s = self.shared.state();
                 s.connection = None;
+                let parent = s.parent.clone();
+                drop(s);
+                self.freeze(&parent);
+                self.comms.forget(&self.shared, &parent);
             }
         }
     }
@@ -168,9 +179,10 @@ impl Listener {
     fn handle(&mut self, frame: ToKernel) {
         match frame {
             ToKernel::Hello { pid } => {
-                // A process that is gone needs none.
+                // Nothing may come before the environment, so nobody else can send until now.
+                self.shared.state().connection = self.connection.as_ref().and_then(|c| c.try_clone().ok());
                 self.shared.send(&ToEvaluator::Environment(self.shared.environment()));
-                self.comms.forget();
+                self.comms.introduce(&self.shared);
                 self.shared.state().pid = pid;
                 self.shared.changed.notify_all();
             }
@@ -184,6 +196,7 @@ impl Listener {
                 if ack {
                     self.drain(false);
                 }
+                self.remember(id.as_deref(), &bundle);
                 self.shared.show(role, id, bundle);
                 if ack {
                     self.acknowledge();
@@ -218,6 +231,24 @@ impl Listener {
                 self.drain(true);
                 self.acknowledge();
             }
+        }
+    }
+
+    /// Remembers what shows a widget: it is to be frozen if the widget's process dies.
+    fn remember(&mut self, id: Option<&str>, bundle: &Bundle) {
+        let Some(id) = id else { return };
+        let mut still = bundle.clone();
+        if still.data.remove(WIDGET_VIEW).is_some() {
+            self.live.insert(id.to_owned(), still);
+        } else {
+            self.live.remove(id);
+        }
+    }
+
+    /// The process behind the widgets on screen is gone: what they showed at the start takes their place.
+    fn freeze(&mut self, parent: &Parent) {
+        for (id, still) in std::mem::take(&mut self.live) {
+            self.shared.outbox().show(parent, Role::Update, Some(id), &still, 0);
         }
     }
 

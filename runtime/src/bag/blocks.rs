@@ -167,7 +167,13 @@ impl Blocks<'_> {
                 offset += without_mark(&mut rest) as u64;
             }
             let last = got < BLOCK;
-            let cut = if last { rest.len() } else if whole { 0 } else { self.last_end(&rest) };
+            let cut = if last {
+                rest.len()
+            } else if whole {
+                0
+            } else {
+                self.last_end(&rest)
+            };
             if cut > 0 {
                 let after = rest.split_off(cut);
                 let text = self.decoder.decode(std::mem::replace(&mut rest, after), self.path, offset)?;

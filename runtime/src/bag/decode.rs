@@ -92,6 +92,7 @@ enum Charset {
 }
 
 impl Decoder {
+    #[cfg(test)]
     pub(super) const UTF_8: Self = Self { encoding: Charset::Known(encoding_rs::UTF_8), errors: Errors::Strict };
 
     pub(super) fn new(label: &str, errors: Errors) -> Result<Self> {
@@ -99,7 +100,11 @@ impl Decoder {
         let encoding = match name.as_str() {
             "latin1" | "iso88591" | "l1" => Charset::Latin1,
             _ => {
-                let message = || format!("the encoding {label:?} is not known; labels are those of the Encoding Standard, such as \"utf-8\", \"windows-1252\", \"utf-16le\", \"shift_jis\"");
+                let message = || {
+                    format!(
+                        "the encoding {label:?} is not known; labels are those of the Encoding Standard, such as \"utf-8\", \"windows-1252\", \"utf-16le\", \"shift_jis\""
+                    )
+                };
                 let with_dashes = label.replace('_', "-");
                 let known = Encoding::for_label(label.as_bytes()).or_else(|| Encoding::for_label(with_dashes.as_bytes()));
                 Charset::Known(known.ok_or_else(|| ErrorKind::BadArgument { method: "encoding".to_owned(), message: message() })?)

@@ -99,7 +99,9 @@ impl<T: Element> Bag<T> {
         self.step(Name::new("pluck"), move |up| {
             let key = key.clone();
             Arc::new(move |part, sink| {
-                up(part, &mut |x: T| sink(x.pluck(&key).unwrap_or_else(|| panic!("pluck: an element has no part {key:?}; pluck_or takes a default"))))
+                up(part, &mut |x: T| {
+                    sink(x.pluck(&key).unwrap_or_else(|| panic!("pluck: an element has no part {key:?}; pluck_or takes a default")))
+                })
             })
         })
     }

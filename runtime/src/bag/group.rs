@@ -39,13 +39,17 @@ impl<T: Element> Bag<T> {
     where
         T: Hash + Eq,
     {
-        let add = |seen: &mut Ordered<T, ()>, x: T| drop(seen.entry(x).or_insert(()));
+        let add = |seen: &mut Ordered<T, ()>, x: T| {
+            seen.entry(x).or_insert(());
+        };
         self.keyed("distinct", add, |(), ()| ()).map(first)
     }
 
     /// The first element of each key, in their order.
     pub fn distinct_by<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Self {
-        let add = move |seen: &mut Ordered<K, T>, x: T| drop(seen.entry(key(&x)).or_insert(x));
+        let add = move |seen: &mut Ordered<K, T>, x: T| {
+            seen.entry(key(&x)).or_insert(x);
+        };
         self.keyed("distinct", add, |_, _| ()).map(second)
     }
 

@@ -298,7 +298,8 @@ fn described(layer: &Opaque, of: &str) -> Bundle {
     let stages = names.join(" \u{2192} ");
     let held = if names.len() == 1 && layer.inputs.is_empty() { crate::delayed::held(&layer) } else { None };
     let held = held.map(|b| format!(", {} in memory", html::bytes(b))).unwrap_or_default();
-    let text = format!("Bag<{of}>({}: {partitions}{held}, {}, {})", layer.key, html::count(names.len(), "stage"), html::count(tasks, "task"));
+    let text =
+        format!("Bag<{of}>({}: {partitions}{held}, {}, {})", layer.key, html::count(names.len(), "stage"), html::count(tasks, "task"));
     let html = format!(
         "<div><b>Bag</b> <code>&lt;{}&gt;</code> <span style=\"color:{}\">{partitions}{held} &middot; {} &middot; nothing is computed until it is asked for</span></div>\
          <div style=\"color:{}\">{}</div>",
@@ -325,11 +326,7 @@ impl<T> fmt::Debug for Bag<T> {
 }
 
 /// A source of elements: `read` pushes those of a partition.
-fn source<T: Element>(
-    name: Name,
-    partitions: usize,
-    read: impl Fn(u32, &mut Sink<'_, T>) -> Result<()> + Send + Sync + 'static,
-) -> Bag<T> {
+fn source<T: Element>(name: Name, partitions: usize, read: impl Fn(u32, &mut Sink<'_, T>) -> Result<()> + Send + Sync + 'static) -> Bag<T> {
     let make: Arc<Make<T>> = Arc::new(move |part, sink| read(part.index, sink));
     Bag::from_layer(source_layer(name, partitions, Box::new(move |_| Arc::new(make.clone()) as Stream), of::<T>()))
 }

@@ -193,7 +193,10 @@ impl<T: Element> Bag<T> {
         let (before, wanted) = (self.layer(), npartitions.max(1) as u32);
         // Each partition is cut into as many pieces as it takes for every new one to be made of whole pieces.
         let each = if wanted <= before.len { 1 } else { wanted.div_ceil(before.len) };
-        self.in_pieces(each, (0..=wanted).map(|j| (u64::from(before.len) * u64::from(each) * u64::from(j) / u64::from(wanted)) as u32).collect())
+        self.in_pieces(
+            each,
+            (0..=wanted).map(|j| (u64::from(before.len) * u64::from(each) * u64::from(j) / u64::from(wanted)) as u32).collect(),
+        )
     }
 
     /// Partitions of the pieces between each two `bounds`, where each partition before is cut into `each` pieces.

@@ -239,9 +239,7 @@ impl Plan {
     fn bag<T: super::Element>(self, make: impl Fn(Line, &str) -> T + Send + Sync + 'static) -> Bag<T> {
         let plan = Arc::new(self);
         let parts = plan.pieces.len();
-        source(Name::new("read-text"), parts, move |i, sink| {
-            plan.push(i as usize, &mut |line, path| sink(make(line, path)))
-        })
+        source(Name::new("read-text"), parts, move |i, sink| plan.push(i as usize, &mut |line, path| sink(make(line, path))))
     }
 
     fn push(&self, piece: usize, sink: &mut dyn FnMut(Line, &str) -> bool) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Futures: calls that run in the background from the moment they are submitted.
 
+use crate::config;
 use crate::delayed::args::{Arg, Inputs, IntoArg};
 use crate::delayed::{Delayed, typed};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +14,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How a future stands.
 enum State {
@@ -148,7 +149,7 @@ fn begin(point: Point) -> Opaque {
 
 /// Waits until all are done; the computation's view shows how many are. False where the user does not want to wait.
 #[inline(never)]
-fn wait_for(cells: &[Arc<Cell>]) -> bool {
+fn wait_for(cells: &[Arc<Cell>], at_most: Option<Duration>) -> bool {
     let pending: Vec<_> = cells.iter().filter(|c| !c.is_done()).collect();
     if pending.is_empty() {
         return true;
@@ -179,7 +180,10 @@ fn wait_for(cells: &[Arc<Cell>]) -> bool {
         waker.1.notify_all();
     }));
     let open = left.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let open = left.1.wait_while(open, |n| *n > 0 && !sched::cancelled()).unwrap_or_else(PoisonError::into_inner);
+    // Without a limit it is a century.
+    let at_most = at_most.unwrap_or(Duration::from_secs(100 * 365 * 86_400));
+    let waiting = left.1.wait_timeout_while(open, at_most, |n| *n > 0 && !sched::cancelled());
+    let open = waiting.unwrap_or_else(PoisonError::into_inner).0;
     let all = *open == 0;
     drop(open);
     job.finish(!all);
@@ -188,7 +192,7 @@ fn wait_for(cells: &[Arc<Cell>]) -> bool {
 
 #[inline(never)]
 fn results(cells: &[Arc<Cell>]) -> Result<Vec<Value>> {
-    if !wait_for(cells) {
+    if !wait_for(cells, None) {
         return Err(sched::stop_here(ErrorKind::Interrupted.into()));
     }
     // All are done.
@@ -236,7 +240,7 @@ impl<T> Future<T> {
     #[must_use]
     pub fn exception(&self) -> Option<Error> {
         let cell = self.cell();
-        wait_for(std::slice::from_ref(&cell));
+        wait_for(std::slice::from_ref(&cell), None);
         cell.value().and_then(Result::err)
     }
 
@@ -270,6 +274,19 @@ impl<T: Clone + Send + Sync + 'static> Future<T> {
         Ok(Arc::unwrap_or_clone(typed(results(&[self.cell()])?.remove(0))))
     }
 
+    /// Waits for the value, `timeout` at most, such as `"300ms"` or `"5 seconds"`. The call goes on when the time is over.
+    ///
+    /// # Errors
+    /// As [`result`](Future::result), where the time is over, and where it cannot be read.
+    pub fn result_within(&self, timeout: &str) -> Result<T> {
+        let at_most = config::time("result_within", timeout)?;
+        if !wait_for(&[self.cell()], Some(at_most)) && !sched::cancelled() {
+            let message = format!("{self:?} has no value after {timeout}; it goes on, and can be asked again");
+            return Err(ErrorKind::BadArgument { method: "result_within".to_owned(), message }.into());
+        }
+        self.result()
+    }
+
     /// The value as a delayed one. Computing it waits for nothing: it is an error while the future is pending.
     #[must_use]
     pub fn to_delayed(&self) -> Delayed<T> {
@@ -289,7 +306,7 @@ pub fn gather<T: Clone + Send + Sync + 'static>(futures: &[Future<T>]) -> Result
 /// Waits until all futures have ended, in one way or another.
 pub fn wait<T>(futures: &[Future<T>]) {
     let cells: Vec<_> = futures.iter().map(Future::cell).collect();
-    if !wait_for(&cells) {
+    if !wait_for(&cells, None) {
         // The cell is left here; inside of a task there is nothing to wait for any more.
         let _ = sched::stop_here(ErrorKind::Interrupted.into());
     }
@@ -310,7 +327,9 @@ pub fn as_completed<T>(futures: &[Future<T>]) -> impl Iterator<Item = Future<T>>
     for (i, future) in futures.iter().enumerate() {
         let sender = sender.clone();
         // Where the iterator is gone, nobody wants to know.
-        future.add_done_callback(move || drop(sender.send(i)));
+        future.add_done_callback(move || {
+            let _ = sender.send(i);
+        });
     }
     let futures = futures.to_vec();
     ended.into_iter().take(futures.len()).map(move |i: usize| futures[i].clone())

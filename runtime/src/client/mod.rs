@@ -224,19 +224,26 @@ fn card(number: u64, current: bool) -> Bundle {
     let state = if current { "" } else { " (closed; these are the workers in use)" };
     let name = if number == 0 { "default".to_owned() } else { number.to_string() };
     let link = dashboard::link().unwrap_or_else(|e| e.to_string());
-    let text = format!(
-        "Client {name}{state}: {} workers, {} threads, {memory} of memory, dashboard {link}",
-        cluster.workers,
-        cluster.threads()
-    );
+    let text =
+        format!("Client {name}{state}: {} workers, {} threads, {memory} of memory, dashboard {link}", cluster.workers, cluster.threads());
     let row = |what: &str, value: &str| {
-        format!("<tr><th style=\"text-align:left;padding:1px 24px 1px 0;font-weight:normal;color:{}\">{what}</th><td style=\"text-align:left\">{value}</td></tr>", html::FAINT)
+        format!(
+            "<tr><th style=\"text-align:left;padding:1px 24px 1px 0;font-weight:normal;color:{}\">{what}</th><td style=\"text-align:left\">{value}</td></tr>",
+            html::FAINT
+        )
     };
     let rows = [
         row("Workers", &cluster.workers.to_string()),
         row("Threads", &format!("{} ({} per worker)", cluster.threads(), cluster.threads_per_worker)),
         row("Memory", &format!("{memory} ({each} per worker)")),
-        row("Dashboard", &format!("<a href=\"{0}\" target=\"_blank\">{1}</a>", html::escape(&link), html::escape(link.split("?token").next().unwrap_or(&link)))),
+        row(
+            "Dashboard",
+            &format!(
+                "<a href=\"{0}\" target=\"_blank\">{1}</a>",
+                html::escape(&link),
+                html::escape(link.split("?token").next().unwrap_or(&link))
+            ),
+        ),
     ];
     let html = format!(
         "<div style=\"border:1px solid {};border-radius:6px;padding:8px 14px;display:inline-block\"><div><b>Client</b> \

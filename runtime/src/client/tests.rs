@@ -53,6 +53,8 @@ fn futures_run_at_once_and_wait_for_one_another() {
         );
         let second = client.submit(|a: u64, b: u64| a + b, (&first, client.scatter(2)));
         assert_eq!((first.status(), second.status()), ("pending", "pending"));
+        let e = second.result_within("20ms").unwrap_err().to_string();
+        assert!(e.contains("20ms") && first.result_within("soon").unwrap_err().to_string().contains("300ms"), "{e}");
         assert_eq!(format!("{second:?}"), "Future<u64>(closure, pending)");
         go.send(()).unwrap();
         assert_eq!((second.result().unwrap(), first.status(), second.done()), (22, "finished", true));

@@ -113,7 +113,9 @@ impl<T: Clone + Send + Sync + 'static> Element for T {}
 
 fn range<'a, T: 'a>(inputs: &mut Inputs, delayed: impl Iterator<Item = &'a Delayed<T>>) -> std::ops::Range<u32> {
     let start = inputs.0.len() as u32;
-    delayed.for_each(|d| drop(inputs.add(d.point())));
+    for d in delayed {
+        inputs.add(d.point());
+    }
     start..inputs.0.len() as u32
 }
 

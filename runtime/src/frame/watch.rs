@@ -146,7 +146,16 @@ impl ExecutionPlan for Watched {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let stream = self.inner.execute(partition, context)?;
         let (job, pool) = (self.job.clone(), self.pool.clone());
-        Ok(Box::pin(Reporting { stream, name: self.name, source: self.source, state: Progress::Waiting, start_us: 0, took_us: 0, job, pool }))
+        Ok(Box::pin(Reporting {
+            stream,
+            name: self.name,
+            source: self.source,
+            state: Progress::Waiting,
+            start_us: 0,
+            took_us: 0,
+            job,
+            pool,
+        }))
     }
 }
 

@@ -111,7 +111,6 @@ impl Drawing {
     }
 }
 
-
 impl Drawing {
     /// The drawing small enough to read, and a line about what was left out; it stands for `tasks` tasks.
     pub(super) fn readable(self, tasks: usize) -> (Self, String) {

@@ -69,10 +69,6 @@ impl Key {
     pub(crate) fn is_pure(self) -> bool {
         self.number & PURE != 0
     }
-
-    pub(crate) fn number(self) -> u64 {
-        self.number
-    }
 }
 
 impl fmt::Display for Key {

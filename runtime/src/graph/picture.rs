@@ -79,7 +79,9 @@ impl Picture {
     pub fn rankdir(&self, direction: &str) -> Self {
         let known = Direction::named(direction);
         Self {
-            direction: Some(known.unwrap_or_else(|| panic!("rankdir: {direction:?} is no direction; there are \"TB\", \"LR\", \"BT\" and \"RL\""))),
+            direction: Some(
+                known.unwrap_or_else(|| panic!("rankdir: {direction:?} is no direction; there are \"TB\", \"LR\", \"BT\" and \"RL\"")),
+            ),
             ..self.clone()
         }
     }
@@ -152,7 +154,8 @@ impl Picture {
             inputs.dedup();
             for name in self.steps(layer) {
                 let text = name.text();
-                let label = if layer.len > 1 { format!("{text} \u{d7} {}", html::thousands(u64::from(layer.len))) } else { text.to_string() };
+                let label =
+                    if layer.len > 1 { format!("{text} \u{d7} {}", html::thousands(u64::from(layer.len))) } else { text.to_string() };
                 let node = drawing.add(&label, true);
                 drawing.nodes[node].tip = layer.key.to_string();
                 drawing.edges.extend(inputs.iter().map(|i| (*i, node)));
@@ -217,8 +220,7 @@ impl Picture {
     }
 
     fn paint<'a>(&self, graph: &'a Graph, runs: &'a Runs) -> Paint<'a> {
-        let ran: Vec<Option<Ran>> =
-            graph.tasks.iter().map(|t| runs.get(&(graph.layers[t.layer as usize].key, t.index)).copied()).collect();
+        let ran: Vec<Option<Ran>> = graph.tasks.iter().map(|t| runs.get(&(graph.layers[t.layer as usize].key, t.index)).copied()).collect();
         let colour = self.colour.or_else(|| ran.iter().any(Option::is_some).then_some(Colour::Time));
         let most = ran.iter().flatten().map(|r| r.took).max().unwrap_or_default();
         let least = ran.iter().flatten().map(|r| r.took).min().unwrap_or_default();

@@ -83,7 +83,13 @@ pub(crate) fn head(now: &Snapshot) -> String {
 /// Memory held and on disk, against the limit.
 pub(crate) fn memory(now: &Snapshot) -> String {
     let share = if now.limit == u64::MAX { 0.0 } else { now.held as f64 / now.limit.max(1) as f64 };
-    let colour = if share > 0.8 { FAILED } else if share > 0.6 { BUSY } else { DONE };
+    let colour = if share > 0.8 {
+        FAILED
+    } else if share > 0.6 {
+        BUSY
+    } else {
+        DONE
+    };
     let mut out = format!("memory {} held", html::bytes(now.held));
     if now.limit < u64::MAX {
         let _ = write!(out, " of {} {}", html::bytes(now.limit), html::bar(share, colour, 80));
@@ -114,7 +120,8 @@ pub(crate) fn workers(now: &Snapshot, before: Option<&Snapshot>) -> String {
         out += "<tr>";
         out += &cell("", &format!("worker {i}{}", if w.threads > 1 { format!(" ({} threads)", w.threads) } else { String::new() }));
         out += &state;
-        out += &cell("", &format!("{} <span style=\"color:{FAINT}\">{:>3.0} % {}</span>", html::bar(cpu.0, BUSY, 70), cpu.0 * 100.0, cpu.1));
+        out +=
+            &cell("", &format!("{} <span style=\"color:{FAINT}\">{:>3.0} % {}</span>", html::bar(cpu.0, BUSY, 70), cpu.0 * 100.0, cpu.1));
         out += &cell("min-width:6em", &memory_of(w, now));
         out += &cell(&format!("color:{FAINT}"), &format!("{} done", html::thousands(w.done)));
         if !over {
@@ -230,7 +237,16 @@ mod tests {
         job.holds(&[1 << 20], 3 << 20);
         let now = super::super::progress::session().0.active.last().unwrap().snapshot();
         let html = page(&now, None, None);
-        for part in ["worker 0", "<code>&lt;slow&gt;</code>", "0 of 2,001 tasks", "Computing", "1.00 MiB held", "3.00 MiB spilled", "Cancel", "1 running"] {
+        for part in [
+            "worker 0",
+            "<code>&lt;slow&gt;</code>",
+            "0 of 2,001 tasks",
+            "Computing",
+            "1.00 MiB held",
+            "3.00 MiB spilled",
+            "Cancel",
+            "1 running",
+        ] {
             assert!(html.contains(part), "{part}: {html}");
         }
         assert!(text(&now).starts_with("Computing: 0 of 2,001 tasks done"));

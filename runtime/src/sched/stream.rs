@@ -16,8 +16,7 @@ const ROWS: u32 = 32;
 const TASKS: usize = 20_000;
 
 /// Colours of task names, in the order of the names; middle tones that read on light and dark pages.
-const COLOURS: [&str; 10] =
-    ["#4c8dd6", "#e08e0b", "#4ca64c", "#c05fb8", "#c9a227", "#3aa6a0", "#a5734a", "#8a79c9", "#7d8a2e", "#d06f8e"];
+const COLOURS: [&str; 10] = ["#4c8dd6", "#e08e0b", "#4ca64c", "#c05fb8", "#c9a227", "#3aa6a0", "#a5734a", "#8a79c9", "#7d8a2e", "#d06f8e"];
 /// What failed.
 const FAILED: &str = "#d32f2f";
 
