@@ -13,10 +13,12 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use serde::Serialize;
 use serde_arrow::schema::{SchemaLike, TracingOptions};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows that tell the columns where the user does not.
 const SAMPLE: usize = 1000;
+/// Rows of a batch: the engine's own number.
+const BATCH: usize = 8192;
 
 impl<T: Element + Serialize> Bag<T> {
     /// A frame of rows that are maps or structs, partition by partition; nothing is computed until the frame is.
@@ -41,9 +43,12 @@ impl<T: Element + Serialize> Bag<T> {
         let schema = schema(&columns);
         let of = schema.clone().unwrap_or_else(|_| Arc::new(Schema::empty()));
         let convert = move |value: Value| {
-            let mut rows = Rows::new(&of);
-            typed::<Vec<T>>(value).iter().try_for_each(|row| rows.push(row))?;
-            rows.finish()
+            let batch = |part: &[T]| {
+                let mut rows = Rows::new(&of);
+                part.iter().try_for_each(|row| rows.push(row))?;
+                rows.finish()
+            };
+            typed::<Vec<T>>(value).chunks(BATCH).map(batch).collect()
         };
         frame(schema, &self.layer(), Arc::new(convert))
     }
@@ -57,7 +62,9 @@ impl<T: Element + Serialize> Bag<T> {
         });
         let schema: Result<SchemaRef> = fields.map(|f| Arc::new(Schema::new(f)));
         let of = schema.as_ref().map(|s| s.fields().to_vec()).unwrap_or_default();
-        let convert = move |value: Value| serde_arrow::to_record_batch(&of, &*typed::<Vec<T>>(value)).map_err(|e| told(&e));
+        let convert = move |value: Value| {
+            typed::<Vec<T>>(value).chunks(BATCH).map(|part| serde_arrow::to_record_batch(&of, &part).map_err(|e| told(&e))).collect()
+        };
         frame(schema, &self.layer(), Arc::new(convert))
     }
 
@@ -81,22 +88,29 @@ fn told(e: &serde_arrow::Error) -> Error {
 /// The frame of a bag's partitions.
 #[track_caller]
 #[inline(never)]
-fn frame(schema: Result<SchemaRef>, layer: &Arc<Layer>, convert: Arc<dyn Fn(Value) -> Result<RecordBatch> + Send + Sync>) -> DataFrame {
+fn frame(
+    schema: Result<SchemaRef>,
+    layer: &Arc<Layer>,
+    convert: Arc<dyn Fn(Value) -> Result<Vec<RecordBatch>> + Send + Sync>,
+) -> DataFrame {
     let points = fuse_streams(&layer.points());
     let partitions = points.len() as u32;
     // Partitions that are made of one another are all made at once, and kept while the frame is there.
     let alone = points.iter().all(|p| p.layer.inputs.is_empty());
-    let together: OnceLock<Result<Arc<Layer>>> = OnceLock::new();
+    let together: Mutex<Option<Arc<Layer>>> = Mutex::new(None);
     let make: Partition = Arc::new(move |i| {
         let point = if alone {
             points[i as usize].clone()
         } else {
-            let all = together.get_or_init(|| {
+            // What failed, or was stopped, is tried again by the next computation.
+            let mut all = together.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.is_none() {
                 let values = sched::compute(&points)?;
                 let bytes = values.iter().zip(&points).map(|(v, p)| p.layer.work.size(v).bytes).sum();
-                Ok(kept("to-dataframe", values, bytes))
-            });
-            all.clone()?.at(i)
+                *all = Some(kept("to-dataframe", values, bytes));
+            }
+            // It was filled a line ago where it was empty.
+            all.as_ref().expect("the partitions are there").at(i)
         };
         convert(sched::compute(&[point])?.remove(0))
     });

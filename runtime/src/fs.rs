@@ -2,6 +2,7 @@
 //! runs on threads of its own.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sched;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
@@ -15,6 +16,9 @@ use std::time::Duration;
 /// A server that does not answer at all is given up after this.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// One that stops in the middle of an answer, after this.
+const SILENT: Duration = Duration::from_secs(60);
+
 static NET: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(2).thread_name("rask-net").enable_all();
@@ -22,8 +26,22 @@ static NET: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     builder.build().unwrap_or_else(|e| panic!("the threads for the network could not be started: {e}"))
 });
 
-static HTTP: LazyLock<reqwest::Result<reqwest::Client>> =
-    LazyLock::new(|| reqwest::Client::builder().connect_timeout(CONNECT).user_agent(concat!("rask/", env!("CARGO_PKG_VERSION"))).build());
+static HTTP: LazyLock<reqwest::Result<reqwest::Client>> = LazyLock::new(|| {
+    reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENT).user_agent(concat!("rask/", env!("CARGO_PKG_VERSION"))).build()
+});
+
+/// Waits for the network, or until the user stops it.
+fn wait<T, E: std::error::Error + Send + Sync + 'static>(work: impl Future<Output = std::result::Result<T, E>>) -> io::Result<T> {
+    NET.block_on(async {
+        tokio::select! {
+            done = tokio::time::timeout(SILENT, work) => match done {
+                Ok(result) => result.map_err(|e| io::Error::other(causes(&e))),
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {} seconds", SILENT.as_secs()))),
+            },
+            () = sched::until_cancelled() => Err(io::Error::other("stopped by the user")),
+        }
+    })
+}
 
 /// The bytes of a file or URL, from the start.
 pub struct File(Box<dyn Read + Send>);
@@ -87,14 +105,14 @@ fn http(method: &str, url: &str) -> Result<Chunks> {
     let other = |e: &reqwest::Error| failed(method, url, io::Error::other(causes(e)));
     let client = HTTP.as_ref().map_err(other)?.clone();
     let asked = url.to_owned();
-    let answer = NET.block_on(async move { client.get(asked).send().await?.error_for_status() }).map_err(|e| other(&e))?;
+    let answer = wait(async move { client.get(asked).send().await?.error_for_status() }).map_err(|e| failed(method, url, e))?;
     Ok(Chunks::new(answer.bytes_stream().map_err(|e| io::Error::other(causes(&e))).boxed()))
 }
 
 fn store(method: &str, url: &str) -> Result<(Arc<dyn ObjectStore>, String)> {
     let rest = url.strip_prefix("s3://").unwrap_or(url);
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-    let options = object_store::ClientOptions::new().with_connect_timeout(CONNECT).with_allow_http(true);
+    let options = object_store::ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled().with_allow_http(true);
     let retry = object_store::RetryConfig { max_retries: 2, retry_timeout: CONNECT, ..Default::default() };
     let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(options).with_retry(retry).build();
     Ok((Arc::new(store.map_err(|e| failed(method, url, io::Error::other(causes(&e))))?), key.to_owned()))
@@ -102,8 +120,8 @@ fn store(method: &str, url: &str) -> Result<(Arc<dyn ObjectStore>, String)> {
 
 fn s3(method: &str, url: &str) -> Result<Chunks> {
     let (store, key) = store(method, url)?;
-    let got = NET.block_on(async move { store.get(&ObjectPath::from(key)).await });
-    let got = got.map_err(|e| failed(method, url, io::Error::other(causes(&e))))?;
+    let at = ObjectPath::parse(&key).map_err(|e| failed(method, url, io::Error::other(e.to_string())))?;
+    let got = wait(async move { store.get(&at).await }).map_err(|e| failed(method, url, e))?;
     Ok(Chunks::new(got.into_stream().map_err(|e| io::Error::other(causes(&e))).boxed()))
 }
 
@@ -137,8 +155,8 @@ impl Chunks {
 impl Read for Chunks {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
-            match NET.block_on(self.stream.next()) {
-                Some(chunk) => self.rest = chunk?,
+            match wait(self.stream.try_next())? {
+                Some(chunk) => self.rest = chunk,
                 None => return Ok(0),
             }
         }
@@ -169,7 +187,10 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     if path.contains(['*', '?', '[']) {
         let bad = |message: String| ErrorKind::BadArgument { method: method.to_owned(), message };
-        for entry in glob::glob(&full.to_string_lossy()).map_err(|e| bad(format!("{path:?} is no pattern: {e}")))? {
+        // The folder we are in is a name and no pattern.
+        let here = glob::Pattern::escape(&here.to_string_lossy());
+        let pattern = if path.starts_with('/') { path.to_owned() } else { format!("{here}/{path}") };
+        for entry in glob::glob(&pattern).map_err(|e| bad(format!("{path:?} is no pattern: {e}")))? {
             let entry = entry.map_err(|e| bad(e.to_string()))?;
             if entry.is_file() {
                 found.push(entry);
@@ -196,12 +217,17 @@ fn expand_s3(method: &str, pattern: &str) -> Result<Vec<String>> {
     let (store, key) = store(method, pattern)?;
     let bucket = &pattern[..pattern.len() - key.len()];
     let known = &key[..key.find(['*', '?', '[']).unwrap_or(key.len())];
-    let folder = known.rsplit_once('/').map(|(folder, _)| ObjectPath::from(folder));
-    let listed = NET.block_on(async move { store.list(folder.as_ref()).try_collect::<Vec<_>>().await });
-    let listed = listed.map_err(|e| failed(method, pattern, io::Error::other(causes(&e))))?;
+    let bad = |e: object_store::path::Error| failed(method, pattern, io::Error::other(e.to_string()));
+    let folder = known.rsplit_once('/').map(|(folder, _)| ObjectPath::parse(folder)).transpose().map_err(bad)?;
+    let listed = wait(async move { store.list(folder.as_ref()).try_collect::<Vec<_>>().await }).map_err(|e| failed(method, pattern, e))?;
+    // As for files, a star stays in its folder.
+    let inside_a_folder = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
     let wanted = glob::Pattern::new(&key).map_err(|e| failed(method, pattern, io::Error::other(e.to_string())))?;
-    let mut found: Vec<String> =
-        listed.iter().filter(|o| wanted.matches(o.location.as_ref())).map(|o| format!("{bucket}{}", o.location)).collect();
+    let mut found: Vec<String> = listed
+        .iter()
+        .filter(|o| wanted.matches_with(o.location.as_ref(), inside_a_folder))
+        .map(|o| format!("{bucket}{}", o.location))
+        .collect();
     found.sort();
     if found.is_empty() { Err(failed(method, pattern, io::Error::other("no object matches"))) } else { Ok(found) }
 }

@@ -154,11 +154,15 @@ impl Index<&str> for Attributes {
     ///
     /// # Panics
     /// Where it is not there; [`get`](Attributes::get) gives `None` then.
+    #[track_caller]
     fn index(&self, name: &str) -> &String {
-        self.get(name).unwrap_or_else(|| {
-            let names: Vec<_> = self.all.iter().map(|a| a.name.as_str()).collect();
-            panic!("the element has no attribute {name:?}; it has {names:?}; .get({name:?}) is None where there is none")
-        })
+        match self.get(name) {
+            Some(text) => text,
+            None => {
+                let names: Vec<_> = self.all.iter().map(|a| a.name.as_str()).collect();
+                panic!("the element has no attribute {name:?}; it has {names:?}; .get({name:?}) is None where there is none")
+            }
+        }
     }
 }
 

@@ -39,7 +39,7 @@ class Bags(unittest.TestCase):
         self.assertIn('("python", 3000)', k.ok("tags.frequencies().topk_by(1, |(_, n)| *n).compute()?").text)
         self.assertEqual(k.ok("let (n, kinds) = compute((&tags.count(), &tags.distinct().count()))?;\n(n, kinds)").text, "(6000, 8)")
         k.fails('read_text("Post.xml").count().compute()?', "no file matches", "Posts.xml")
-        k.fails('read_text("Posts.xml").map(|row| xml::attributes(&row)["Nope"].clone()).compute()?', "no attribute", "Nope", "read-text")
+        k.fails('read_text("Posts.xml").map(|row| xml::attributes(&row)["Nope"].clone()).compute()?', "no attribute", "Nope", "read-text-map")
         self.assertIn("there are only 3 elements", k.ok("Bag::from_iter(0..3).take(5)?").stream("stderr"))
 
     def test_clients_and_futures(self):
@@ -210,8 +210,8 @@ class LiveView(unittest.TestCase):
     def test_a_crash_freezes_the_view(self):
         front = Front(self.k)
         self.k.ok("1")
-        cell = self.k.send("let quit = delayed(|| { std::thread::sleep(std::time::Duration::from_millis(1500)); std::process::abort(); }).call(());\n"
-                           "quit.compute()?;")
+        cell = self.k.send("fn quit() -> u64 { std::thread::sleep(std::time::Duration::from_millis(1500)); std::process::abort() }\n"
+                           "delayed(quit).call(()).compute()?")
         front.hear(lambda: front.shown)
         self.assertEqual(self.finish(front, cell)["status"], "error")
         [last] = front.shown.values()

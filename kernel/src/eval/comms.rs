@@ -17,6 +17,8 @@ pub(crate) struct Comms {
     open: Mutex<BTreeMap<String, String>>,
     /// Some page shows widgets.
     widgets: AtomicBool,
+    /// The last message of a page to each comm: what answers it bears its header.
+    asked: Mutex<BTreeMap<String, Parent>>,
 }
 
 impl Comms {
@@ -27,13 +29,16 @@ impl Comms {
     /// A message from the evaluator to the front end.
     pub(super) fn say(&self, outbox: &Outbox, parent: &Parent, message: Comm) {
         self.note(&message);
-        outbox.comm(parent, message);
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&message.id).cloned();
+        let answers = ["echo_update", "update_states"].iter().any(|m| message.data["method"] == *m);
+        outbox.comm(asked.as_ref().filter(|_| answers).unwrap_or(parent), message);
     }
 
     /// A message from the front end to the evaluator. A comm that nobody can serve is closed, as the protocol asks.
     pub(super) fn hear(&self, shared: &Shared, parent: &Parent, message: Comm) {
         self.note(&message);
         let (event, id) = (message.event, message.id.clone());
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), parent.clone());
         let control = self.open().get(&id).is_some_and(|target| target == CONTROL);
         if shared.send(&ToEvaluator::Comm(message)) || event == CommEvent::Close {
             return;

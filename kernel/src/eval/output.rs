@@ -180,8 +180,11 @@ impl Listener {
         match frame {
             ToKernel::Hello { pid } => {
                 // Nothing may come before the environment, so nobody else can send until now.
-                self.shared.state().connection = self.connection.as_ref().and_then(|c| c.try_clone().ok());
-                self.shared.send(&ToEvaluator::Environment(self.shared.environment()));
+                let environment = ToEvaluator::Environment(self.shared.environment());
+                let mut state = self.shared.state();
+                state.connection = self.connection.as_ref().and_then(|c| c.try_clone().ok());
+                state.send(&environment);
+                drop(state);
                 self.comms.introduce(&self.shared);
                 self.shared.state().pid = pid;
                 self.shared.changed.notify_all();

@@ -74,7 +74,7 @@ pub(super) struct State {
 
 impl State {
     /// Sends to the evaluator; false where there is none.
-    fn send(&mut self, frame: &ToEvaluator) -> bool {
+    pub(super) fn send(&mut self, frame: &ToEvaluator) -> bool {
         self.connection.as_mut().is_some_and(|c| rask_wire::write(c, frame).is_ok())
     }
 

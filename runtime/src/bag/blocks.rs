@@ -62,6 +62,8 @@ impl Delimiter {
 
 /// Pushes the lines of a block; false where no more are wanted.
 fn push_lines(text: String, delimiter: &Delimiter, sink: &mut Sink<'_, Line>) -> Result<bool> {
+    // A line knows its places in a block as numbers of 32 bits.
+    let apart = text.len() > u32::MAX as usize;
     let block = Arc::new(text);
     let bytes = block.as_bytes();
     let mut start = 0;
@@ -69,7 +71,12 @@ fn push_lines(text: String, delimiter: &Delimiter, sink: &mut Sink<'_, Line>) ->
         if sched::cancelled() {
             return Err(ErrorKind::Interrupted.into());
         }
-        Ok(sink(Line::new(&block, start, end)))
+        if end - start > u32::MAX as usize {
+            let message =
+                format!("a line has {} bytes, and 4 GiB is the most; Text::new().linedelimiter(..) cuts at something else", end - start);
+            return Err(ErrorKind::BadArgument { method: "read_text".to_owned(), message }.into());
+        }
+        Ok(sink(if apart { Line::from(&block[start..end]) } else { Line::new(&block, start, end) }))
     };
     match delimiter {
         Delimiter::Text(t) => {
@@ -113,16 +120,20 @@ impl Blocks<'_> {
     pub(super) fn push_range(&self, start: u64, end: u64, sink: &mut Sink<'_, Line>) -> Result<bool> {
         let file = File::open(self.path).map_err(|e| self.failed(e))?;
         let size = file.metadata().map_err(|e| self.failed(e))?.len();
-        let mut at = self.line_start(&file, start, size)?;
-        let end = self.line_start(&file, end.min(size), size)?;
+        let end = end.min(size);
+        let mut at = self.line_start(&file, start, end, size)?;
+        if at >= end {
+            // All of it belongs to a line that began before.
+            return Ok(true);
+        }
+        let end = self.line_start(&file, end, size, size)?;
         while at < end {
-            let to = if end - at <= BLOCK as u64 { end } else { self.line_start(&file, at + BLOCK as u64, size)?.min(end) };
+            let to = if end - at <= BLOCK as u64 { end } else { self.line_start(&file, at + BLOCK as u64, end, size)? };
             let mut bytes = vec![0; (to - at) as usize];
             file.read_exact_at(&mut bytes, at).map_err(|e| self.failed(e))?;
-            if at == 0 {
-                without_mark(&mut bytes);
-            }
-            if !push_lines(self.decoder.decode(bytes, self.path, at)?, self.delimiter, sink)? {
+            let mut decoder = self.decoder;
+            let mark = if at == 0 { decoder.take_mark(&mut bytes) } else { 0 };
+            if !push_lines(decoder.decode(bytes, self.path, at + mark as u64)?, self.delimiter, sink)? {
                 return Ok(false);
             }
             at = to;
@@ -130,29 +141,30 @@ impl Blocks<'_> {
         Ok(true)
     }
 
-    /// The first place from `from` on where a line begins; the size of the file where none does.
-    fn line_start(&self, file: &File, from: u64, size: u64) -> Result<u64> {
-        if from == 0 || from >= size {
-            return Ok(from.min(size));
+    /// The first place from `from` on where a line begins; `until` where none does before that.
+    fn line_start(&self, file: &File, from: u64, until: u64, size: u64) -> Result<u64> {
+        if from == 0 || from >= until {
+            return Ok(from.min(until));
         }
-        let mut at = from.saturating_sub(self.delimiter.reach() as u64);
+        let reach = self.delimiter.reach();
+        let mut at = from.saturating_sub(reach as u64);
         let mut bytes = Vec::new();
         loop {
             let old = bytes.len();
-            let more = (size - at - old as u64).min(WINDOW.max(old) as u64) as usize;
+            let more = (size - at - old as u64).min(WINDOW as u64) as usize;
             bytes.resize(old + more, 0);
             file.read_exact_at(&mut bytes[old..], at + old as u64).map_err(|e| self.failed(e))?;
             let last = at + bytes.len() as u64 == size;
-            match self.delimiter.end(&bytes, last) {
-                Some(end) if at + end as u64 >= from => return Ok(at + end as u64),
+            let skip = match self.delimiter.end(&bytes, last) {
+                Some(end) if at + end as u64 >= from => return Ok((at + end as u64).min(until)),
                 // A delimiter that ended before `from` is not the one looked for.
-                Some(end) => {
-                    bytes.drain(..end);
-                    at += end as u64;
-                }
-                None if last => return Ok(size),
-                None => {}
-            }
+                Some(end) => end,
+                None if last || at + bytes.len() as u64 > until + reach as u64 => return Ok(until),
+                // What may be the beginning of a delimiter is looked at again.
+                None => bytes.len().saturating_sub(reach),
+            };
+            bytes.drain(..skip);
+            at += skip as u64;
         }
     }
 
@@ -160,11 +172,12 @@ impl Blocks<'_> {
     pub(super) fn push_stream(&self, mut from: impl Read, sink: &mut Sink<'_, Line>) -> Result<bool> {
         let (mut rest, mut offset, mut first) = (Vec::new(), 0u64, true);
         // Some encodings have no bytes of their own for the end of a line: their text is looked at as a whole.
-        let whole = !self.decoder.is_ascii_based();
+        let whole = !self.decoder.is_ascii_based() || (matches!(self.delimiter, Delimiter::Text(_)) && !self.decoder.is_utf8());
+        let mut decoder = self.decoder;
         loop {
             let got = from.by_ref().take(BLOCK as u64).read_to_end(&mut rest).map_err(|e| self.failed(e))?;
             if std::mem::take(&mut first) {
-                offset += without_mark(&mut rest) as u64;
+                offset += decoder.take_mark(&mut rest) as u64;
             }
             let last = got < BLOCK;
             let cut = if last {
@@ -176,7 +189,7 @@ impl Blocks<'_> {
             };
             if cut > 0 {
                 let after = rest.split_off(cut);
-                let text = self.decoder.decode(std::mem::replace(&mut rest, after), self.path, offset)?;
+                let text = decoder.decode(std::mem::replace(&mut rest, after), self.path, offset)?;
                 offset += cut as u64;
                 if !push_lines(text, self.delimiter, sink)? {
                     return Ok(false);
@@ -198,15 +211,6 @@ impl Blocks<'_> {
             Delimiter::Text(t) => Finder::new(t.as_bytes()).find_iter(bytes).last().map_or(0, |at| at + t.len()),
         }
     }
-}
-
-/// Takes a byte order mark away; its length.
-fn without_mark(bytes: &mut Vec<u8>) -> usize {
-    let marks: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
-    // Of the others only UTF-16 makes sense of these two, and a text in another encoding hardly begins with them.
-    let length = marks.iter().find(|m| bytes.starts_with(m)).map_or(0, |m| m.len());
-    bytes.drain(..length);
-    length
 }
 
 #[cfg(test)]

@@ -82,6 +82,8 @@ impl Errors {
 pub(super) struct Decoder {
     encoding: Charset,
     errors: Errors,
+    /// The byte order is told by the mark.
+    by_mark: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +95,7 @@ enum Charset {
 
 impl Decoder {
     #[cfg(test)]
-    pub(super) const UTF_8: Self = Self { encoding: Charset::Known(encoding_rs::UTF_8), errors: Errors::Strict };
+    pub(super) const UTF_8: Self = Self { encoding: Charset::Known(encoding_rs::UTF_8), errors: Errors::Strict, by_mark: false };
 
     pub(super) fn new(label: &str, errors: Errors) -> Result<Self> {
         let name: String = label.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
@@ -110,7 +112,29 @@ impl Decoder {
                 Charset::Known(known.ok_or_else(|| ErrorKind::BadArgument { method: "encoding".to_owned(), message: message() })?)
             }
         };
-        Ok(Self { encoding, errors })
+        Ok(Self { encoding, errors, by_mark: name == "utf16" })
+    }
+
+    /// Takes the byte order mark of this encoding from the start of a text; its length. For UTF-16 it tells the order.
+    pub(super) fn take_mark(&mut self, bytes: &mut Vec<u8>) -> usize {
+        let Charset::Known(encoding) = &mut self.encoding else { return 0 };
+        if self.by_mark && bytes.starts_with(b"\xfe\xff") {
+            *encoding = encoding_rs::UTF_16BE;
+        }
+        let mark: &[u8] = match *encoding {
+            e if e == encoding_rs::UTF_8 => b"\xef\xbb\xbf",
+            e if e == encoding_rs::UTF_16LE => b"\xff\xfe",
+            e if e == encoding_rs::UTF_16BE => b"\xfe\xff",
+            _ => return 0,
+        };
+        let length = if bytes.starts_with(mark) { mark.len() } else { 0 };
+        bytes.drain(..length);
+        length
+    }
+
+    /// Whether a character of the delimiter is never part of another one's bytes.
+    pub(super) fn is_utf8(self) -> bool {
+        matches!(self.encoding, Charset::Known(e) if e == encoding_rs::UTF_8)
     }
 
     /// Whether the bytes of a line end are always those of ASCII, and never part of another character.

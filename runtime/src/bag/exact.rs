@@ -1,4 +1,5 @@
 //! Sums of floats that do not depend on the order: every intermediate result is kept exactly, and rounded once at the end.
+//! Where one is beyond the largest float (1.8e308), the sum is infinite from there on.
 //! The method is Shewchuk's ("Adaptive Precision Floating-Point Arithmetic", 1997), as in Python's `math.fsum`.
 
 /// An exact sum of floats: numbers that do not overlap, the smallest first.
@@ -26,7 +27,8 @@ impl ExactSum {
         let mut kept = 0;
         for i in 0..self.parts.len() {
             let (sum, error) = two_sum(x, self.parts[i]);
-            if error != 0.0 {
+            // Above the largest float nothing can be told any more.
+            if error != 0.0 && sum.is_finite() {
                 self.parts[kept] = error;
                 kept += 1;
             }
@@ -36,7 +38,7 @@ impl ExactSum {
         if x.is_finite() {
             self.parts.push(x);
         } else {
-            self.special = Some(x);
+            self.special = Some(self.special.unwrap_or(0.0) + x);
         }
     }
 

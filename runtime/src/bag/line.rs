@@ -129,8 +129,11 @@ impl From<&str> for Line {
 }
 
 impl From<String> for Line {
+    /// # Panics
+    /// Where the text has 4 GiB or more.
     fn from(text: String) -> Self {
         let end = text.len();
+        assert!(u32::try_from(end).is_ok(), "a line holds less than 4 GiB, and this text has {end} bytes");
         Self::new(&Arc::new(text), 0, end)
     }
 }

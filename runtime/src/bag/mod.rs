@@ -331,9 +331,20 @@ fn source<T: Element>(name: Name, partitions: usize, read: impl Fn(u32, &mut Sin
     Bag::from_layer(source_layer(name, partitions, Box::new(move |_| Arc::new(make.clone()) as Stream), of::<T>()))
 }
 
+/// A number of partitions: one at least.
+///
+/// # Panics
+/// Where it is 2^24 or more: no list of a bag needs so many, and every one of them costs memory.
+#[track_caller]
+fn count_of(npartitions: usize) -> u32 {
+    const MOST: usize = 1 << 24;
+    assert!(npartitions < MOST, "{npartitions} partitions are too many; there can be {} at most", MOST - 1);
+    npartitions.max(1) as u32
+}
+
 #[inline(never)]
 fn source_layer(name: Name, partitions: usize, open: Box<dyn Fn(Option<Stream>) -> Stream + Send + Sync>, of: Of) -> Opaque {
-    Opaque::of(Layer::new(Key::new(name), partitions as u32, Vec::new(), Elements { open, of, reads: None }))
+    Opaque::of(Layer::new(Key::new(name), count_of(partitions), Vec::new(), Elements { open, of, reads: None }))
 }
 
 /// A layer of `len` lists whose tasks read as `reads` says, and make their elements of the values.

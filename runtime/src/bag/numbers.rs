@@ -98,6 +98,9 @@ impl Moments {
     /// Sum of squared distances from the mean, divided by `count - ddof`. Sums are exact; what is left of them after the
     /// squares cancel is worked out with twice a float's digits.
     fn variance(&self, ddof: u64) -> f64 {
+        if self.count <= ddof {
+            return f64::NAN;
+        }
         let n = self.count as f64;
         let (s, s_low) = self.sum.pair();
         let (q, q_low) = self.squares.pair();
@@ -107,7 +110,8 @@ impl Moments {
         let mean_square = square / n;
         let mean_low = ((-mean_square).mul_add(n, square) + square_low) / n;
         let spread = (q - mean_square) + (q_low - mean_low);
-        spread.max(0.0) / (n - ddof as f64)
+        // A value that is not finite leaves no number.
+        (if spread < 0.0 { 0.0 } else { spread }) / (n - ddof as f64)
     }
 }
 
@@ -162,7 +166,7 @@ impl<T: Number> Bag<T> {
         self.var_with(0)
     }
 
-    /// The variance, with `count - ddof` as the divisor.
+    /// The variance, with `count - ddof` as the divisor; no number (NaN) where that is zero or less.
     ///
     /// # Errors
     /// When computed, where the bag is empty.
@@ -178,7 +182,7 @@ impl<T: Number> Bag<T> {
         self.std_with(0)
     }
 
-    /// The standard deviation, with `count - ddof` as the divisor.
+    /// The standard deviation, with `count - ddof` as the divisor; no number (NaN) where that is zero or less.
     ///
     /// # Errors
     /// When computed, where the bag is empty.

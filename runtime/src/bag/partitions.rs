@@ -1,7 +1,7 @@
 //! What is done with whole partitions: bags side by side, samples, running totals, other partitions.
 
-use super::layers::{Reads, after};
-use super::{Bag, Element, gathered, push_list, size};
+use super::layers::{Join, Reads, after, joined};
+use super::{Bag, Element, count_of, gathered, push_list, size, size_of_value};
 use crate::config;
 use crate::delayed::typed;
 use crate::error::Result;
@@ -38,23 +38,52 @@ pub(super) fn pieces<T: Element>(name: &str, layer: &Arc<Layer>, each: u32) -> A
     Layer::new(Key::new(Name::new(name)), layer.len * each, vec![layer.at(0)], work)
 }
 
-/// Reads task `i` of the first input, and every task of the second.
-fn own_and_all(_: &Layer, i: u32, others: u32, out: &mut Vec<(u32, u32)>) {
-    out.push((0, i));
-    out.extend((0..others).map(|j| (1, j)));
+/// Reads task `i` of the first input, and the only tasks of the others.
+fn own_and_the(others: u32) -> Reads {
+    Box::new(move |_, i, out| {
+        out.push((0, i));
+        out.extend((1..=others).map(|input| (input, 0)));
+    })
+}
+
+/// The lists of a layer together, each with the number of elements before it.
+type Lists<T> = Vec<(u64, Arc<Vec<T>>)>;
+
+fn together<T: Element>(layer: &Arc<Layer>) -> Arc<Layer> {
+    let join: Join = Arc::new(|values| {
+        let mut before = 0;
+        let place = |v| {
+            let list = typed::<Vec<T>>(v);
+            before += list.len() as u64;
+            (before - list.len() as u64, list)
+        };
+        Ok(Arc::new(values.into_iter().map(place).collect::<Lists<T>>()) as Value)
+    });
+    // The lists are counted where they were made.
+    joined(Name::new("together"), layer, join, |_| crate::graph::value::Size { bytes: 0, exact: true })
 }
 
 impl<T: Element> Bag<T> {
-    /// Number of elements of each partition.
-    fn lengths(&self) -> Arc<Layer> {
-        self.summarize(Name::new("count-partition"), |part, up| {
+    /// A layer of one task: the number of elements before each partition.
+    fn offsets(&self) -> Arc<Layer> {
+        let lengths = self.summarize(Name::new("count-partition"), |part, up| {
             let mut n = 0u64;
             up(part, &mut |_| {
                 n += 1;
                 true
             })?;
             Ok(n)
-        })
+        });
+        let join: Join = Arc::new(|values| {
+            let mut before = 0;
+            let place = |v| {
+                before += *typed::<u64>(v);
+                before
+            };
+            let ends: Vec<u64> = values.into_iter().map(place).collect();
+            Ok(Arc::new([&[0], ends.as_slice()].concat()) as Value)
+        });
+        joined(Name::new("offsets"), &lengths, join, size_of_value::<Vec<u64>>)
     }
 
     /// The elements with their numbers, from 0.
@@ -67,14 +96,9 @@ impl<T: Element> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn enumerate(&self) -> Bag<(u64, T)> {
-        let lengths = self.lengths();
-        let parts = self.layer().len;
-        let reads: Reads = Box::new(move |_, i, out| {
-            out.push((0, i));
-            out.extend((0..i).map(|j| (1, j)));
-        });
-        gathered("enumerate", parts, &[&self.layer(), &lengths], reads, |part: &mut Part, sink| {
-            let mut at: u64 = (1..part.values.len()).map(|i| *typed::<u64>(part.take(i))).sum();
+        let mine = self.layer();
+        gathered("enumerate", mine.len, &[&mine, &self.offsets()], own_and_the(1), |part: &mut Part, sink| {
+            let mut at = typed::<Vec<u64>>(part.take(1))[part.index as usize];
             push_list(part, 0, &mut |x: T| {
                 at += 1;
                 sink((at - 1, x))
@@ -83,43 +107,28 @@ impl<T: Element> Bag<T> {
     }
 
     /// The pairs of the first elements, the second elements, and so on; the longer bag's rest is left out, and no partition
-    /// of either matters.
+    /// of either matters. All of `other` is in memory meanwhile.
     pub fn zip<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
-        // Every partition finds its place by the lengths of both, and takes what belongs to it out of the other's lists.
-        let (mine, theirs) = (self.layer(), other.layer());
-        let (own, others) = (mine.len, theirs.len);
-        let (lengths, other_lengths) = (self.lengths(), other.lengths());
-        let reads: Reads = Box::new(move |_, i, out| {
-            own_and_all(&mine, i, others, out);
-            out.extend((0..i).map(|j| (2, j)));
-            out.extend((0..others).map(|j| (3, j)));
-        });
-        gathered("zip", own, &[&self.layer(), &theirs, &lengths, &other_lengths], reads, move |part: &mut Part, sink| {
-            let (i, others) = (part.index as usize, others as usize);
-            let start: u64 = (0..i).map(|j| *typed::<u64>(part.take(1 + others + j))).sum();
-            let mut at = 0u64;
-            let mut rest: Vec<(Arc<Vec<U>>, usize)> = Vec::new();
-            for j in 0..others {
-                let length = *typed::<u64>(part.take(1 + others + i + j));
-                let list = typed::<Vec<U>>(part.take(1 + j));
-                if at + length > start {
-                    rest.push((list, start.saturating_sub(at) as usize));
-                }
-                at += length;
-            }
-            let mut pairs = rest.iter().flat_map(|(list, from)| list[*from..].iter().cloned());
-            push_list(part, 0, &mut |x: T| pairs.next().is_some_and(|u| sink((x, u))))
+        let mine = self.layer();
+        let inputs = [&mine, &self.offsets(), &together::<U>(&other.layer())];
+        gathered("zip", mine.len, &inputs, own_and_the(2), |part: &mut Part, sink| {
+            let start = typed::<Vec<u64>>(part.take(1))[part.index as usize];
+            let lists = typed::<Lists<U>>(part.take(2));
+            // The last list that begins at or before the place; those behind it follow.
+            let first = lists.partition_point(|(before, _)| *before <= start).saturating_sub(1);
+            let skip = lists.get(first).map_or(0, |(before, _)| (start - before) as usize);
+            let mut rest = lists.iter().skip(first).flat_map(|(_, list)| list.iter()).skip(skip);
+            push_list(part, 0, &mut |x: T| rest.next().is_some_and(|u| sink((x, u.clone()))))
         })
     }
 
-    /// Every pair of an element of this bag and one of `other`: all of the other's for the first element, and so on.
+    /// Every pair of an element of this bag and one of `other`: all of the other's for the first element, and so on. All of
+    /// `other` is in memory meanwhile.
     pub fn product<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
-        let (mine, theirs) = (self.layer(), other.layer());
-        let others = theirs.len;
-        let reads: Reads = Box::new(move |layer, i, out| own_and_all(layer, i, others, out));
-        gathered("product", mine.len, &[&mine, &theirs], reads, |part: &mut Part, sink| {
-            let lists: Vec<_> = (1..part.values.len()).map(|j| typed::<Vec<U>>(part.take(j))).collect();
-            push_list(part, 0, &mut |x: T| lists.iter().flat_map(|l| l.iter()).all(|u| sink((x.clone(), u.clone()))))
+        let mine = self.layer();
+        gathered("product", mine.len, &[&mine, &together::<U>(&other.layer())], own_and_the(1), |part: &mut Part, sink| {
+            let lists = typed::<Lists<U>>(part.take(1));
+            push_list(part, 0, &mut |x: T| lists.iter().flat_map(|(_, l)| l.iter()).all(|u| sink((x.clone(), u.clone()))))
         })
     }
 
@@ -190,7 +199,7 @@ impl<T: Element> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn repartition(&self, npartitions: usize) -> Self {
-        let (before, wanted) = (self.layer(), npartitions.max(1) as u32);
+        let (before, wanted) = (self.layer(), count_of(npartitions));
         // Each partition is cut into as many pieces as it takes for every new one to be made of whole pieces.
         let each = if wanted <= before.len { 1 } else { wanted.div_ceil(before.len) };
         self.in_pieces(
@@ -242,7 +251,7 @@ impl<T: Element> Bag<T> {
         let kept = self.persist()?;
         let sizes = after(Name::new("size-partition"), &kept.layer(), Sizes(super::size::<T>));
         let sizes = sched::compute(&sizes.points())?.into_iter().map(|v| *typed::<u64>(v)).collect::<Vec<_>>();
-        let each = sizes.iter().max().map_or(1, |most| most.div_ceil(wanted)).clamp(1, 10_000) as u32;
+        let each = sizes.iter().max().map_or(1, |most| most.div_ceil(wanted)).clamp(1, (1 << 24) / sizes.len() as u64) as u32;
         let (mut bounds, mut sum) = (vec![0], 0);
         for (i, bytes) in sizes.iter().enumerate() {
             for k in 0..each {

@@ -168,8 +168,13 @@ impl<T: Element> Bag<T> {
         T: PartialOrd,
     {
         let pick = move |a: Option<T>, b: Option<T>| match (a, b) {
-            // What does not even equal itself gives way to anything.
-            (Some(a), Some(b)) => Some(if better(&a, &b) || a.partial_cmp(&a).is_none() { b } else { a }),
+            // What does not even equal itself gives way to anything that does.
+            (Some(a), Some(b)) => Some(match (a.partial_cmp(&a), b.partial_cmp(&b)) {
+                (None, _) => b,
+                (_, None) => a,
+                _ if better(&a, &b) => b,
+                _ => a,
+            }),
             (a, b) => a.or(b),
         };
         let add = move |best: &mut Option<T>, x: T| *best = pick(best.take(), Some(x));
@@ -198,11 +203,12 @@ impl<T: Element> Bag<T> {
             use std::cmp::Ordering::{Equal, Greater, Less};
             list.sort_by(|a, b| {
                 let (a, b) = (key(a), key(b));
-                b.partial_cmp(&a).unwrap_or_else(|| match (a.partial_cmp(&a), b.partial_cmp(&b)) {
+                match (a.partial_cmp(&a), b.partial_cmp(&b)) {
                     (None, Some(_)) => Greater,
                     (Some(_), None) => Less,
-                    _ => Equal,
-                })
+                    (None, None) => Equal,
+                    _ => b.partial_cmp(&a).unwrap_or(Equal),
+                }
             });
             list.truncate(k);
         };

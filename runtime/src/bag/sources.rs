@@ -55,6 +55,9 @@ impl<T: Element> Bag<T> {
 
     /// A bag whose partitions are delayed lists.
     pub fn from_delayed(parts: &[Delayed<Vec<T>>]) -> Self {
+        if parts.is_empty() {
+            return in_parts("from-delayed", Vec::new(), 1);
+        }
         let points: Vec<Point> = parts.iter().map(Delayed::point).collect();
         Self::from_layer(gathered_points(points))
     }
@@ -67,7 +70,8 @@ impl Bag<i64> {
         let n = n.max(0);
         let parts = npartitions.max(1) as i64;
         source(Name::new("range"), npartitions.max(1), move |i, sink| {
-            let (start, end) = (n * i64::from(i) / parts, n * (i64::from(i) + 1) / parts);
+            let bound = |i: u32| (i128::from(n) * i128::from(i) / i128::from(parts)) as i64;
+            let (start, end) = (bound(i), bound(i + 1));
             push_all(start..end, sink)
         })
     }
@@ -134,19 +138,20 @@ pub fn zip<A: Element, B: Element>(a: &Bag<A>, b: &Bag<B>) -> Bag<(A, B)> {
 #[must_use]
 pub fn concat<T: Element>(bags: &[Bag<T>]) -> Bag<T> {
     let layers: Vec<_> = bags.iter().map(Bag::layer).collect();
-    let lens: Vec<u32> = layers.iter().map(|l| l.len).collect();
-    let total = lens.iter().sum();
+    let mut total = 0;
+    let place = |l: &Arc<Layer>| {
+        total += l.len;
+        total
+    };
+    let ends: Vec<u32> = layers.iter().map(place).collect();
     let reads = move |_: &Layer, index: u32, out: &mut Vec<(u32, u32)>| {
-        let mut at = index;
-        for (input, len) in lens.iter().enumerate() {
-            if at < *len {
-                out.push((input as u32, at));
-                return;
-            }
-            at -= len;
+        let input = ends.partition_point(|end| *end <= index);
+        // Nothing put together has one partition, and that reads nothing.
+        if input < ends.len() {
+            out.push((input as u32, index - if input == 0 { 0 } else { ends[input - 1] }));
         }
     };
-    gathered("concat", total, &layers.iter().collect::<Vec<_>>(), Box::new(reads), |part: &mut Part, sink| {
+    gathered("concat", total.max(1), &layers.iter().collect::<Vec<_>>(), Box::new(reads), |part: &mut Part, sink| {
         if part.values.is_empty() { Ok(()) } else { push_list(part, 0, sink) }
     })
 }

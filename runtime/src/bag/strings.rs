@@ -66,7 +66,7 @@ methods! {
     /// The parts between `separator`.
     split_by(separator: &str = String) -> Vec<String> = |s| s.split(separator.as_str()).map(str::to_owned).collect();
     /// The lines, without their ends.
-    splitlines() -> Vec<String> = |s| s.lines().map(str::to_owned).collect();
+    splitlines() -> Vec<String> = |s| split_lines(s);
     /// The text before the first `separator`, the separator, and the text after it.
     partition(separator: &str = String) -> (String, String, String) = |s| match s.split_once(separator.as_str()) {
         Some((a, b)) => (a.to_owned(), separator.clone(), b.to_owned()),
@@ -98,11 +98,11 @@ methods! {
     /// Number of characters before the last `part`; -1 where it is not there.
     rfind(part: &str = String) -> i64 = |s| place(s, s.rfind(part.as_str()));
     /// In the middle of `width` characters.
-    center(width: usize = usize) -> String = |s| format!("{s:^width$}");
+    center(width: usize = usize) -> String = |s| padded(s, width, |n| n / 2 + (n & width & 1));
     /// At the left of `width` characters.
-    ljust(width: usize = usize) -> String = |s| format!("{s:<width$}");
+    ljust(width: usize = usize) -> String = |s| padded(s, width, |_| 0);
     /// At the right of `width` characters.
-    rjust(width: usize = usize) -> String = |s| format!("{s:>width$}");
+    rjust(width: usize = usize) -> String = |s| padded(s, width, |n| n);
     /// Zeros before a number, for `width` characters.
     zfill(width: usize = usize) -> String = |s| filled(s, width);
     /// With spaces for tabs, to every multiple of `size` characters.
@@ -142,6 +142,23 @@ impl<T: Element + AsRef<str>> Strings<T> {
         let wanted = glob::Pattern::new(pattern).unwrap_or_else(|e| panic!("match_: {pattern:?} is no pattern: {e}"));
         self.0.filter(move |text| wanted.matches(text.as_ref()))
     }
+}
+
+/// Spaces for `width` characters, `before` of the missing ones before the text.
+fn padded(s: &str, width: usize, before: impl Fn(usize) -> usize) -> String {
+    let missing = width.saturating_sub(s.chars().count());
+    let left = before(missing);
+    format!("{}{s}{}", " ".repeat(left), " ".repeat(missing - left))
+}
+
+fn split_lines(s: &str) -> Vec<String> {
+    let joined = s.replace("\r\n", "\n").replace('\r', "\n");
+    let mut lines: Vec<String> = joined.split('\n').map(str::to_owned).collect();
+    // The end of the last line begins no other.
+    if lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+    lines
 }
 
 fn capitalized(s: &str) -> String {
@@ -234,7 +251,7 @@ mod tests {
         of!(" a ".rstrip() == "\" a\"");
         of!("a  b\tc".split() == "[\"a\", \"b\", \"c\"]");
         of!("a,,b".split_by(",") == "[\"a\", \"\", \"b\"]");
-        of!("a\r\nb\n".splitlines() == "[\"a\", \"b\"]");
+        of!("a\r\nb\rc\n".splitlines() == "[\"a\", \"b\", \"c\"]");
         of!("a-b-c".partition("-") == "(\"a\", \"-\", \"b-c\")");
         of!("a-b-c".rpartition("-") == "(\"a-b\", \"-\", \"c\")");
         of!("aXbX".replace("X", "yy") == "\"ayybyy\"");
@@ -247,7 +264,7 @@ mod tests {
         of!("aaaa".count("aa") == "2");
         of!("\u{ef}ab".find("b") == "2");
         of!("abab".rfind("b") == "3");
-        of!("a".center(3) == "\" a \"");
+        of!("ab".center(5) == "\"  ab \"");
         of!("a".ljust(3) == "\"a  \"");
         of!("a".rjust(3) == "\"  a\"");
         of!("-42".zfill(5) == "\"-0042\"");

@@ -358,6 +358,46 @@ impl Bag<f64> {
 }
 
 #[test]
+fn odd_bags_are_bags() {
+    let none: Bag<i64> = bag::concat(&[]);
+    assert_eq!((none.count().compute().unwrap(), none.frequencies().compute().unwrap().len()), (0, 0));
+    assert_eq!(none.repartition(3).compute().unwrap(), [0i64; 0]);
+    let none = Bag::<i64>::from_delayed(&[]);
+    assert_eq!((none.sum().compute().unwrap(), Bag::range(3, 2).zip(&none).count().compute().unwrap()), (0, 0));
+    let far = Bag::range(10_i64.pow(13), 1_000_000).map_partitions(|p| p.into_iter().next()).filter(|x| *x > 0);
+    assert_eq!(far.take(1).unwrap(), [10_000_000]);
+    assert!(Bag::from_iter([1.0, f64::NAN, 3.0]).var().compute().unwrap().is_nan());
+    assert!(Bag::from_iter([1.0]).var_with(2).compute().unwrap().is_nan());
+    let pairs = [(9.0, 9.0), (1.0, 2.0), (0.0, f64::NAN), (2.0, 2.0)];
+    for n in 1..=4 {
+        let bag = Bag::from_sequence_with(pairs, n);
+        assert_eq!((bag.min().compute().unwrap(), bag.max().compute().unwrap()), ((1.0, 2.0), (9.0, 9.0)));
+        assert_eq!(bag.topk(2).compute().unwrap(), [(9.0, 9.0), (2.0, 2.0)]);
+    }
+    assert_eq!(Bag::from_iter([1e308, 1e308, 1.0]).sum().compute().unwrap(), f64::INFINITY);
+    assert!(Bag::from_iter(["a"]).to_textfiles("s3://b/*.txt").unwrap_err().to_string().contains("s3://b"));
+}
+
+#[test]
+fn a_mark_belongs_to_its_encoding() {
+    let (_dir, at) = folder(&[
+        ("u8", b"\xef\xbb\xbfa\nb\n"),
+        ("le", b"\xff\xfea\0\n\0b\0"),
+        ("be", b"\xfe\xff\0a\0\n\0b"),
+        ("latin", b"\xff\xfea"),
+        ("bar", b"\x83\x7c|b"),
+    ]);
+    assert_eq!(read_text(&at("u8")).compute().unwrap(), ["a\n", "b\n"]);
+    for (name, label) in [("le", "utf-16"), ("be", "utf-16"), ("le", "utf-16le"), ("be", "utf-16be")] {
+        assert_eq!(Text::new().encoding(label).read(&at(name)).compute().unwrap(), ["a\n", "b"], "{name} as {label}");
+    }
+    assert!(read_text(&at("le")).compute().unwrap_err().to_string().contains("byte 0"));
+    assert_eq!(Text::new().encoding("latin1").read(&at("latin")).compute().unwrap(), ["\u{ff}\u{fe}a"]);
+    let bars = Text::new().encoding("shift_jis").linedelimiter("|").blocksize("1").read(&at("bar"));
+    assert_eq!(bars.compute().unwrap(), ["\u{30dd}|", "b"]);
+}
+
+#[test]
 fn take_reads_no_more_than_it_needs() {
     static READ: AtomicUsize = AtomicUsize::new(0);
     let bag = Bag::from_sequence_with(0..1000, 100).map(|x| {

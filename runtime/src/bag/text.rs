@@ -234,6 +234,7 @@ impl Plan {
             && self.compression_of(path) == Compression::None
             && self.decoder.is_ascii_based()
             && self.delimiter.can_be_found_anywhere()
+            && (matches!(self.delimiter, Delimiter::AnyLineEnd) || self.decoder.is_utf8())
     }
 
     fn bag<T: super::Element>(self, make: impl Fn(Line, &str) -> T + Send + Sync + 'static) -> Bag<T> {

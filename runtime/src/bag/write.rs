@@ -28,7 +28,11 @@ impl<T: Element + Display> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn to_textfiles(&self, pattern: &str) -> Result<Vec<String>> {
-        let paths = names(pattern, self.npartitions());
+        if crate::fs::is_remote(pattern) {
+            let message = format!("{pattern:?} is no local path; files are written to this machine's folders");
+            return Err(ErrorKind::BadArgument { method: "to_textfiles".to_owned(), message }.into());
+        }
+        let paths = names(crate::fs::local(pattern), self.npartitions());
         for folder in paths.iter().filter_map(|p| Path::new(p).parent()).collect::<std::collections::BTreeSet<_>>() {
             std::fs::create_dir_all(folder).map_err(|source| failed(&folder.display().to_string(), source))?;
         }

@@ -13,7 +13,7 @@ use crate::show::{Bundle, Show};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// How a future stands.
@@ -27,11 +27,13 @@ enum State {
 /// What is called when a future is done, with how it went and the microseconds it took.
 type Callback = Box<dyn FnOnce(bool) + Send>;
 
-/// One call: its state, and who waits for it.
+/// One call: its state, who waits for it, and what it waits for.
 struct Cell {
     state: Mutex<(State, Vec<Callback>)>,
-    changed: Condvar,
     name: Arc<str>,
+    /// Runs the call, once.
+    run: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    inputs: Vec<Arc<dyn Waits>>,
 }
 
 impl Cell {
@@ -49,8 +51,16 @@ impl Cell {
         state.0 = end;
         let callbacks = std::mem::take(&mut state.1);
         drop(state);
-        self.changed.notify_all();
-        callbacks.into_iter().for_each(|f| f(well));
+        for f in callbacks {
+            // One that panics is nobody else's business.
+            sched::guarded(|| f(well));
+        }
+    }
+
+    /// Runs the call, where nobody has begun to.
+    fn run(&self) {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner).take();
+        run.into_iter().for_each(|run| run());
     }
 
     fn is_done(&self) -> bool {
@@ -80,14 +90,19 @@ impl Work for Promise {
         Size { bytes: 0, exact: true }
     }
 
-    fn waits(&self) -> Option<&dyn Waits> {
-        Some(self)
+    fn waits(&self) -> Option<Arc<dyn Waits>> {
+        Some(self.0.clone())
     }
 }
 
-impl Waits for Promise {
+impl Waits for Cell {
+    fn help(&self) {
+        self.inputs.iter().for_each(|i| i.help());
+        self.run();
+    }
+
     fn on_done(&self, f: Box<dyn FnOnce(bool) + Send>) {
-        let mut state = self.0.lock();
+        let mut state = self.lock();
         if let State::Pending = state.0 {
             state.1.push(f);
         } else {
@@ -113,37 +128,36 @@ impl<T> Clone for Future<T> {
 #[inline(never)]
 fn begin(point: Point) -> Opaque {
     let name = point.layer.label().text();
-    let cell = Arc::new(Cell { state: Mutex::new((State::Pending, Vec::new())), changed: Condvar::new(), name });
     let graph = Graph::new(std::slice::from_ref(&point));
-    // One more than there are, so that it cannot begin before all have been asked.
-    let open = Arc::new(AtomicUsize::new(1));
-    let own = cell.clone();
-    let launch = Arc::new(Mutex::new(Some(move || {
-        pool::pool().spawn(move || {
-            if own.is_done() {
-                return;
-            }
-            let result = sched::within(|| sched::compute(std::slice::from_ref(&point)));
-            own.end(match result.map(|mut v| v.remove(0)) {
-                Ok(value) => State::Finished(value),
-                Err(e) if matches!(e.kind(), ErrorKind::Interrupted) => State::Cancelled,
-                Err(e) => State::Failed(e),
+    let inputs: Vec<Arc<dyn Waits>> = graph.layers.iter().filter_map(|l| l.work.waits()).collect();
+    let cell = Arc::new_cyclic(|own: &Weak<Cell>| {
+        let own = own.clone();
+        let run = move || {
+            let Some(own) = own.upgrade().filter(|c| !c.is_done()) else { return };
+            let result = sched::guarded(|| sched::compute(std::slice::from_ref(&point)));
+            own.end(match result.map(|r| r.map(|mut v| v.remove(0))) {
+                Some(Ok(value)) => State::Finished(value),
+                Some(Err(e)) if !matches!(e.kind(), ErrorKind::Interrupted) => State::Failed(e),
+                _ => State::Cancelled,
             });
-        });
-    })));
-    let ready = move |open: &AtomicUsize| {
-        if open.fetch_sub(1, Ordering::SeqCst) == 1
-            && let Some(launch) = launch.lock().unwrap_or_else(PoisonError::into_inner).take()
-        {
-            launch();
+        };
+        Cell { state: Mutex::new((State::Pending, Vec::new())), name, run: Mutex::new(Some(Box::new(run))), inputs }
+    });
+    // One more than there are, so that it cannot begin before all have been asked.
+    let open = Arc::new(AtomicUsize::new(cell.inputs.len() + 1));
+    let told = |cell: &Arc<Cell>| {
+        let (open, cell) = (open.clone(), cell.clone());
+        move || {
+            if open.fetch_sub(1, Ordering::SeqCst) == 1 {
+                pool::pool().spawn(move || cell.run());
+            }
         }
     };
-    for waits in graph.layers.iter().filter_map(|l| l.work.waits()) {
-        open.fetch_add(1, Ordering::SeqCst);
-        let (open, ready) = (open.clone(), ready.clone());
-        waits.on_done(Box::new(move |_| ready(&open)));
+    for input in &cell.inputs {
+        let told = told(&cell);
+        input.on_done(Box::new(move |_| told()));
     }
-    ready(&open);
+    told(&cell)();
     Opaque::of(cell)
 }
 
@@ -153,6 +167,9 @@ fn wait_for(cells: &[Arc<Cell>], at_most: Option<Duration>) -> bool {
     let pending: Vec<_> = cells.iter().filter(|c| !c.is_done()).collect();
     if pending.is_empty() {
         return true;
+    }
+    if rayon::current_thread_index().is_some() || pool::inside_task() {
+        pending.iter().for_each(|c| c.help());
     }
     let mut names: Vec<String> = pending.iter().map(|c| c.name.to_string()).collect();
     names.sort();
@@ -172,7 +189,7 @@ fn wait_for(cells: &[Arc<Cell>], at_most: Option<Duration>) -> bool {
             *left.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
             left.1.notify_all();
         };
-        Promise(cell.clone()).on_done(Box::new(told));
+        cell.on_done(Box::new(told));
     }
     let waker = left.clone();
     let _listening = sched::on_cancel(Arc::new(move || {
@@ -246,7 +263,7 @@ impl<T> Future<T> {
 
     /// Calls `f` when it has ended, or at once where it has.
     pub fn add_done_callback(&self, f: impl FnOnce() + Send + 'static) {
-        Promise(self.cell()).on_done(Box::new(move |_| f()));
+        self.cell().on_done(Box::new(move |_| f()));
     }
 
     fn layer(&self) -> Point {
@@ -263,7 +280,8 @@ fn promise(cell: &Opaque) -> Point {
 impl<T: Clone + Send + Sync + 'static> Future<T> {
     pub(super) fn finished(value: T) -> Self {
         let state = Mutex::new((State::Finished(Arc::new(value)), Vec::new()));
-        Self { cell: Opaque::of(Arc::new(Cell { state, changed: Condvar::new(), name: "scatter".into() })), of: PhantomData }
+        let cell = Cell { state, name: "scatter".into(), run: Mutex::new(None), inputs: Vec::new() };
+        Self { cell: Opaque::of(Arc::new(cell)), of: PhantomData }
     }
 
     /// Waits for the value.
@@ -332,7 +350,27 @@ pub fn as_completed<T>(futures: &[Future<T>]) -> impl Iterator<Item = Future<T>>
         });
     }
     let futures = futures.to_vec();
-    ended.into_iter().take(futures.len()).map(move |i: usize| futures[i].clone())
+    let mut left = futures.len();
+    std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        futures.get(next_of(&ended)?).cloned()
+    })
+}
+
+/// The number of the next one that ends; `None` where the user does not want to wait.
+#[inline(never)]
+fn next_of(ended: &std::sync::mpsc::Receiver<usize>) -> Option<usize> {
+    const LOOK: Duration = Duration::from_millis(50);
+    loop {
+        match ended.recv_timeout(LOOK) {
+            Ok(i) => return Some(i),
+            Err(_) if sched::cancelled() => {
+                let _ = sched::stop_here(ErrorKind::Interrupted.into());
+                return None;
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 impl<T> IntoArg<T> for &Future<T> {

@@ -69,6 +69,26 @@ fn futures_run_at_once_and_wait_for_one_another() {
 }
 
 #[test]
+fn a_task_may_wait_for_futures_and_a_callback_may_panic() {
+    with_cluster(1, 1, None, || {
+        let client = Client::current();
+        let outer = client.submit(
+            || {
+                let inner = Client::current().submit(|x: u64| x + 1, (1,));
+                Client::current().submit(|x: u64| x * 10, (&inner,)).result().unwrap()
+            },
+            (),
+        );
+        assert_eq!(outer.result().unwrap(), 20);
+        let bad = client.submit(|| -> u64 { panic!("bad") }, ());
+        let again = bad.clone();
+        bad.add_done_callback(move || drop(again.result().unwrap()));
+        assert!(bad.exception().is_some());
+        assert_eq!(client.submit(|| 4u64, ()).result().unwrap(), 4);
+    });
+}
+
+#[test]
 fn errors_and_cancels_reach_who_asks() {
     with_cluster(1, 1, None, || {
         let client = Client::current();

@@ -52,11 +52,13 @@ impl<T: Clone + Send + Sync + 'static> Arg<T> {
         }
     }
 
-    /// A number that is equal for equal plain values; zero for what the key of a task tells; `None` where it cannot be told.
+    /// A number that is equal for equal plain values, and for the same place among the tasks; `None` where it cannot be told.
     fn token(&self) -> Option<u64> {
         match self {
             Self::Plain(value) => token_of(value),
-            Self::Task(_) | Self::Made(_) => Some(0),
+            Self::Task(i) => Some(u64::from(*i)),
+            // Which of the tasks go where is not told by their keys.
+            Self::Made(_) => None,
         }
     }
 }

@@ -72,8 +72,8 @@ impl<F> DelayedFn<F> {
 
     /// Promises that equal arguments give equal results: equal calls are then one task with one key.
     ///
-    /// Arguments are compared where their types are numbers, text, or lists or pairs of those; a call with others, and every
-    /// call of a closure that captures something, stays a task of its own.
+    /// Arguments are compared where they are delayed values, or their types are numbers, text, or lists or pairs of those; a
+    /// call with others, and every call of a closure that captures something, stays a task of its own.
     ///
     /// ```
     /// use rask::prelude::*;

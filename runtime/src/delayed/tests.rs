@@ -81,6 +81,10 @@ fn pure_calls_of_equal_arguments_are_one_task() {
     assert_eq!(tasks(&f.call((f.call((1, 2)), f.call((2, 1))))), 3);
     assert_eq!(f.call((1, 2)).key(), f.call((1, 2)).key());
     assert_eq!(tasks(&delayed(add).call((f.call((1, 2)), delayed(add).call((1, 2))))), 3);
+    let sums = delayed(|a: Vec<u64>, b: Vec<u64>| a.iter().sum::<u64>() * 10 + b.iter().sum::<u64>()).pure(true);
+    let d = |x: u64| f.call((x, 0));
+    let (one, other) = (sums.call((vec![d(1)], vec![d(2), d(3)])), sums.call((vec![d(1), d(2)], vec![d(3)])));
+    assert_eq!(delayed(|a: u64, b: u64| (a, b)).call((one, other)).compute().unwrap(), (15, 33));
     let captured = 5u64;
     let g = delayed(move |x: u64| x + captured).pure(true);
     assert_ne!(g.call((1,)).key(), g.call((1,)).key(), "what is captured is not compared");

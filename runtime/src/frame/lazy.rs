@@ -20,11 +20,8 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Makes one partition.
-pub(crate) type Partition = Arc<dyn Fn(u32) -> Result<RecordBatch> + Send + Sync>;
-
-/// Rows that are handed on at once.
-const BATCH: usize = 8192;
+/// Makes the batches of one partition.
+pub(crate) type Partition = Arc<dyn Fn(u32) -> Result<Vec<RecordBatch>> + Send + Sync>;
 
 /// A table whose partitions are made on demand.
 struct Lazy {
@@ -105,21 +102,16 @@ impl PartitionStream for Part {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (make, turns) = (self.make.clone(), self.turns.clone());
         let parts = stream::iter(self.range.clone()).then(move |i| one(i, make.clone(), turns.clone()));
-        let batches = parts.map_ok(|batch| stream::iter(cut(&batch).into_iter().map(Ok))).try_flatten();
+        let batches = parts.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten();
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), batches))
     }
 }
 
-async fn one(i: u32, make: Partition, turns: Arc<Semaphore>) -> datafusion::error::Result<RecordBatch> {
+async fn one(i: u32, make: Partition, turns: Arc<Semaphore>) -> datafusion::error::Result<Vec<RecordBatch>> {
     let external = |e: Error| DataFusionError::External(Box::new(e));
     // It is never closed.
     let _turn = turns.acquire_owned().await.map_err(|e| DataFusionError::External(Box::new(e)))?;
     let made = tokio::task::spawn_blocking(move || sched::within(|| make(i))).await;
     let panicked = |e| ErrorKind::Engine { operation: "to_dataframe".to_owned(), message: format!("{e}") };
     made.map_err(|e| external(panicked(e).into()))?.map_err(external)
-}
-
-fn cut(batch: &RecordBatch) -> Vec<RecordBatch> {
-    let rows = batch.num_rows();
-    (0..rows).step_by(BATCH).map(|i| batch.slice(i, BATCH.min(rows - i))).collect()
 }

@@ -114,7 +114,7 @@ pub(crate) trait Work: Send + Sync {
     }
 
     /// What it stands for, where that is made elsewhere and may not be there yet.
-    fn waits(&self) -> Option<&dyn Waits> {
+    fn waits(&self) -> Option<Arc<dyn Waits>> {
         None
     }
 
@@ -130,7 +130,10 @@ pub(crate) trait Work: Send + Sync {
 }
 
 /// A value that is made elsewhere.
-pub(crate) trait Waits {
+pub(crate) trait Waits: Send + Sync {
+    /// Makes it on this thread, where nobody has begun to: for a thread that others may need, and that must not just wait.
+    fn help(&self);
+
     /// Calls `f` when it is there, or will never be: with whether it is.
     fn on_done(&self, f: Box<dyn FnOnce(bool) + Send>);
 }
@@ -216,7 +219,8 @@ impl Lists {
 
     pub(crate) fn push(&mut self, list: impl IntoIterator<Item = u32>) {
         self.items.extend(list);
-        self.ends.push(self.items.len() as u32);
+        // Numbers of 32 bits keep a task small; a graph of so many reads would not fit into memory anyway.
+        self.ends.push(u32::try_from(self.items.len()).expect("a graph has less than 4,294,967,296 dependencies"));
     }
 
     pub(crate) fn len(&self) -> usize {

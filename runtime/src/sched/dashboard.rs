@@ -56,7 +56,11 @@ fn serve(listener: TcpListener, token: &str) {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
         loop {
             // A connection that fails before it is one concerns nobody.
-            let Ok((socket, _)) = listener.accept().await else { continue };
+            let Ok((socket, _)) = listener.accept().await else {
+                // Too many files are open, say: that may pass.
+                tokio::time::sleep(EVERY).await;
+                continue;
+            };
             let token = token.to_owned();
             tokio::spawn(async move {
                 let answer = service_fn(move |request| {

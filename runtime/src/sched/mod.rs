@@ -109,6 +109,11 @@ pub(crate) fn within<T>(work: impl FnOnce() -> T) -> T {
     pool::within(work)
 }
 
+/// Runs `work` as a task of its own, outside of any graph; `None` where it panics.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    pool::as_task(work).ok()
+}
+
 /// The picture of everything that the points need, coloured by its last run where there was one.
 pub(crate) fn picture(points: &[Point]) -> Picture {
     let graph = Graph::new(points);

@@ -13,6 +13,8 @@ fn new_pool() -> Arc<rayon::ThreadPool> {
         .thread_name(|i| format!("rask-worker-{i}"))
         .stack_size(8 << 20)
         .start_handler(super::cpu::register)
+        // What runs here catches its panics itself; whatever slips through is not to end the process.
+        .panic_handler(|_| {})
         .build()
         // Without threads there is no runtime; the message says which limit was met.
         .unwrap_or_else(|e| panic!("the {} worker threads could not be started: {e}", config::threads()));
@@ -49,11 +51,7 @@ pub(super) fn as_task<T>(task: impl FnOnce() -> T) -> Result<T, Panic> {
     DEPTH.set(DEPTH.get() + 1);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(task));
     DEPTH.set(DEPTH.get() - 1);
-    outcome.map_err(|payload| {
-        let noted = PANIC.take();
-        let (message, place) = noted.unwrap_or_else(|| (super::panic_text(&*payload), None));
-        Panic { stopped: payload.is::<super::Stopped>(), message, place }
-    })
+    outcome.map_err(panic_of)
 }
 
 /// Runs `work` as part of a task; a panic goes on.
@@ -67,6 +65,17 @@ pub(super) fn within<T>(work: impl FnOnce() -> T) -> T {
     DEPTH.set(DEPTH.get() + 1);
     let _back = Back;
     work()
+}
+
+/// Runs what is no task; a panic is its error.
+pub(super) fn as_guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(panic_of)
+}
+
+fn panic_of(payload: Box<dyn std::any::Any + Send>) -> Panic {
+    let noted = PANIC.take();
+    let (message, place) = noted.unwrap_or_else(|| (super::panic_text(&*payload), None));
+    Panic { stopped: payload.is::<super::Stopped>(), message, place }
 }
 
 /// How a task panicked.

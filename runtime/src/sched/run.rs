@@ -3,7 +3,7 @@
 //! one takes from it.
 
 use super::budget::Share;
-use super::pool::{self, as_task};
+use super::pool::{self, Panic, as_guarded, as_task};
 use super::progress::{self, Job, Outcome, Record};
 use super::segment::Segments;
 use super::state::{Action, Event, Limits, State};
@@ -35,7 +35,10 @@ struct Shared {
     /// Number in the job of each layer's name.
     names: Vec<u32>,
     inner: Mutex<Inner>,
+    /// Told to threads that look for something to do.
     changed: Condvar,
+    /// Told to who waits for the end.
+    ended: Condvar,
     sleeping: AtomicUsize,
     /// Nothing more is to be begun.
     stopping: AtomicBool,
@@ -121,6 +124,7 @@ pub(super) fn run(graph: Graph) -> Result<Vec<Value>> {
         names,
         inner: Mutex::new(inner),
         changed: Condvar::new(),
+        ended: Condvar::new(),
         sleeping: AtomicUsize::new(0),
         stopping: AtomicBool::new(false),
         locals: (0..helpers).map(|_| Mutex::default()).collect(),
@@ -147,7 +151,13 @@ pub(super) fn run(graph: Graph) -> Result<Vec<Value>> {
 
 /// A job with the names of the graph's tasks, and the number in it of each layer's name.
 fn job_of(graph: &Graph) -> (Job, Vec<u32>) {
-    let (texts, names) = progress::names_of(graph.layers.iter().map(|l| l.label()));
+    // In the order in which the tasks run.
+    let mut order: Vec<u32> = graph.tasks.iter().map(|t| t.layer).collect();
+    let mut seen = vec![false; graph.layers.len()];
+    order.retain(|l| !std::mem::replace(&mut seen[*l as usize], true));
+    let (texts, numbers) = progress::names_of(order.iter().map(|l| graph.layers[*l as usize].label()));
+    let mut names = vec![0; graph.layers.len()];
+    order.iter().zip(numbers).for_each(|(layer, name)| names[*layer as usize] = name);
     let mut totals = vec![0; texts.len()];
     for task in &graph.tasks {
         totals[names[task.layer as usize] as usize] += 1;
@@ -162,7 +172,9 @@ fn help(shared: Arc<Shared>, pool: Arc<rayon::ThreadPool>) {
     let again = pool.clone();
     pool.spawn(move || {
         if !pool::inside_task() {
-            shared.work();
+            if let Err(panic) = as_guarded(|| shared.work()) {
+                shared.abandon(panic);
+            }
         } else if !shared.lock().finished {
             help(shared, again);
         }
@@ -184,17 +196,18 @@ impl Shared {
         let waker = self.clone();
         let _listening = on_cancel(Arc::new(move || {
             drop(waker.lock());
+            waker.ended.notify_all();
             waker.changed.notify_all();
         }));
         let mut inner = self.lock();
         while !inner.finished && !cancelled() {
-            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner = self.ended.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
         if inner.finished {
             return;
         }
         self.stop(&mut inner, ErrorKind::Interrupted.into());
-        let (inner, late) = self.changed.wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished).unwrap_or_else(PoisonError::into_inner);
+        let (inner, late) = self.ended.wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished).unwrap_or_else(PoisonError::into_inner);
         drop(inner);
         if late.timed_out() && !pool::inside_task() {
             pool::replace();
@@ -207,22 +220,38 @@ impl Shared {
         let stopped = inner.error.as_ref().is_some_and(|e| matches!(e.kind(), ErrorKind::Interrupted));
         inner.share.set(0);
         let distinct = inner.is_wanted.len() == wanted.len();
-        let values = match inner.error.take() {
-            Some(error) => Err(error),
-            None => wanted
-                .iter()
-                .enumerate()
-                .map(|(i, w)| match inner.store.read(*w, distinct || !wanted[i + 1..].contains(w)) {
-                    Some(Read::Held(value)) => Ok(value),
-                    Some(Read::Disk { from, .. }) => from.read(),
-                    // A wanted task has a reader that never ends.
-                    None => unreachable!("a wanted value is kept"),
-                })
-                .collect(),
+        let reads: Result<Vec<Read>> = match inner.error.take() {
+            Some(error) => {
+                inner.store.clear();
+                Err(error)
+            }
+            None => {
+                let last = |i: usize, w: &u32| distinct || !wanted[i + 1..].contains(w);
+                // A wanted task has a reader that never ends, so its value is there.
+                let read = |(i, w): (usize, &u32)| inner.store.read(*w, last(i, w)).expect("a wanted value is kept");
+                Ok(wanted.iter().enumerate().map(read).collect())
+            }
         };
         drop(inner);
+        let fetch = |read| match read {
+            Read::Held(value) => Ok(value),
+            Read::Disk { .. } if cancelled() => Err(ErrorKind::Interrupted.into()),
+            Read::Disk { from, .. } => from.read(),
+        };
+        let values = reads.and_then(|reads| reads.into_iter().map(fetch).collect());
         self.job.finish(stopped);
         values
+    }
+
+    /// A thread has died of something that is no task's: a value whose drop panics, say. Nobody is to wait for it.
+    fn abandon(&self, panic: Panic) {
+        let mut inner = self.lock();
+        let (task, key, input) = ("the scheduler".to_owned(), "none".to_owned(), "none".to_owned());
+        let error = ErrorKind::TaskPanicked { task, key, input, message: panic.message, place: panic.place };
+        self.stop(&mut inner, error.into());
+        inner.finished = true;
+        self.ended.notify_all();
+        self.changed.notify_all();
     }
 
     /// One thread: runs tasks until the computation is finished.
@@ -331,10 +360,12 @@ impl Shared {
             let mut local = self.local(local);
             (std::mem::take(&mut local.done), std::mem::take(&mut local.records), local.worker)
         };
+        if !records.is_empty() {
+            self.job.hand_in(&mut records);
+        }
         if done.is_empty() {
             return;
         }
-        self.job.hand_in(&mut records);
         let mut actions = Vec::new();
         for (chain, value, size) in done {
             let bytes = size.bytes;
@@ -355,7 +386,7 @@ impl Shared {
     /// A value, or all the values that were asked for, above the limit of memory.
     fn too_large(&self, chain: u32, bytes: u64, wanted: u64) -> Error {
         let task = self.chains.last(chain);
-        let (name, key, limit) = (self.graph.layer(task).key.name.text().to_string(), self.graph.key(task), self.limit);
+        let (name, key, limit) = (self.graph.layer(task).label().text().to_string(), self.graph.key(task), self.limit);
         if bytes > limit {
             ErrorKind::TaskTooLarge { task: name, key, bytes, limit }.into()
         } else {
@@ -365,6 +396,9 @@ impl Shared {
 
     /// Tells everybody how much memory is held.
     fn account(&self, inner: &mut Inner) {
+        if inner.finished {
+            return;
+        }
         let elsewhere = inner.share.set(inner.state.held());
         let mut actions = Vec::new();
         inner.state.handle(Event::Elsewhere(elsewhere), &mut actions);
@@ -375,10 +409,15 @@ impl Shared {
     /// Moves values to disk where the machine asked for it. Nothing is locked while a value is written.
     fn relieve<'a>(&'a self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
         let over = std::mem::take(&mut inner.over);
-        if over == 0 {
+        if over == 0 || inner.finished {
             return inner;
         }
+        // Writing takes a while; another thread may take what this one was to take.
+        self.changed.notify_one();
         for victim in inner.store.victims(over) {
+            if inner.finished {
+                break;
+            }
             drop(inner);
             let written = victim.write(&self.segments);
             inner = self.lock();
@@ -422,6 +461,7 @@ impl Shared {
                 Action::Spill(bytes) => inner.over = bytes,
                 Action::Finish => {
                     inner.finished = true;
+                    self.ended.notify_all();
                     self.changed.notify_all();
                 }
             }
@@ -437,14 +477,14 @@ impl Shared {
         inner.state.handle(Event::Cancelled, &mut actions);
         self.apply(inner, &mut actions);
         self.changed.notify_all();
+        self.ended.notify_all();
     }
 
     /// A task that was taken has not come to its end, and will not.
     fn give_up(&self, chain: u32) {
         let mut inner = self.lock();
-        if cancelled() {
-            self.stop(&mut inner, ErrorKind::Interrupted.into());
-        }
+        // Nothing is given up without an error; an earlier one counts.
+        self.stop(&mut inner, ErrorKind::Interrupted.into());
         let mut actions = Vec::new();
         inner.state.handle(Event::Failed(chain), &mut actions);
         self.apply(&mut inner, &mut actions);
@@ -530,7 +570,7 @@ impl Shared {
                 Ok(Err(error)) => error,
                 Err(panic) if panic.stopped => return Err(ErrorKind::Interrupted.into()),
                 Err(panic) => {
-                    let (name, key) = (layer.key.name.text().to_string(), self.graph.key(task));
+                    let (name, key) = (layer.label().text().to_string(), self.graph.key(task));
                     ErrorKind::TaskPanicked { task: name, key, input: self.input(task), message: panic.message, place: panic.place }.into()
                 }
             };

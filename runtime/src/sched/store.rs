@@ -86,6 +86,12 @@ impl Store {
         self.slots[task as usize] = Slot::Empty;
     }
 
+    /// Forgets all values.
+    pub(super) fn clear(&mut self) {
+        self.movable.clear();
+        self.slots.iter_mut().for_each(|s| *s = Slot::Empty);
+    }
+
     /// Values to move so that `bytes` become free: those that were not used for the longest time.
     pub(super) fn victims(&mut self, bytes: u64) -> Vec<Victim> {
         if !self.moving || self.movable.is_empty() {

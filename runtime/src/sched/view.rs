@@ -9,7 +9,6 @@ use crate::widget::{self, Kind, Widget};
 use crate::wire;
 use rask_wire::{Bundle, Role, ToKernel};
 use std::collections::HashMap;
-use std::io::Write;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
@@ -134,7 +133,8 @@ pub(super) fn ended(counts: &Arc<Counts>) {
     let now = counts.snapshot();
     match shown.way {
         Way::Text => terminal(&now, true),
-        _ => {
+        Way::Off => {}
+        Way::Html | Way::Widgets => {
             let picture = stream::picture(counts, &now);
             let bundle = Bundle::text(card::text(&now)).with("text/html", card::page(&now, None, picture.as_deref()));
             wire::send(&ToKernel::Show { role: Role::Update, id: Some(shown.id), bundle, ack: false });
@@ -190,12 +190,14 @@ fn draw(views: &mut Views, counts: &Counts) {
 /// One line that writes over itself.
 fn terminal(now: &Snapshot, ended: bool) {
     const WIDTH: usize = 30;
-    let filled = (card::part(now) * WIDTH as f64) as usize;
+    let filled = ((card::part(now) * WIDTH as f64) as usize).min(WIDTH);
     let line = format!("[{}{}] {}", "#".repeat(filled), " ".repeat(WIDTH - filled), card::text(now));
-    let mut out = std::io::stdout().lock();
-    // A terminal that is gone shows nothing.
-    let _ = write!(out, "\r{line:<100}{}", if ended { "\n" } else { "" });
-    let _ = out.flush();
+    // Not by the library's own lock: whoever holds that may be waiting for this very computation.
+    let text = format!("\r{line:<100}{}", if ended { "\n" } else { "" });
+    let mut left = text.as_bytes();
+    while let Ok(n @ 1..) = rustix::io::write(rustix::stdio::stdout(), left) {
+        left = &left[n..];
+    }
 }
 
 /// The widgets of one computation.
@@ -212,6 +214,7 @@ struct Panel {
 
 impl Panel {
     fn open(now: &Snapshot) -> Self {
+        let number = now.number;
         let html = || Widget::new(Kind::Html, json!({ "value": "" }));
         let (head, workers, names, stream, memory) = (html(), html(), html(), html(), html());
         let bar = Widget::with_layout(
@@ -226,6 +229,10 @@ impl Panel {
         );
         let pressed = cancel.clone();
         cancel.on_click(move || {
+            // A click that comes late is not to stop what runs next.
+            if !progress::session().0.active.iter().any(|c| c.number == number) {
+                return;
+            }
             pressed.set(json!({ "disabled": true, "description": "Stopping" }));
             super::cancel();
         });
