@@ -30,19 +30,32 @@ class Tools(unittest.TestCase):
         self.assertEqual([o.data["text/plain"] for o in cells[1].outputs if o.output_type == "execute_result"], ["42"])
         self.assertEqual(cells[2].outputs[0].data["text/plain"], '"shown"')
 
-    def test_the_notebook_about_the_kernel(self):
-        """Runs as it is, and each cell says what the text around it promises."""
-        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "notebooks", "01-kernel.ipynb")
+    def notebook_says(self, name, promises):
+        """Runs a notebook as it is; each cell says what the text around it promises. What all cells said, by their first lines."""
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "notebooks", name)
         book = nbformat.read(source, as_version=4)
         NotebookClient(book, timeout=120, kernel_name="rask", resources={"metadata": {"path": self.folder}}).execute()
         said = {c.source.split("\n")[0]: str(c.outputs) for c in book.cells if c.cell_type == "code"}
-        for start, parts in [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "178571417857143"]), ("%timeit", ["per loop"]),
-                             ("%who", ["Vec<i32>"]), ("%%sql late", ["OO", "EV", "delay"]), ("!echo", ["files here"]), ("for percent", ["100 %"]), ("let shown", ["done"]),
-                             ("fn shout", ["consider removing the borrow"]), ("let first", ["borrows from `numbers`"]), ("let n: i32", ["invalid digit"]),
-                             ("std::fs", ["warning", "unused `Result`"]), ("let mut turns", ["true"])]:
+        for start, parts in promises:
             [output] = [o for cell, o in said.items() if cell.startswith(start)]
             for part in parts:
                 self.assertIn(part, output, start)
+        return said
+
+    def test_the_notebook_about_bags(self):
+        self.notebook_says("02-bags.ipynb", [
+            ("fn numerator", ["numerator", "denominator", "divide", "svg"]), ("result.compute", ["0.02273478835978836"]), ("result.visualize", ["colour: duration"]),
+            ("let (quotient", ["(3, 2, 17)"]), ("fn load", ["Finished", "121 of 121 tasks", "70210"]), ("let client", ["Workers", "1.86 GiB"]),
+            ("let squares", ["[0, 1, 4, 9, 16, 25, 36, 49, 64, 81], 285"]), ("let posts", ["Bag<Attributes>", "3 stages"]), ("posts.take", ['"Id": "0"']),
+            ("posts.visualize", ["filter"]), ("let tag =", ['("rust", 2500)']), ("let scores", ["28.0"]), ("posts.foldby", ["(1, 835)", "(2, 1665)"]),
+            ("let df", ["&lt;p&gt;", "float64"]), ("df.groupby", ["topic-3"]), ("posts.map(|row| html", ["Post 0 & more"]), ("let kept", ["in memory"]),
+            ('posts.map(|row| row["Author"]', ["no attribute", "Author"]), ("kept.count", ["2500"])])
+
+    def test_the_notebook_about_the_kernel(self):
+        said = self.notebook_says("01-kernel.ipynb", [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "178571417857143"]), ("%timeit", ["per loop"]),
+                             ("%who", ["Vec<i32>"]), ("%%sql late", ["OO", "EV", "delay"]), ("!echo", ["files here"]), ("for percent", ["100 %"]), ("let shown", ["done"]),
+                             ("fn shout", ["consider removing the borrow"]), ("let first", ["borrows from `numbers`"]), ("let n: i32", ["invalid digit"]),
+                             ("std::fs", ["warning", "unused `Result`"]), ("let mut turns", ["true"])])
         self.assertNotIn("0 %\n20 %", said["for percent in (0..=100).step_by(20) {"])
 
     def test_nbconvert(self):

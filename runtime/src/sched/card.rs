@@ -2,6 +2,7 @@
 //! that changes has a place of fixed width, so that nothing jumps.
 
 use super::progress::{NameNow, Phase, Snapshot, WorkerNow};
+use super::stream;
 use crate::show::html::{self, BUSY, DONE, FAILED, FAINT};
 use std::fmt::Write;
 use std::time::Duration;
@@ -90,7 +91,8 @@ pub(crate) fn memory(now: &Snapshot) -> String {
     } else {
         DONE
     };
-    let mut out = format!("memory {} held", html::bytes(now.held));
+    let over = now.phase != Phase::Computing;
+    let mut out = format!("memory {}{} held", if over { "at most " } else { "" }, html::bytes(now.held));
     if now.limit < u64::MAX {
         let _ = write!(out, " of {} {}", html::bytes(now.limit), html::bar(share, colour, 80));
     }
@@ -105,6 +107,9 @@ pub(crate) fn memory(now: &Snapshot) -> String {
 
 const TABLE: &str = "<table style=\"border-collapse:collapse;margin:0;font-variant-numeric:tabular-nums;line-height:1.5\">";
 
+/// A row without the stripes that pages give to tables.
+const ROW: &str = "<tr style=\"background:none\">";
+
 fn cell(style: &str, content: &str) -> String {
     format!("<td style=\"text-align:left;padding:0 14px 0 0;white-space:nowrap;{style}\">{content}</td>")
 }
@@ -117,7 +122,7 @@ pub(crate) fn workers(now: &Snapshot, before: Option<&Snapshot>) -> String {
         let (state, colour) = if w.doing.is_empty() { ("idle", FAINT) } else { ("running", DONE) };
         let over = now.phase != Phase::Computing;
         let state = if over { cell("display:none", "") } else { cell(&format!("color:{colour};min-width:4em"), state) };
-        out += "<tr>";
+        out += ROW;
         out += &cell("", &format!("worker {i}{}", if w.threads > 1 { format!(" ({} threads)", w.threads) } else { String::new() }));
         out += &state;
         out +=
@@ -160,18 +165,18 @@ fn memory_of(w: &WorkerNow, now: &Snapshot) -> String {
 fn doing(w: &WorkerNow, names: &[NameNow]) -> String {
     let mut shown: Vec<_> = w.doing.iter().filter_map(|n| names.get(*n as usize)).map(|n| n.name.as_str()).collect();
     shown.dedup();
-    shown.iter().map(|n| format!("<code>{}</code>", html::escape(n))).collect::<Vec<_>>().join(" ")
+    shown.iter().map(|n| format!("<code style=\"background:none\">{}</code>", html::escape(n))).collect::<Vec<_>>().join(" ")
 }
 
 /// A row per task name: a bar, done, running, failed, in all, and the time a task takes.
 pub(crate) fn names(now: &Snapshot) -> String {
-    let mut shown: Vec<&NameNow> = now.names.iter().filter(|n| n.total > 0).collect();
+    let mut shown: Vec<(usize, &NameNow)> = now.names.iter().enumerate().filter(|(_, n)| n.total > 0).collect();
     let all = shown.len();
     if all > NAMES {
-        shown.sort_by_key(|n| std::cmp::Reverse(n.total));
+        shown.sort_by_key(|(_, n)| std::cmp::Reverse(n.total));
     }
     let mut out = TABLE.to_owned();
-    for n in shown.iter().take(NAMES) {
+    for (i, n) in shown.iter().take(NAMES) {
         let colour = if n.failed > 0 { FAILED } else { DONE };
         let mut state = format!("{} / {}", html::thousands(n.done), html::thousands(n.total));
         if n.running > 0 {
@@ -181,8 +186,12 @@ pub(crate) fn names(now: &Snapshot) -> String {
             let _ = write!(state, ", <span style=\"color:{FAILED}\">{} failed</span>", html::thousands(n.failed));
         }
         let each = if n.done > 0 { format!("{} each", time(n.took / n.done.min(u64::from(u32::MAX)) as u32)) } else { String::new() };
-        out += "<tr>";
-        out += &cell("", &format!("<code>{}</code>", html::escape(&n.name)));
+        out += ROW;
+        let square = format!(
+            "<span style=\"display:inline-block;width:9px;height:9px;border-radius:2px;background:{}\"></span>",
+            stream::colour_of(*i as u32)
+        );
+        out += &cell("", &format!("{square} <code style=\"background:none\">{}</code>", html::escape(&n.name)));
         out += &cell("", &html::bar(n.done as f64 / n.total.max(1) as f64, colour, 120));
         out += &cell(&format!("color:{FAINT};min-width:10em"), &state);
         out += &cell(&format!("color:{FAINT};min-width:6em"), &each);
@@ -196,17 +205,17 @@ pub(crate) fn names(now: &Snapshot) -> String {
 }
 
 /// The whole in one piece, for pages without widgets and for what stays.
-pub(crate) fn page(now: &Snapshot, before: Option<&Snapshot>, stream: Option<&str>) -> String {
+pub(crate) fn page(now: &Snapshot, before: Option<&Snapshot>, picture: Option<&str>) -> String {
     let bar = html::bar(part(now), now.phase.colour(), 300);
     let cancel = if now.phase == Phase::Computing {
         "<button data-commandlinker-command=\"notebook:interrupt-kernel\" style=\"margin-left:8px\">Cancel</button>"
     } else {
         ""
     };
-    let stream = stream.map(|svg| format!("<div style=\"margin-top:4px\">{}</div>", html::svg_image(svg))).unwrap_or_default();
+    let picture = picture.map(|svg| format!("<div style=\"margin-top:4px\">{}</div>", html::svg_image(svg))).unwrap_or_default();
     format!(
         "<div class=\"rask-progress\" style=\"font-variant-numeric:tabular-nums;line-height:1.5\"><div>{bar} {}{cancel}</div>\
-         <div style=\"display:flex;flex-wrap:wrap;gap:2px 32px;margin-top:2px\"><div>{}</div><div>{}</div></div>{}{stream}</div>",
+         <div style=\"display:flex;flex-wrap:wrap;gap:2px 32px;margin-top:2px\"><div>{}</div><div>{}</div></div>{}{picture}</div>",
         head(now),
         workers(now, before),
         names(now),
@@ -237,16 +246,9 @@ mod tests {
         job.holds(&[1 << 20], 3 << 20);
         let now = super::super::progress::session().0.active.last().unwrap().snapshot();
         let html = page(&now, None, None);
-        for part in [
-            "worker 0",
-            "<code>&lt;slow&gt;</code>",
-            "0 of 2,001 tasks",
-            "Computing",
-            "1.00 MiB held",
-            "3.00 MiB spilled",
-            "Cancel",
-            "1 running",
-        ] {
+        for part in
+            ["worker 0", "&lt;slow&gt;</code>", "0 of 2,001 tasks", "Computing", "1.00 MiB held", "3.00 MiB spilled", "Cancel", "1 running"]
+        {
             assert!(html.contains(part), "{part}: {html}");
         }
         assert!(text(&now).starts_with("Computing: 0 of 2,001 tasks done"));

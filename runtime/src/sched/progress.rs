@@ -67,7 +67,9 @@ pub(crate) struct Counts {
     threads_per_worker: usize,
     limit: u64,
     held: Vec<AtomicU64>,
+    most_held: AtomicU64,
     spilled: AtomicU64,
+    most_spilled: AtomicU64,
     rows: AtomicU64,
     took_us: AtomicU64,
     stopped: AtomicBool,
@@ -107,7 +109,9 @@ impl Job {
             threads_per_worker: cluster.threads_per_worker,
             limit: cluster.memory(),
             held: (0..cluster.workers).map(|_| AtomicU64::new(0)).collect(),
+            most_held: 0.into(),
             spilled: 0.into(),
+            most_spilled: 0.into(),
             rows: 0.into(),
             took_us: 0.into(),
             stopped: false.into(),
@@ -177,7 +181,9 @@ impl Job {
     /// Bytes that values hold now: in memory, those of each worker, and on disk.
     pub(crate) fn holds(&self, held: &[u64], spilled: u64) {
         self.0.held.iter().zip(held).for_each(|(to, bytes)| to.store(*bytes, Relaxed));
+        self.0.most_held.fetch_max(held.iter().sum(), Relaxed);
         self.0.spilled.store(spilled, Relaxed);
+        self.0.most_spilled.fetch_max(spilled, Relaxed);
     }
 
     /// A line for whoever looks at the computation.
@@ -227,6 +233,7 @@ pub(crate) struct Snapshot {
     pub(crate) elapsed: Duration,
     pub(crate) names: Vec<NameNow>,
     pub(crate) workers: Vec<WorkerNow>,
+    /// Bytes in memory and on disk; of a computation that is over, the most there were.
     pub(crate) held: u64,
     pub(crate) spilled: u64,
     pub(crate) limit: u64,
@@ -273,10 +280,11 @@ impl Counts {
             WorkerNow { cpu, held: self.held.get(i).map_or(0, |h| h.load(Relaxed)), ..worker_now(threads, now) }
         };
         let workers: Vec<_> = self.threads.chunks(self.threads_per_worker.max(1)).enumerate().map(of).collect();
-        for name in workers.iter().flat_map(|w| &w.doing) {
-            let n = &mut names[*name as usize];
+        let mut at = vec![0; names.len()];
+        workers.iter().flat_map(|w| &w.doing).for_each(|name| at[*name as usize] += 1);
+        for (n, threads) in names.iter_mut().zip(at) {
             // A task that takes several turns counts itself; another is running while a thread is at it.
-            n.running = n.running.max(1).min(n.total - n.done.min(n.total));
+            n.running = n.running.max(threads).min(n.total - n.done.min(n.total));
         }
         let (done, failed, total) = names.iter().fold((0, 0, 0), |(d, f, t), n| (d + n.done, f + n.failed, t + n.total));
         let phase = match (took > 0, failed > 0, done >= total) {
@@ -289,10 +297,10 @@ impl Counts {
             number: self.number,
             phase,
             elapsed: Duration::from_micros(now),
-            held: workers.iter().map(|w| w.held).sum(),
+            held: if took > 0 { self.most_held.load(Relaxed) } else { workers.iter().map(|w| w.held).sum() },
             names,
             workers,
-            spilled: self.spilled.load(Relaxed),
+            spilled: if took > 0 { &self.most_spilled } else { &self.spilled }.load(Relaxed),
             limit: self.limit,
             rows: self.rows.load(Relaxed),
             notes: self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -48,7 +48,14 @@ fn blocks(records: &[Record], narrow_us: u64) -> Vec<Block> {
     for r in sorted {
         let (to, failed) = (r.start_us + r.took_us, r.outcome == Outcome::Failed);
         match blocks.last_mut() {
-            Some(b) if b.thread == r.thread && b.name == r.name && b.failed == failed && r.start_us < b.to + narrow_us => {
+            // What is wide enough to be seen stands for itself.
+            Some(b)
+                if b.thread == r.thread
+                    && b.name == r.name
+                    && b.failed == failed
+                    && r.start_us < b.to + narrow_us
+                    && (r.took_us < 6 * narrow_us || b.to - b.from < 6 * narrow_us) =>
+            {
                 b.to = to.max(b.to);
                 b.tasks += 1;
             }
@@ -62,8 +69,10 @@ fn blocks(records: &[Record], narrow_us: u64) -> Vec<Block> {
 
 fn draw(records: &[Record], now: &Snapshot) -> String {
     let threads = (now.workers.iter().map(|w| w.threads as u32).sum::<u32>()).clamp(1, ROWS);
-    let start = records.iter().map(|r| r.start_us).min().unwrap_or(0);
     let end = records.iter().map(|r| r.start_us + r.took_us).max().unwrap_or(0).max(now.elapsed.as_micros() as u64);
+    // From the beginning on, where that is remembered.
+    let first = records.iter().map(|r| r.start_us).min().unwrap_or(0);
+    let start = if first < end / 20 { 0 } else { first };
     let span = end.saturating_sub(start).max(1);
     let left = 64.0;
     let x = |us: u64| left + (us.saturating_sub(start)) as f64 / span as f64 * (WIDTH - left - 8.0);
@@ -84,7 +93,7 @@ fn draw(records: &[Record], now: &Snapshot) -> String {
             out,
             "<rect x=\"{x0:.1}\" y=\"{:.0}\" width=\"{:.1}\" height=\"{:.0}\" fill=\"{}\"><title>{}{}: {}</title></rect>",
             f64::from(b.thread) * ROW + 1.0,
-            (x1 - x0).max(0.7),
+            (x1 - x0 - 0.5).max(0.7),
             ROW - 2.0,
             if b.failed { FAILED } else { colour_of(b.name) },
             html::escape(name),
@@ -97,7 +106,7 @@ fn draw(records: &[Record], now: &Snapshot) -> String {
     for i in 0..=4u64 {
         let us = start + span * i / 4;
         let anchor = ["start", "middle", "middle", "middle", "end"][i as usize];
-        let label = super::card::time(std::time::Duration::from_micros(us));
+        let label = if us == 0 { "0".to_owned() } else { super::card::time(std::time::Duration::from_micros(us)) };
         let _ = write!(
             out,
             "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"{anchor}\" fill=\"{}\">{label}</text>",
