@@ -65,6 +65,9 @@ impl<T: ToLine + ?Sized> ToLine for &T {
 
 #[inline(never)]
 fn read(line: Line) -> Result<Attributes, String> {
+    if let Some(all) = quick(&line) {
+        return Ok(Attributes { line, all });
+    }
     let shown = |what: &dyn fmt::Display| {
         let start: String = line.trim().chars().take(80).collect();
         format!("{what} in the line {start:?}")
@@ -73,15 +76,17 @@ fn read(line: Line) -> Result<Attributes, String> {
     // A line may well hold nothing but the end of what began long before.
     reader.config_mut().allow_unmatched_ends = true;
     let mut all = Vec::new();
+    let place = |text: &[u8]| {
+        let start = (text.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
+        (start, start + text.len())
+    };
     loop {
         match reader.read_event().map_err(|e| shown(&e))? {
             Event::Start(element) | Event::Empty(element) => {
                 for attribute in element.attributes() {
                     let attribute = attribute.map_err(|e| shown(&e))?;
-                    // Both are slices of the line, which is text.
-                    let name = std::str::from_utf8(attribute.key.0).map_err(|e| shown(&e))?;
-                    let raw = std::str::from_utf8(&attribute.value).map_err(|e| shown(&e))?;
-                    all.push(Attribute { name: line.part(name), raw: line.part(raw), text: OnceLock::new() });
+                    // Both are slices of the line.
+                    all.push(Attribute::new(place(attribute.key.0), place(&attribute.value)));
                 }
                 break;
             }
@@ -90,43 +95,99 @@ fn read(line: Line) -> Result<Attributes, String> {
             _ => {}
         }
     }
-    Ok(Attributes { all })
+    Ok(Attributes { line, all })
 }
 
+/// The attributes of a line that is one element and nothing else, as most lines are; `None` where it takes a closer look.
+fn quick(line: &str) -> Option<Vec<Attribute>> {
+    let bytes = line.as_bytes();
+    let mut at = memchr::memchr(b'<', bytes).filter(|at| bytes[..*at].iter().all(u8::is_ascii_whitespace))? + 1;
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':') || b >= 0x80;
+    let end_of_name = |mut at: usize| {
+        while at < bytes.len() && is_name(bytes[at]) {
+            at += 1;
+        }
+        at
+    };
+    let element = at;
+    at = end_of_name(at);
+    let mut all: Vec<Attribute> = Vec::with_capacity(12);
+    loop {
+        let before = at;
+        while bytes.get(at)?.is_ascii_whitespace() {
+            at += 1;
+        }
+        match bytes[at] {
+            b'/' | b'>' if before > element => {
+                let rest = line[at..].trim_end();
+                return (rest == "/>" || rest == ">").then_some(all);
+            }
+            _ if at == before => return None,
+            _ => {}
+        }
+        let name = (at, end_of_name(at));
+        let quote = *bytes.get(name.1 + 1)?;
+        if name.1 == name.0 || bytes[name.1] != b'=' || !matches!(quote, b'"' | b'\'') {
+            return None;
+        }
+        let start = name.1 + 2;
+        let end = start + memchr::memchr2(quote, b'<', &bytes[start..])?;
+        let twice = all.iter().any(|a| bytes[a.name.0 as usize..a.name.1 as usize] == bytes[name.0..name.1]);
+        if bytes[end] != quote || twice {
+            return None;
+        }
+        all.push(Attribute::new(name, (start, end)));
+        at = end + 1;
+    }
+}
+
+/// Places of an attribute in its line.
 #[derive(Clone)]
 struct Attribute {
-    name: Line,
-    /// As it stands in the line.
-    raw: Line,
+    name: (u32, u32),
+    /// The value as it stands in the line.
+    raw: (u32, u32),
     text: OnceLock<String>,
 }
 
 impl Attribute {
-    fn text(&self) -> &String {
+    fn new(name: (usize, usize), raw: (usize, usize)) -> Self {
+        // A line holds less than 4 GiB.
+        let short = |(a, b): (usize, usize)| (a as u32, b as u32);
+        Self { name: short(name), raw: short(raw), text: OnceLock::new() }
+    }
+
+    fn name<'a>(&self, line: &'a str) -> &'a str {
+        &line[self.name.0 as usize..self.name.1 as usize]
+    }
+
+    fn text(&self, line: &str) -> &String {
         self.text.get_or_init(|| {
+            let raw = &line[self.raw.0 as usize..self.raw.1 as usize];
             // White space that stands for itself is a space, by XML's rules for attributes.
-            let plain = self.raw.replace(['\t', '\r', '\n'], " ");
+            let plain = if raw.contains(['\t', '\r', '\n']) { raw.replace(['\t', '\r', '\n'], " ") } else { raw.to_owned() };
             // A reference that is not known stays as it is.
-            unescape(&plain).map(std::borrow::Cow::into_owned).unwrap_or(plain)
+            if plain.contains('&') { unescape(&plain).map(std::borrow::Cow::into_owned).unwrap_or(plain) } else { plain }
         })
     }
 }
 
 /// The attributes of an element, made by [`attributes`].
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Attributes {
+    line: Line,
     all: Vec<Attribute>,
 }
 
 impl Attributes {
     fn find(&self, name: &str) -> Option<&Attribute> {
-        self.all.iter().find(|a| a.name == name)
+        self.all.iter().find(|a| a.name(&self.line) == name)
     }
 
     /// The value of an attribute; `None` where it is not there.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&String> {
-        self.find(name).map(Attribute::text)
+        self.find(name).map(|a| a.text(&self.line))
     }
 
     /// Number of attributes.
@@ -143,7 +204,7 @@ impl Attributes {
 
     /// Names and values, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &String)> {
-        self.all.iter().map(|a| (a.name.as_str(), a.text()))
+        self.all.iter().map(|a| (a.name(&self.line), a.text(&self.line)))
     }
 }
 
@@ -159,7 +220,7 @@ impl Index<&str> for Attributes {
         match self.get(name) {
             Some(text) => text,
             None => {
-                let names: Vec<_> = self.all.iter().map(|a| a.name.as_str()).collect();
+                let names: Vec<_> = self.all.iter().map(|a| a.name(&self.line)).collect();
                 panic!("the element has no attribute {name:?}; it has {names:?}; .get({name:?}) is None where there is none")
             }
         }
@@ -215,7 +276,15 @@ mod tests {
 
     #[test]
     fn what_is_no_xml_is_told_with_its_line() {
-        for line in ["<row Id=\"5", "<row Id=5 />", "<row Id />", "no tags", "<row a=\"1\" a=\"2\"/>"] {
+        for line in [
+            "<row Id=\"5",
+            "<row Id=5 />",
+            "<row Id=\"1\"Name=\"2\"/>",
+            "<row Id=\"<\"/>",
+            "<row Id />",
+            "no tags",
+            "<row a=\"1\" a=\"2\"/>",
+        ] {
             let e = try_attributes(line).unwrap_err();
             assert!(e.contains(&format!("{line:?}")), "{e}");
         }

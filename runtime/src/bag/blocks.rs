@@ -8,12 +8,12 @@ use crate::graph::stream::Sink;
 use crate::sched;
 use memchr::memmem::Finder;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Bytes that are text at once.
-const BLOCK: usize = 4 << 20;
+/// Bytes that are text at once: they stay in the processor's cache while their lines are looked at.
+const BLOCK: usize = 1 << 20;
 /// Bytes that are looked at for the end of a line.
 const WINDOW: usize = 64 << 10;
 
@@ -129,8 +129,8 @@ impl Blocks<'_> {
         let end = self.line_start(&file, end, size, size)?;
         while at < end {
             let to = if end - at <= BLOCK as u64 { end } else { self.line_start(&file, at + BLOCK as u64, end, size)? };
-            let mut bytes = vec![0; (to - at) as usize];
-            file.read_exact_at(&mut bytes, at).map_err(|e| self.failed(e))?;
+            let mut bytes = Vec::with_capacity((to - at) as usize);
+            (&file).seek(SeekFrom::Start(at)).and_then(|_| (&file).take(to - at).read_to_end(&mut bytes)).map_err(|e| self.failed(e))?;
             let mut decoder = self.decoder;
             let mark = if at == 0 { decoder.take_mark(&mut bytes) } else { 0 };
             if !push_lines(decoder.decode(bytes, self.path, at + mark as u64)?, self.delimiter, sink)? {

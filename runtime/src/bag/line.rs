@@ -41,10 +41,64 @@ impl Line {
         }
     }
 
-    /// The words of the line, between white space, each a slice of the same block.
-    pub fn words(&self) -> impl Iterator<Item = Self> + '_ {
-        self.as_str().split_whitespace().map(|w| self.part(w))
+    /// A part of this line, by places in it.
+    pub(crate) fn slice(&self, start: usize, end: usize) -> Self {
+        Self { block: self.block.clone(), start: self.start + start as u32, end: self.start + end as u32 }
     }
+
+    /// The words of the line, between white space, each a slice of the same block.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let words = Bag::from_iter(["to be or", "not to be"]).map(Line::from).flat_map(|line| line.words());
+    /// assert_eq!(words.frequencies().compute()?[0], (Line::from("to"), 2));
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    pub fn words(&self) -> Words {
+        Words { line: self.clone(), at: 0 }
+    }
+}
+
+/// The words of a line, made by [`Line::words`].
+#[derive(Debug, Clone)]
+pub struct Words {
+    line: Line,
+    at: usize,
+}
+
+impl Iterator for Words {
+    type Item = Line;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<Line> {
+        let bytes = self.line.as_bytes();
+        let mut start = self.at;
+        while start < bytes.len()
+            && let Some(n) = space_at(&self.line, start)
+        {
+            start += n;
+        }
+        let mut end = start;
+        // Most bytes are letters of ASCII; others are looked at one character at a time.
+        while end < bytes.len() && (bytes[end] > b' ' && bytes[end] < 0x80 || space_at(&self.line, end).is_none()) {
+            end += 1;
+            while end < bytes.len() && bytes[end] & 0xc0 == 0x80 {
+                end += 1;
+            }
+        }
+        self.at = end;
+        (end > start).then(|| self.line.slice(start, end))
+    }
+}
+
+/// Length of the white space at a place where a character begins; `None` where it is none.
+fn space_at(line: &Line, at: usize) -> Option<usize> {
+    let byte = line.as_bytes()[at];
+    if byte < 0x80 {
+        return char::from(byte).is_whitespace().then_some(1);
+    }
+    line[at..].chars().next().filter(|c| c.is_whitespace()).map(char::len_utf8)
 }
 
 impl Deref for Line {
@@ -179,6 +233,9 @@ mod tests {
         let line = Line::from(" naïve café\r\n");
         assert_eq!(line.trim(), "naïve café");
         assert_eq!(line.words().collect::<Vec<_>>(), ["naïve", "café"]);
+        for text in ["", " ", "a", "\u{a0}é\u{2003}b\u{85}c\x0bd\x1ce ", "\u{1f600} x\u{3000}", "ab  cd"] {
+            assert!(Line::from(text).words().map(String::from).eq(text.split_whitespace()), "{text:?}");
+        }
         let word = line.words().next().unwrap();
         assert!(Arc::ptr_eq(&word.block, &line.block), "no text is copied");
         assert_eq!(HashMap::from([(word.clone(), 1)]).get("naïve"), Some(&1));

@@ -31,7 +31,7 @@ mod text;
 mod write;
 
 pub use elements::Pluck;
-pub use line::Line;
+pub use line::{Line, Words};
 pub use numbers::Number;
 pub use sources::{concat, from_delayed, from_iter, from_sequence, range, zip};
 pub use strings::Strings;

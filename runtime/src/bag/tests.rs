@@ -46,7 +46,7 @@ fn lines_words_globs_and_delimiters() {
                 assert_eq!((counts.len(), counts[14].0.as_str()), (15, "\u{2014}"));
                 assert_eq!(words.topk_by(2, |(_, n)| *n).compute().unwrap(), [("the".to_owned(), 6), ("cat".to_owned(), 2)]);
                 assert_eq!(lines.str().strip().str().upper().take(1).unwrap(), ["THE CAT SAT ON THE MAT"]);
-                let by_slices = lines.flat_map(|l| l.words().collect::<Vec<_>>()).frequencies().compute().unwrap();
+                let by_slices = lines.flat_map(|l| l.words()).frequencies().compute().unwrap();
                 assert_eq!(by_slices.iter().map(|(_, n)| n).sum::<u64>(), 21);
             }
         });
