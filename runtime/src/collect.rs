@@ -42,7 +42,7 @@ impl Given {
 ///
 /// ```
 /// use rask::prelude::*;
-/// let numbers = Bag::from_iter(1..=10).map(|x| x * x);
+/// let numbers = Bag::from_iter(1..=10i64).map(|x| x * x);
 /// let (sum, most) = compute((&numbers.sum(), &numbers.max()))?;
 /// assert_eq!((sum, most), (385, 100));
 /// # Ok::<(), rask::Error>(())

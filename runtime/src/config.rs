@@ -82,7 +82,7 @@ fn split(cores: usize) -> (usize, usize) {
     if cores <= 4 {
         return (cores, 1);
     }
-    let workers = (1..=cores).find(|w| w * w >= cores && cores % w == 0).unwrap_or(cores);
+    let workers = (1..=cores).find(|w| w * w >= cores && cores.is_multiple_of(*w)).unwrap_or(cores);
     (workers, cores / workers)
 }
 

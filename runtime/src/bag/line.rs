@@ -240,7 +240,7 @@ mod tests {
         assert!(Arc::ptr_eq(&word.block, &line.block), "no text is copied");
         assert_eq!(HashMap::from([(word.clone(), 1)]).get("naïve"), Some(&1));
         assert_eq!((format!("{word:?}"), format!("{word:>7}")), ("\"naïve\"".to_owned(), "  naïve".to_owned()));
-        assert!(word > Line::from("n") && word == "naïve" && word == *"naïve");
+        assert!(word.cmp(&Line::from("n")) == Ordering::Greater && word == "naïve" && word == *"naïve");
         assert_eq!(line.part("elsewhere"), "elsewhere");
         assert_eq!(size_of::<Line>(), 16);
     }

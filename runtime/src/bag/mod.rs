@@ -62,7 +62,7 @@ impl<T: Clone + Send + Sync + 'static> Element for T {}
 ///
 /// ```
 /// use rask::prelude::*;
-/// let squares = Bag::from_iter(1..=10).map(|x| x * x).filter(|x| x % 2 == 0);
+/// let squares = Bag::from_iter(1..=10i64).map(|x| x * x).filter(|x| x % 2 == 0);
 /// assert_eq!(squares.compute()?, [4, 16, 36, 64, 100]);
 /// assert_eq!(squares.sum().compute()?, 220);
 /// # Ok::<(), rask::Error>(())

@@ -125,7 +125,7 @@ impl<T: Number> Bag<T> {
     ///
     /// ```
     /// use rask::prelude::*;
-    /// assert_eq!(Bag::from_iter([0.1; 10]).sum().compute()?, 1.0);
+    /// assert_eq!(Bag::from_iter([0.1f64; 10]).sum().compute()?, 1.0);
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn sum(&self) -> Delayed<T::Sum> {

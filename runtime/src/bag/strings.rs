@@ -199,7 +199,7 @@ fn expanded(s: &str, size: usize) -> String {
     for c in s.chars() {
         match c {
             '\t' => {
-                let n = size.checked_sub(column % size.max(1)).unwrap_or(0);
+                let n = size.saturating_sub(column % size.max(1));
                 out.extend(std::iter::repeat_n(' ', n));
                 column += n;
             }

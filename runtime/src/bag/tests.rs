@@ -298,7 +298,10 @@ fn every_method_gives_the_same_at_every_partitioning() {
             }
         }
     }
-    // And they are right.
+    they_are_right(&seen, &items, &floats);
+}
+
+fn they_are_right(seen: &[String], items: &[i64], floats: &[f64]) {
     let find = |start: &str| seen.iter().find(|s| s.starts_with(start)).unwrap().clone();
     assert!(find("bag.sum()").ends_with(&format!("= {}", items.iter().sum::<i64>())));
     let exact: f64 = {

@@ -82,7 +82,9 @@ fn a_task_may_wait_for_futures_and_a_callback_may_panic() {
         assert_eq!(outer.result().unwrap(), 20);
         let bad = client.submit(|| -> u64 { panic!("bad") }, ());
         let again = bad.clone();
-        bad.add_done_callback(move || drop(again.result().unwrap()));
+        bad.add_done_callback(move || {
+            again.result().unwrap();
+        });
         assert!(bad.exception().is_some());
         assert_eq!(client.submit(|| 4u64, ()).result().unwrap(), 4);
     });

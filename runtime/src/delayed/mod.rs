@@ -1,7 +1,7 @@
 //! `delayed`: any function as a lazy task. The typed part of a call unpacks the arguments and packs the result; the graph,
 //! the scheduler and the picture see values without types.
 //!
-//! [`args`] says what can stand for an argument, [`ops`] what can be done with a delayed value.
+//! [`args`] says what can stand for an argument, `ops` what can be done with a delayed value.
 
 pub mod args;
 mod ops;

@@ -70,7 +70,8 @@ impl TableProvider for Lazy {
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         // Where one partition is asked for, it is all of them in their order.
         let one = state.config_options().execution.target_partitions == 1;
-        let ranges: Vec<_> = if one { vec![0..self.partitions] } else { (0..self.partitions).map(|i| i..i + 1).collect() };
+        let each = if one { self.partitions.max(1) } else { 1 };
+        let ranges: Vec<_> = (0..self.partitions).step_by(each as usize).map(|i| i..i + each).collect();
         let part = |range| {
             let (schema, make, turns) = (self.schema.clone(), self.make.clone(), self.turns.clone());
             Arc::new(Part { schema, range, make, turns }) as Arc<dyn PartitionStream>

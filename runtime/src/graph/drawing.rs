@@ -213,7 +213,9 @@ pub(super) mod tests {
     pub(in super::super) fn sample() -> Drawing {
         let labels = ["load \"x\"", "clean\\<T>", "clean\\<T>", "join, with a long name", "1500"];
         let mut drawing = Drawing { nodes: Vec::new(), edges: vec![(0, 1), (0, 2), (1, 3), (2, 3), (4, 3)], direction: Direction::Down };
-        labels.iter().enumerate().for_each(|(i, l)| drop(drawing.add(l, i < 4)));
+        for (i, label) in labels.iter().enumerate() {
+            drawing.add(label, i < 4);
+        }
         drawing
     }
 

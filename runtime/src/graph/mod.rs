@@ -317,7 +317,9 @@ impl Graph {
         let mut numbering = Numbering::default();
         let mut graph = Self { layers: Vec::new(), tasks: Vec::new(), deps: Lists::default(), wanted: Vec::new() };
         // What a task reads lies on `reads` from `start` on, while the task is on the stack.
-        let (mut reads, mut stack, mut fresh): (Vec<Task>, Vec<(Task, usize, usize)>, Vec<(u32, u32)>) = Default::default();
+        let mut reads: Vec<Task> = Vec::new();
+        let mut stack: Vec<(Task, usize, usize)> = Vec::new();
+        let mut fresh: Vec<(u32, u32)> = Vec::new();
         for root in wanted {
             let root = Task { layer: numbering.layer(&root.layer), index: root.index };
             let mut enter = Some(root);

@@ -235,7 +235,7 @@ impl State {
     /// Bytes that the roots which run, and one more, will probably add.
     fn expected_of_roots(&self) -> u64 {
         let (done, bytes) = self.root_sum;
-        if done == 0 { 0 } else { (bytes / done).saturating_mul(u64::from(self.running_roots) + 1) }
+        bytes.checked_div(done).unwrap_or(0).saturating_mul(u64::from(self.running_roots) + 1)
     }
 
     /// Whether a value can go once the task is done.
@@ -374,7 +374,7 @@ mod tests {
                     _ => {}
                 }
             }
-            assert!(event != Event::Idle || running.len() > 0 || actions.contains(&Action::Finish), "seed {seed}: it stands still");
+            assert!(event != Event::Idle || !running.is_empty() || actions.contains(&Action::Finish), "seed {seed}: it stands still");
             log.extend(actions);
             if log.last() == Some(&Action::Finish) {
                 return Run { deps, wanted, limits, events, log };
