@@ -70,8 +70,10 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
                     request(&context, &signer, &events, channel, message);
                     if ends {
                         // Its reply, and those of requests before it, wait in the queue.
-                        while let Ok(Event::Reply { channel, frames }) = incoming.try_recv() {
-                            sockets.send(channel, frames).await;
+                        while let Ok(event) = incoming.try_recv() {
+                            if let Event::Reply { channel, frames } = event {
+                                sockets.send(channel, frames).await;
+                            }
                         }
                         break;
                     }

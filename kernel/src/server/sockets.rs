@@ -7,6 +7,9 @@ use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 use zeromq::{RepSocket, RouterRecvHalf, RouterSendHalf, RouterSocket, Socket, SocketRecv, SocketSend, XPubSocket, ZmqMessage};
 
+/// What the last reply is given to leave this process.
+const LINGER: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The channels on which requests come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Channel {
@@ -72,8 +75,9 @@ impl Sockets {
         }
     }
 
-    /// Closes the sockets; the network's threads get a chance to send what is left.
+    /// Closes the sockets, once the network's threads have had the time to send what is left: the sockets do not tell when.
     pub(super) async fn close(self) {
+        tokio::time::sleep(LINGER).await;
         drop(self);
         tokio::task::yield_now().await;
     }
