@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Time between two drawings of widgets, and of what is replaced as a whole.
 const OFTEN: Duration = Duration::from_millis(200);
-const SELDOM: Duration = Duration::from_millis(300);
+const SELDOM: Duration = Duration::from_millis(250);
 /// The processor's use is that since a snapshot at least so old.
 const LATELY: Duration = Duration::from_millis(900);
 
