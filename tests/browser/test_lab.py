@@ -267,7 +267,7 @@ class Lab(Browser):
                 self.shoot(page, "stuck")
                 prompts = page.evaluate("Array.from(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')).map(e => e.textContent)")
                 self.fail(f"the tour does not come to an end: {prompts}\n{open(self.server.log.name).read()}")
-            texts = page.evaluate("Array.from(document.querySelectorAll('.rask-progress')).map(e => e.innerText)")
+            texts = page.evaluate("Array.from(document.querySelectorAll('.rask-progress, .jp-OutputArea-output .widget-vbox')).map(e => e.innerText)")
             seen += [t for t in texts if t not in seen]
             page.wait_for_timeout(100)
         return seen
