@@ -66,7 +66,7 @@ WORK = {
     "200,000 rows of XML: filter, tags, frequencies": (
         ['let tag = regex::Regex::new(r"<([^<>]*)>").unwrap();\nlet began = std::time::Instant::now();\n'
          'let out = Text::new().blocksize("10MB").read("posts.xml").map(|row| xml::attributes(&row)).filter(|row| row["PostTypeId"] == "1")\n'
-         '    .map(move |row| tag.find_iter(&row["Tags"]).map(|m| m.as_str().trim_matches(['<', '>']).to_owned()).collect::<Vec<_>>()).filter(|tags| tags.iter().any(|t| t == "python"))\n'
+         '    .map(move |row| tag.find_iter(&row["Tags"]).map(|m| m.as_str().trim_matches(|c| c == \'<\' || c == \'>\').to_owned()).collect::<Vec<_>>()).filter(|tags| tags.iter().any(|t| t == "python"))\n'
          '    .flatten().frequencies().topk_by(3, |(_, n)| *n).compute()?;\n'
          'println!("{{\\"seconds\\": {}, \\"out\\": \\"{}\\"}}", began.elapsed().as_secs_f64(), out[0].1);'],
         """
