@@ -1,7 +1,7 @@
 //! Conversions between collections: bags to frames.
 
 use crate::bag::{Bag, Element};
-use crate::delayed::{kept, typed};
+use crate::delayed::{keep, typed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::lazy::Partition;
 use crate::frame::rows::{Rows, schema};
@@ -105,9 +105,7 @@ fn frame(
             // What failed, or was stopped, is tried again by the next computation.
             let mut all = together.lock().unwrap_or_else(PoisonError::into_inner);
             if all.is_none() {
-                let values = sched::compute(&points)?;
-                let bytes = values.iter().zip(&points).map(|(v, p)| p.layer.work.size(v).bytes).sum();
-                *all = Some(kept("to-dataframe", values, bytes));
+                *all = Some(keep("to-dataframe", &points, |p, v| p.layer.work.size(v))?);
             }
             // It was filled a line ago where it was empty.
             all.as_ref().expect("the partitions are there").at(i)

@@ -1,6 +1,6 @@
 //! What is done with each element on its own.
 
-use super::{Bag, Element, name_for, push_all};
+use super::{Bag, Element, list_of, name_for, push_all};
 use crate::delayed::args::TaskFn;
 use crate::graph::Name;
 use std::collections::{BTreeMap, HashMap};
@@ -131,11 +131,7 @@ impl<T: Element> Bag<T> {
         self.step(name, move |up| {
             let f = function.clone();
             Arc::new(move |part, sink| {
-                let mut list = Vec::new();
-                up(part, &mut |x| {
-                    list.push(x);
-                    true
-                })?;
+                let list = list_of(&*up, part)?;
                 push_all(f(list), sink)
             })
         })
@@ -150,11 +146,11 @@ impl<A: Element, B: Element> Bag<(A, B)> {
     }
 }
 
-fn first<A, B>(pair: (A, B)) -> A {
+pub(super) fn first<A, B>(pair: (A, B)) -> A {
     pair.0
 }
 
-fn second<A, B>(pair: (A, B)) -> B {
+pub(super) fn second<A, B>(pair: (A, B)) -> B {
     pair.1
 }
 

@@ -1,6 +1,7 @@
 //! Values by key: counts, folds, groups, joins. Results that fit in one place come in the order in which their keys are first
 //! met; groups, which may not, come in an order that hangs on the keys alone.
 
+use super::elements::{first, second};
 use super::layers::Reads;
 use super::{Bag, Element, gathered, push_all, push_list};
 use crate::delayed::typed;
@@ -174,12 +175,4 @@ impl<T: Element> Bag<T> {
             })
         })
     }
-}
-
-fn first<A, B>(pair: (A, B)) -> A {
-    pair.0
-}
-
-fn second<A, B>(pair: (A, B)) -> B {
-    pair.1
 }

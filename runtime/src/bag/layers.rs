@@ -76,15 +76,11 @@ pub(super) type Finish = Box<dyn Fn(&mut Part, Option<Stream>) -> Result<Value> 
 pub(super) struct Summary {
     pub(super) finish: Finish,
     pub(super) size: fn(&Value) -> Size,
-    pub(super) reads: Option<Reads>,
 }
 
 impl Work for Summary {
     fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
-        match &self.reads {
-            Some(reads) => reads(layer, index, out),
-            None => read_each(layer, index, out),
-        }
+        read_each(layer, index, out);
     }
 
     fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
@@ -110,7 +106,7 @@ impl Streaming for Summary {
     }
 
     fn follows(&self) -> bool {
-        self.reads.is_none()
+        true
     }
 
     fn gives(&self) -> bool {

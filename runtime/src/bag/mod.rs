@@ -81,12 +81,7 @@ impl<T> Clone for Bag<T> {
 /// The list type of a partition.
 fn of<T: Element>() -> Of {
     fn collect<T: Element>(stream: &Stream, part: &mut Part) -> Result<Value> {
-        let mut list = Vec::new();
-        make::<T>(stream)(part, &mut |x| {
-            list.push(x);
-            true
-        })?;
-        Ok(Arc::new(list))
+        Ok(Arc::new(list_of(&**make::<T>(stream), part)?))
     }
     Of { collect: collect::<T>, size: size::<T> }
 }
@@ -103,6 +98,16 @@ fn size_of_value<A: Send + Sync + 'static>(value: &Value) -> Size {
 fn make<T: 'static>(stream: &Stream) -> &Arc<Make<T>> {
     // Layers are put together by methods of `Bag`, whose types tell what each gives and takes.
     stream.downcast_ref().expect("a stream has the type of its bag")
+}
+
+/// All elements of a partition.
+fn list_of<T: Element>(make: &Make<T>, part: &mut Part) -> Result<Vec<T>> {
+    let mut list = Vec::new();
+    make(part, &mut |x| {
+        list.push(x);
+        true
+    })?;
+    Ok(list)
 }
 
 /// The elements of the list that a task reads as its value `i`.
@@ -141,7 +146,7 @@ fn elements(name: Name, before: &Opaque, open: Box<dyn Fn(Option<Stream>) -> Str
 
 #[inline(never)]
 fn summary(name: Name, before: &Opaque, finish: layers::Finish, size: fn(&Value) -> Size) -> Opaque {
-    Opaque::of(layers::after(name, &before.arc(), Summary { finish, size, reads: None }))
+    Opaque::of(layers::after(name, &before.arc(), Summary { finish, size }))
 }
 
 /// A name for the tasks of a method: the function's, where it has one.
@@ -183,11 +188,9 @@ fn compute(layer: &Opaque) -> Result<Vec<Value>> {
 }
 
 #[inline(never)]
-fn persist(layer: &Opaque, size: fn(&Value) -> Size) -> Result<(Opaque, u64)> {
-    let values = compute(layer)?;
-    let bytes = values.iter().map(|v| size(v).bytes).sum();
-    let name = layer.arc::<Layer>().key.name.text();
-    Ok((Opaque::of(crate::delayed::kept(&name, values, bytes)), bytes))
+fn persist(layer: &Opaque, size: fn(&Value) -> Size) -> Result<Opaque> {
+    let layer: Arc<Layer> = layer.arc();
+    Ok(Opaque::of(crate::delayed::keep(&layer.key.name.text(), &layer.points(), |_, v| size(v))?))
 }
 
 impl<T: Element> Bag<T> {
@@ -231,7 +234,7 @@ impl<T: Element> Bag<T> {
     /// # Errors
     /// As [`compute`](Bag::compute).
     pub fn persist(&self) -> Result<Self> {
-        Ok(Self::from_layer(persist(&self.layer, size::<T>)?.0))
+        Ok(Self::from_layer(persist(&self.layer, size::<T>)?))
     }
 
     /// The partitions, each as a delayed list.
@@ -295,7 +298,6 @@ fn described(layer: &Opaque, of: &str) -> Bundle {
     let layer: Arc<Layer> = layer.arc();
     let (names, tasks) = layers::described(&layer);
     let (of, partitions) = (short_type(of), html::count(layer.len as usize, "partition"));
-    let stages = names.join(" \u{2192} ");
     let held = if names.len() == 1 && layer.inputs.is_empty() { crate::delayed::held(&layer) } else { None };
     let held = held.map(|b| format!(", {} in memory", html::bytes(b))).unwrap_or_default();
     let text =
@@ -309,7 +311,6 @@ fn described(layer: &Opaque, of: &str) -> Bundle {
         html::FAINT,
         names.iter().map(|n| format!("<code>{}</code>", html::escape(n))).collect::<Vec<_>>().join(" &rarr; "),
     );
-    let _ = stages;
     Bundle::text(text).with("text/html", html)
 }
 

@@ -1,7 +1,7 @@
 //! What is done with whole partitions: bags side by side, samples, running totals, other partitions.
 
 use super::layers::{Join, Reads, after, joined};
-use super::{Bag, Element, count_of, gathered, push_list, size, size_of_value};
+use super::{Bag, Element, count_of, gathered, list_of, push_list, size, size_of_value};
 use crate::config;
 use crate::delayed::typed;
 use crate::error::Result;
@@ -215,11 +215,7 @@ impl<T: Element> Bag<T> {
             before
         } else {
             let split = self.summarize(Name::new("repartition-split"), move |part, up| {
-                let mut list = Vec::new();
-                up(part, &mut |x| {
-                    list.push(x);
-                    true
-                })?;
+                let list = list_of(&*up, part)?;
                 let (n, mut rest) = (list.len(), list.into_iter());
                 let piece = |k: usize| n * (k + 1) / each as usize - n * k / each as usize;
                 Ok((0..each as usize).map(|k| rest.by_ref().take(piece(k)).collect::<Vec<T>>()).collect::<Vec<_>>())

@@ -1,7 +1,7 @@
 //! One value of all elements: each partition is folded on its own, and the results are joined by a tree in their order.
 
 use super::layers::{Join, joined, tree};
-use super::{Bag, Element, size_of_value};
+use super::{Bag, Element, list_of, size_of_value};
 use crate::delayed::{Delayed, typed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Layer, Name, Value};
@@ -121,14 +121,7 @@ impl<T: Element> Bag<T> {
         perpartition: impl Fn(Vec<T>) -> A + Send + Sync + 'static,
         aggregate: impl Fn(Vec<A>) -> R + Send + Sync + 'static,
     ) -> Delayed<R> {
-        let parts = self.summarize(Name::new("reduction-partition"), move |part, up| {
-            let mut list = Vec::new();
-            up(part, &mut |x| {
-                list.push(x);
-                true
-            })?;
-            Ok(perpartition(list))
-        });
+        let parts = self.summarize(Name::new("reduction-partition"), move |part, up| Ok(perpartition(list_of(&*up, part)?)));
         let join: Join = Arc::new(move |values: Vec<Value>| {
             Ok(Arc::new(aggregate(values.into_iter().map(|v| Arc::unwrap_or_clone(typed::<A>(v))).collect())) as Value)
         });

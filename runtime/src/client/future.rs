@@ -72,8 +72,13 @@ impl Cell {
             State::Pending => None,
             State::Finished(value) => Some(Ok(value.clone())),
             State::Failed(error) => Some(Err(error.clone())),
-            State::Cancelled => Some(Err(ErrorKind::Cancelled { task: self.name.to_string() }.into())),
+            State::Cancelled => Some(Err(self.without_value())),
         }
+    }
+
+    /// The error of a call that has no value.
+    fn without_value(&self) -> Error {
+        ErrorKind::Cancelled { task: self.name.to_string() }.into()
     }
 }
 
@@ -83,7 +88,7 @@ struct Promise(Arc<Cell>);
 impl Work for Promise {
     fn run(&self, _: u32, _: Vec<Value>) -> Result<Value> {
         // It is only begun when the future is done.
-        self.0.value().unwrap_or_else(|| Err(ErrorKind::Cancelled { task: self.0.name.to_string() }.into()))
+        self.0.value().unwrap_or_else(|| Err(self.0.without_value()))
     }
 
     fn size(&self, _: &Value) -> Size {

@@ -6,7 +6,7 @@
 pub mod args;
 mod ops;
 
-pub(crate) use ops::{held, kept};
+pub(crate) use ops::{held, keep};
 
 use crate::error::Result;
 use crate::graph::picture::Picture;

@@ -30,8 +30,15 @@ impl Work for Kept {
     }
 }
 
+/// Computes the points' values and keeps them: a layer of values that are there, each of the `size` that its point gives it.
+pub(crate) fn keep(name: &str, points: &[Point], size: impl Fn(&Point, &Value) -> Size) -> Result<Arc<Layer>> {
+    let values = sched::compute(points)?;
+    let bytes = points.iter().zip(&values).map(|(p, v)| size(p, v).bytes).sum();
+    Ok(kept(name, values, bytes))
+}
+
 /// A layer of values that are there.
-pub(crate) fn kept(name: &str, values: Vec<Value>, bytes: u64) -> Arc<Layer> {
+fn kept(name: &str, values: Vec<Value>, bytes: u64) -> Arc<Layer> {
     Layer::new(Key::new(Name::new(name)), values.len() as u32, Vec::new(), Kept { values, share: Share::of(bytes) })
 }
 
@@ -42,10 +49,8 @@ pub(crate) fn held(layer: &Layer) -> Option<u64> {
 
 #[inline(never)]
 fn persist(point: Point) -> Result<Point> {
-    let size = |v: &Value| point.layer.work.size(v).bytes;
-    let value = sched::compute(std::slice::from_ref(&point))?.remove(0);
-    let bytes = size(&value);
-    Ok(kept(&point.layer.key.name.text(), vec![value], bytes).at(0))
+    let name = point.layer.key.name.text();
+    Ok(keep(&name, &[point], |p, v| p.layer.work.size(v))?.at(0))
 }
 
 impl<T: Clone + Send + Sync + 'static> Delayed<T> {

@@ -5,7 +5,6 @@ use super::DataFrame;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Constraints;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
@@ -156,10 +155,6 @@ struct CsvTable {
 impl TableProvider for CsvTable {
     fn schema(&self) -> SchemaRef {
         self.split.schema()
-    }
-
-    fn constraints(&self) -> Option<&Constraints> {
-        None
     }
 
     fn table_type(&self) -> TableType {

@@ -8,7 +8,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Constraints;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
@@ -51,10 +50,6 @@ impl DataFrame {
 impl TableProvider for Lazy {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
-    }
-
-    fn constraints(&self) -> Option<&Constraints> {
-        None
     }
 
     fn table_type(&self) -> TableType {

@@ -205,6 +205,30 @@ impl Drop for Layer {
     }
 }
 
+/// The layers that the points need, each once, what is read first; only those that `enter` lets in, and what leads to them.
+pub(crate) fn layers_of(points: &[Point], enter: impl Fn(&Layer) -> bool) -> Vec<Arc<Layer>> {
+    let mut found = Vec::new();
+    let mut seen: foldhash::HashSet<*const Layer> = foldhash::HashSet::default();
+    for point in points.iter().filter(|p| enter(&p.layer)) {
+        let mut stack = vec![(point.layer.clone(), 0)];
+        while let Some((layer, next)) = stack.pop() {
+            if next == 0 && !seen.insert(Arc::as_ptr(&layer)) {
+                continue;
+            }
+            match layer.inputs.get(next).map(|p| p.layer.clone()) {
+                Some(input) => {
+                    stack.push((layer, next + 1));
+                    if enter(&input) {
+                        stack.push((input, 0));
+                    }
+                }
+                None => found.push(layer),
+            }
+        }
+    }
+    found
+}
+
 /// Lists of numbers, one after the other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lists {

@@ -3,7 +3,7 @@
 use super::drawing::{Direction, Drawing, MOST};
 use super::optimize::{fuse, order};
 use super::stream::fuse_streams;
-use super::{Graph, Key, Layer, Name, Point, layout};
+use super::{Graph, Key, Layer, Name, Point, layers_of, layout};
 use crate::error::Result;
 use crate::show::html;
 use crate::show::svg::{self, colour};
@@ -129,7 +129,7 @@ impl Picture {
             What::Drawn(drawing, tasks) => (drawing.clone(), *tasks, String::new()),
             What::Tasks(points, runs) => {
                 let points = &if self.optimize { fuse_streams(points) } else { points.clone() };
-                let kinds = layers_of(points);
+                let kinds = layers_of(points, |_| true);
                 let tasks: u64 = kinds.iter().map(|l| u64::from(l.len)).sum();
                 let crowded = tasks > MOST as u64 && kinds.len() <= MOST / 2 && kinds.iter().any(|l| l.len > 1);
                 if self.layers || crowded {
@@ -283,30 +283,6 @@ fn shade(part: f64) -> String {
 
 fn empty() -> Drawing {
     Drawing { nodes: Vec::new(), edges: Vec::new(), direction: Direction::Down }
-}
-
-/// The layers that the points need, each once, what is read first.
-fn layers_of(points: &[Point]) -> Vec<Arc<Layer>> {
-    let mut found: Vec<Arc<Layer>> = Vec::new();
-    let mut seen: foldhash::HashSet<*const Layer> = foldhash::HashSet::default();
-    for point in points {
-        let mut stack = vec![(point.layer.clone(), 0)];
-        while let Some((layer, next)) = stack.pop() {
-            if next == 0 && seen.contains(&Arc::as_ptr(&layer)) {
-                continue;
-            }
-            if let Some(input) = layer.inputs.get(next) {
-                let input = input.layer.clone();
-                seen.insert(Arc::as_ptr(&layer));
-                stack.push((layer, next + 1));
-                stack.push((input, 0));
-            } else {
-                seen.insert(Arc::as_ptr(&layer));
-                found.push(layer);
-            }
-        }
-    }
-    found
 }
 
 impl Show for Picture {

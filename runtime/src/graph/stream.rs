@@ -5,7 +5,7 @@
 //! make it; here it is a value without a type. [`fuse_streams`] decides which layers become one.
 
 use super::value::Size;
-use super::{Key, Layer, Name, Point, Value, Work};
+use super::{Layer, Name, Point, Value, Work, layers_of};
 use crate::error::Result;
 use foldhash::{HashMap, HashMapExt};
 use std::any::Any;
@@ -72,14 +72,11 @@ impl Work for Fused {
     fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
         let mut part = Part::new(index, values);
         let mut stream = None;
-        let (last, before) = self.layers.split_last().expect("a chain has layers");
-        // Only layers with a stream were put together.
-        let streaming = |l: &'_ Arc<Layer>| l.work.streaming().is_some();
-        debug_assert!(self.layers.iter().all(streaming));
-        for layer in before {
+        for layer in &self.layers[..self.layers.len() - 1] {
             stream = layer.work.streaming().and_then(|s| s.open(stream.take()));
         }
-        last.work.streaming().expect("a chain is made of streaming layers").finish(&mut part, stream)
+        // Only layers with a stream were put together.
+        self.last().work.streaming().expect("a chain is made of streaming layers").finish(&mut part, stream)
     }
 
     fn stages(&self) -> Vec<Name> {
@@ -101,7 +98,7 @@ pub(crate) fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
     if !wanted.iter().any(|p| p.layer.streams) {
         return wanted.to_vec();
     }
-    let layers = layers_below(wanted);
+    let layers = layers_of(wanted, |l| l.streams);
     let mut readers: HashMap<*const Layer, u32> = HashMap::new();
     for layer in &layers {
         let mut read: Vec<_> = layer.inputs.iter().map(|p| Arc::as_ptr(&p.layer)).collect();
@@ -148,13 +145,9 @@ fn rebuilt(chain: &[Arc<Layer>], new: &HashMap<*const Layer, Arc<Layer>>) -> Arc
     match chain {
         [alone] if same => alone.clone(),
         [alone] => Layer::new(alone.key, alone.len, inputs, Same(alone.clone())),
-        _ => Layer::new(key_of(last), last.len, inputs, Fused { layers: chain.to_vec() }),
+        // A chain is known by its last layer.
+        _ => Layer::new(last.key, last.len, inputs, Fused { layers: chain.to_vec() }),
     }
-}
-
-/// A chain is known by its last layer.
-fn key_of(last: &Layer) -> Key {
-    last.key
 }
 
 /// A layer's work on inputs that have changed.
@@ -176,28 +169,4 @@ impl Work for Same {
     fn retries(&self) -> u32 {
         self.0.work.retries()
     }
-}
-
-/// The layers that the points need and that have a stream below them, what is read first.
-fn layers_below(wanted: &[Point]) -> Vec<Arc<Layer>> {
-    let mut found = Vec::new();
-    let mut seen: foldhash::HashSet<*const Layer> = foldhash::HashSet::default();
-    for point in wanted.iter().filter(|p| p.layer.streams) {
-        let mut stack = vec![(point.layer.clone(), 0)];
-        while let Some((layer, next)) = stack.pop() {
-            if next == 0 && !seen.insert(Arc::as_ptr(&layer)) {
-                continue;
-            }
-            match layer.inputs.get(next).map(|p| p.layer.clone()) {
-                Some(input) => {
-                    stack.push((layer, next + 1));
-                    if input.streams {
-                        stack.push((input, 0));
-                    }
-                }
-                None => found.push(layer),
-            }
-        }
-    }
-    found
 }

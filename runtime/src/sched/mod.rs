@@ -20,7 +20,7 @@ pub(crate) mod view;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::picture::{self, Picture, Ran};
 use crate::graph::stream::fuse_streams;
-use crate::graph::{Graph, Point, Value};
+use crate::graph::{Graph, Point, Value, layers_of};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -116,8 +116,7 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
 
 /// The picture of everything that the points need, coloured by its last run where there was one.
 pub(crate) fn picture(points: &[Point]) -> Picture {
-    let graph = Graph::new(points);
-    let keys: foldhash::HashSet<_> = graph.layers.iter().map(|l| l.key).collect();
+    let keys: foldhash::HashSet<_> = layers_of(points, |_| true).iter().map(|l| l.key).collect();
     let ran = |r: progress::Record| Ran {
         took: Duration::from_micros(r.took_us),
         thread: r.thread,
