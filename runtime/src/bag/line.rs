@@ -1,6 +1,8 @@
-//! A line of text as a slice of the block that it was read with: no text is copied, and none allocated per line.
+//! A line of text, or a part of one, as a slice of the block that it was read with: no text is copied but short ones, which
+//! are kept in place so that to compare and count words touches no other memory.
 
 use crate::graph::pack::{Pack, register};
+use arrayvec::ArrayString;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -8,42 +10,59 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, Once};
 
+/// Bytes of a text that is kept in place: what fits beside the other form in 24 bytes.
+const SHORT: usize = 16;
+
 /// A line of a text, or a part of one. It derefs to `str`, compares and hashes as one, and is cheap to clone: it shares the
-/// block of text that it was read with, which stays in memory as long as any of its lines does.
+/// block of text that it was read with, which stays in memory as long as any of its lines does. Texts of up to 16 bytes
+/// share nothing.
 #[derive(Clone)]
-pub struct Line {
-    block: Arc<String>,
-    start: u32,
-    end: u32,
+pub struct Line(Text);
+
+#[derive(Clone)]
+enum Text {
+    Short(ArrayString<SHORT>),
+    Part { block: Arc<String>, start: u32, end: u32 },
 }
 
 impl Line {
     /// A part of a block.
     pub(super) fn new(block: &Arc<String>, start: usize, end: usize) -> Self {
-        Self { block: block.clone(), start: start as u32, end: end as u32 }
+        match ArrayString::from(&block[start..end]) {
+            Ok(short) => Self(Text::Short(short)),
+            Err(_) => Self(Text::Part { block: block.clone(), start: start as u32, end: end as u32 }),
+        }
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.block[self.start as usize..self.end as usize]
+        match &self.0 {
+            Text::Short(text) => text,
+            Text::Part { block, start, end } => &block[*start as usize..*end as usize],
+        }
     }
 
     /// A part of this line that `text`, which was taken out of it, stands for: `line.part(line.trim())`. What was not taken
     /// out of this line is copied.
     #[must_use]
     pub fn part(&self, text: &str) -> Self {
-        let offset = (text.as_ptr() as usize).wrapping_sub(self.block.as_ptr() as usize);
-        if offset <= self.block.len() && offset + text.len() <= self.block.len() {
-            Self::new(&self.block, offset, offset + text.len())
-        } else {
-            Self::from(text)
+        if let (Text::Part { block, .. }, false) = (&self.0, text.len() <= SHORT) {
+            let offset = (text.as_ptr() as usize).wrapping_sub(block.as_ptr() as usize);
+            if offset <= block.len() && offset + text.len() <= block.len() {
+                return Self::new(block, offset, offset + text.len());
+            }
         }
+        Self::from(text)
     }
 
     /// A part of this line, by places in it.
-    pub(crate) fn slice(&self, start: usize, end: usize) -> Self {
-        Self { block: self.block.clone(), start: self.start + start as u32, end: self.start + end as u32 }
+    pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
+        match &self.0 {
+            Text::Part { block, start, .. } => Self::new(block, *start as usize + from, *start as usize + to),
+            // A part of a short text is short.
+            Text::Short(text) => Self(Text::Short(ArrayString::from(&text[from..to]).unwrap_or_default())),
+        }
     }
 
     /// The words of the line, between white space, each a slice of the same block.
@@ -72,16 +91,15 @@ impl Iterator for Words {
 
     #[inline(never)]
     fn next(&mut self) -> Option<Line> {
-        let bytes = self.line.as_bytes();
+        let text = self.line.as_str();
         let mut start = self.at;
-        while start < bytes.len()
-            && let Some(n) = space_at(&self.line, start)
-        {
+        while let Some(n) = space_at(text, start) {
             start += n;
         }
+        let bytes = text.as_bytes();
         let mut end = start;
         // Most bytes are letters of ASCII; others are looked at one character at a time.
-        while end < bytes.len() && (bytes[end] > b' ' && bytes[end] < 0x80 || space_at(&self.line, end).is_none()) {
+        while end < bytes.len() && (bytes[end] > b' ' && bytes[end] < 0x80 || space_at(text, end).is_none()) {
             end += 1;
             while end < bytes.len() && bytes[end] & 0xc0 == 0x80 {
                 end += 1;
@@ -92,13 +110,14 @@ impl Iterator for Words {
     }
 }
 
-/// Length of the white space at a place where a character begins; `None` where it is none.
-fn space_at(line: &Line, at: usize) -> Option<usize> {
-    let byte = line.as_bytes()[at];
-    if byte < 0x80 {
-        return char::from(byte).is_whitespace().then_some(1);
+/// Length of the white space at a place where a character begins; `None` where it is none, or the text ends.
+#[inline(always)]
+fn space_at(text: &str, at: usize) -> Option<usize> {
+    match *text.as_bytes().get(at)? {
+        b'\t'..=b'\r' | b' ' => Some(1),
+        0..0x80 => None,
+        _ => text[at..].chars().next().filter(|c| c.is_whitespace()).map(char::len_utf8),
     }
-    line[at..].chars().next().filter(|c| c.is_whitespace()).map(char::len_utf8)
 }
 
 impl Deref for Line {
@@ -133,8 +152,18 @@ impl fmt::Display for Line {
 }
 
 impl PartialEq for Line {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        let (a, b) = (self.as_bytes(), other.as_bytes());
+        if a.len() != b.len() {
+            return false;
+        }
+        // Words are short: two reads that overlap are quicker than a call.
+        match (a.first_chunk::<8>(), b.first_chunk::<8>(), a.last_chunk::<8>(), b.last_chunk::<8>()) {
+            (Some(a0), Some(b0), Some(a1), Some(b1)) if a.len() <= SHORT => a0 == b0 && a1 == b1,
+            (None, None, None, None) => a.iter().zip(b).all(|(a, b)| a == b),
+            _ => a == b,
+        }
     }
 }
 
@@ -172,7 +201,9 @@ impl Ord for Line {
 
 impl Hash for Line {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
+        // As `str` does, so that a map of lines can be asked with a `&str`.
+        state.write(self.as_bytes());
+        state.write_u8(0xff);
     }
 }
 
@@ -186,6 +217,9 @@ impl From<String> for Line {
     /// # Panics
     /// Where the text has 4 GiB or more.
     fn from(text: String) -> Self {
+        if let Ok(short) = ArrayString::from(&text) {
+            return Self(Text::Short(short));
+        }
         let end = text.len();
         assert!(u32::try_from(end).is_ok(), "a line holds less than 4 GiB, and this text has {end} bytes");
         Self::new(&Arc::new(text), 0, end)
@@ -213,7 +247,10 @@ impl Pack for Line {
         String::unpack(from).map(Self::from)
     }
     fn heap(&self) -> usize {
-        self.len()
+        match &self.0 {
+            Text::Short(_) => 0,
+            Text::Part { .. } => self.len(),
+        }
     }
 }
 
@@ -230,18 +267,24 @@ mod tests {
 
     #[test]
     fn a_line_is_a_str_in_all_that_matters() {
-        let line = Line::from(" naïve café\r\n");
-        assert_eq!(line.trim(), "naïve café");
-        assert_eq!(line.words().collect::<Vec<_>>(), ["naïve", "café"]);
+        let line = Line::from(" naïve café, and_more_than_sixteen_bytes\r\n");
+        assert_eq!(line.words().collect::<Vec<_>>(), ["naïve", "café,", "and_more_than_sixteen_bytes"]);
         for text in ["", " ", "a", "\u{a0}é\u{2003}b\u{85}c\x0bd\x1ce ", "\u{1f600} x\u{3000}", "ab  cd"] {
             assert!(Line::from(text).words().map(String::from).eq(text.split_whitespace()), "{text:?}");
         }
+        let shares = |a: &Line, b: &Line| match (&a.0, &b.0) {
+            (Text::Part { block: a, .. }, Text::Part { block: b, .. }) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
+        let long = line.words().last().unwrap();
+        assert!(shares(&long, &line) && shares(&line.part(line.trim()), &line), "no long text is copied");
         let word = line.words().next().unwrap();
-        assert!(Arc::ptr_eq(&word.block, &line.block), "no text is copied");
         assert_eq!(HashMap::from([(word.clone(), 1)]).get("naïve"), Some(&1));
         assert_eq!((format!("{word:?}"), format!("{word:>7}")), ("\"naïve\"".to_owned(), "  naïve".to_owned()));
         assert!(word.cmp(&Line::from("n")) == Ordering::Greater && word == "naïve" && word == *"naïve");
         assert_eq!(line.part("elsewhere"), "elsewhere");
-        assert_eq!(size_of::<Line>(), 16);
+        assert_eq!(HashMap::from([(long.clone(), 1)]).get("and_more_than_sixteen_bytes"), Some(&1));
+        assert_eq!(Line::from("sixteen bytes ok").slice(8, 13), "bytes");
+        assert_eq!(size_of::<Line>(), 24);
     }
 }
