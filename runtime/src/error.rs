@@ -114,6 +114,18 @@ pub enum ErrorKind {
         /// The encoding.
         encoding: String,
     },
+    /// A row of a CSV file cannot be read.
+    #[error("read_csv: {path:?}, line {line} (byte {offset}): {message}")]
+    BadCsv {
+        /// The path of the file.
+        path: String,
+        /// The line on which the row begins, from 1.
+        line: u64,
+        /// Place of the row's first byte in the file, decompressed and decoded, from 0.
+        offset: u64,
+        /// What is wrong and what would help.
+        message: String,
+    },
     /// The value of one task holds more than the limit of memory.
     #[error(
         "task {task:?} made a value of {}, and the limit of memory is {}; take smaller partitions, or a client with a higher memory_limit\n  key: {key}",

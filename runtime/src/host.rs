@@ -1,7 +1,7 @@
 //! The evaluator process: loads compiled cells and runs them, one after the other, on its main thread. The kernel asks for
 //! cells with lines on one descriptor; everything else goes through frames.
 //!
-//! This file holds the crate's only unsafe code: loading a cell is trusting the compiler that made it.
+//! This file and `csv/scan.rs` hold the crate's only unsafe code: loading a cell is trusting the compiler that made it.
 #![allow(unsafe_code)]
 
 use crate::graph::value::short_type;

@@ -11,7 +11,8 @@
 //! | `graph` | keys, layers of tasks, streams, passes, pictures; pure | the above |
 //! | `sched` | running a graph: state machine, threads, memory and disk, progress, the live view, the dashboard | the above |
 //! | `ask` | questions to the user | the above |
-//! | [`delayed`], [`fs`], [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; bags; rows of text | the above |
+//! | [`delayed`], [`fs`], `decode`, [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; bytes to text; bags; rows of text | the above |
+//! | `csv` | bytes to columns and back, as fast as they can be read | the above |
 //! | [`frame`] | tables; blind to bags and delayed calls | `sched` and what is above it |
 //! | `convert`, `collect`, [`client`] | bags to frames; several collections at once; workers, memory, futures | the above |
 //! | [`datasets`], [`plot`] | data that comes with Rask; plots of frames | the above |
@@ -39,7 +40,9 @@ mod collect;
 pub mod comm;
 mod config;
 mod convert;
+mod csv;
 pub mod datasets;
+mod decode;
 pub mod delayed;
 mod error;
 pub mod frame;
@@ -71,7 +74,7 @@ pub mod prelude {
     pub use crate::client::{Client, Future, as_completed, gather, wait};
     pub use crate::collect::compute;
     pub use crate::delayed::{Delayed, delayed};
-    pub use crate::frame::{Column, DType, DataFrame, Expr, GroupBy, Series, Table, col, lit, read_csv, sql};
+    pub use crate::frame::{BadLines, Column, Csv, DType, DataFrame, Expr, GroupBy, Series, Table, col, lit, read_csv, sql};
     pub use crate::sched::view::ProgressBar;
     pub use crate::show::{Bundle, Show, display};
     pub use crate::{Error, ErrorKind, datasets, fs, html, json, plot, xml};

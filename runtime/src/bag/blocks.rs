@@ -1,8 +1,8 @@
 //! Texts in blocks that end where lines end. A file that can be cut is read in parts, each of which holds the lines that
 //! begin in its range of bytes, whatever the range; a stream is cut as it comes.
 
-use super::decode::Decoder;
 use super::line::Line;
+use crate::decode::Decoder;
 use crate::error::{ErrorKind, Result};
 use crate::graph::stream::Sink;
 use crate::sched;

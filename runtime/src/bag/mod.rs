@@ -9,12 +9,11 @@
 //! | `partitions` | what is done with whole partitions: zip, join, product, samples, repartition |
 //! | `reduce`, `numbers`, `exact` | one value of all elements |
 //! | `group` | values by key |
-//! | `text`, `blocks`, `line`, `decode` | texts as lines |
+//! | `text`, `blocks`, `line` | texts as lines |
 //! | `strings` | the `.str()` methods |
 //! | `write` | text files |
 
 mod blocks;
-mod decode;
 mod elements;
 mod exact;
 mod group;

@@ -1,10 +1,10 @@
 //! Texts as bags of lines: `read_text`, and its options.
 
 use super::blocks::{Blocks, Delimiter};
-use super::decode::{Compression, Decoder, Errors};
 use super::line::{Line, known};
 use super::{Bag, source};
 use crate::config;
+use crate::decode::{Compression, Decoder, Errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs;
 use crate::graph::Name;

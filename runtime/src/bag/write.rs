@@ -108,7 +108,7 @@ impl Pending {
     }
 
     fn open(path: &str) -> std::io::Result<Self> {
-        use super::decode::Compression;
+        use crate::decode::Compression;
         let folder = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let (file, temporary) = tempfile::Builder::new().prefix(".rask-").tempfile_in(folder)?.into_parts();
         let to: Box<dyn Finish> = match Compression::of_name(path) {

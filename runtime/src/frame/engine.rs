@@ -1,7 +1,7 @@
 //! Running a frame's plan: one DataFusion session for all frames, every operator's partition streams watched so that the
 //! view under the cell shows them as tasks, and Cancel reaches into each batch.
 
-use super::watch;
+use super::{csv, watch};
 use crate::config::{self, Cluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
@@ -132,12 +132,24 @@ fn joined(e: tokio::task::JoinError) -> Error {
 
 /// The physical plan for all workers, or in one partition.
 pub(super) fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    let (plan, state) = (plan.clone(), engine().sessions[usize::from(ordered)].state());
+    let (plan, state) = (csv::current(plan)?, engine().sessions[usize::from(ordered)].state());
     wait(async move { state.create_physical_plan(&plan).await.map_err(|e| Error::engine("planning", &e)) })
 }
 
-/// Runs the plan; rows come in the order of the partitions.
+/// Runs the plan; rows come in the order of the partitions. Where a value of a file does not fit the type of its column, the
+/// plan is made again with the type that holds it.
 pub(super) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
+    let mut plan = csv::current(plan)?;
+    loop {
+        match run(&plan, ordered) {
+            Err(e) => plan = csv::mended(&plan)?.ok_or(e)?,
+            done => return done,
+        }
+    }
+}
+
+/// Runs the plan with the types as they are.
+pub(super) fn run(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
     let physical = physical(plan, ordered)?;
     let schema = physical.schema();
     let session = engine().sessions[usize::from(ordered)].clone();

@@ -17,7 +17,7 @@ mod sql;
 mod table;
 mod watch;
 
-pub use csv::read_csv;
+pub use csv::{BadLines, ByteCount, ColumnList, ColumnRef, Csv, HeaderRow, Separator, read_csv};
 pub use dtype::DType;
 pub use expr::{Expr, IntoExpr, col, lit};
 pub use groupby::GroupBy;
@@ -229,7 +229,7 @@ impl DataFrame {
     /// # Errors
     /// The error of an earlier step.
     pub fn dtypes(&self) -> Result<Vec<DType>> {
-        Ok(self.plan()?.schema().fields().iter().map(|f| DType::of(f.data_type())).collect())
+        Ok(csv::current(self.plan()?)?.schema().fields().iter().map(|f| DType::of(f.data_type())).collect())
     }
 
     /// Number of partitions in which the frame is computed; 0 for one with an error.

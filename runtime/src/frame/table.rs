@@ -54,6 +54,12 @@ impl Table {
         self.batch().schema().fields().iter().map(|f| f.name().clone()).collect()
     }
 
+    /// Types of the columns, in order.
+    #[must_use]
+    pub fn dtypes(&self) -> Vec<DType> {
+        self.batch().schema().fields().iter().map(|f| DType::of(f.data_type())).collect()
+    }
+
     /// The first `n` rows, or all where there are fewer.
     #[must_use]
     pub fn head(&self, n: usize) -> Self {

@@ -7,7 +7,7 @@ use std::io::Read;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
+pub(crate) enum Compression {
     None,
     Gzip,
     Bzip2,
@@ -26,14 +26,14 @@ const COMPRESSIONS: [(&str, &[&str], Compression); 5] = [
 
 impl Compression {
     /// By the ending of a file's name.
-    pub(super) fn of_name(name: &str) -> Self {
+    pub(crate) fn of_name(name: &str) -> Self {
         let path = if crate::fs::is_remote(name) { name.split(['?', '#']).next().unwrap_or(name) } else { name };
         let ending = path.rsplit('.').next().unwrap_or_default().to_lowercase();
         COMPRESSIONS.iter().find(|(_, endings, _)| endings.contains(&ending.as_str())).map_or(Self::None, |(_, _, c)| *c)
     }
 
     /// By its name; `None` for `"infer"`.
-    pub(super) fn named(name: &str) -> Result<Option<Self>> {
+    pub(crate) fn named(name: &str) -> Result<Option<Self>> {
         if name == "infer" {
             return Ok(None);
         }
@@ -44,7 +44,7 @@ impl Compression {
     }
 
     /// What was compressed; several members one after the other are read as one.
-    pub(super) fn reader(self, from: impl Read + Send + 'static) -> std::io::Result<Box<dyn Read + Send>> {
+    pub(crate) fn reader(self, from: impl Read + Send + 'static) -> std::io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::None => Box::new(from),
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(from)),
@@ -57,14 +57,14 @@ impl Compression {
 
 /// What is done with bytes that are no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Errors {
+pub(crate) enum Errors {
     Strict,
     Replace,
     Ignore,
 }
 
 impl Errors {
-    pub(super) fn named(name: &str) -> Result<Self> {
+    pub(crate) fn named(name: &str) -> Result<Self> {
         match name {
             "strict" => Ok(Self::Strict),
             "replace" => Ok(Self::Replace),
@@ -79,7 +79,7 @@ impl Errors {
 
 /// How bytes become text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     encoding: Charset,
     errors: Errors,
     /// The byte order is told by the mark.
@@ -95,11 +95,13 @@ enum Charset {
 
 impl Decoder {
     #[cfg(test)]
-    pub(super) const UTF_8: Self = Self { encoding: Charset::Known(encoding_rs::UTF_8), errors: Errors::Strict, by_mark: false };
+    pub(crate) const UTF_8: Self = Self { encoding: Charset::Known(encoding_rs::UTF_8), errors: Errors::Strict, by_mark: false };
 
-    pub(super) fn new(label: &str, errors: Errors) -> Result<Self> {
+    pub(crate) fn new(label: &str, errors: Errors) -> Result<Self> {
         let name: String = label.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
         let encoding = match name.as_str() {
+            // Python's name for UTF-8 with a mark, which is taken off here in any case.
+            "utf8sig" => Charset::Known(encoding_rs::UTF_8),
             "latin1" | "iso88591" | "l1" => Charset::Latin1,
             _ => {
                 let message = || {
@@ -116,7 +118,7 @@ impl Decoder {
     }
 
     /// Takes the byte order mark of this encoding from the start of a text; its length. For UTF-16 it tells the order.
-    pub(super) fn take_mark(&mut self, bytes: &mut Vec<u8>) -> usize {
+    pub(crate) fn take_mark(&mut self, bytes: &mut Vec<u8>) -> usize {
         let Charset::Known(encoding) = &mut self.encoding else { return 0 };
         if self.by_mark && bytes.starts_with(b"\xfe\xff") {
             *encoding = encoding_rs::UTF_16BE;
@@ -133,17 +135,22 @@ impl Decoder {
     }
 
     /// Whether a character of the delimiter is never part of another one's bytes.
-    pub(super) fn is_utf8(self) -> bool {
+    pub(crate) fn is_utf8(self) -> bool {
         matches!(self.encoding, Charset::Known(e) if e == encoding_rs::UTF_8)
     }
 
+    /// Whether bytes that are no text are an error.
+    pub(crate) fn is_strict(self) -> bool {
+        self.errors == Errors::Strict
+    }
+
     /// Whether the bytes of a line end are always those of ASCII, and never part of another character.
-    pub(super) fn is_ascii_based(self) -> bool {
+    pub(crate) fn is_ascii_based(self) -> bool {
         !matches!(self.encoding, Charset::Known(e) if e == encoding_rs::UTF_16LE || e == encoding_rs::UTF_16BE || e == encoding_rs::ISO_2022_JP)
     }
 
     /// The text of bytes that begin at `offset` of the file.
-    pub(super) fn decode(self, bytes: Vec<u8>, path: &str, offset: u64) -> Result<String> {
+    pub(crate) fn decode(self, bytes: Vec<u8>, path: &str, offset: u64) -> Result<String> {
         match self.encoding {
             Charset::Latin1 => Ok(encoding_rs::mem::decode_latin1(&bytes).into_owned()),
             Charset::Known(e) if e == encoding_rs::UTF_8 => self.utf8(bytes, path, offset),
@@ -190,6 +197,83 @@ impl Decoder {
     }
 }
 
+/// Text in an encoding as text in UTF-8, without the byte order mark.
+pub(crate) struct Transcode<R> {
+    from: R,
+    decoder: Decoder,
+    /// Known once the mark was looked for.
+    state: Option<encoding_rs::Decoder>,
+    bytes: Vec<u8>,
+    text: String,
+    given: usize,
+    /// Place in the file behind `bytes`.
+    place: u64,
+    over: bool,
+}
+
+impl<R: Read> Transcode<R> {
+    pub(crate) fn new(from: R, decoder: Decoder) -> Self {
+        Self { from, decoder, state: None, bytes: Vec::new(), text: String::new(), given: 0, place: 0, over: false }
+    }
+
+    fn more(&mut self) -> std::io::Result<()> {
+        const STEP: u64 = 256 << 10;
+        let read = self.from.by_ref().take(STEP).read_to_end(&mut self.bytes)? as u64;
+        self.over = read < STEP;
+        self.place += read;
+        self.text.clear();
+        self.given = 0;
+        if self.state.is_none() {
+            self.decoder.take_mark(&mut self.bytes);
+        }
+        match self.decoder.encoding {
+            Charset::Latin1 => self.text += &encoding_rs::mem::decode_latin1(&self.bytes),
+            Charset::Known(encoding) => self.known(encoding)?,
+        }
+        self.bytes.clear();
+        Ok(())
+    }
+
+    fn known(&mut self, encoding: &'static Encoding) -> std::io::Result<()> {
+        let state = self.state.get_or_insert_with(|| encoding.new_decoder_without_bom_handling());
+        let mut at = 0;
+        loop {
+            let left = &self.bytes[at..];
+            self.text.reserve(state.max_utf8_buffer_length_without_replacement(left.len()).unwrap_or(left.len()));
+            let (result, read) = state.decode_to_string_without_replacement(left, &mut self.text, self.over);
+            at += read;
+            match result {
+                DecoderResult::InputEmpty => return Ok(()),
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(length, after) => match self.decoder.errors {
+                    Errors::Strict => {
+                        let bad = self.place - (self.bytes.len() - at) as u64 - u64::from(length) - u64::from(after);
+                        let text = format!(
+                            "byte {bad} is no {}; encoding(..) names another one, encoding_errors(\"replace\") goes on",
+                            encoding.name()
+                        );
+                        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, text));
+                    }
+                    Errors::Replace => self.text.push(char::REPLACEMENT_CHARACTER),
+                    Errors::Ignore => {}
+                },
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Transcode<R> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        while self.given == self.text.len() && !self.over {
+            self.more()?;
+        }
+        let n = to.len().min(self.text.len() - self.given);
+        to[..n].copy_from_slice(&self.text.as_bytes()[self.given..self.given + n]);
+        self.given += n;
+        Ok(n)
+    }
+}
+
 fn invalid(path: &str, offset: u64, byte: u8, encoding: &str) -> crate::error::Error {
     ErrorKind::InvalidText { path: path.to_owned(), offset, byte, encoding: encoding.to_owned() }.into()
 }
@@ -211,6 +295,23 @@ mod tests {
         assert!(e.contains("byte 1") && e.contains("Shift_JIS"), "{e}");
         assert_eq!(Decoder::new("utf-16le", Errors::Strict).unwrap().decode(b"a\0b\0".to_vec(), "f", 0).unwrap(), "ab");
         assert!(Decoder::new("klingon", Errors::Strict).is_err() && Errors::named("lenient").is_err());
+    }
+
+    #[test]
+    fn a_stream_is_decoded_as_the_whole_is() {
+        let text: String = "naïve Straße \u{1f600} ".repeat(40_000);
+        let latin = text.replace('\u{1f600}', "x");
+        let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let (windows, ..) = encoding_rs::WINDOWS_1252.encode(&latin);
+        for (label, bytes, want) in [("utf-16", &utf16[..], &text), ("utf-8", text.as_bytes(), &text), ("cp1252", &windows[..], &latin)] {
+            let mut got = String::new();
+            Transcode::new(bytes, Decoder::new(label, Errors::Strict).unwrap()).read_to_string(&mut got).unwrap();
+            assert!(got == *want, "{label}");
+        }
+        let mut bad = text.clone().into_bytes();
+        bad[600_001] = 0xff;
+        let e = Transcode::new(&bad[..], Decoder::UTF_8).read_to_end(&mut Vec::new()).unwrap_err().to_string();
+        assert!(e.contains("UTF-8") && e.contains("byte 60000"), "{e}");
     }
 
     #[test]

@@ -1,0 +1,121 @@
+//! The types of columns: what a text looks like, and the type that holds what two others hold.
+
+use super::value::{self, Values};
+use arrow::datatypes::{DataType, TimeUnit};
+
+/// The type of a column, as far as its values tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// Only missing values so far.
+    Nothing,
+    Bool,
+    Int,
+    Float,
+    Date,
+    Time,
+    Text,
+}
+
+impl Kind {
+    /// What a value is. Digits that begin with a zero are a code, which is text.
+    pub(crate) fn of(text: &[u8], values: &Values) -> Self {
+        if values.is_missing(text) {
+            Self::Nothing
+        } else if values.int(text).is_some() {
+            if is_code(text) { Self::Text } else { Self::Int }
+        } else if values.float(text).is_some() && !is_long_number(text) {
+            Self::Float
+        } else if values.bool(text).is_some() {
+            Self::Bool
+        } else if value::date(text).is_some() {
+            Self::Date
+        } else if value::time(text).is_some() {
+            Self::Time
+        } else {
+            Self::Text
+        }
+    }
+
+    /// The type that holds both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        use Kind::{Date, Float, Int, Nothing, Text, Time};
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Nothing, x) | (x, Nothing) => x,
+            (Int, Float) | (Float, Int) => Float,
+            (Date, Time) | (Time, Date) => Time,
+            _ => Text,
+        }
+    }
+
+    pub(crate) fn arrow(self) -> DataType {
+        match self {
+            // As in pandas, a column of nothing but missing values can be added up.
+            Self::Nothing | Self::Float => DataType::Float64,
+            Self::Bool => DataType::Boolean,
+            Self::Int => DataType::Int64,
+            Self::Date => DataType::Date32,
+            Self::Time => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Text => DataType::Utf8,
+        }
+    }
+}
+
+/// Digits that begin with a zero: an article's number, a postal code.
+#[inline]
+pub(crate) fn is_code(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    digits.len() > 1 && digits[0] == b'0' && digits[1].is_ascii_digit()
+}
+
+/// A whole number that 64 bits do not hold: as a decimal it would lose digits.
+#[inline]
+pub(crate) fn is_long_number(text: &[u8]) -> bool {
+    text.len() > 18 && text.trim_ascii().iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_and_their_types() {
+        let values = Values::new(value::MISSING.map(str::to_owned).to_vec(), &[], &[], b'.', None);
+        let table = [
+            ("", Kind::Nothing),
+            ("NaN", Kind::Nothing),
+            ("-5", Kind::Int),
+            ("0", Kind::Int),
+            ("007", Kind::Text),
+            ("0.5", Kind::Float),
+            ("1e3", Kind::Float),
+            ("inf", Kind::Float),
+            ("99999999999999999999", Kind::Text),
+            ("True", Kind::Bool),
+            ("2020-01-31", Kind::Date),
+            ("2020-01-31 10:00:00", Kind::Time),
+            ("2020-02-31", Kind::Text),
+            ("x", Kind::Text),
+            (" ", Kind::Text),
+            (" 5", Kind::Int),
+        ];
+        for (text, kind) in table {
+            assert_eq!(Kind::of(text.as_bytes(), &values), kind, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn joining_is_a_lattice() {
+        use Kind::{Bool, Date, Float, Int, Nothing, Text, Time};
+        let all = [Nothing, Bool, Int, Float, Date, Time, Text];
+        for a in all {
+            assert_eq!((a.and(a), a.and(Nothing), a.and(Text)), (a, a, Text));
+            for b in all {
+                assert_eq!(a.and(b), b.and(a));
+                for c in all {
+                    assert_eq!(a.and(b).and(c), a.and(b.and(c)));
+                }
+            }
+        }
+    }
+}

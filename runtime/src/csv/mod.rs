@@ -1,0 +1,21 @@
+//! Comma-separated values: from bytes to columns. Nothing here knows of frames or queries.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `scan` | where fields and rows end, many bytes at a time |
+//! | `dialect` | the same byte by byte, for everything that a scan cannot tell |
+//! | `block` | complete rows with the places of their fields |
+//! | `read` | blocks of a file, or of a part of it |
+//! | `quotes` | what is inside of quotes at any place of a file |
+//! | `value` | text to numbers, dates and the like |
+//! | `kind` | the types of columns, and how two of them become one |
+//! | `column` | fields to arrays |
+
+pub(crate) mod block;
+pub(crate) mod column;
+pub(crate) mod dialect;
+pub(crate) mod kind;
+pub(crate) mod quotes;
+pub(crate) mod read;
+pub(crate) mod scan;
+pub(crate) mod value;

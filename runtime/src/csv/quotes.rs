@@ -1,0 +1,162 @@
+//! What is inside of quotes at any place of a file: the parts of a file are looked at side by side, each for every way in
+//! which it may begin, and put together afterwards.
+
+use super::scan::Marks;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// Bytes that are looked at together.
+const PIECE: usize = 1 << 20;
+
+/// Whether a place is inside of quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Outside,
+    Inside,
+    /// Behind a quote that may be the first of two.
+    Behind,
+}
+
+/// How a part of a file leaves off, for each way in which it may begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passage([State; 3]);
+
+impl Passage {
+    pub(crate) fn from(self, state: State) -> State {
+        self.0[state as usize]
+    }
+}
+
+/// Goes along a text.
+#[derive(Debug, Clone)]
+pub(crate) struct Walker {
+    marks: Marks,
+    /// Spaces before a quote that opens a field are no part of it.
+    trim: bool,
+    pub(crate) state: State,
+    /// The last byte that was seen and counts.
+    before: u8,
+}
+
+impl Walker {
+    /// At a place behind the byte `before`; the start of a file is one behind a line end.
+    pub(crate) fn new(marks: Marks, trim: bool, state: State, before: u8) -> Self {
+        Self { marks, trim, state, before }
+    }
+
+    /// The state after a text.
+    fn pass(&mut self, text: &[u8]) {
+        if let Some(quote) = self.marks.quote {
+            let mut seen = 0;
+            for at in memchr::memchr_iter(quote, text) {
+                self.quote(text, seen, at);
+                seen = at + 1;
+            }
+            self.rest(text, seen);
+        }
+    }
+
+    /// The place behind the first line end that is outside of quotes.
+    pub(crate) fn line_end(&mut self, text: &[u8]) -> Option<usize> {
+        let mut seen = 0;
+        // Without quotes, a line end is looked for in the place of one.
+        let quote = self.marks.quote.unwrap_or(b'\n');
+        for at in memchr::memchr3_iter(quote, b'\n', b'\r', text) {
+            if Some(text[at]) == self.marks.quote {
+                self.quote(text, seen, at);
+                seen = at + 1;
+            } else if self.state != State::Inside {
+                return Some(at + 1);
+            }
+        }
+        self.rest(text, seen);
+        None
+    }
+
+    /// A quote at `at`; what lies before `seen` is done with.
+    fn quote(&mut self, text: &[u8], seen: usize, at: usize) {
+        self.rest(&text[..at], seen);
+        self.state = match self.state {
+            State::Inside => State::Behind,
+            State::Behind => State::Inside,
+            State::Outside if self.before == self.marks.sep || matches!(self.before, b'\n' | b'\r') => State::Inside,
+            State::Outside => State::Outside,
+        };
+        self.before = text[at];
+    }
+
+    /// The bytes from `seen` to the end of the text, among which is no quote.
+    fn rest(&mut self, text: &[u8], seen: usize) {
+        let rest = &text[seen..];
+        if !rest.is_empty() && self.state == State::Behind {
+            self.state = State::Outside;
+        }
+        let counts = |b: &&u8| !self.trim || !matches!(**b, b' ' | b'\t');
+        if let Some(last) = rest.iter().rev().find(counts) {
+            self.before = *last;
+        }
+    }
+}
+
+/// The byte before a place; at the start of the data, as behind a line end.
+pub(crate) fn byte_before(file: &mut File, at: u64, start: u64) -> io::Result<u8> {
+    let mut before = [b'\n'];
+    if at > start {
+        file.seek(SeekFrom::Start(at - 1))?;
+        file.read_exact(&mut before)?;
+    }
+    Ok(before[0])
+}
+
+/// How the part of a file from `from` to `to` leaves off.
+pub(crate) fn passage(path: &Path, start: u64, from: u64, to: u64, marks: Marks, trim: bool) -> io::Result<Passage> {
+    let mut file = File::open(path)?;
+    // Spaces before the part hang on what stands before them: that is rare, and looked up only where it matters.
+    let mut at = from;
+    let mut before = byte_before(&mut file, at, start)?;
+    while trim && at > start && matches!(before, b' ' | b'\t') {
+        at -= 1;
+        before = byte_before(&mut file, at, start)?;
+    }
+    let mut walkers = [State::Outside, State::Inside, State::Behind].map(|state| Walker::new(marks, trim, state, before));
+    file.seek(SeekFrom::Start(from))?;
+    let mut left = file.take(to - from);
+    let mut piece = Vec::with_capacity(PIECE);
+    loop {
+        piece.clear();
+        left.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() || crate::sched::cancelled() {
+            return Ok(Passage(walkers.map(|w| w.state)));
+        }
+        walkers.iter_mut().for_each(|w| w.pass(&piece));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv::dialect::Dialect;
+    use rand::{RngExt, SeedableRng};
+
+    #[test]
+    fn parts_put_together_are_the_whole() {
+        let mut random = rand::rngs::StdRng::seed_from_u64(3);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let marks = Marks { sep: b',', quote: Some(b'"') };
+        for n in 0..400 {
+            let text: Vec<u8> = (0..n % 60).map(|_| b"ab,,\n\r\"\"\" "[random.random_range(0..10)]).collect();
+            std::fs::write(&path, &text).unwrap();
+            let trim = n % 2 == 0;
+            let dialect = Dialect { skip_initial_space: trim, ..Dialect::default() };
+            let open = dialect.rows(&text, true).0.open_quote;
+            let end = text.len() as u64;
+            for cut in 0..=end {
+                let parts = [(0, cut), (cut, end)].map(|(a, b)| passage(&path, 0, a, b, marks, trim).unwrap());
+                let state = parts[1].from(parts[0].from(State::Outside));
+                assert_eq!(state == State::Inside, open, "{:?} cut at {cut}", String::from_utf8_lossy(&text));
+            }
+        }
+    }
+}

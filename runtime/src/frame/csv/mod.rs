@@ -1,0 +1,270 @@
+//! CSV files as frames: `read_csv`, and `Csv` with its options. `open` looks at the files, `source` gives their rows to the
+//! engine, `types` keeps what is known of the columns' types, `write` is the way back.
+
+mod names;
+mod open;
+mod parse;
+mod source;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use names::{ByteCount, ColumnList, ColumnRef, HeaderRow, Separator};
+pub(super) use types::{current, mended};
+
+use super::{DType, DataFrame, IntoNames};
+use std::fmt;
+use std::sync::Arc;
+
+/// A frame over CSV files, read when it is computed; see [`Csv`] for options.
+///
+/// `path` is a file, a pattern (`"data/*.csv"`, read in the order of their names) or a URL (`http://`, `https://`, `s3://`);
+/// what ends in `.gz`, `.bz2`, `.xz` or `.zst` is decompressed while reading. The first line names the columns. Their types are
+/// told from samples at the start, the middle and the end: `bool`, `int64`, `float64`, `date`, `datetime`, else `str`; digits that
+/// begin with a zero stay `str`. Where a value turns up that is not of its column's type, the column takes the type that
+/// holds both, and what needs it is computed again: no result depends on the samples. Fields that are empty or say `NA`,
+/// `NaN`, `null` and the like, as in pandas, are missing values. Rows keep the order of the files.
+///
+/// A path that does not exist, an empty file or a broken header make a frame that reports its error under the cell and
+/// when it is computed.
+///
+/// ```
+/// use rask::prelude::*;
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("gps.csv");
+/// # let path = path.to_str().unwrap();
+/// std::fs::write(path, "device,lat\na,1.5\nb,\na,2.5\n").unwrap();
+/// let sums = read_csv(path).groupby("device").sum("lat").compute()?;
+/// assert_eq!(sums.column("lat")?.to_vec::<Option<f64>>()?, [Some(4.0), None]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn read_csv(path: &str) -> DataFrame {
+    Csv::new().read(path)
+}
+
+/// What is done with lines that have more fields than there are columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BadLines {
+    /// An error that names file and line.
+    #[default]
+    Error,
+    /// They are left out.
+    Skip,
+    /// They are left out, and how many there were is told.
+    Warn,
+}
+
+type NameFunction = Arc<dyn Fn(usize) -> String + Send + Sync>;
+
+/// Options for reading and writing CSV files, with pandas' names and defaults. Each method changes one and gives the rest on.
+///
+/// ```
+/// use rask::prelude::*;
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("o.csv");
+/// # let path = path.to_str().unwrap();
+/// std::fs::write(path, "# exported\nid;amount\n1;1.234,5\n2;-\n").unwrap();
+/// let df = Csv::new().sep(';').decimal(',').thousands('.').comment('#').na_values(["-"]).read(path);
+/// assert_eq!(df.compute()?.column("amount")?.to_vec::<Option<f64>>()?, [Some(1234.5), None]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "options do nothing until something is read or written"]
+pub struct Csv(Box<Options>);
+
+#[derive(Clone)]
+struct Options {
+    sep: Separator,
+    names: Option<Vec<String>>,
+    header: Option<HeaderRow>,
+    usecols: Option<ColumnList>,
+    index_col: Option<String>,
+    dtypes: Vec<(String, DType)>,
+    dtype_all: Option<DType>,
+    parse_dates: Vec<String>,
+    date_formats: Vec<String>,
+    infer_rows: Option<usize>,
+    na_values: Vec<String>,
+    keep_default_na: bool,
+    true_values: Vec<String>,
+    false_values: Vec<String>,
+    thousands: Option<char>,
+    decimal: char,
+    skiprows: usize,
+    skipfooter: usize,
+    nrows: Option<usize>,
+    comment: Option<char>,
+    quotechar: Option<char>,
+    doublequote: bool,
+    escapechar: Option<char>,
+    skip_initial_space: bool,
+    on_bad_lines: BadLines,
+    encoding: String,
+    encoding_errors: String,
+    compression: String,
+    blocksize: Option<ByteCount>,
+    path_column: Option<String>,
+    name_function: Option<NameFunction>,
+    na_rep: String,
+    write_header: bool,
+    float_format: Option<usize>,
+    date_format: Option<String>,
+    quote_all: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sep: Separator::Char(','),
+            names: None,
+            header: None,
+            usecols: None,
+            index_col: None,
+            dtypes: Vec::new(),
+            dtype_all: None,
+            parse_dates: Vec::new(),
+            date_formats: Vec::new(),
+            infer_rows: None,
+            na_values: Vec::new(),
+            keep_default_na: true,
+            true_values: Vec::new(),
+            false_values: Vec::new(),
+            thousands: None,
+            decimal: '.',
+            skiprows: 0,
+            skipfooter: 0,
+            nrows: None,
+            comment: None,
+            quotechar: Some('"'),
+            doublequote: true,
+            escapechar: None,
+            skip_initial_space: false,
+            on_bad_lines: BadLines::Error,
+            encoding: "utf-8".to_owned(),
+            encoding_errors: "strict".to_owned(),
+            compression: "infer".to_owned(),
+            blocksize: None,
+            path_column: None,
+            name_function: None,
+            na_rep: String::new(),
+            write_header: true,
+            float_format: None,
+            date_format: None,
+            quote_all: false,
+        }
+    }
+}
+
+impl fmt::Debug for Csv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Csv").field("sep", &self.0.sep).field("names", &self.0.names).finish_non_exhaustive()
+    }
+}
+
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) |$o:ident| $set:expr;)*) => {
+        impl Csv {$(
+            $(#[$doc])*
+            pub fn $name(mut self, $($arg: $type),*) -> Self {
+                let $o = &mut *self.0;
+                $set;
+                self
+            }
+        )*}
+    };
+}
+
+options! {
+    /// What separates fields: a character, or a text of several. Default: `','`.
+    sep(sep: impl Into<Separator>) |o| o.sep = sep.into();
+    /// Fields are separated by what matches a regular expression. Patterns such as `,\s*` cost no more than a character.
+    sep_regex(pattern: &str) |o| o.sep = Separator::Regex(pattern.to_owned());
+    /// Fields are separated by any run of spaces and tabs.
+    delim_whitespace(yes: bool) |o| o.sep = if yes { Separator::Whitespace } else { Separator::Char(',') };
+    /// Names of the columns, for files without a header; with `header(0)`, in place of it.
+    names(names: impl IntoNames) |o| o.names = Some(names.into_names());
+    /// The line that names the columns, counted from 0 behind what `skiprows` leaves out; `None` where there is none.
+    /// Default: 0, or none where `names` are given.
+    header(row: impl Into<HeaderRow>) |o| o.header = Some(row.into());
+    /// Reads only these columns, by names or by numbers (`0..3`); they keep the order of the file.
+    usecols(columns: impl Into<ColumnList>) |o| o.usecols = Some(columns.into());
+    /// Puts this column first.
+    index_col(name: &str) |o| o.index_col = Some(name.to_owned());
+    /// Type of a column; a value that is not of this type is an error.
+    dtype(column: &str, dtype: DType) |o| o.dtypes.push((column.to_owned(), dtype));
+    /// Type of all columns that have none of their own.
+    dtype_all(dtype: DType) |o| o.dtype_all = Some(dtype);
+    /// These columns are instants; a value that is none is an error.
+    parse_dates(columns: impl IntoNames) |o| o.parse_dates = columns.into_names();
+    /// Format of the columns of `parse_dates`, such as `"%d/%m/%Y"`; given more than once, each is tried. Default: ISO 8601.
+    /// Also the format in which instants are written.
+    date_format(format: &str) |o| { o.date_formats.push(format.to_owned()); o.date_format = Some(format.to_owned()) };
+    /// Tells the types from this many rows at the start and looks no further.
+    infer_rows(rows: usize) |o| o.infer_rows = Some(rows);
+    /// More texts that stand for a missing value.
+    na_values(texts: impl IntoNames) |o| o.na_values = texts.into_names();
+    /// Whether pandas' texts (`""`, `"NA"`, `"null"` and so on) stand for a missing value. Default: true.
+    keep_default_na(keep: bool) |o| o.keep_default_na = keep;
+    /// More texts that stand for true.
+    true_values(texts: impl IntoNames) |o| o.true_values = texts.into_names();
+    /// More texts that stand for false.
+    false_values(texts: impl IntoNames) |o| o.false_values = texts.into_names();
+    /// The mark between thousands.
+    thousands(mark: char) |o| o.thousands = Some(mark);
+    /// The decimal point. Default: `'.'`.
+    decimal(mark: char) |o| o.decimal = mark;
+    /// Leaves out this many lines at the start.
+    skiprows(lines: usize) |o| o.skiprows = lines;
+    /// Leaves out this many lines at the end of each file.
+    skipfooter(lines: usize) |o| o.skipfooter = lines;
+    /// Reads at most this many rows.
+    nrows(rows: usize) |o| o.nrows = Some(rows);
+    /// The rest of a line behind this character is a comment; a line that begins with it is none.
+    comment(mark: char) |o| o.comment = Some(mark);
+    /// What quotes fields; `None` where nothing does. Default: `'"'`.
+    quotechar(mark: impl Into<Option<char>>) |o| o.quotechar = mark.into();
+    /// Whether two quotes inside of quotes stand for one. Default: true.
+    doublequote(yes: bool) |o| o.doublequote = yes;
+    /// The character behind this one is taken as it is.
+    escapechar(mark: char) |o| o.escapechar = Some(mark);
+    /// Leaves out spaces behind separators.
+    skip_initial_space(yes: bool) |o| o.skip_initial_space = yes;
+    /// What is done with lines that have too many fields. Shorter ones end in missing values.
+    on_bad_lines(how: BadLines) |o| o.on_bad_lines = how;
+    /// Encoding of the files, by its label. Default: `"utf-8"`.
+    encoding(label: &str) |o| o.encoding = label.to_owned();
+    /// What is done with bytes that are no text: `"strict"` (an error, the default), `"replace"`, `"ignore"`.
+    encoding_errors(how: &str) |o| o.encoding_errors = how.to_owned();
+    /// `"gzip"`, `"bz2"`, `"zstd"`, `"xz"`, `"none"`, or `"infer"` by the ending of the name (the default).
+    compression(name: &str) |o| o.compression = name.to_owned();
+    /// Bytes that are read and cut into rows in one step, as a number or a text such as `"1MB"`; no result depends on it.
+    blocksize(bytes: impl Into<ByteCount>) |o| o.blocksize = Some(bytes.into());
+    /// Adds a column `path` that tells the file of each row.
+    include_path(yes: bool) |o| o.path_column = yes.then(|| "path".to_owned());
+    /// Adds a column of this name that tells the file of each row.
+    include_path_column(name: &str) |o| o.path_column = Some(name.to_owned());
+    /// When writing: the name that takes the place of `*`, by the number of the partition.
+    name_function(name: impl Fn(usize) -> String + Send + Sync + 'static) |o| o.name_function = Some(Arc::new(name));
+    /// When writing: what stands for a missing value. Default: nothing.
+    na_rep(text: &str) |o| o.na_rep = text.to_owned();
+    /// When writing: whether the first line names the columns. Default: true.
+    write_header(yes: bool) |o| o.write_header = yes;
+    /// When writing: decimals of floats. Default: as few as read back to the same number.
+    float_decimals(decimals: usize) |o| o.float_format = Some(decimals);
+    /// When writing: quotes around every text, not only where they are needed.
+    quote_all(yes: bool) |o| o.quote_all = yes;
+}
+
+impl Csv {
+    /// pandas' defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The frame of a file, a pattern or a URL, read when it is computed; see [`read_csv`].
+    #[track_caller]
+    pub fn read(&self, path: &str) -> DataFrame {
+        DataFrame::from_result(open::open(&self.0, path).and_then(|files| super::scan(Arc::new(source::CsvTable::new(files)), "read_csv")))
+    }
+}

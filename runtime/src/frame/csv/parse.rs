@@ -1,0 +1,273 @@
+//! Blocks to batches: which columns, in which order, and what is said of values and lines that do not fit.
+
+use super::BadLines;
+use super::open::{From, Table, io_error};
+use crate::csv::block::Block;
+use crate::csv::column::{Misfit, column};
+use crate::csv::kind::Kind;
+use crate::csv::read::Stop;
+use crate::csv::scan::Row;
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::DType;
+use crate::fs;
+use crate::show;
+use crate::show::html;
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::compute::{CastOptions, cast_with_options, filter, prep_null_mask_filter};
+use arrow::datatypes::SchemaRef;
+use datafusion::physical_expr::PhysicalExpr;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What is read of a table.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) table: Arc<Table>,
+    pub(super) kinds: Vec<Kind>,
+    /// Columns of the table that come out.
+    pub(super) projection: Vec<usize>,
+    pub(super) schema: SchemaRef,
+    /// Rows for which this is true come out; it is over these columns.
+    pub(super) filter: Option<(Arc<dyn PhysicalExpr>, Vec<usize>, SchemaRef)>,
+    /// Values are only looked at, and widen the types.
+    pub(super) settle: bool,
+    /// Lines that were left out.
+    pub(super) bad: AtomicU64,
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let bad = *self.bad.get_mut();
+        if bad > 0 && self.table.on_bad_lines == BadLines::Warn && !self.settle {
+            show::warn(&format!("read_csv: {} with too many fields left out", html::count(bad as usize, "line")));
+        }
+    }
+}
+
+impl Job {
+    /// The rows of a block as a batch.
+    pub(super) fn batch(&self, block: &mut Block, file: usize) -> Result<RecordBatch> {
+        self.leave_out_bad(block, file)?;
+        let block = &*block;
+        if self.settle {
+            return self.settled(block, file);
+        }
+        let mut read: Vec<(usize, ArrayRef)> = Vec::new();
+        let mut kept: Option<BooleanArray> = None;
+        if let Some((condition, columns, schema)) = &self.filter {
+            for c in columns {
+                read.push((*c, self.column(block, &block.rows, *c, file)?));
+            }
+            kept = evaluate(condition, schema, read.iter().map(|(_, a)| a.clone()).collect(), block.rows.len())?;
+        }
+        // Texts of rows that are left out are not looked at; other values are, as they may widen their columns.
+        let rows: Option<Vec<Row>> =
+            kept.as_ref().map(|k| block.rows.iter().zip(k.values()).filter(|(_, k)| *k).map(|(r, _)| *r).collect());
+        let count = rows.as_ref().map_or(block.rows.len(), Vec::len);
+        let arrays = self.projection.iter().map(|c| match (read.iter().find(|(r, _)| r == c), &kept, &rows) {
+            (Some((_, array)), Some(kept), _) => Ok(sieved(array, kept)),
+            (Some((_, array)), None, _) => Ok(array.clone()),
+            (None, Some(_), Some(rows)) if self.is_text(*c) => self.column(block, rows, *c, file),
+            (None, Some(kept), _) => self.column(block, &block.rows, *c, file).map(|a| sieved(&a, kept)),
+            (None, None, _) => self.column(block, &block.rows, *c, file),
+        });
+        let arrays = arrays.collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
+        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map_err(|e| engine(&e))
+    }
+
+    fn is_text(&self, column: usize) -> bool {
+        self.kinds[column] == Kind::Text && self.table.columns[column].given.as_ref().is_none_or(|g| g.0 == Kind::Text)
+    }
+
+    fn column(&self, block: &Block, rows: &[Row], c: usize, file: usize) -> Result<ArrayRef> {
+        let spec = &self.table.columns[c];
+        let From::Field(field) = spec.from else {
+            return Ok(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&self.table.files[file].path, rows.len()))));
+        };
+        let field = self.table.files[file].order.as_ref().map_or(field, |o| o[field as usize]);
+        let reading = self.table.reading(c, self.kinds[c]);
+        let array = column(block, rows, field, &reading, &self.table.values).map_err(|m| self.misfit(block, rows, m, c, field, file))?;
+        match &spec.given {
+            Some((kind, wanted)) if kind.arrow() != *wanted => {
+                let cast = |safe| cast_with_options(&array, wanted, &CastOptions { safe, ..CastOptions::default() });
+                cast(false).map_err(|e| {
+                    let lost = cast(true).ok().and_then(|a| (0..a.len()).find(|i| a.is_null(*i) && array.is_valid(*i)));
+                    lost.map_or_else(|| engine(&e), |row| self.misfit(block, rows, Misfit(row), c, field, file))
+                })
+            }
+            _ => Ok(array),
+        }
+    }
+
+    /// What a value that is not of its column's type leads to: an error, or a wider column and the same query again.
+    #[cold]
+    fn misfit(&self, block: &Block, rows: &[Row], at: Misfit, c: usize, field: u32, file: usize) -> Error {
+        let row = rows[at.0];
+        let mut scratch = Vec::new();
+        let bytes = block.field(row, field, &mut scratch).unwrap_or_default().to_vec();
+        let spec = &self.table.columns[c];
+        let number = block.rows.iter().position(|r| *r == row).unwrap_or(0);
+        let place = block.place(number);
+        let Ok(value) = std::str::from_utf8(&bytes) else {
+            let hint = "is not UTF-8; encoding(\"latin1\") or encoding(\"windows-1252\") reads other encodings, encoding_errors(\"replace\") goes on";
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let bad = std::str::from_utf8(&bytes).map_or_else(|e| e.valid_up_to(), |_| 0);
+            return self.bad_row(file, place, format!("column {:?}: byte {bad} of {text:?} (0x{:02X}) {hint}", spec.name, bytes[bad]));
+        };
+        if let Some((_, wanted)) = &spec.given {
+            let formats =
+                if spec.formats.is_empty() { String::new() } else { format!(" in the format {:?}", spec.formats.join("\" or \"")) };
+            let dtype = DType::of(wanted);
+            return self.bad_row(
+                file,
+                place,
+                format!("column {:?}: {value:?} is no {dtype}{formats}; na_values([..]) makes it a missing value", spec.name),
+            );
+        }
+        self.widen(c, &bytes, self.kinds[c], || self.reason(value, file, place));
+        let lost = self.projection.iter().chain(self.filter.iter().flat_map(|f| &f.1)).copied();
+        self.table.types.lose(lost.filter(|c| !self.is_text(*c) && self.table.columns[*c].given.is_none()));
+        ErrorKind::Engine { operation: "read_csv".to_owned(), message: format!("column {:?}: {value:?} is not of its type", spec.name) }
+            .into()
+    }
+
+    fn reason(&self, value: &str, file: usize, place: u64) -> String {
+        let path = &self.table.files[file].path;
+        self.line(file, place).map_or_else(|_| format!("{value:?} in {path:?}"), |line| format!("{value:?} in {path:?}, line {line}"))
+    }
+
+    fn widen(&self, c: usize, value: &[u8], from: Kind, why: impl FnOnce() -> String) {
+        let joined = from.and(Kind::of(value, &self.table.values));
+        // A text always holds the value.
+        self.table.types.widen(c, if joined == from { Kind::Text } else { joined }, why);
+    }
+
+    /// Looks at all values of the columns and widens their types; the batch is empty.
+    fn settled(&self, block: &Block, file: usize) -> Result<RecordBatch> {
+        for c in &self.projection {
+            let From::Field(field) = self.table.columns[*c].from else { continue };
+            let field = self.table.files[file].order.as_ref().map_or(field, |o| o[field as usize]);
+            loop {
+                let kind = self.table.types.kinds()[*c];
+                if kind == Kind::Text {
+                    break;
+                }
+                let reading = self.table.reading(*c, kind);
+                let Err(Misfit(at)) = column(block, &block.rows, field, &reading, &self.table.values) else { break };
+                let mut scratch = Vec::new();
+                let value = block.field(block.rows[at], field, &mut scratch).unwrap_or_default();
+                self.widen(*c, value, kind, || self.reason(&String::from_utf8_lossy(value), file, block.place(at)));
+            }
+        }
+        Ok(RecordBatch::new_empty(self.schema.clone()))
+    }
+
+    /// Leaves out lines with too many fields, or says where the first is.
+    fn leave_out_bad(&self, block: &mut Block, file: usize) -> Result<()> {
+        let width = self.table.width;
+        if block.rows.iter().all(|r| r.fields <= width) {
+            return Ok(());
+        }
+        if self.table.on_bad_lines == BadLines::Error {
+            return Err(self.first_bad(file));
+        }
+        let before = block.rows.len();
+        block.retain(|r| r.fields <= width);
+        self.bad.fetch_add((before - block.rows.len()) as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The error for the first line of a file with too many fields: another part may have come upon a later one.
+    #[cold]
+    fn first_bad(&self, file: usize) -> Error {
+        let width = self.table.width;
+        let mut found = None;
+        let read = self.each_block(file, &mut |block| {
+            let bad = block.rows.iter().position(|r| r.fields > width);
+            found = bad.map(|i| (block.place(i), block.rows[i].fields, block.text(i)));
+            found.is_none()
+        });
+        match (found, read) {
+            (Some((place, saw, text)), _) => {
+                let hint = "on_bad_lines(BadLines::Skip) leaves such lines out";
+                self.bad_row(file, place, format!("expected {width} fields, saw {saw}: {text:?}; {hint}"))
+            }
+            (None, Err(e)) => e,
+            (None, Ok(())) => self.unchanged(file).err().unwrap_or_else(|| ErrorKind::Interrupted.into()),
+        }
+    }
+
+    /// Why a file cannot be read on.
+    pub(super) fn stopped(&self, stop: Stop, file: usize) -> Error {
+        match stop {
+            Stop::Io(e) => io_error(&self.table.files[file].path, e),
+            Stop::OpenQuote(place) => self.bad_row(
+                file,
+                place,
+                "the file ends inside of quotes that this row opens; is a quote missing? quotechar(None) takes quotes as they are"
+                    .to_owned(),
+            ),
+            Stop::TooLong(place) => self.bad_row(file, place, "the row has more than 1 GiB; is a quote left open?".to_owned()),
+        }
+    }
+
+    fn bad_row(&self, file: usize, offset: u64, message: String) -> Error {
+        let path = self.table.files[file].path.clone();
+        match self.line(file, offset) {
+            Ok(line) => ErrorKind::BadCsv { path, line, offset, message }.into(),
+            Err(e) => e,
+        }
+    }
+
+    /// Number of the line at a place, from 1.
+    fn line(&self, file: usize, place: u64) -> Result<u64> {
+        let path = &self.table.files[file].path;
+        let mut text = self.table.text(path)?.take(place);
+        let (mut lines, mut after_return) = (1, false);
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            let n = text.read(&mut piece).map_err(|e| io_error(path, e))?;
+            if n == 0 {
+                return Ok(lines);
+            }
+            for byte in &piece[..n] {
+                lines += u64::from(*byte == b'\r' || *byte == b'\n' && !after_return);
+                after_return = *byte == b'\r';
+            }
+        }
+    }
+
+    /// A file that was cut into parts must still be as long as it was then.
+    pub(super) fn unchanged(&self, file: usize) -> Result<()> {
+        let info = &self.table.files[file];
+        let now = std::fs::metadata(fs::local(&info.path)).map_err(|e| io_error(&info.path, e))?.len();
+        if now >= info.size {
+            return Ok(());
+        }
+        let message =
+            format!("the file had {} bytes when it was opened and has {now} now; read it again once nobody writes to it", info.size);
+        Err(io_error(&info.path, std::io::Error::new(std::io::ErrorKind::UnexpectedEof, message)))
+    }
+}
+
+fn engine(e: &arrow::error::ArrowError) -> Error {
+    ErrorKind::Engine { operation: "read_csv".to_owned(), message: e.to_string() }.into()
+}
+
+/// The values of the rows that are kept.
+fn sieved(array: &ArrayRef, kept: &BooleanArray) -> ArrayRef {
+    // Both have a value for each row of the block.
+    filter(array, kept).expect("a mask is as long as its column")
+}
+
+/// For which rows a condition is true; `None` for all.
+fn evaluate(condition: &Arc<dyn PhysicalExpr>, schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> Result<Option<BooleanArray>> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(|e| engine(&e))?;
+    let told = condition.evaluate(&batch).and_then(|v| v.into_array(rows)).map_err(|e| Error::engine("filter", &e))?;
+    // What is not known is not true.
+    let told = told.as_any().downcast_ref::<BooleanArray>().map(|t| if t.null_count() > 0 { prep_null_mask_filter(t) } else { t.clone() });
+    Ok(told.filter(|t| t.true_count() < rows))
+}

@@ -1,0 +1,407 @@
+//! CSV files as a source of the engine: each partition reads a run of rows, so that partitions one after the other are the
+//! files in their order.
+
+use super::open::{FileInfo, Table};
+use super::parse::Job;
+use crate::csv::kind::Kind;
+use crate::csv::quotes::{State, Walker, byte_before, passage};
+use crate::csv::read::Blocks;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fs;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DFSchema, Statistics};
+use datafusion::datasource::source::{DataSource, DataSourceExec};
+use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::projection::ProjectionExprs;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, Partitioning};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// A table of CSV files, with types as they were known when a plan was made of it.
+#[derive(Debug, Clone)]
+pub(super) struct CsvTable {
+    pub(super) table: Arc<Table>,
+    kinds: Vec<Kind>,
+    schema: SchemaRef,
+    /// Values are only looked at, and widen the types.
+    settle: bool,
+}
+
+impl CsvTable {
+    pub(super) fn new(table: Arc<Table>) -> Self {
+        let kinds = table.types.kinds();
+        let field = |(i, kind): (usize, &Kind)| {
+            let c = &table.columns[i];
+            Field::new(&c.name, c.given.as_ref().map_or_else(|| kind.arrow(), |g| g.1.clone()), true)
+        };
+        let schema = Arc::new(Schema::new(kinds.iter().enumerate().map(field).collect::<Vec<_>>()));
+        Self { table, kinds, schema, settle: false }
+    }
+
+    /// Whether no type has changed since.
+    pub(super) fn is_current(&self) -> bool {
+        self.kinds == self.table.types.kinds()
+    }
+
+    /// The table for a look at its types alone.
+    pub(super) fn settling(&self) -> Self {
+        Self { settle: true, ..Self::new(self.table.clone()) }
+    }
+}
+
+#[async_trait::async_trait]
+impl TableProvider for CsvTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        // With a limit on rows, those that a filter leaves out count too.
+        let sound = |e: &&Expr| self.table.nrows.is_none() && !e.is_volatile() && !e.contains_outer();
+        let told = |e| if sound(e) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Unsupported };
+        Ok(filters.iter().map(told).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let projection = projection.cloned().unwrap_or_else(|| (0..self.kinds.len()).collect());
+        let schema = Arc::new(self.schema.project(&projection)?);
+        let filter = match conjunction(filters.to_vec()) {
+            Some(all) => {
+                let places = all.column_refs().iter().map(|c| self.schema.index_of(c.name())).collect::<std::result::Result<Vec<_>, _>>();
+                let mut columns = places?;
+                columns.sort_unstable();
+                let part = self.schema.project(&columns)?;
+                Some((state.create_physical_expr(all, &DFSchema::try_from(part.clone())?)?, columns, Arc::new(part)))
+            }
+            None => None,
+        };
+        let job = Job {
+            table: self.table.clone(),
+            kinds: self.kinds.clone(),
+            projection,
+            schema,
+            filter,
+            settle: self.settle,
+            bad: Default::default(),
+        };
+        let wanted = if self.table.nrows.is_some() { 1 } else { state.config_options().execution.target_partitions };
+        let work = pieces(&self.table, wanted);
+        Ok(DataSourceExec::from_data_source(CsvSource { job: Arc::new(job), work: Arc::new(work), states: Arc::default() }))
+    }
+}
+
+/// A part of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Range { file: usize, from: u64, to: u64 },
+    Whole { file: usize },
+}
+
+/// The files in as many parts of the same size as are wanted, or fewer where there is less to do.
+fn pieces(table: &Table, wanted: usize) -> Vec<Vec<Piece>> {
+    // What a file counts that cannot be cut: its text is not known before it is read.
+    const UNKNOWN: u64 = 1 << 20;
+    let length = |f: &FileInfo| if f.ranged { f.size.saturating_sub(f.start).max(1) } else { UNKNOWN };
+    let total: u64 = table.files.iter().map(length).sum();
+    let parts = total.div_ceil(table.step as u64).clamp(1, wanted.max(1) as u64);
+    let mut work = vec![Vec::new(); parts as usize];
+    let mut before = 0;
+    for (file, info) in table.files.iter().enumerate() {
+        let end = before + length(info);
+        let first = before * parts / total;
+        if info.ranged {
+            let mut from = info.start;
+            for part in first..parts {
+                // The first place that belongs to the next part.
+                let bound = ((part + 1) * total).div_ceil(parts).min(end);
+                let to = if bound == end { info.size } else { info.start + (bound - before) };
+                if to > from || from == info.start {
+                    work[part as usize].push(Piece::Range { file, from, to });
+                    from = to;
+                }
+                if bound == end {
+                    break;
+                }
+            }
+        } else {
+            work[first as usize].push(Piece::Whole { file });
+        }
+        before = end;
+    }
+    work
+}
+
+/// The rows of the files as a source of batches.
+#[derive(Debug, Clone)]
+struct CsvSource {
+    job: Arc<Job>,
+    work: Arc<Vec<Vec<Piece>>>,
+    states: Arc<States>,
+}
+
+/// Whether each place where files are cut is inside of quotes; found when the first part asks.
+type States = OnceCell<HashMap<(usize, u64), State>>;
+
+impl DataSource for CsvSource {
+    fn open(&self, partition: usize, _: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+        let source = self.clone();
+        let pieces = stream::iter(self.work[partition].clone());
+        let batches = pieces.then(move |piece| source.clone().rows(piece)).try_flatten();
+        let batches = batches.map_err(|e: Error| DataFusionError::External(Box::new(e)));
+        let left = self.job.table.nrows.unwrap_or(usize::MAX);
+        let limited = batches.scan(left, |left, batch: DfResult<RecordBatch>| {
+            let wanted = *left > 0;
+            let batch = batch.map(|b| b.slice(0, b.num_rows().min(*left))).inspect(|b| *left -= b.num_rows());
+            std::future::ready(wanted.then_some(batch))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.job.schema.clone(), limited)))
+    }
+
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files = &self.job.table.files;
+        write!(f, "file_type=csv, files={}, first={:?}, partitions={}", files.len(), files[0].path, self.work.len())?;
+        match &self.job.filter {
+            Some((filter, ..)) => write!(f, ", filter={filter}"),
+            None => Ok(()),
+        }
+    }
+
+    fn output_partitioning(&self) -> Partitioning {
+        Partitioning::UnknownPartitioning(self.work.len())
+    }
+
+    fn eq_properties(&self) -> EquivalenceProperties {
+        EquivalenceProperties::new(self.job.schema.clone())
+    }
+
+    fn partition_statistics(&self, _: Option<usize>) -> DfResult<Arc<Statistics>> {
+        Ok(Arc::new(Statistics::new_unknown(&self.job.schema)))
+    }
+
+    fn with_fetch(&self, _: Option<usize>) -> Option<Arc<dyn DataSource>> {
+        None
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        None
+    }
+
+    fn try_swapping_with_projection(&self, _: &ProjectionExprs) -> DfResult<Option<Arc<dyn DataSource>>> {
+        Ok(None)
+    }
+
+    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+        match &self.job.filter {
+            Some((filter, ..)) => f(filter),
+            None => Ok(TreeNodeRecursion::Continue),
+        }
+    }
+}
+
+impl CsvSource {
+    async fn rows(self, piece: Piece) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        match piece {
+            Piece::Whole { file } => Ok(self.whole(file)),
+            Piece::Range { file, from, to } => {
+                let state = if from == self.job.table.files[file].start { State::Outside } else { self.states(file, from).await? };
+                Ok(stream::iter(self.job.range(file, from, to, state)?).boxed())
+            }
+        }
+    }
+
+    /// Whether a place where a file is cut is inside of quotes.
+    async fn states(&self, file: usize, from: u64) -> Result<State> {
+        let all = self.states.get_or_try_init(|| find_states(self.job.table.clone(), self.work.clone())).await?;
+        // Every cut was looked at.
+        Ok(all.get(&(file, from)).copied().unwrap_or(State::Outside))
+    }
+
+    /// A file that is read from the start: one thread makes its text and cuts it into rows, the others make columns of them.
+    fn whole(&self, file: usize) -> BoxStream<'static, Result<RecordBatch>> {
+        let threads = crate::config::threads();
+        let (give, take) = tokio::sync::mpsc::channel(2 * threads);
+        let job = self.job.clone();
+        tokio::task::spawn_blocking(move || {
+            // Where nobody takes blocks any more, no more are made.
+            if let Err(e) = job.each_block(file, &mut |block| give.blocking_send(Ok(block)).is_ok()) {
+                let _ = give.blocking_send(Err(e));
+            }
+        });
+        let blocks = stream::unfold(take, |mut take| async move { take.recv().await.map(|block| (block, take)) });
+        let job = self.job.clone();
+        let parsed = blocks.map(move |block| {
+            let job = job.clone();
+            async move {
+                let mut block = block?;
+                let parsed = tokio::task::spawn_blocking(move || job.batch(&mut block, file)).await;
+                parsed.unwrap_or_else(|e| Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: e.to_string() }.into()))
+            }
+        });
+        parsed.buffered(threads).boxed()
+    }
+}
+
+/// Looks at the parts of all files that are cut, side by side.
+async fn find_states(table: Arc<Table>, work: Arc<Vec<Vec<Piece>>>) -> Result<HashMap<(usize, u64), State>> {
+    let ranges: Vec<_> = work.iter().flatten().copied().collect();
+    let cut = |file| ranges.iter().filter(|p| matches!(p, Piece::Range { file: f, .. } if *f == file)).count() > 1;
+    let mut parts = Vec::new();
+    for piece in &ranges {
+        // How the last part of a file leaves off does not matter.
+        if let Piece::Range { file, from, to } = *piece
+            && cut(file)
+            && to < table.files[file].size
+        {
+            let table = table.clone();
+            parts.push((file, to, tokio::task::spawn_blocking(move || part_passage(&table, file, from, to))));
+        }
+    }
+    let mut states = HashMap::new();
+    let mut now = (usize::MAX, State::Outside);
+    for (file, to, part) in parts {
+        let told = part.await.map_err(|e| ErrorKind::Engine { operation: "read_csv".to_owned(), message: e.to_string() })??;
+        let before = if now.0 == file { now.1 } else { State::Outside };
+        now = (file, told.from(before));
+        states.insert((file, to), now.1);
+    }
+    Ok(states)
+}
+
+fn part_passage(table: &Table, file: usize, from: u64, to: u64) -> Result<crate::csv::quotes::Passage> {
+    let info = &table.files[file];
+    // Only plain files are cut.
+    let marks = table.dialect.plain().unwrap_or(crate::csv::scan::Marks { sep: b',', quote: None });
+    let path = Path::new(fs::local(&info.path));
+    passage(path, info.start, from, to, marks, table.dialect.skip_initial_space).map_err(|e| super::open::io_error(&info.path, e))
+}
+
+impl Job {
+    /// The batches of a part of a file that begins in this state.
+    fn range(self: &Arc<Self>, file: usize, from: u64, to: u64, state: State) -> Result<Range> {
+        let info = &self.table.files[file];
+        let failed = |e| super::open::io_error(&info.path, e);
+        let mut disk = File::open(fs::local(&info.path)).map_err(failed)?;
+        let mut place = from;
+        if from > info.start {
+            let marks = self.table.dialect.plain().unwrap_or(crate::csv::scan::Marks { sep: b',', quote: None });
+            let before = byte_before(&mut disk, from, info.start).map_err(failed)?;
+            let mut walker = Walker::new(marks, self.table.dialect.skip_initial_space, state, before);
+            disk.seek(SeekFrom::Start(from)).map_err(failed)?;
+            let mut text = Vec::new();
+            // The row that begins behind the first line end is the first one of this part.
+            loop {
+                text.clear();
+                let read = disk.by_ref().take(64 << 10).read_to_end(&mut text).map_err(failed)?;
+                match walker.line_end(&text) {
+                    Some(n) => break place += n as u64,
+                    None => place += read as u64,
+                }
+                if read == 0 || place > to {
+                    break;
+                }
+            }
+        }
+        disk.seek(SeekFrom::Start(place)).map_err(failed)?;
+        let left = disk.take(info.size.saturating_sub(place));
+        let end = (to < info.size).then_some(to);
+        let over = end.is_some_and(|end| place > end);
+        Ok(Range { job: self.clone(), file, blocks: Blocks::new(left, self.table.dialect.clone(), self.table.step, place, end), over })
+    }
+
+    /// The blocks of a file that is read from the start.
+    pub(super) fn each_block(&self, file: usize, give: &mut dyn FnMut(crate::csv::block::Block) -> bool) -> Result<()> {
+        let info = &self.table.files[file];
+        let mut text = self.table.text(&info.path)?;
+        std::io::copy(&mut text.by_ref().take(info.start), &mut std::io::sink()).map_err(|e| super::open::io_error(&info.path, e))?;
+        let mut blocks = Blocks::new(text, self.table.dialect.clone(), self.table.step, info.start, None);
+        // The last rows are held back until others follow.
+        let (mut held, mut rows) = (VecDeque::new(), 0);
+        while let Some(block) = blocks.next().map_err(|stop| self.stopped(stop, file))? {
+            rows += block.rows.len();
+            held.push_back(block);
+            while let Some(first) = held.front().map(|b: &crate::csv::block::Block| b.rows.len())
+                && rows - first >= self.table.skipfooter
+            {
+                rows -= first;
+                if held.pop_front().is_some_and(|b| !give(b)) {
+                    return Ok(());
+                }
+            }
+        }
+        let mut left = rows.saturating_sub(self.table.skipfooter);
+        for mut block in held {
+            block.rows.truncate(left);
+            left -= block.rows.len();
+            if !give(block) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The batches of a part of a file.
+struct Range {
+    job: Arc<Job>,
+    file: usize,
+    blocks: Blocks<std::io::Take<File>>,
+    over: bool,
+}
+
+impl Iterator for Range {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.over {
+            let mut block = match self.blocks.next() {
+                Ok(Some(block)) => block,
+                Ok(None) => {
+                    self.over = true;
+                    return self.job.unchanged(self.file).err().map(Err);
+                }
+                Err(stop) => return self.failed(self.job.stopped(stop, self.file)),
+            };
+            if block.rows.is_empty() {
+                continue;
+            }
+            let batch = self.job.batch(&mut block, self.file);
+            self.blocks.give_back(block);
+            match batch {
+                Ok(batch) if batch.num_rows() == 0 => {}
+                Ok(batch) => return Some(Ok(batch)),
+                Err(e) => return self.failed(e),
+            }
+        }
+        None
+    }
+}
+
+impl Range {
+    fn failed(&mut self, e: Error) -> Option<Result<RecordBatch>> {
+        self.over = true;
+        Some(Err(e))
+    }
+}
