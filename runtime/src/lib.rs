@@ -11,7 +11,7 @@
 //! | `graph` | keys, layers of tasks, streams, passes, pictures; pure | the above |
 //! | `sched` | running a graph: state machine, threads, memory and disk, progress, the live view, the dashboard | the above |
 //! | `ask` | questions to the user | the above |
-//! | [`delayed`], [`fs`], `decode`, [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; bytes to text; bags; rows of text | the above |
+//! | [`delayed`], [`fs`], `decode`, `pending`, [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; bytes to text; files under way; bags; rows of text | the above |
 //! | `csv` | bytes to columns and back, as fast as they can be read | the above |
 //! | [`frame`] | tables; blind to bags and delayed calls | `sched` and what is above it |
 //! | `convert`, `collect`, [`client`] | bags to frames; several collections at once; workers, memory, futures | the above |
@@ -52,6 +52,7 @@ pub mod host;
 pub mod html;
 pub mod json;
 mod opaque;
+mod pending;
 pub mod plot;
 mod poison;
 mod sched;

@@ -4,9 +4,10 @@ use super::{Bag, Element};
 use crate::delayed::typed;
 use crate::error::{ErrorKind, Result};
 use crate::graph::Name;
+use crate::pending::Pending;
 use crate::sched;
 use std::fmt::Display;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 impl<T: Element + Display> Bag<T> {
@@ -39,10 +40,10 @@ impl<T: Element + Display> Bag<T> {
         let all = paths.clone();
         let layer = self.summarize(Name::new("to-textfiles"), move |part, up| {
             let path = &all[part.index as usize];
-            let mut file = Pending::create(path)?;
+            let mut file = Pending::create("to_textfiles", path)?;
             let mut error = None;
             up(part, &mut |x| {
-                error = file.line(&x).err();
+                error = line(&mut file, &x).err();
                 error.is_none()
             })?;
             if let Some(source) = error {
@@ -67,90 +68,27 @@ fn failed(path: &str, source: std::io::Error) -> crate::error::Error {
     ErrorKind::Io { method: "to_textfiles".to_owned(), path: path.to_owned(), source }.into()
 }
 
-/// A file that has no name yet.
-struct Pending {
-    to: Box<dyn Finish>,
-    path: String,
-    temporary: tempfile::TempPath,
-}
-
-/// A writer that has something to say at the end.
-trait Finish: Write {
-    fn finish(self: Box<Self>) -> std::io::Result<()>;
-}
-
-impl Finish for BufWriter<std::fs::File> {
-    fn finish(mut self: Box<Self>) -> std::io::Result<()> {
-        self.flush()
-    }
-}
-
-macro_rules! finishes {
-    ($($t:ty),*) => {$(
-        impl Finish for BufWriter<$t> {
-            fn finish(self: Box<Self>) -> std::io::Result<()> {
-                self.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish().map(drop)
-            }
+/// One element and the end of its line.
+#[inline(never)]
+fn line(to: &mut Pending, x: &dyn Display) -> std::io::Result<()> {
+    use std::fmt::Write as _;
+    // The end of what is written tells whether the element ends its line itself.
+    struct Last<'a>(&'a mut Pending, Option<u8>, Option<std::io::Error>);
+    impl std::fmt::Write for Last<'_> {
+        fn write_str(&mut self, s: &str) -> std::fmt::Result {
+            self.1 = s.bytes().next_back().or(self.1);
+            self.0.write_all(s.as_bytes()).map_err(|e| {
+                self.2 = Some(e);
+                std::fmt::Error
+            })
         }
-    )*};
-}
-finishes!(
-    flate2::write::GzEncoder<std::fs::File>,
-    bzip2::write::BzEncoder<std::fs::File>,
-    zstd::stream::write::Encoder<'static, std::fs::File>,
-    liblzma::write::XzEncoder<std::fs::File>
-);
-
-impl Pending {
-    #[inline(never)]
-    fn create(path: &str) -> Result<Self> {
-        Self::open(path).map_err(|e| failed(path, e))
     }
-
-    fn open(path: &str) -> std::io::Result<Self> {
-        use crate::decode::Compression;
-        let folder = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let (file, temporary) = tempfile::Builder::new().prefix(".rask-").tempfile_in(folder)?.into_parts();
-        let to: Box<dyn Finish> = match Compression::of_name(path) {
-            Compression::None => Box::new(BufWriter::new(file)),
-            Compression::Gzip => Box::new(BufWriter::new(flate2::write::GzEncoder::new(file, flate2::Compression::default()))),
-            Compression::Bzip2 => Box::new(BufWriter::new(bzip2::write::BzEncoder::new(file, bzip2::Compression::default()))),
-            Compression::Zstd => Box::new(BufWriter::new(zstd::stream::write::Encoder::new(file, 0)?)),
-            Compression::Xz => Box::new(BufWriter::new(liblzma::write::XzEncoder::new(file, 6))),
-        };
-        Ok(Self { to, path: path.to_owned(), temporary })
+    let mut last = Last(to, None, None);
+    let written = write!(last, "{x}");
+    if let Some(e) = last.2 {
+        return Err(e);
     }
-
-    #[inline(never)]
-    fn line(&mut self, x: &dyn Display) -> std::io::Result<()> {
-        use std::fmt::Write as _;
-        // The end of what is written tells whether the element ends its line itself.
-        struct Last<'a>(&'a mut dyn Finish, Option<u8>, Option<std::io::Error>);
-        impl std::fmt::Write for Last<'_> {
-            fn write_str(&mut self, s: &str) -> std::fmt::Result {
-                self.1 = s.bytes().next_back().or(self.1);
-                self.0.write_all(s.as_bytes()).map_err(|e| {
-                    self.2 = Some(e);
-                    std::fmt::Error
-                })
-            }
-        }
-        let mut last = Last(&mut *self.to, None, None);
-        let written = write!(last, "{x}");
-        if let Some(e) = last.2 {
-            return Err(e);
-        }
-        written.map_err(std::io::Error::other)?;
-        let ended = matches!(last.1, Some(b'\n' | b'\r'));
-        if ended { Ok(()) } else { self.to.write_all(b"\n") }
-    }
-
-    #[inline(never)]
-    fn finish(self) -> std::io::Result<()> {
-        self.to.finish()?;
-        // Temporary files are for their owner only; others get what new files get.
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(&self.temporary, std::fs::Permissions::from_mode(0o644))?;
-        self.temporary.persist(&self.path).map_err(|e| e.error)
-    }
+    written.map_err(std::io::Error::other)?;
+    let ended = matches!(last.1, Some(b'\n' | b'\r'));
+    if ended { Ok(()) } else { to.write_all(b"\n") }
 }

@@ -3,8 +3,8 @@
 use super::block::Block;
 use super::kind::{self, Kind};
 use super::scan::Row;
-use super::value::{self, Values};
-use arrow::array::{ArrayRef, BooleanArray, BooleanBuilder, PrimitiveArray, PrimitiveBuilder, StringArray};
+use super::value::{self, Field, Format, Values};
+use arrow::array::{ArrayRef, BooleanArray, BooleanBuilder, PrimitiveArray, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) struct Reading {
     /// The type was given: codes may be numbers, and other values are errors.
     pub(crate) given: bool,
     /// Formats of instants, in the order in which they are tried.
-    pub(crate) formats: Arc<Vec<String>>,
+    pub(crate) formats: Arc<Vec<Format>>,
 }
 
 /// The first value of a column that is not of its type: the row's number in the block.
@@ -25,52 +25,71 @@ pub(crate) struct Misfit(pub(crate) usize);
 
 /// Reads a column of the rows of a block.
 pub(crate) fn column(block: &Block, rows: &[Row], column: u32, reading: &Reading, values: &Values) -> Result<ArrayRef, Misfit> {
-    let given = reading.given;
+    let fields = Fields { block, rows, column, values };
+    let own = !reading.given;
     Ok(match reading.kind {
-        Kind::Nothing => Arc::new(numbers::<Float64Type>(block, rows, column, values, |_| None)?),
-        Kind::Int if given => Arc::new(numbers::<Int64Type>(block, rows, column, values, |t| values.int(t))?),
-        Kind::Int => Arc::new(numbers::<Int64Type>(block, rows, column, values, |t| values.int(t).filter(|_| !kind::is_code(t)))?),
-        Kind::Float if given => Arc::new(numbers::<Float64Type>(block, rows, column, values, |t| values.float(t))?),
-        Kind::Float => {
-            let decimal =
-                |t: &[u8]| values.float(t).filter(|_| !kind::is_code(t) || t.contains(&b'.')).filter(|_| !kind::is_long_number(t));
-            Arc::new(numbers::<Float64Type>(block, rows, column, values, decimal)?)
-        }
-        Kind::Date => Arc::new(numbers::<Date32Type>(block, rows, column, values, value::date)?),
-        Kind::Time if reading.formats.is_empty() => {
-            Arc::new(numbers::<TimestampMicrosecondType>(block, rows, column, values, value::time)?)
-        }
+        Kind::Nothing => Arc::new(fields.numbers::<Float64Type>(|_| None)?),
+        Kind::Int => Arc::new(fields.numbers::<Int64Type>(|f| values.int(f).filter(|_| !(own && kind::is_code(f.text()))))?),
+        Kind::Float if reading.given => Arc::new(fields.numbers::<Float64Type>(|f| values.float(f))?),
+        Kind::Float => Arc::new(fields.numbers::<Float64Type>(|f| values.float(f).filter(|_| !kind::is_no_decimal(f.text())))?),
+        Kind::Date => Arc::new(fields.numbers::<Date32Type>(|f| value::date(f.text()))?),
+        Kind::Time if reading.formats.is_empty() => Arc::new(fields.numbers::<TimestampMicrosecondType>(|f| value::time(f.text()))?),
         Kind::Time => {
-            let formatted = |t: &[u8]| reading.formats.iter().find_map(|f| value::formatted(t, f));
-            Arc::new(numbers::<TimestampMicrosecondType>(block, rows, column, values, formatted)?)
+            let formatted = |f: Field<'_>| reading.formats.iter().find_map(|format| format.micros(f.text()));
+            Arc::new(fields.numbers::<TimestampMicrosecondType>(formatted)?)
         }
         Kind::Bool => Arc::new(bools(block, rows, column, values)?),
         Kind::Text => Arc::new(text(block, rows, column, values)?),
     })
 }
 
-#[inline(always)]
-fn numbers<T: ArrowPrimitiveType>(
-    block: &Block,
-    rows: &[Row],
+/// The fields of a column.
+struct Fields<'a> {
+    block: &'a Block,
+    rows: &'a [Row],
     column: u32,
-    values: &Values,
-    parse: impl Fn(&[u8]) -> Option<T::Native>,
-) -> Result<PrimitiveArray<T>, Misfit> {
-    let mut out = PrimitiveBuilder::<T>::with_capacity(rows.len());
-    let mut scratch = Vec::new();
-    for (i, row) in rows.iter().enumerate() {
-        match block.field(*row, column, &mut scratch) {
-            None => out.append_null(),
-            Some(field) if values.missing_first && values.is_missing(field) => out.append_null(),
-            Some(field) => match parse(field) {
-                Some(value) => out.append_value(value),
-                None if values.is_missing(field) => out.append_null(),
+    values: &'a Values,
+}
+
+impl Fields<'_> {
+    #[inline(always)]
+    fn numbers<T: ArrowPrimitiveType>(&self, parse: impl Fn(Field<'_>) -> Option<T::Native>) -> Result<PrimitiveArray<T>, Misfit> {
+        let mut out: Vec<T::Native> = Vec::with_capacity(self.rows.len());
+        let mut missing = Vec::new();
+        let mut scratch = Vec::new();
+        let Self { block, column, values, .. } = *self;
+        let plain = block.quote.is_none() && !block.trim && !values.missing_first;
+        for (i, row) in self.rows.iter().enumerate() {
+            let field = if plain && column < row.fields {
+                let j = (row.first + column) as usize;
+                Field { data: &block.data, start: block.bounds[j] as usize, end: block.bounds[j + 1] as usize - 1 }
+            } else if let Some(text) = block.field(*row, column, &mut scratch).filter(|t| !(values.missing_first && values.is_missing(t))) {
+                Field::of(text)
+            } else {
+                missing.push(i);
+                out.push(T::Native::default());
+                continue;
+            };
+            match parse(field) {
+                Some(value) => out.push(value),
+                None if values.is_missing(field.text()) => {
+                    missing.push(i);
+                    out.push(T::Native::default());
+                }
                 None => return Err(Misfit(i)),
-            },
+            }
         }
+        Ok(PrimitiveArray::new(out.into(), nulls(&missing, self.rows.len())))
     }
-    Ok(out.finish())
+}
+
+/// Which values are there, where some are missing.
+fn nulls(missing: &[usize], rows: usize) -> Option<NullBuffer> {
+    (!missing.is_empty()).then(|| {
+        let mut valid = vec![true; rows];
+        missing.iter().for_each(|i| valid[*i] = false);
+        NullBuffer::from(valid)
+    })
 }
 
 fn bools(block: &Block, rows: &[Row], column: u32, values: &Values) -> Result<BooleanArray, Misfit> {
@@ -100,11 +119,7 @@ fn text(block: &Block, rows: &[Row], column: u32, values: &Values) -> Result<Str
         }
         offsets.push(bytes.len() as i32);
     }
-    let nulls = (!missing.is_empty()).then(|| {
-        let mut valid = vec![true; rows.len()];
-        missing.iter().for_each(|i| valid[*i] = false);
-        NullBuffer::from(valid)
-    });
+    let nulls = nulls(&missing, rows.len());
     let first_bad =
         |bytes: &[u8], offsets: &[i32]| offsets.windows(2).position(|w| std::str::from_utf8(&bytes[w[0] as usize..w[1] as usize]).is_err());
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));

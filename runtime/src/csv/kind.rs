@@ -1,6 +1,6 @@
 //! The types of columns: what a text looks like, and the type that holds what two others hold.
 
-use super::value::{self, Values};
+use super::value::{self, Field, Values};
 use arrow::datatypes::{DataType, TimeUnit};
 
 /// The type of a column, as far as its values tell.
@@ -21,9 +21,9 @@ impl Kind {
     pub(crate) fn of(text: &[u8], values: &Values) -> Self {
         if values.is_missing(text) {
             Self::Nothing
-        } else if values.int(text).is_some() {
+        } else if values.int(Field::of(text)).is_some() {
             if is_code(text) { Self::Text } else { Self::Int }
-        } else if values.float(text).is_some() && !is_long_number(text) {
+        } else if values.float(Field::of(text)).is_some() && !is_long_number(text) {
             Self::Float
         } else if values.bool(text).is_some() {
             Self::Bool
@@ -72,6 +72,12 @@ pub(crate) fn is_code(text: &[u8]) -> bool {
 #[inline]
 pub(crate) fn is_long_number(text: &[u8]) -> bool {
     text.len() > 18 && text.trim_ascii().iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+'))
+}
+
+/// A whole number that is none of the decimals of a column.
+#[inline]
+pub(crate) fn is_no_decimal(text: &[u8]) -> bool {
+    is_code(text) && !text.contains(&b'.') || is_long_number(text)
 }
 
 #[cfg(test)]

@@ -10,11 +10,13 @@
 //! | `value` | text to numbers, dates and the like |
 //! | `kind` | the types of columns, and how two of them become one |
 //! | `column` | fields to arrays |
+//! | `print` | arrays to text |
 
 pub(crate) mod block;
 pub(crate) mod column;
 pub(crate) mod dialect;
 pub(crate) mod kind;
+pub(crate) mod print;
 pub(crate) mod quotes;
 pub(crate) mod read;
 pub(crate) mod scan;

@@ -13,13 +13,67 @@ pub(crate) const MISSING: [&str; 19] = [
 const TRUE: [&str; 3] = ["True", "TRUE", "true"];
 const FALSE: [&str; 3] = ["False", "FALSE", "false"];
 
+/// A field where it stands: what lies before it is read along, and blanked out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl<'a> Field<'a> {
+    pub(crate) fn of(data: &'a [u8]) -> Self {
+        Self { data, start: 0, end: data.len() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn text(self) -> &'a [u8] {
+        &self.data[self.start..self.end]
+    }
+
+    /// The sign, and the field without it.
+    #[inline(always)]
+    fn unsigned(self) -> (bool, Self) {
+        match self.data.get(self.start).filter(|_| self.start < self.end) {
+            Some(b'-') => (true, Self { start: self.start + 1, ..self }),
+            Some(b'+') => (false, Self { start: self.start + 1, ..self }),
+            _ => (false, self),
+        }
+    }
+
+    /// Up to 16 bytes as one number, the last one highest, with zeros of text before them; `None` where there is no room.
+    #[inline(always)]
+    fn sixteen(self) -> Option<u128> {
+        const ZEROS: u128 = 0x3030_3030_3030_3030_3030_3030_3030_3030;
+        let n = self.end - self.start;
+        let bytes = u128::from_le_bytes(*self.data.get(self.end.checked_sub(16)?..self.end)?.first_chunk()?);
+        if n == 0 || n > 16 {
+            return None;
+        }
+        let own = u128::MAX << (128 - 8 * n as u32);
+        Some(bytes & own | ZEROS & !own)
+    }
+
+    /// As [`sixteen`](Field::sixteen), for up to 8.
+    #[inline(always)]
+    fn eight(self) -> Option<u64> {
+        let n = self.end - self.start;
+        let bytes = u64::from_le_bytes(*self.data.get(self.end.checked_sub(8)?..self.end)?.first_chunk()?);
+        if n == 0 || n > 8 {
+            return None;
+        }
+        let own = u64::MAX << (64 - 8 * n as u32);
+        Some(bytes & own | 0x3030_3030_3030_3030 & !own)
+    }
+}
+
 /// How the text of a field becomes a value.
 #[derive(Debug, Clone)]
 pub(crate) struct Values {
     missing: Vec<Vec<u8>>,
     longest: usize,
-    /// The first bytes of what stands for a missing value.
-    starts: Box<[bool; 256]>,
+    /// For each first byte of what stands for a missing value, a bit for each length.
+    starts: Box<[u64; 256]>,
     /// Something that could be a number stands for a missing value, so that must be looked at first.
     pub(crate) missing_first: bool,
     trues: Vec<Vec<u8>>,
@@ -33,10 +87,10 @@ impl Values {
         let bytes = |own: &[&str], more: &[String]| {
             own.iter().map(|s| s.as_bytes().to_vec()).chain(more.iter().map(|s| s.as_bytes().to_vec())).collect()
         };
-        let mut starts = Box::new([false; 256]);
-        missing.iter().filter_map(|m| m.bytes().next()).for_each(|b| starts[b as usize] = true);
+        let mut starts = Box::new([0; 256]);
+        missing.iter().filter(|m| !m.is_empty()).for_each(|m| starts[m.as_bytes()[0] as usize] |= 1 << m.len().min(63));
         let standard = |m: &String| MISSING.contains(&m.as_str());
-        let mut values = Self {
+        Self {
             longest: missing.iter().map(String::len).max().unwrap_or(0),
             starts,
             missing_first: !missing.iter().all(standard),
@@ -45,16 +99,14 @@ impl Values {
             falses: bytes(&FALSE, falses),
             decimal,
             thousands,
-        };
-        values.missing.sort();
-        values
+        }
     }
 
     /// Whether a text stands for a missing value.
     #[inline]
     pub(crate) fn is_missing(&self, text: &[u8]) -> bool {
-        let may = text.len() <= self.longest && text.first().is_none_or(|b| self.starts[*b as usize]);
-        may && self.missing.binary_search_by(|m| m.as_slice().cmp(text)).is_ok()
+        let may = text.len() <= self.longest && text.first().is_none_or(|b| self.starts[*b as usize] >> text.len().min(63) & 1 == 1);
+        may && self.missing.iter().any(|m| m.len() == text.len() && m.first() == text.first() && m == text)
     }
 
     pub(crate) fn bool(&self, text: &[u8]) -> Option<bool> {
@@ -62,19 +114,21 @@ impl Values {
         if among(&self.trues) { Some(true) } else { among(&self.falses).then_some(false) }
     }
 
-    #[inline]
-    pub(crate) fn int(&self, text: &[u8]) -> Option<i64> {
+    #[inline(always)]
+    pub(crate) fn int(&self, field: Field<'_>) -> Option<i64> {
         match self.thousands {
-            Some(mark) if memchr::memchr(mark, text).is_some() => int(&grouped(text, mark, self.decimal)?),
-            _ => int(text),
+            Some(mark) => int(Field::of(&grouped(field.text(), mark, self.decimal)?)),
+            None => int(field),
         }
     }
 
-    #[inline]
-    pub(crate) fn float(&self, text: &[u8]) -> Option<f64> {
-        if self.decimal == b'.' && self.thousands.is_none() {
-            return float(text);
-        }
+    #[inline(always)]
+    pub(crate) fn float(&self, field: Field<'_>) -> Option<f64> {
+        if self.decimal == b'.' && self.thousands.is_none() { float(field) } else { self.marked(field.text()) }
+    }
+
+    /// A decimal number with marks of its own.
+    fn marked(&self, text: &[u8]) -> Option<f64> {
         let mut plain = match self.thousands {
             Some(mark) => grouped(text, mark, self.decimal)?,
             None => text.to_vec(),
@@ -85,7 +139,7 @@ impl Values {
             }
             plain.iter_mut().filter(|b| **b == self.decimal).for_each(|b| *b = b'.');
         }
-        float(&plain)
+        float(Field::of(&plain))
     }
 }
 
@@ -98,8 +152,7 @@ fn grouped(text: &[u8], mark: u8, decimal: u8) -> Option<Vec<u8>> {
 
 /// Eight digits at once, where all eight bytes are digits.
 #[inline(always)]
-fn eight_digits(text: &[u8; 8]) -> Option<u64> {
-    let x = u64::from_le_bytes(*text);
+fn eight_digits(x: u64) -> Option<u64> {
     let digits = x.wrapping_sub(0x3030_3030_3030_3030);
     if (x.wrapping_add(0x4646_4646_4646_4646) | digits) & 0x8080_8080_8080_8080 != 0 {
         return None;
@@ -111,55 +164,79 @@ fn eight_digits(text: &[u8; 8]) -> Option<u64> {
     Some(low.wrapping_add(high) >> 32)
 }
 
-/// The number that the digits at the start of a text are, and how many they are; `None` for the number where they are too many.
 #[inline(always)]
-fn digits(text: &[u8], mut number: u64) -> (u64, usize) {
-    let mut at = 0;
-    while let Some(eight) = text.get(at..at + 8).and_then(|t| eight_digits(t.first_chunk()?)) {
-        number = number.wrapping_mul(100_000_000).wrapping_add(eight);
-        at += 8;
-    }
-    while let Some(digit) = text.get(at).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10) {
-        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
-        at += 1;
-    }
-    (number, at)
+fn sixteen_digits(x: u128) -> Option<u64> {
+    Some(eight_digits(x as u64)? * 100_000_000 + eight_digits((x >> 64) as u64)?)
 }
 
-#[inline(always)]
-fn sign(text: &[u8]) -> (bool, &[u8]) {
-    match text.first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    }
+/// The number that the digits at the start of a text are, continued from another one, and how many they are.
+fn digits(text: &[u8], number: u64) -> (u64, usize) {
+    let n = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    (text[..n].iter().fold(number, |number, b| number.wrapping_mul(10).wrapping_add(u64::from(b - b'0'))), n)
 }
 
 /// A whole number; spaces around it are no part of it.
-#[inline]
-pub(crate) fn int(text: &[u8]) -> Option<i64> {
-    let (negative, rest) = sign(text);
-    let (number, n) = digits(rest, 0);
-    if n == rest.len() && (1..19).contains(&n) {
-        return Some(if negative { -(number as i64) } else { number as i64 });
+#[inline(always)]
+pub(crate) fn int(field: Field<'_>) -> Option<i64> {
+    let (negative, bare) = field.unsigned();
+    let number = match bare.eight() {
+        Some(eight) => eight_digits(eight),
+        None => bare.sixteen().and_then(sixteen_digits),
+    };
+    match number {
+        Some(number) => Some(if negative { -(number as i64) } else { number as i64 }),
+        None => odd_int(field.text()),
     }
-    odd_int(text)
 }
 
+/// What is too long, or stands too close to the start of the text, or is none.
 #[cold]
 fn odd_int(text: &[u8]) -> Option<i64> {
-    let trimmed = text.trim_ascii();
-    // Nineteen digits or more may not fit; the standard library knows.
-    std::str::from_utf8(trimmed).ok()?.parse().ok()
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
 const POWERS: [f64; 23] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
 
 /// A decimal number, or infinity; spaces around it are no part of it.
-#[inline]
-pub(crate) fn float(text: &[u8]) -> Option<f64> {
-    let (negative, rest) = sign(text);
+#[inline(always)]
+pub(crate) fn float(field: Field<'_>) -> Option<f64> {
+    let (negative, bare) = field.unsigned();
+    let Some((number, decimals)) = bare.sixteen().and_then(|x| short_decimal(x, bare.end - bare.start)) else {
+        return odd_float(field.text());
+    };
+    let value = number as f64 / POWERS[decimals as usize];
+    Some(if negative { -value } else { value })
+}
+
+/// A number of up to sixteen characters, one of which may be a point: its digits, and how many of them are decimals.
+#[inline(always)]
+fn short_decimal(x: u128, length: usize) -> Option<(u64, u32)> {
+    const ONES: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
+    const HIGH: u128 = ONES << 7;
+    let no_point = x ^ (ONES * b'.' as u128);
+    // The lowest byte that is a point; those above it may be told wrong, but then no digits are left.
+    let points = no_point.wrapping_sub(ONES) & !no_point & HIGH;
+    if points == 0 {
+        return sixteen_digits(x).filter(|n| *n <= 1 << 53).map(|n| (n, 0));
+    }
+    if length == 1 {
+        return None;
+    }
+    let place = points.trailing_zeros() - 7;
+    let below = (1u128 << place) - 1;
+    // What stands before the point moves up into its place.
+    let joined = x & !(below | 0xff << place) | (x & below) << 8 | u128::from(b'0');
+    let decimals = 15 - place / 8;
+    sixteen_digits(joined).filter(|n| *n <= 1 << 53).map(|n| (n, decimals))
+}
+
+#[cold]
+fn odd_float(text: &[u8]) -> Option<f64> {
+    let (negative, rest) = match text.first() {
+        Some(b'-') => (true, &text[1..]),
+        _ => (false, text),
+    };
     let (whole, n) = digits(rest, 0);
     let (number, decimals, end) = match rest.get(n) {
         Some(b'.') => {
@@ -172,13 +249,8 @@ pub(crate) fn float(text: &[u8]) -> Option<f64> {
         let value = number as f64 / POWERS[decimals];
         return Some(if negative { -value } else { value });
     }
-    odd_float(text)
-}
-
-#[cold]
-fn odd_float(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text.trim_ascii()).ok()?;
-    let bare = text.trim_start_matches(['+', '-']);
+    let bare = text.strip_prefix(['+', '-']).unwrap_or(text);
     let number = bare.starts_with(|c: char| c.is_ascii_digit() || c == '.');
     let infinite = ["inf", "infinity"].iter().any(|i| bare.eq_ignore_ascii_case(i));
     (number || infinite).then(|| text.parse().ok()).flatten()
@@ -220,6 +292,25 @@ fn days(year: u32, month: u32, day: u32) -> Option<i32> {
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
+/// Year, month and day of a day since 1970: the way of `days` back.
+#[inline]
+pub(crate) fn civil(days: i64) -> (i32, i32, i32) {
+    let z = days + 719_468;
+    let (era, of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    ((year + era * 400 + i64::from(month <= 2)) as i32, month as i32, day as i32)
+}
+
+/// The first day of a year, as days since 1970.
+pub(crate) fn first_of_january(year: i32) -> i64 {
+    let y = i64::from(year) - 1;
+    y * 365 + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) - 719_162
+}
+
 /// Microseconds since 1970 of `YYYY-MM-DD HH:MM[:SS[.f]]`, with a space or a `T`, up to six decimals; or of a date alone.
 #[inline]
 pub(crate) fn time(text: &[u8]) -> Option<i64> {
@@ -253,8 +344,99 @@ pub(crate) fn time(text: &[u8]) -> Option<i64> {
     Some((day * 86_400 + i64::from(hour * 3600 + minute * 60 + second)) * 1_000_000 + micros)
 }
 
+/// A format of strftime, taken apart once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Format {
+    text: String,
+    /// Where it is made of fields of a fixed width alone: these in their order.
+    fixed: Option<Vec<Part>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Year,
+    Month,
+    Day,
+    Hour,
+    Minute,
+    Second,
+    Byte(u8),
+}
+
+impl Format {
+    pub(crate) fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), fixed: fixed_parts(text) }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Microseconds since 1970 of a text in this format.
+    #[inline]
+    pub(crate) fn micros(&self, text: &[u8]) -> Option<i64> {
+        self.fixed.as_ref().and_then(|parts| fixed_micros(parts, text)).or_else(|| formatted(text, &self.text))
+    }
+}
+
+/// The parts of a format that has a year, a month and a day, and nothing that chrono would read more freely.
+fn fixed_parts(format: &str) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut bytes = format.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => match bytes.next()? {
+                b'Y' => parts.push(Part::Year),
+                b'm' => parts.push(Part::Month),
+                b'd' => parts.push(Part::Day),
+                b'H' => parts.push(Part::Hour),
+                b'M' => parts.push(Part::Minute),
+                b'S' => parts.push(Part::Second),
+                b'F' => parts.extend([Part::Year, Part::Byte(b'-'), Part::Month, Part::Byte(b'-'), Part::Day]),
+                b'T' => parts.extend([Part::Hour, Part::Byte(b':'), Part::Minute, Part::Byte(b':'), Part::Second]),
+                _ => return None,
+            },
+            byte => parts.push(Part::Byte(byte)),
+        }
+    }
+    let once = |part| parts.iter().filter(|p| **p == part).count() == 1;
+    [Part::Year, Part::Month, Part::Day].into_iter().all(once).then_some(parts)
+}
+
+/// The instant, where every field has its full width; others are left to chrono.
+#[inline]
+fn fixed_micros(parts: &[Part], text: &[u8]) -> Option<i64> {
+    let [mut year, mut month, mut day, mut hour, mut minute, mut second] = [0; 6];
+    let mut at = 0;
+    for part in parts {
+        let (to, width) = match part {
+            Part::Byte(b) if text.get(at) == Some(b) => {
+                at += 1;
+                continue;
+            }
+            Part::Byte(_) => return None,
+            Part::Year => {
+                year = fixed::<4>(text, at)?;
+                at += 4;
+                continue;
+            }
+            Part::Month => (&mut month, 2),
+            Part::Day => (&mut day, 2),
+            Part::Hour => (&mut hour, 2),
+            Part::Minute => (&mut minute, 2),
+            Part::Second => (&mut second, 2),
+        };
+        *to = fixed::<2>(text, at)?;
+        at += width;
+    }
+    if at != text.len() || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some((i64::from(days(year, month, day)?) * 86_400 + i64::from(hour * 3600 + minute * 60 + second)) * 1_000_000)
+}
+
 /// Microseconds since 1970 of a text in a format of strftime.
-pub(crate) fn formatted(text: &[u8], format: &str) -> Option<i64> {
+fn formatted(text: &[u8], format: &str) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let instant = NaiveDateTime::parse_from_str(text, format).ok();
     let instant = instant.or_else(|| NaiveDate::parse_from_str(text, format).ok().and_then(|d| d.and_hms_opt(0, 0, 0)));
@@ -284,14 +466,18 @@ mod tests {
             texts.push(f64::from_bits(random.random()).to_string());
         }
         for t in texts.iter().filter(|t| !t.contains("NaN")) {
-            assert_eq!(int(t.as_bytes()), t.parse().ok(), "{t}");
-            let (got, want) = (float(t.as_bytes()), t.parse::<f64>().ok());
-            assert_eq!(got.map(f64::to_bits), want.map(f64::to_bits), "{t}");
+            // Alone, and behind other text.
+            let behind = format!("0123456789,.-+{t}");
+            let alone = Field::of(t.as_bytes());
+            for field in [alone, Field { data: behind.as_bytes(), start: 14, end: behind.len() }] {
+                assert_eq!(int(field), t.parse().ok(), "{t}");
+                let (got, want) = (float(field), t.parse::<f64>().ok());
+                assert_eq!(got.map(f64::to_bits), want.map(f64::to_bits), "{t}");
+            }
         }
-        assert_eq!(
-            (int(b" 7 "), float(b" 1.5\t"), float(b"-inf"), float(b"nan"), float(b"x")),
-            (Some(7), Some(1.5), Some(f64::NEG_INFINITY), None, None)
-        );
+        let number = |t: &str| float(Field::of(t.as_bytes()));
+        assert_eq!((int(Field::of(b" 7 ")), number(" 1.5\t"), number("-inf")), (Some(7), Some(1.5), Some(f64::NEG_INFINITY)));
+        assert_eq!((number("nan"), number("x"), number("1.2.3"), number("--1")), (None, None, None, None));
     }
 
     #[test]
@@ -315,15 +501,26 @@ mod tests {
         {
             assert_eq!(time(bad.as_bytes()), None, "{bad}");
         }
-        assert_eq!(formatted(b"31/12/2019", "%d/%m/%Y"), time(b"2019-12-31"));
+        for (format, text) in [
+            ("%d/%m/%Y", "31/12/2019"),
+            ("%m%d%Y", "12312019"),
+            ("%Y-%m-%d %H", "2019-12-31 00"),
+            ("%d.%b %y", "31.Dec 19"),
+            ("%d/%m/%Y", "31/12/2019 "),
+        ] {
+            assert_eq!(Format::new(format).micros(text.as_bytes()), time(b"2019-12-31"), "{format}");
+        }
+        assert_eq!(Format::new("%d/%m/%Y").micros(b"1/2/2020"), time(b"2020-02-01"));
+        assert_eq!(Format::new("%m%d%Y").micros(b"13012020"), None);
     }
 
     #[test]
     fn what_stands_for_other_things() {
         let values = Values::new(vec![String::new(), "-".to_owned()], &["yes".to_owned()], &["no".to_owned()], b',', Some(b'.'));
+        let number = |t: &str| values.float(Field::of(t.as_bytes()));
         assert!(values.is_missing(b"") && values.is_missing(b"-") && !values.is_missing(b"NA") && values.missing_first);
         assert_eq!((values.bool(b"yes"), values.bool(b"False"), values.bool(b"maybe")), (Some(true), Some(false), None));
-        assert_eq!((values.float(b"1.234,5"), values.float(b"-7,25"), values.int(b"1.000")), (Some(1234.5), Some(-7.25), Some(1000)));
-        assert_eq!((values.float(b"1,2.3"), values.float(b".1"), values.float(b"12.")), (None, None, None));
+        assert_eq!((number("1.234,5"), number("-7,25"), values.int(Field::of(b"1.000"))), (Some(1234.5), Some(-7.25), Some(1000)));
+        assert_eq!((number("1,2.3"), number(".1"), number("12.")), (None, None, None));
     }
 }

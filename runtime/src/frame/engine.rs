@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -136,20 +137,54 @@ pub(super) fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn Exec
     wait(async move { state.create_physical_plan(&plan).await.map_err(|e| Error::engine("planning", &e)) })
 }
 
-/// Runs the plan; rows come in the order of the partitions. Where a value of a file does not fit the type of its column, the
-/// plan is made again with the type that holds it.
-pub(super) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
+/// Does something with the plan. Where a value of a file does not fit the type of its column, it is done again with the plan
+/// made for the type that holds it.
+pub(super) fn with_right_types<T>(plan: &LogicalPlan, mut work: impl FnMut(&LogicalPlan) -> Result<T>) -> Result<T> {
     let mut plan = csv::current(plan)?;
     loop {
-        match run(&plan, ordered) {
+        match work(&plan) {
             Err(e) => plan = csv::mended(&plan)?.ok_or(e)?,
             done => return done,
         }
     }
 }
 
-/// Runs the plan with the types as they are.
+/// Computes the plan; rows come in the order of the partitions.
+pub(super) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
+    with_right_types(plan, |plan| run(plan, ordered))
+}
+
+/// Computes the plan with the types as they are.
 pub(super) fn run(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
+    let all = |_, rows: SendableRecordBatchStream| async { rows.try_collect::<Vec<_>>().await.map_err(|e| Error::engine("compute", &e)) };
+    let (schema, parts) = consume(plan, ordered, all)?;
+    concat(&schema, &parts.into_iter().flatten().collect::<Vec<_>>())
+}
+
+/// Number of partitions for all workers.
+pub(super) fn partitions(plan: &LogicalPlan) -> Result<usize> {
+    Ok(physical(plan, false)?.output_partitioning().partition_count())
+}
+
+/// Computes the plan for all workers, and does something with each partition's rows.
+pub(super) fn each_partition<T: Send + 'static, F>(
+    plan: &LogicalPlan,
+    work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
+) -> Result<Vec<T>>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    consume(plan, false, work).map(|(_, parts)| parts)
+}
+
+fn consume<T: Send + 'static, F>(
+    plan: &LogicalPlan,
+    ordered: bool,
+    work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
+) -> Result<(SchemaRef, Vec<T>)>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
     let physical = physical(plan, ordered)?;
     let schema = physical.schema();
     let session = engine().sessions[usize::from(ordered)].clone();
@@ -163,17 +198,19 @@ pub(super) fn run(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
         let partitions = watched.output_partitioning().partition_count();
         for partition in 0..partitions {
             let stream = watched.execute(partition, context.clone()).map_err(|e| Error::engine("compute", &e))?;
-            tasks.spawn(async move { (partition, stream.try_collect::<Vec<_>>().await) });
+            let work = work(partition, stream);
+            tasks.spawn(async move { (partition, work.await) });
         }
-        let mut parts = vec![Vec::new(); partitions];
+        let mut parts: Vec<Option<T>> = (0..partitions).map(|_| None).collect();
         while let Some(done) = tasks.join_next().await {
-            let (partition, batches) = done.map_err(joined)?;
-            parts[partition] = batches.map_err(|e| Error::engine("compute", &e))?;
+            let (partition, part) = done.map_err(joined)?;
+            parts[partition] = Some(part?);
         }
+        // Every task has handed in its part.
         Ok(parts.into_iter().flatten().collect::<Vec<_>>())
     });
     drop(job);
-    concat(&schema, &result?)
+    Ok((schema, result?))
 }
 
 fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {

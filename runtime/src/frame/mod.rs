@@ -1,7 +1,7 @@
 //! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a logical plan; each method
 //! gives a new frame; `compute` runs it on all workers.
 //!
-//! `names` and `expr` say which columns, `csv` and `series` where rows come from, `groupby`, `sql` and the methods here what is
+//! `names`, `expr` and `time` say which columns, `csv` and `series` where rows come from, `groupby`, `sql` and the methods here what is
 //! done, `engine` and `watch` how it runs, `table` what comes out.
 
 mod csv;
@@ -15,6 +15,7 @@ pub(crate) mod rows;
 mod series;
 mod sql;
 mod table;
+mod time;
 mod watch;
 
 pub use csv::{BadLines, ByteCount, ColumnList, ColumnRef, Csv, HeaderRow, Separator, read_csv};
@@ -25,6 +26,7 @@ pub use names::IntoNames;
 pub use series::{Element, Series};
 pub use sql::{IntoFrame, sql};
 pub use table::{Column, FromColumn, Number, Table};
+pub use time::Dt;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::drawing::{Direction, Drawing};

@@ -8,6 +8,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod types;
+mod write;
 
 pub use names::{ByteCount, ColumnList, ColumnRef, HeaderRow, Separator};
 pub(super) use types::{current, mended};

@@ -8,7 +8,7 @@ use crate::csv::column::Reading;
 use crate::csv::dialect::{Dialect, Sep};
 use crate::csv::kind::Kind;
 use crate::csv::quotes::{State, Walker, byte_before};
-use crate::csv::value::{MISSING, Values};
+use crate::csv::value::{Format, MISSING, Values};
 use crate::decode::{Compression, Decoder, Errors, Transcode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::DType;
@@ -52,7 +52,7 @@ pub(super) struct Column {
     pub(super) from: From,
     /// The type that was given.
     pub(super) given: Option<(Kind, DataType)>,
-    pub(super) formats: Arc<Vec<String>>,
+    pub(super) formats: Arc<Vec<Format>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,7 +250,7 @@ fn chosen(options: &Options, names: Vec<String>) -> Result<Vec<Column>> {
         let dtype = options.dtypes.iter().rev().find(|(n, _)| n == name).map(|(_, d)| d).or(options.dtype_all.as_ref());
         let dates = options.parse_dates.contains(name);
         let given = if dates { Some((Kind::Time, Kind::Time.arrow())) } else { dtype.map(|d| kind_of(name, d)).transpose()? };
-        let formats = Arc::new(if dates { options.date_formats.clone() } else { Vec::new() });
+        let formats = Arc::new(if dates { options.date_formats.iter().map(|f| Format::new(f)).collect() } else { Vec::new() });
         columns.push(Column { name: name.clone(), from: From::Field(i as u32), given, formats });
     }
     if let Some(first) = &options.index_col

@@ -117,8 +117,11 @@ impl Job {
             return self.bad_row(file, place, format!("column {:?}: byte {bad} of {text:?} (0x{:02X}) {hint}", spec.name, bytes[bad]));
         };
         if let Some((_, wanted)) = &spec.given {
-            let formats =
-                if spec.formats.is_empty() { String::new() } else { format!(" in the format {:?}", spec.formats.join("\" or \"")) };
+            let formats = if spec.formats.is_empty() {
+                String::new()
+            } else {
+                format!(" in the format {}", spec.formats.iter().map(|f| format!("{:?}", f.text())).collect::<Vec<_>>().join(" or "))
+            };
             let dtype = DType::of(wanted);
             return self.bad_row(
                 file,

@@ -1,0 +1,191 @@
+//! Arrays to text: rows of a batch as lines of CSV, which read back to the same values.
+
+use super::value;
+use arrow::array::{Array, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use std::io::Write;
+
+/// How values are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Printing {
+    pub(crate) sep: u8,
+    pub(crate) quote: u8,
+    pub(crate) quote_all: bool,
+    pub(crate) missing: String,
+    pub(crate) decimal: u8,
+    /// Decimals of floats; `None` for as few as read back to the same number.
+    pub(crate) decimals: Option<usize>,
+    /// Format of instants and days, as for strftime.
+    pub(crate) date_format: Option<String>,
+}
+
+/// A column, as it is written.
+enum Column<'a> {
+    Int(arrow::array::PrimitiveArray<Int64Type>),
+    Float(&'a Float64Array),
+    Float32(&'a Float32Array),
+    Bool(&'a BooleanArray),
+    Text(StringArray),
+    Date(arrow::array::PrimitiveArray<Date32Type>),
+    Time(arrow::array::PrimitiveArray<TimestampMicrosecondType>),
+    Other(&'a dyn Array, ArrayFormatter<'a>),
+}
+
+impl<'a> Column<'a> {
+    fn of(array: &'a dyn Array, options: &'a FormatOptions<'a>) -> Result<Self, ArrowError> {
+        Ok(match array.data_type() {
+            DataType::Float64 => Self::Float(array.as_primitive()),
+            DataType::Float32 => Self::Float32(array.as_primitive()),
+            DataType::Boolean => Self::Bool(array.as_boolean()),
+            DataType::Date32 => Self::Date(array.as_primitive().clone()),
+            DataType::Timestamp(_, None) => {
+                Self::Time(cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?.as_primitive().clone())
+            }
+            t if t.is_integer() && *t != DataType::UInt64 => Self::Int(cast(array, &DataType::Int64)?.as_primitive().clone()),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text(cast(array, &DataType::Utf8)?.as_string().clone()),
+            DataType::Dictionary(_, values) if values.is_string() => Self::Text(cast(array, &DataType::Utf8)?.as_string().clone()),
+            _ => Self::Other(array, ArrayFormatter::try_new(array, options)?),
+        })
+    }
+
+    fn is_missing(&self, i: usize) -> bool {
+        match self {
+            Self::Int(a) => a.is_null(i),
+            Self::Float(a) => a.is_null(i),
+            Self::Float32(a) => a.is_null(i),
+            Self::Bool(a) => a.is_null(i),
+            Self::Text(a) => a.is_null(i),
+            Self::Date(a) => a.is_null(i),
+            Self::Time(a) => a.is_null(i),
+            Self::Other(a, _) => a.is_null(i),
+        }
+    }
+}
+
+impl Printing {
+    /// The names of the columns as a line.
+    pub(crate) fn header<'a>(&self, names: impl Iterator<Item = &'a String>, out: &mut Vec<u8>) {
+        for name in names {
+            self.text(name, out);
+            out.push(self.sep);
+        }
+        end_line(out);
+    }
+
+    /// The rows of a batch as lines.
+    pub(crate) fn rows(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+        let options = FormatOptions::default();
+        let columns = batch.columns().iter().map(|c| Column::of(c.as_ref(), &options)).collect::<Result<Vec<_>, _>>()?;
+        for i in 0..batch.num_rows() {
+            for column in &columns {
+                if column.is_missing(i) {
+                    out.extend_from_slice(self.missing.as_bytes());
+                } else {
+                    self.value(column, i, out);
+                }
+                out.push(self.sep);
+            }
+            end_line(out);
+        }
+        Ok(())
+    }
+
+    fn value(&self, column: &Column<'_>, i: usize, out: &mut Vec<u8>) {
+        match column {
+            Column::Int(a) => out.extend_from_slice(itoa::Buffer::new().format(a.value(i)).as_bytes()),
+            Column::Float(a) => self.float(a.value(i), zmij::Buffer::new().format(a.value(i)), out),
+            Column::Float32(a) => self.float(f64::from(a.value(i)), zmij::Buffer::new().format(a.value(i)), out),
+            Column::Bool(a) => out.extend_from_slice(if a.value(i) { b"True" } else { b"False" }),
+            Column::Text(a) => self.text(a.value(i), out),
+            Column::Date(a) => self.date(i64::from(a.value(i)), out),
+            Column::Time(a) => self.time(a.value(i), out),
+            Column::Other(_, a) => self.text(&a.value(i).to_string(), out),
+        }
+    }
+
+    fn float(&self, value: f64, shortest: &str, out: &mut Vec<u8>) {
+        let start = out.len();
+        match self.decimals {
+            Some(n) if value.is_finite() => out.extend_from_slice(format!("{value:.n$}").as_bytes()),
+            _ => out.extend_from_slice(shortest.as_bytes()),
+        }
+        if self.decimal != b'.' {
+            out[start..].iter_mut().filter(|b| **b == b'.').for_each(|b| *b = self.decimal);
+        }
+    }
+
+    fn text(&self, text: &str, out: &mut Vec<u8>) {
+        let special = |b: u8| b == self.sep || b == self.quote || b == b'\n' || b == b'\r';
+        // An empty text in quotes is told from a missing value; spaces at the ends would be lost by readers that trim.
+        if !self.quote_all && !text.is_empty() && !text.bytes().any(special) {
+            return out.extend_from_slice(text.as_bytes());
+        }
+        out.push(self.quote);
+        for b in text.bytes() {
+            if b == self.quote {
+                out.push(b);
+            }
+            out.push(b);
+        }
+        out.push(self.quote);
+    }
+
+    fn date(&self, days: i64, out: &mut Vec<u8>) {
+        if self.date_format.is_some() {
+            return self.time(days * 86_400_000_000, out);
+        }
+        day(days, out);
+    }
+
+    fn time(&self, micros: i64, out: &mut Vec<u8>) {
+        if let (Some(format), Some(time)) = (&self.date_format, chrono::DateTime::from_timestamp_micros(micros)) {
+            return self.text(&time.naive_utc().format(format).to_string(), out);
+        }
+        const DAY: i64 = 86_400_000_000;
+        let of_day = micros.rem_euclid(DAY);
+        day(micros.div_euclid(DAY), out);
+        out.push(b' ');
+        for (unit, count, mark) in [(3_600_000_000, 24, b':'), (60_000_000, 60, b':'), (1_000_000, 60, b'.')] {
+            two((of_day / unit % count) as u32, out);
+            out.push(mark);
+        }
+        match of_day % 1_000_000 {
+            0 => drop(out.pop()),
+            part if part % 1000 == 0 => padded(part / 1000, 3, out),
+            part => padded(part, 6, out),
+        }
+    }
+}
+
+/// The last separator of a line becomes its end.
+fn end_line(out: &mut Vec<u8>) {
+    if let Some(last) = out.last_mut() {
+        *last = b'\n';
+    }
+}
+
+fn two(n: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[b'0' + (n / 10) as u8, b'0' + (n % 10) as u8]);
+}
+
+fn day(days: i64, out: &mut Vec<u8>) {
+    let (year, month, day) = value::civil(days);
+    if (0..10_000).contains(&year) {
+        two(year as u32 / 100, out);
+        two(year as u32 % 100, out);
+    } else {
+        padded(i64::from(year), 4, out);
+    }
+    out.push(b'-');
+    two(month as u32, out);
+    out.push(b'-');
+    two(day as u32, out);
+}
+
+fn padded(n: i64, width: usize, out: &mut Vec<u8>) {
+    // A vector takes everything.
+    let _ = write!(out, "{n:0width$}");
+}

@@ -1,0 +1,166 @@
+//! Frames to CSV files: partitions are written side by side, and a file gets its name when all are whole.
+
+use super::{Csv, NameFunction, Options, Separator};
+use crate::csv::print::Printing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::{DataFrame, Plan, engine};
+use crate::fs;
+use crate::pending::Pending;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt;
+use std::io::{Seek, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes that are written together.
+const STEP: usize = 256 << 10;
+
+impl DataFrame {
+    /// Computes the frame and writes it to CSV files; see [`Csv::write`] for options.
+    ///
+    /// A `*` in the path makes a file for each partition, numbered from 0 with zeros before; without one, all rows go into one
+    /// file in their order. Returns the paths. Floats are written with as many digits as read back to the same number, missing
+    /// values as nothing. Endings such as `.gz` and `.zst` compress.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`], and where a file cannot be written: then no file has been changed.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("out.csv");
+    /// # let path = path.to_str().unwrap();
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([Some(0.1), None])), ("s", Series::from_iter(["a,b", "c"]))]);
+    /// df.to_csv(path)?;
+    /// assert_eq!(std::fs::read_to_string(path).unwrap(), "x,s\n0.1,\"a,b\"\n,c\n");
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn to_csv(&self, path: &str) -> Result<Vec<String>> {
+        Csv::new().write(self, path)
+    }
+}
+
+impl Csv {
+    /// Computes a frame and writes it with these options; see [`DataFrame::to_csv`].
+    ///
+    /// # Errors
+    /// As [`DataFrame::to_csv`].
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("*.csv");
+    /// # let path = path.to_str().unwrap();
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([1i64, 2]))]);
+    /// let paths = Csv::new().sep(';').name_function(|i| format!("part-{i}")).write(&df, path)?;
+    /// assert!(paths[0].ends_with("part-0.csv"));
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn write(&self, frame: &DataFrame, path: &str) -> Result<Vec<String>> {
+        if fs::is_remote(path) {
+            return Err(bad(format!("{path:?} is no local path; files are written to this machine's folders")));
+        }
+        let (path, printing) = (fs::local(path), Arc::new(printing(&self.0)?));
+        let plan = frame.plan()?;
+        let named = path.contains('*').then(|| self.0.name_function.clone());
+        engine::with_right_types(plan, |plan| match &named {
+            Some(name) => many(plan, path, name.as_ref(), &printing, self.0.write_header),
+            None => one(plan, path, &printing, self.0.write_header),
+        })
+    }
+}
+
+fn bad(message: String) -> Error {
+    ErrorKind::BadArgument { method: "to_csv".to_owned(), message }.into()
+}
+
+fn failed(path: &str) -> impl Fn(std::io::Error) -> Error + '_ {
+    move |source| ErrorKind::Io { method: "to_csv".to_owned(), path: path.to_owned(), source }.into()
+}
+
+fn printing(options: &Options) -> Result<Printing> {
+    let byte = |c: char| u8::try_from(c).ok().filter(u8::is_ascii).ok_or_else(|| bad(format!("{c:?} is no character of ASCII")));
+    let Separator::Char(sep) = options.sep else { return Err(bad("files are written with one character as the separator".to_owned())) };
+    let quote = options.quotechar.ok_or_else(|| bad("texts need a quotechar to be written".to_owned()))?;
+    Ok(Printing {
+        sep: byte(sep)?,
+        quote: byte(quote)?,
+        quote_all: options.quote_all,
+        missing: options.na_rep.clone(),
+        decimal: byte(options.decimal)?,
+        decimals: options.float_format,
+        date_format: options.date_format.clone(),
+    })
+}
+
+fn make_folder(path: &str) -> Result<()> {
+    let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty());
+    folder.map_or(Ok(()), |f| std::fs::create_dir_all(f).map_err(failed(path)))
+}
+
+/// Writes a stream of batches.
+async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header: bool, mut to: impl Write, path: &str) -> Result<()> {
+    let mut text = Vec::new();
+    if header {
+        printing.header(rows.schema().fields().iter().map(|f| f.name()), &mut text);
+    }
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(|e| Error::engine("to_csv", &e))?;
+        for start in (0..batch.num_rows()).step_by(4096) {
+            let some = batch.slice(start, 4096.min(batch.num_rows() - start));
+            printing.rows(&some, &mut text).map_err(|e| bad(e.to_string()))?;
+            if text.len() >= STEP {
+                to.write_all(&text).map_err(failed(path))?;
+                text.clear();
+            }
+        }
+    }
+    to.write_all(&text).map_err(failed(path))
+}
+
+/// A file for each partition.
+fn many(plan: &Plan, path: &str, name: Option<&NameFunction>, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
+    let partitions = engine::partitions(plan)?;
+    let width = partitions.saturating_sub(1).to_string().len();
+    let named = |i: usize| name.map_or_else(|| format!("{i:0width$}"), |f| f(i));
+    let paths: Arc<Vec<String>> = Arc::new((0..partitions).map(|i| path.replacen('*', &named(i), 1)).collect());
+    let mut seen = std::collections::HashSet::new();
+    if let Some(twice) = paths.iter().find(|p| !seen.insert(p.as_str())) {
+        return Err(bad(format!("name_function gives two partitions the same file, {twice:?}")));
+    }
+    paths.iter().try_for_each(|p| make_folder(p))?;
+    let (all, printing) = (paths.clone(), printing.clone());
+    let files = engine::each_partition(plan, move |i, rows| {
+        let (all, printing) = (all.clone(), printing.clone());
+        async move {
+            let mut file = Pending::create("to_csv", &all[i])?;
+            print(rows, &printing, header, &mut file, &all[i]).await?;
+            Ok(file)
+        }
+    })?;
+    for (file, path) in files.into_iter().zip(paths.iter()) {
+        file.finish().map_err(failed(path))?;
+    }
+    Ok(paths.to_vec())
+}
+
+/// One file: each partition goes into a part of its own, and the parts are put together in their order.
+fn one(plan: &Plan, path: &str, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
+    make_folder(path)?;
+    let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let (to, printing) = (path.to_owned(), printing.clone());
+    let parts = engine::each_partition(plan, move |i, rows| {
+        let (folder, to, printing) = (folder.clone(), to.clone(), printing.clone());
+        async move {
+            let mut part = tempfile::tempfile_in(folder).map_err(failed(&to))?;
+            print(rows, &printing, header && i == 0, &mut part, &to).await?;
+            Ok(part)
+        }
+    })?;
+    let mut file = Pending::create("to_csv", path)?;
+    for mut part in parts {
+        part.rewind().and_then(|()| std::io::copy(&mut part, &mut file)).map_err(failed(path))?;
+    }
+    file.finish().map_err(failed(path))?;
+    Ok(vec![path.to_owned()])
+}

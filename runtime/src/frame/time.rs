@@ -1,0 +1,250 @@
+//! Instants: text to instants, and the parts of them under pandas' names.
+
+use super::expr::Expr;
+use crate::csv::value::{self, Format};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, TimestampMicrosecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+const MICROS: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+
+impl Expr {
+    /// Text to instants by a format of strftime, such as `"%m%d%Y"`; with an empty one, by ISO 8601. What is an instant or a
+    /// day already becomes an instant. A text that does not fit is an error that names it; a missing value stays missing.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("t", Series::from_iter(["12262006", "01022012"]))]);
+    /// let years = df.with_column("year", col("t").to_datetime("%m%d%Y").dt().year()).compute()?;
+    /// assert_eq!(years.column("year")?.to_vec::<i64>()?, [2006, 2012]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_datetime(&self, format: &str) -> Self {
+        let format = (!format.is_empty()).then(|| Format::new(format));
+        call(self, Function { signature: Signature::any(1, Volatility::Immutable), does: Does::Parse { format, coerce: false } })
+    }
+
+    /// As [`to_datetime`](Expr::to_datetime), with a missing value for a text that does not fit.
+    #[must_use]
+    pub fn to_datetime_or_null(&self, format: &str) -> Self {
+        let format = (!format.is_empty()).then(|| Format::new(format));
+        call(self, Function { signature: Signature::any(1, Volatility::Immutable), does: Does::Parse { format, coerce: true } })
+    }
+
+    /// The parts of instants: `col("t").dt().year()`.
+    #[must_use]
+    pub fn dt(&self) -> Dt {
+        Dt(self.clone())
+    }
+}
+
+#[inline(never)]
+fn call(expr: &Expr, function: Function) -> Expr {
+    Expr::new(ScalarUDF::new_from_impl(function).call(vec![expr.get().clone()]))
+}
+
+/// The parts of instants, made by [`Expr::dt`]. Each is an `int32`, or missing where the instant is.
+#[derive(Debug, Clone)]
+pub struct Dt(Expr);
+
+macro_rules! parts {
+    ($($(#[$doc:meta])* $name:ident $part:ident,)*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        enum Part { $($part,)* }
+
+        impl Part {
+            const fn name(self) -> &'static str {
+                match self { $(Self::$part => stringify!($name),)* }
+            }
+        }
+
+        impl Dt {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(&self) -> Expr {
+                call(&self.0, Function { signature: Signature::any(1, Volatility::Immutable), does: Does::Part(Part::$part) })
+            }
+        )*}
+    };
+}
+parts! {
+    /// The year.
+    year Year,
+    /// The month, from 1.
+    month Month,
+    /// The day of the month, from 1.
+    day Day,
+    /// The hour.
+    hour Hour,
+    /// The minute.
+    minute Minute,
+    /// The second.
+    second Second,
+    /// Microseconds within the second.
+    microsecond Microsecond,
+    /// The day of the week; Monday is 0.
+    dayofweek Weekday,
+    /// The day of the year, from 1.
+    dayofyear Yearday,
+    /// The quarter, from 1.
+    quarter Quarter,
+}
+
+/// A function over one column.
+#[derive(Debug, PartialEq, Eq)]
+struct Function {
+    signature: Signature,
+    does: Does,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Does {
+    Parse { format: Option<Format>, coerce: bool },
+    Part(Part),
+}
+
+impl Hash for Function {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.does {
+            Does::Parse { format, coerce } => (format.as_ref().map(Format::text), coerce).hash(state),
+            Does::Part(part) => part.hash(state),
+        }
+    }
+}
+
+impl ScalarUDFImpl for Function {
+    fn name(&self) -> &str {
+        match &self.does {
+            Does::Parse { .. } => "to_datetime",
+            Does::Part(part) => part.name(),
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, args: &[DataType]) -> DfResult<DataType> {
+        match (&self.does, &args[0]) {
+            (Does::Parse { .. }, t) if is_text(t) || is_time(t) => Ok(MICROS),
+            (Does::Part(_), t) if is_time(t) => Ok(DataType::Int32),
+            (_, DataType::Null) => Ok(MICROS),
+            (Does::Parse { .. }, t) => wrong("to_datetime", t, "text; a number is cast to text first"),
+            (Does::Part(part), t) => wrong(&format!("dt().{}()", part.name()), t, "a datetime; to_datetime(format) makes one of text"),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        let array = args.args[0].to_array(args.number_rows)?;
+        let made: ArrayRef = match &self.does {
+            Does::Parse { format, coerce } if is_text(array.data_type()) => Arc::new(parsed(&array, format.as_ref(), *coerce)?),
+            Does::Parse { .. } => cast(&array, &MICROS)?,
+            Does::Part(part) => Arc::new(parts(&array, *part)?),
+        };
+        Ok(ColumnarValue::Array(made))
+    }
+}
+
+fn is_text(t: &DataType) -> bool {
+    matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+fn is_time(t: &DataType) -> bool {
+    matches!(t, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
+}
+
+fn wrong<T>(method: &str, t: &DataType, wanted: &str) -> DfResult<T> {
+    Err(DataFusionError::Plan(format!("{method}: the column is {}, not {wanted}", super::DType::of(t))))
+}
+
+fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<TimestampMicrosecondArray> {
+    let texts = cast(array, &DataType::Utf8)?;
+    let texts = texts.as_string::<i32>();
+    let one = |text: &str| match format {
+        Some(format) => format.micros(text.as_bytes()),
+        None => value::time(text.as_bytes()),
+    };
+    let mut out = TimestampMicrosecondArray::builder(texts.len());
+    for text in texts {
+        let micros = text.and_then(one);
+        if let (Some(text), None, false) = (text, micros, coerce) {
+            let format = format.map_or("ISO 8601", Format::text);
+            let message = format!("to_datetime: {text:?} does not fit the format {format:?}; to_datetime_or_null makes it a missing value");
+            return Err(DataFusionError::Execution(message));
+        }
+        out.append_option(micros);
+    }
+    Ok(out.finish())
+}
+
+fn parts(array: &ArrayRef, part: Part) -> DfResult<Int32Array> {
+    let micros = cast(array, &MICROS)?;
+    Ok(micros.as_primitive::<TimestampMicrosecondType>().unary(|micros| one_part(micros, part)))
+}
+
+#[inline]
+fn one_part(micros: i64, part: Part) -> i32 {
+    const DAY: i64 = 86_400_000_000;
+    let (days, of_day) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+    let of_day = |unit: i64, count: i64| (of_day / unit % count) as i32;
+    match part {
+        Part::Hour => of_day(3_600_000_000, 24),
+        Part::Minute => of_day(60_000_000, 60),
+        Part::Second => of_day(1_000_000, 60),
+        Part::Microsecond => of_day(1, 1_000_000),
+        // The first of January 1970 was a Thursday.
+        Part::Weekday => (days + 3).rem_euclid(7) as i32,
+        Part::Year => value::civil(days).0,
+        Part::Month => value::civil(days).1,
+        Part::Day => value::civil(days).2,
+        Part::Quarter => (value::civil(days).1 + 2) / 3,
+        Part::Yearday => {
+            let (year, ..) = value::civil(days);
+            (days - value::first_of_january(year)) as i32 + 1
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use chrono::{Datelike, NaiveDateTime, Timelike};
+
+    #[test]
+    fn parts_are_those_of_chrono() {
+        for i in -400_000i64..400_000 {
+            let micros = i * 86_400_000_000 / 3 + i * 7_777_777;
+            let want: NaiveDateTime = chrono::DateTime::from_timestamp_micros(micros).unwrap().naive_utc();
+            let got = |part| one_part(micros, part) as u32;
+            assert_eq!(one_part(micros, Part::Year), want.year(), "{want}");
+            assert_eq!((got(Part::Month), got(Part::Day), got(Part::Yearday)), (want.month(), want.day(), want.ordinal()), "{want}");
+            assert_eq!((got(Part::Hour), got(Part::Minute), got(Part::Second)), (want.hour(), want.minute(), want.second()), "{want}");
+            assert_eq!(
+                (got(Part::Weekday), got(Part::Quarter)),
+                (want.weekday().num_days_from_monday(), want.month().div_ceil(3)),
+                "{want}"
+            );
+            assert_eq!(got(Part::Microsecond), want.nanosecond() / 1000, "{want}");
+        }
+    }
+
+    #[test]
+    fn texts_that_do_not_fit_are_named_or_missing() {
+        let df = DataFrame::from_columns([
+            ("t", Series::from_iter([Some("2020-01-01"), Some("bad"), None])),
+            ("n", Series::from_iter([1i64, 2, 3])),
+        ]);
+        let e = df.with_column("d", col("t").to_datetime("%Y-%m-%d")).compute().unwrap_err().to_string();
+        assert!(e.contains("\"bad\"") && e.contains("%Y-%m-%d") && e.contains("or_null"), "{e}");
+        let t = df.with_column("y", col("t").to_datetime_or_null("").dt().year()).compute().unwrap();
+        assert_eq!(t.column("y").unwrap().to_vec::<Option<i64>>().unwrap(), [Some(2020), None, None]);
+        let e = df.with_column("y", col("n").dt().year()).compute().unwrap_err().to_string();
+        assert!(e.contains("int64") && e.contains("to_datetime"), "{e}");
+    }
+}

@@ -1,0 +1,81 @@
+//! Files that are written under no name and get theirs when they are whole, compressed as the ending of the name says.
+
+use crate::decode::Compression;
+use crate::error::{ErrorKind, Result};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// A file that has no name yet.
+pub(crate) struct Pending {
+    to: Box<dyn Finish>,
+    path: String,
+    temporary: tempfile::TempPath,
+}
+
+/// A writer that has something to say at the end.
+trait Finish: Write + Send {
+    fn finish(self: Box<Self>) -> std::io::Result<()>;
+}
+
+impl Finish for BufWriter<std::fs::File> {
+    fn finish(mut self: Box<Self>) -> std::io::Result<()> {
+        self.flush()
+    }
+}
+
+macro_rules! finishes {
+    ($($t:ty),*) => {$(
+        impl Finish for BufWriter<$t> {
+            fn finish(self: Box<Self>) -> std::io::Result<()> {
+                self.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish().map(drop)
+            }
+        }
+    )*};
+}
+finishes!(
+    flate2::write::GzEncoder<std::fs::File>,
+    bzip2::write::BzEncoder<std::fs::File>,
+    zstd::stream::write::Encoder<'static, std::fs::File>,
+    liblzma::write::XzEncoder<std::fs::File>
+);
+
+impl Pending {
+    /// A new file that will have this path.
+    #[inline(never)]
+    pub(crate) fn create(method: &str, path: &str) -> Result<Self> {
+        let failed = |source| ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source };
+        Ok(Self::open(path).map_err(failed)?)
+    }
+
+    fn open(path: &str) -> std::io::Result<Self> {
+        let folder = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let (file, temporary) = tempfile::Builder::new().prefix(".rask-").tempfile_in(folder)?.into_parts();
+        let to: Box<dyn Finish> = match Compression::of_name(path) {
+            Compression::None => Box::new(BufWriter::new(file)),
+            Compression::Gzip => Box::new(BufWriter::new(flate2::write::GzEncoder::new(file, flate2::Compression::default()))),
+            Compression::Bzip2 => Box::new(BufWriter::new(bzip2::write::BzEncoder::new(file, bzip2::Compression::default()))),
+            Compression::Zstd => Box::new(BufWriter::new(zstd::stream::write::Encoder::new(file, 0)?)),
+            Compression::Xz => Box::new(BufWriter::new(liblzma::write::XzEncoder::new(file, 6))),
+        };
+        Ok(Self { to, path: path.to_owned(), temporary })
+    }
+
+    #[inline(never)]
+    pub(crate) fn finish(self) -> std::io::Result<()> {
+        self.to.finish()?;
+        // Temporary files are for their owner only; others get what new files get.
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&self.temporary, std::fs::Permissions::from_mode(0o644))?;
+        self.temporary.persist(&self.path).map_err(|e| e.error)
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
+}
