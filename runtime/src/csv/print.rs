@@ -161,7 +161,7 @@ impl Printing {
 }
 
 /// The last separator of a line becomes its end.
-fn end_line(out: &mut Vec<u8>) {
+fn end_line(out: &mut [u8]) {
     if let Some(last) = out.last_mut() {
         *last = b'\n';
     }

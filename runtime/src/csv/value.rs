@@ -275,7 +275,7 @@ pub(crate) fn date(text: &[u8]) -> Option<i32> {
 /// Days since 1970, by the rules of Gregory (after Hinnant, "chrono-compatible low-level date algorithms").
 #[inline(always)]
 fn days(year: u32, month: u32, day: u32) -> Option<i32> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = match month {
         2 => 28 + u32::from(leap),
         4 | 6 | 9 | 11 => 30,

@@ -1,9 +1,10 @@
 //! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a logical plan; each method
 //! gives a new frame; `compute` runs it on all workers.
 //!
-//! `names`, `expr` and `time` say which columns, `csv` and `series` where rows come from, `groupby`, `sql` and the methods here what is
-//! done, `engine` and `watch` how it runs, `table` what comes out.
+//! `names`, `expr`, `text` and `time` say which columns, `csv` and `series` where rows come from, `groupby`, `column`, `sql` and the methods here what
+//! is done, `engine` and `watch` how it runs, `table` what comes out.
 
+mod column;
 mod csv;
 mod dtype;
 mod engine;
@@ -15,9 +16,11 @@ pub(crate) mod rows;
 mod series;
 mod sql;
 mod table;
+mod text;
 mod time;
 mod watch;
 
+pub use column::{LazyScalar, LazySeries, Scalar};
 pub use csv::{BadLines, ByteCount, ColumnList, ColumnRef, Csv, HeaderRow, Separator, read_csv};
 pub use dtype::DType;
 pub use expr::{Expr, IntoExpr, col, lit};
@@ -26,6 +29,7 @@ pub use names::IntoNames;
 pub use series::{Element, Series};
 pub use sql::{IntoFrame, sql};
 pub use table::{Column, FromColumn, Number, Table};
+pub use text::Str;
 pub use time::Dt;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -306,6 +310,11 @@ fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     let arrays = columns.iter().map(|(_, s)| s.array().clone()).collect();
     batches(&RecordBatch::try_new_with_options(schema, arrays, &options).map_err(|e| failed(&e))?)
+}
+
+/// A plan over partitions in memory.
+fn held(schema: arrow::datatypes::SchemaRef, parts: Vec<Vec<RecordBatch>>) -> Result<Plan> {
+    scan(Arc::new(MemTable::try_new(schema, parts).map_err(|e| Error::engine("persist", &e))?), "persist")
 }
 
 /// A plan over rows in memory.

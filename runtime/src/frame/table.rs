@@ -151,7 +151,7 @@ impl<'a> Cells<'a> {
 }
 
 /// A float with up to six decimals, as pandas shows it; the exponent form where that would hide it.
-fn float(x: f64) -> String {
+pub(super) fn float(x: f64) -> String {
     if !x.is_finite() || x == 0.0 {
         return x.to_string();
     }

@@ -239,7 +239,8 @@ options! {
     encoding_errors(how: &str) |o| o.encoding_errors = how.to_owned();
     /// `"gzip"`, `"bz2"`, `"zstd"`, `"xz"`, `"none"`, or `"infer"` by the ending of the name (the default).
     compression(name: &str) |o| o.compression = name.to_owned();
-    /// Bytes that are read and cut into rows in one step, as a number or a text such as `"1MB"`; no result depends on it.
+    /// Bytes of a partition, as a number or a text such as `"64MB"`; no result depends on it. There are at most 16 partitions
+    /// for each thread. Default: one partition for each thread.
     blocksize(bytes: impl Into<ByteCount>) |o| o.blocksize = Some(bytes.into());
     /// Adds a column `path` that tells the file of each row.
     include_path(yes: bool) |o| o.path_column = yes.then(|| "path".to_owned());

@@ -37,7 +37,10 @@ pub(super) struct Table {
     /// Fields of a line that is not bad.
     pub(super) width: u32,
     pub(super) on_bad_lines: BadLines,
+    /// Bytes that are read in one step.
     pub(super) step: usize,
+    /// Bytes of a partition, where that was said.
+    pub(super) block: Option<u64>,
     pub(super) compression: Option<Compression>,
     pub(super) decoder: Decoder,
     pub(super) nrows: Option<usize>,
@@ -96,6 +99,7 @@ pub(super) fn open(options: &Options, pattern: &str) -> Result<Arc<Table>> {
     if !fs::is_remote(pattern) && std::path::Path::new(local).is_dir() {
         return Err(bad(format!("{local:?} is a directory; \"{}/*.csv\" reads the files in it", local.trim_end_matches('/'))));
     }
+    let block = options.blocksize.as_ref().map(|b| b.bytes()).transpose()?.map(|b| b.max(1));
     let mut table = Table {
         files: Vec::new(),
         dialect: dialect(options)?,
@@ -104,7 +108,8 @@ pub(super) fn open(options: &Options, pattern: &str) -> Result<Arc<Table>> {
         types: Types::default(),
         width: 0,
         on_bad_lines: options.on_bad_lines,
-        step: options.blocksize.as_ref().map_or(Ok(STEP), |b| b.bytes())?.clamp(1, 1 << 28) as usize,
+        step: block.map_or(STEP, |b| b.min(STEP)) as usize,
+        block,
         compression: Compression::named(&options.compression)?,
         decoder: Decoder::new(&options.encoding, Errors::named(&options.encoding_errors)?)?,
         nrows: options.nrows,

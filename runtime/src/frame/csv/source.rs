@@ -108,10 +108,15 @@ impl TableProvider for CsvTable {
             bad: Default::default(),
         };
         let wanted = if self.table.nrows.is_some() { 1 } else { state.config_options().execution.target_partitions };
+        // What is to be in order is one partition.
+        let wanted = if wanted > 1 && self.table.block.is_some() { wanted * PARTITIONS_PER_THREAD } else { wanted };
         let work = pieces(&self.table, wanted);
         Ok(DataSourceExec::from_data_source(CsvSource { job: Arc::new(job), work: Arc::new(work), states: Arc::default() }))
     }
 }
+
+/// Each partition has an open file and a block in memory, so there are no more of them for each thread.
+const PARTITIONS_PER_THREAD: usize = 16;
 
 /// A part of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +131,7 @@ fn pieces(table: &Table, wanted: usize) -> Vec<Vec<Piece>> {
     const UNKNOWN: u64 = 1 << 20;
     let length = |f: &FileInfo| if f.ranged { f.size.saturating_sub(f.start).max(1) } else { UNKNOWN };
     let total: u64 = table.files.iter().map(length).sum();
-    let parts = total.div_ceil(table.step as u64).clamp(1, wanted.max(1) as u64);
+    let parts = total.div_ceil(table.block.unwrap_or(table.step as u64)).clamp(1, wanted.max(1) as u64);
     let mut work = vec![Vec::new(); parts as usize];
     let mut before = 0;
     for (file, info) in table.files.iter().enumerate() {

@@ -1,0 +1,281 @@
+//! One column of a frame: computed for itself, or brought down to one value.
+
+use super::table::{Column, float};
+use super::{DataFrame, Table, bound, col, engine};
+use crate::error::{Error, Result};
+use crate::show::{self, Bundle, Show};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::util::display::array_value_to_string;
+use datafusion::functions_aggregate::expr_fn;
+use datafusion::logical_expr::{self as df};
+use std::fmt;
+
+impl DataFrame {
+    /// One column, to be computed or reduced.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([1.5, 4.0]))]);
+    /// assert_eq!(df.col("x").max().compute()?, 4.0);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn col(&self, name: &str) -> LazySeries {
+        LazySeries { frame: self.select(name), name: name.to_owned() }
+    }
+
+    /// Computes the frame now and keeps its partitions in memory: what is built on the result does not compute them again.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn persist(&self) -> Result<Self> {
+        use futures::TryStreamExt;
+        engine::with_right_types(self.plan()?, |plan| {
+            let parts =
+                engine::each_partition(plan, |_, rows| async { rows.try_collect().await.map_err(|e| Error::engine("persist", &e)) })?;
+            Ok(Self::from_result(super::held(engine::physical(plan, false)?.schema(), parts)))
+        })
+    }
+
+    /// The frame ordered by columns, smallest first, missing values last.
+    #[track_caller]
+    pub fn sort_values(&self, by: impl super::IntoNames) -> Self {
+        self.sorted("sort_values", &by.into_names())
+    }
+
+    /// The frame ordered by this column, which comes first.
+    #[track_caller]
+    pub fn set_index(&self, name: &str) -> Self {
+        let sorted = self.sorted("set_index", &[name.to_owned()]);
+        let Ok(mut names) = sorted.columns() else { return sorted };
+        names.sort_by_key(|n| n != name);
+        sorted.select(names)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn sorted(&self, method: &str, by: &[String]) -> Self {
+        self.step(method, |b, plan| {
+            let keys = by.iter().map(|n| Ok(bound(method, col(n).get(), plan)?.sort(true, false))).collect::<Result<Vec<_>>>()?;
+            b.sort(keys).map_err(|e| Error::engine(method, &e))
+        })
+    }
+}
+
+/// One column of a frame, computed when it is asked for; made by [`DataFrame::col`].
+#[derive(Clone)]
+#[must_use = "a column does nothing until it is computed"]
+pub struct LazySeries {
+    frame: DataFrame,
+    name: String,
+}
+
+impl LazySeries {
+    /// Computes the values.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn compute(&self) -> Result<Column> {
+        self.frame.compute()?.column(&self.name)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn reduce(&self, method: &str, f: fn(df::Expr) -> df::Expr) -> LazyScalar {
+        LazyScalar(self.frame.step(method, |b, plan| {
+            let value = f(bound(method, col(&self.name).get(), plan)?).alias(&self.name);
+            b.aggregate(Vec::<df::Expr>::new(), [value]).map_err(|e| Error::engine(method, &e))
+        }))
+    }
+}
+
+macro_rules! reductions {
+    ($($(#[$doc:meta])* $name:ident $f:expr;)*) => {
+        impl LazySeries {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self) -> LazyScalar {
+                self.reduce(stringify!($name), $f)
+            }
+        )*}
+    };
+}
+reductions! {
+    /// Sum of the values that are there; missing where there are none.
+    sum expr_fn::sum;
+    /// Mean of the values that are there; missing where there are none.
+    mean expr_fn::avg;
+    /// Number of values that are there.
+    count expr_fn::count;
+    /// Least value.
+    min expr_fn::min;
+    /// Greatest value.
+    max expr_fn::max;
+    /// Standard deviation of a sample, with n - 1; missing where there are fewer than two values.
+    std expr_fn::stddev;
+    /// Number of different values that are there.
+    nunique expr_fn::count_distinct;
+}
+
+impl fmt::Debug for LazySeries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show::debug(self, f)
+    }
+}
+
+impl Show for LazySeries {
+    fn show(&self) -> Bundle {
+        self.frame.show()
+    }
+}
+
+/// One value of a frame, computed when it is asked for.
+#[derive(Clone)]
+#[must_use = "a value does nothing until it is computed"]
+pub struct LazyScalar(DataFrame);
+
+impl LazyScalar {
+    /// Computes the value.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn compute(&self) -> Result<Scalar> {
+        Ok(scalar(&self.0.compute()?))
+    }
+}
+
+impl fmt::Debug for LazyScalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show::debug(&self.0, f)
+    }
+}
+
+impl Show for LazyScalar {
+    fn show(&self) -> Bundle {
+        self.0.show()
+    }
+}
+
+/// A value of a frame, of the type that its column has.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Scalar {
+    /// A missing value.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A decimal number.
+    Float(f64),
+    /// A text, and the text of any other type.
+    Str(String),
+}
+
+#[inline(never)]
+fn scalar(table: &Table) -> Scalar {
+    let array: &ArrayRef = table.batch().column(0);
+    if array.is_empty() || array.is_null(0) {
+        return Scalar::Null;
+    }
+    let as_type = |t: &DataType| cast(array, t).ok().filter(|a| a.is_valid(0));
+    match array.data_type() {
+        DataType::Boolean => Scalar::Bool(array.as_boolean().value(0)),
+        t if t.is_integer() => match as_type(&DataType::Int64) {
+            Some(a) => Scalar::Int(a.as_primitive::<Int64Type>().value(0)),
+            None => Scalar::Str(array_value_to_string(array, 0).unwrap_or_default()),
+        },
+        t if t.is_floating() => {
+            as_type(&DataType::Float64).map_or(Scalar::Null, |a| Scalar::Float(a.as_primitive::<Float64Type>().value(0)))
+        }
+        _ => Scalar::Str(array_value_to_string(array, 0).unwrap_or_default()),
+    }
+}
+
+impl Scalar {
+    /// The value as a number; `None` for what is none.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Int(i) => Some(*i as f64),
+            Self::Float(x) => Some(*x),
+            _ => None,
+        }
+    }
+
+    /// The value as a whole number; `None` for what is none.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Int(i) => Some(*i),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(b) => b.fmt(f),
+            Self::Int(i) => i.fmt(f),
+            Self::Float(x) if f.precision().is_some() => x.fmt(f),
+            Self::Float(x) => f.write_str(&float(*x)),
+            Self::Str(s) => f.write_str(s),
+        }
+    }
+}
+
+impl Show for Scalar {
+    fn show(&self) -> Bundle {
+        Bundle::text(match self {
+            // All digits: what is shown may be copied.
+            Self::Float(x) => format!("{x:?}"),
+            other => other.to_string(),
+        })
+    }
+}
+
+impl PartialEq<f64> for Scalar {
+    fn eq(&self, other: &f64) -> bool {
+        self.as_f64() == Some(*other)
+    }
+}
+
+impl PartialEq<i64> for Scalar {
+    fn eq(&self, other: &i64) -> bool {
+        self.as_i64() == Some(*other)
+    }
+}
+
+impl PartialEq<&str> for Scalar {
+    fn eq(&self, other: &&str) -> bool {
+        matches!(self, Self::Str(s) if s == other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    #[test]
+    fn a_column_is_brought_down_to_one_value() {
+        let df = DataFrame::from_columns([
+            ("x", Series::from_iter([Some(2.0), None, Some(4.0)])),
+            ("n", Series::from_iter([3i64, 1, 3])),
+            ("s", Series::from_iter(["b", "a", "c"])),
+        ]);
+        let value = |v: crate::frame::LazyScalar| v.compute().unwrap();
+        assert_eq!((value(df.col("x").sum()).as_f64(), value(df.col("x").mean()).as_f64()), (Some(6.0), Some(3.0)));
+        assert_eq!((value(df.col("x").count()).as_i64(), value(df.col("n").nunique()).as_i64()), (Some(2), Some(2)));
+        assert!(value(df.col("s").max()) == "c" && value(df.col("n").min()) == 1 && value(df.col("x").std()) == f64::sqrt(2.0));
+        assert!(value(df.filter(col("n").gt(5)).col("x").max()) == Scalar::Null);
+        let e = df.col("y").max().compute().unwrap_err().to_string();
+        assert!(e.contains("no column \"y\""), "{e}");
+        let kept = df.sort_values("s").persist().unwrap();
+        assert_eq!(kept.col("s").compute().unwrap().to_vec::<String>().unwrap(), ["a", "b", "c"]);
+        assert_eq!((df.set_index("s").columns().unwrap()[0].as_str(), kept.len().unwrap()), ("s", 3));
+    }
+}
