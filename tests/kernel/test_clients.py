@@ -51,6 +51,13 @@ class Tools(unittest.TestCase):
             ("let df", ["&lt;p&gt;", "float64"]), ("df.groupby", ["topic-3"]), ("posts.map(|row| html", ["Post 0 & more"]), ("let kept", ["in memory"]),
             ('posts.map(|row| row["Author"]', ["no attribute", "Author"]), ("kept.count", ["2500"])])
 
+    def test_the_notebook_about_csv_files(self):
+        self.notebook_says("03-csv.ipynb", [
+            ("// A file with everything", ["id", "datetime", "float64", "lazy"]), ("shop.head", ["and &quot;more&quot;", "2024-02-01"]),
+            ("let prices", ["on request", "line 24692", "because"]), ('Csv::new().na_values("on request")', ["44."]),
+            ('Csv::new().dtype("price"', ["line 24692", "is no float64"]), ('std::fs::write("csv/messy.txt"', ["1234.5", "-7.25", "3 rows"]),
+            ('read_csv("csv/*.txt")', ["expected 1 field, saw 2"]), ("let df = shop", ["28 rows"])])
+
     def test_the_notebook_about_the_kernel(self):
         said = self.notebook_says("01-kernel.ipynb", [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "178571417857143"]), ("%timeit", ["per loop"]),
                              ("%who", ["Vec<i32>"]), ("%%sql late", ["OO", "EV", "delay"]), ("!echo", ["files here"]), ("for percent", ["100 %"]), ("let shown", ["done"]),

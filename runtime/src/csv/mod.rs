@@ -15,6 +15,8 @@
 pub(crate) mod block;
 pub(crate) mod column;
 pub(crate) mod dialect;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod kind;
 pub(crate) mod print;
 pub(crate) mod quotes;

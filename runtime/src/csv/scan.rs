@@ -28,12 +28,6 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    fn clear(&mut self) {
-        self.bounds.clear();
-        self.rows.clear();
-        self.quoted = false;
-    }
-
     /// Bytes of the complete rows, blank lines included.
     pub(crate) fn end(&self) -> usize {
         self.bounds.last().map_or(0, |b| *b as usize)
@@ -140,11 +134,32 @@ impl Carry {
     }
 }
 
+/// Room that is made at once for places of ends.
+const ROOM: usize = 4096;
+
+/// Writes down the places behind the ends of a word, eight at a time: how many there are is hard to foresee, and what is
+/// written beyond them is written over.
+#[inline(always)]
+fn note(bounds: &mut Vec<u32>, found: usize, base: u32, mut ends: u64) {
+    if bounds.len() < found + 64 {
+        bounds.resize(found + ROOM, 0);
+    }
+    let count = ends.count_ones() as usize;
+    for eight in bounds[found..found + 64].as_chunks_mut::<8>().0.iter_mut().take(count.div_ceil(8).max(1)) {
+        for bound in eight {
+            *bound = base + ends.trailing_zeros() + 1;
+            ends &= ends.wrapping_sub(1);
+        }
+    }
+}
+
 #[inline(always)]
 fn walk(data: &[u8], out: &mut Index, masks: impl Fn(&[u8; 64]) -> Masks) -> Result<(), Irregular> {
-    out.clear();
-    out.bounds.push(0);
-    let mut first = 0u32;
+    out.rows.clear();
+    out.quoted = false;
+    out.bounds.resize(out.bounds.len().max(ROOM), 0);
+    out.bounds[0] = 0;
+    let (mut found, mut first) = (1, 0u32);
     let mut carry = Carry { ended: true, ..Carry::default() };
     let (words, rest) = data.as_chunks::<64>();
     let mut last = [0; 64];
@@ -160,13 +175,10 @@ fn walk(data: &[u8], out: &mut Index, masks: impl Fn(&[u8; 64]) -> Masks) -> Res
             carry.ended = m.ends >> 63 == 1;
         }
         let base = (i * 64) as u32;
-        let (mut ends, mut lines) = (m.ends, m.lines & m.ends);
-        let at = out.bounds.len() as u32;
-        out.bounds.extend((0..m.ends.count_ones()).map(|_| {
-            let bound = base + ends.trailing_zeros() + 1;
-            ends &= ends.wrapping_sub(1);
-            bound
-        }));
+        let mut lines = m.lines & m.ends;
+        let at = found as u32;
+        note(&mut out.bounds, found, base, m.ends);
+        found += m.ends.count_ones() as usize;
         while lines != 0 {
             let bit = lines & lines.wrapping_neg();
             // The field that this line end closes.

@@ -260,7 +260,13 @@ fn odd_float(text: &[u8]) -> Option<f64> {
 #[inline(always)]
 fn fixed<const N: usize>(text: &[u8], at: usize) -> Option<u32> {
     let field: &[u8; N] = text.get(at..at + N)?.first_chunk()?;
-    field.iter().try_fold(0, |n, b| Some(n * 10 + u32::from(b.wrapping_sub(b'0'))).filter(|_| b.is_ascii_digit()))
+    let (mut number, mut digits) = (0, true);
+    for b in field {
+        let digit = b.wrapping_sub(b'0');
+        digits &= digit < 10;
+        number = number * 10 + u32::from(digit);
+    }
+    digits.then_some(number)
 }
 
 /// Days since 1970 of `YYYY-MM-DD`.
@@ -275,13 +281,9 @@ pub(crate) fn date(text: &[u8]) -> Option<i32> {
 /// Days since 1970, by the rules of Gregory (after Hinnant, "chrono-compatible low-level date algorithms").
 #[inline(always)]
 fn days(year: u32, month: u32, day: u32) -> Option<i32> {
+    const LENGTHS: [u8; 16] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0];
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let length = match month {
-        2 => 28 + u32::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        _ => return None,
-    };
+    let length = u32::from(*LENGTHS.get(month as usize)?) + u32::from(leap && month == 2);
     if day == 0 || day > length {
         return None;
     }
@@ -292,9 +294,25 @@ fn days(year: u32, month: u32, day: u32) -> Option<i32> {
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
-/// Year, month and day of a day since 1970: the way of `days` back.
-#[inline]
+/// Year, month and day of a day since 1970 (Neri and Schneider, "Euclidean affine functions and their application to calendar
+/// algorithms", Software: Practice and Experience 53 (2023); far from today by the way of `days` back).
+#[inline(always)]
 pub(crate) fn civil(days: i64) -> (i32, i32, i32) {
+    const AHEAD: i64 = 82;
+    let Some(n) = u32::try_from(days + 719_468 + 146_097 * AHEAD).ok().filter(|n| *n < 1 << 28) else { return far_civil(days) };
+    let n1 = 4 * n + 3;
+    let (century, of_century) = (n1 / 146_097, n1 % 146_097 / 4);
+    let p2 = 2_939_745 * u64::from(4 * of_century + 3);
+    let of_year = (p2 as u32) / 2_939_745 / 4;
+    let n3 = 2141 * of_year + 197_913;
+    let next = of_year >= 306;
+    let year = (100 * century + (p2 >> 32) as u32) as i32 - 400 * AHEAD as i32 + i32::from(next);
+    let month = (n3 >> 16) as i32 - if next { 12 } else { 0 };
+    (year, month, ((n3 & 0xffff) / 2141) as i32 + 1)
+}
+
+#[cold]
+fn far_civil(days: i64) -> (i32, i32, i32) {
     let z = days + 719_468;
     let (era, of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -348,24 +366,23 @@ pub(crate) fn time(text: &[u8]) -> Option<i64> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Format {
     text: String,
-    /// Where it is made of fields of a fixed width alone: these in their order.
-    fixed: Option<Vec<Part>>,
+    /// Where it is made of fields of a fixed width alone: where they stand.
+    fixed: Option<Fixed>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Year,
-    Month,
-    Day,
-    Hour,
-    Minute,
-    Second,
-    Byte(u8),
+/// Places in a text of a fixed length: of the year, and of month, day, hour, minute and second; bytes that must be there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Fixed {
+    length: usize,
+    year: Option<usize>,
+    others: [Option<usize>; 5],
+    marks: Vec<(usize, u8)>,
 }
 
 impl Format {
     pub(crate) fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), fixed: fixed_parts(text) }
+        let spelled = text.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S");
+        Self { text: text.to_owned(), fixed: Fixed::new(&spelled) }
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -375,64 +392,55 @@ impl Format {
     /// Microseconds since 1970 of a text in this format.
     #[inline]
     pub(crate) fn micros(&self, text: &[u8]) -> Option<i64> {
-        self.fixed.as_ref().and_then(|parts| fixed_micros(parts, text)).or_else(|| formatted(text, &self.text))
+        self.fixed.as_ref().and_then(|fixed| fixed.micros(text)).or_else(|| formatted(text, &self.text))
     }
 }
 
-/// The parts of a format that has a year, a month and a day, and nothing that chrono would read more freely.
-fn fixed_parts(format: &str) -> Option<Vec<Part>> {
-    let mut parts = Vec::new();
-    let mut bytes = format.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'%' => match bytes.next()? {
-                b'Y' => parts.push(Part::Year),
-                b'm' => parts.push(Part::Month),
-                b'd' => parts.push(Part::Day),
-                b'H' => parts.push(Part::Hour),
-                b'M' => parts.push(Part::Minute),
-                b'S' => parts.push(Part::Second),
-                b'F' => parts.extend([Part::Year, Part::Byte(b'-'), Part::Month, Part::Byte(b'-'), Part::Day]),
-                b'T' => parts.extend([Part::Hour, Part::Byte(b':'), Part::Minute, Part::Byte(b':'), Part::Second]),
-                _ => return None,
-            },
-            byte => parts.push(Part::Byte(byte)),
+impl Fixed {
+    /// The places of a format that has a year, a month and a day once each, and nothing that chrono would read more freely.
+    fn new(format: &str) -> Option<Self> {
+        let mut fixed = Self::default();
+        let mut bytes = format.bytes();
+        while let Some(byte) = bytes.next() {
+            if byte != b'%' {
+                fixed.marks.push((fixed.length, byte));
+                fixed.length += 1;
+                continue;
+            }
+            let letter = bytes.next()?;
+            let (place, width) = match b"mdHMS".iter().position(|l| *l == letter) {
+                Some(i) => (&mut fixed.others[i], 2),
+                None if letter == b'Y' => (&mut fixed.year, 4),
+                None => return None,
+            };
+            if place.replace(fixed.length).is_some() {
+                return None;
+            }
+            fixed.length += width;
         }
+        (fixed.year.is_some() && fixed.others[0].is_some() && fixed.others[1].is_some()).then_some(fixed)
     }
-    let once = |part| parts.iter().filter(|p| **p == part).count() == 1;
-    [Part::Year, Part::Month, Part::Day].into_iter().all(once).then_some(parts)
-}
 
-/// The instant, where every field has its full width; others are left to chrono.
-#[inline]
-fn fixed_micros(parts: &[Part], text: &[u8]) -> Option<i64> {
-    let [mut year, mut month, mut day, mut hour, mut minute, mut second] = [0; 6];
-    let mut at = 0;
-    for part in parts {
-        let (to, width) = match part {
-            Part::Byte(b) if text.get(at) == Some(b) => {
-                at += 1;
-                continue;
+    /// The instant, where every field has its full width; others are left to chrono.
+    #[inline(always)]
+    fn micros(&self, text: &[u8]) -> Option<i64> {
+        if text.len() != self.length || self.marks.iter().any(|(at, byte)| text[*at] != *byte) {
+            return None;
+        }
+        let two = |at: Option<usize>| at.map_or(Some(0), |at| fixed::<2>(text, at));
+        let [month, day, hour, minute, second] = self.others;
+        let seconds = if hour.is_none() && minute.is_none() && second.is_none() {
+            0
+        } else {
+            let (hour, minute, second) = (two(hour)?, two(minute)?, two(second)?);
+            if hour > 23 || minute > 59 || second > 59 {
+                return None;
             }
-            Part::Byte(_) => return None,
-            Part::Year => {
-                year = fixed::<4>(text, at)?;
-                at += 4;
-                continue;
-            }
-            Part::Month => (&mut month, 2),
-            Part::Day => (&mut day, 2),
-            Part::Hour => (&mut hour, 2),
-            Part::Minute => (&mut minute, 2),
-            Part::Second => (&mut second, 2),
+            hour * 3600 + minute * 60 + second
         };
-        *to = fixed::<2>(text, at)?;
-        at += width;
+        let days = days(fixed::<4>(text, self.year?)?, two(month)?, two(day)?)?;
+        Some((i64::from(days) * 86_400 + i64::from(seconds)) * 1_000_000)
     }
-    if at != text.len() || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    Some((i64::from(days(year, month, day)?) * 86_400 + i64::from(hour * 3600 + minute * 60 + second)) * 1_000_000)
 }
 
 /// Microseconds since 1970 of a text in a format of strftime.

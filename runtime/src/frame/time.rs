@@ -184,10 +184,15 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
 
 fn parts(array: &ArrayRef, part: Part) -> DfResult<Int32Array> {
     let micros = cast(array, &MICROS)?;
-    Ok(micros.as_primitive::<TimestampMicrosecondType>().unary(|micros| one_part(micros, part)))
+    let micros = micros.as_primitive::<TimestampMicrosecondType>();
+    Ok(match part {
+        // Asked for most; a loop of its own.
+        Part::Year => micros.unary(|micros| one_part(micros, Part::Year)),
+        part => micros.unary(|micros| one_part(micros, part)),
+    })
 }
 
-#[inline]
+#[inline(always)]
 fn one_part(micros: i64, part: Part) -> i32 {
     const DAY: i64 = 86_400_000_000;
     let (days, of_day) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));

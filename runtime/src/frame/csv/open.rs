@@ -2,7 +2,7 @@
 //! of their values.
 
 use super::names::{ColumnRef, HeaderRow, Separator};
-use super::types::Types;
+use super::types::{Doubts, Known, Reason, Types};
 use super::{BadLines, Options};
 use crate::csv::column::Reading;
 use crate::csv::dialect::{Dialect, Sep};
@@ -78,6 +78,13 @@ pub(super) struct FileInfo {
     pub(super) order: Option<Vec<u32>>,
 }
 
+/// The start of a file's text, and whether that is all of it.
+#[derive(Default)]
+struct Head {
+    text: Vec<u8>,
+    last: bool,
+}
+
 /// What the start of a file tells.
 struct Shape {
     names: Option<Vec<String>>,
@@ -115,21 +122,23 @@ pub(super) fn open(options: &Options, pattern: &str) -> Result<Arc<Table>> {
         nrows: options.nrows,
         skipfooter: options.skipfooter,
     };
-    let mut names = Vec::new();
+    let (mut names, mut head) = (Vec::new(), Head::default());
     for path in fs::expand("read_csv", pattern)? {
         if crate::sched::cancelled() {
             return Err(ErrorKind::Interrupted.into());
         }
-        let (file, shape) = table.look(&path, options)?;
+        let (file, shape, start) = table.look(&path, options)?;
         if table.files.is_empty() {
             (names, table.width) = columns_of(&shape, options);
+            head = start;
         }
         let order = table.order(&path, &names, shape.names)?;
-        table.files.push(FileInfo { order, start: shape.start, ..file });
+        table.files.push(FileInfo { order, ..file });
     }
     table.columns = chosen(options, names)?;
-    let kinds = sampled(&table, options.infer_rows)?;
-    table.types = Types::new(kinds);
+    // Rows that are not read must not decide a type.
+    let rows = options.infer_rows.into_iter().chain(options.nrows).min();
+    table.types = sampled(&table, &head, rows)?;
     Ok(Arc::new(table))
 }
 
@@ -313,16 +322,19 @@ impl Table {
     }
 
     /// Looks at the start of a file.
-    fn look(&self, path: &str, options: &Options) -> Result<(FileInfo, Shape)> {
+    fn look(&self, path: &str, options: &Options) -> Result<(FileInfo, Shape, Head)> {
         let ranged = self.is_ranged(path);
         let mut text = self.text(path)?;
         let mut head = Vec::new();
-        let mut wanted = 16 << 10;
+        // What may come over a network is asked for once, and long enough for a sample.
+        let mut wanted = if ranged { 16 << 10 } else { 4 * SAMPLE as u64 };
         loop {
             let read = text.by_ref().take(wanted).read_to_end(&mut head).map_err(|e| io_error(path, e))? as u64;
             if let Some(shape) = self.shape(path, &head, read < wanted, options)? {
                 let size = if ranged { std::fs::metadata(fs::local(path)).map_err(|e| io_error(path, e))?.len() } else { 0 };
-                return Ok((FileInfo { path: path.to_owned(), ranged, size, start: 0, order: None }, shape));
+                let start = shape.start;
+                let last = read < wanted;
+                return Ok((FileInfo { path: path.to_owned(), ranged, size, start, order: None }, shape, Head { text: head, last }));
             }
             wanted = head.len() as u64;
         }
@@ -378,6 +390,24 @@ impl Table {
         })
     }
 
+    /// Number of the line at a place, from 1.
+    pub(super) fn line(&self, file: usize, place: u64) -> Result<u64> {
+        let path = &self.files[file].path;
+        let mut text = self.text(path)?.take(place);
+        let (mut lines, mut after_return) = (1, false);
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            let n = text.read(&mut piece).map_err(|e| io_error(path, e))?;
+            if n == 0 {
+                return Ok(lines);
+            }
+            for byte in &piece[..n] {
+                lines += u64::from(*byte == b'\r' || *byte == b'\n' && !after_return);
+                after_return = *byte == b'\r';
+            }
+        }
+    }
+
     /// How a column is read if its values are of this kind.
     pub(super) fn reading(&self, column: usize, kind: Kind) -> Reading {
         let c = &self.columns[column];
@@ -386,69 +416,111 @@ impl Table {
 }
 
 /// The kinds of the columns, as samples tell them.
-fn sampled(table: &Table, infer_rows: Option<usize>) -> Result<Vec<Kind>> {
-    let mut kinds = vec![Kind::Nothing; table.columns.len()];
+fn sampled(table: &Table, first: &Head, infer_rows: Option<usize>) -> Result<Types> {
+    let mut kinds = vec![(Kind::Nothing, None); table.columns.len()];
+    let mut doubts = Doubts::default();
     let n = table.files.len();
     let picked = if infer_rows.is_some() { vec![0] } else { vec![0, n / 2, n - 1] };
     let mut seen = Vec::new();
     // Files without data tell nothing: then others are asked.
     for file in picked.into_iter().chain(0..n) {
-        let told = kinds.iter().any(|k| *k != Kind::Nothing);
+        let told = kinds.iter().any(|k| k.0 != Kind::Nothing);
         if seen.contains(&file) || told && seen.len() >= SAMPLED_FILES.min(n) {
             continue;
         }
         seen.push(file);
-        sample_file(table, &table.files[file], infer_rows, &mut kinds)?;
+        let head = (file == 0 && !table.files[0].ranged && infer_rows.is_none()).then_some(first);
+        sample_file(table, file, head, infer_rows, (&mut kinds, &mut doubts))?;
         if told && infer_rows.is_some() {
             break;
         }
     }
-    Ok(kinds)
+    Ok(Types::new(kinds, doubts))
 }
 
-fn sample_file(table: &Table, file: &FileInfo, infer_rows: Option<usize>, kinds: &mut [Kind]) -> Result<()> {
+fn sample_file(
+    table: &Table,
+    number: usize,
+    head: Option<&Head>,
+    infer_rows: Option<usize>,
+    (kinds, doubts): (&mut Known, &mut Doubts),
+) -> Result<()> {
+    let file = &table.files[number];
+    if let Some(head) = head {
+        let text = &head.text[file.start as usize..];
+        take_in(table, &Sample { number, place: file.start, text, last: head.last }, usize::MAX, kinds);
+        return Ok(());
+    }
     let failed = |e| io_error(&file.path, e);
     let mut text = table.text(&file.path)?;
     std::io::copy(&mut text.by_ref().take(file.start), &mut std::io::sink()).map_err(failed)?;
     let mut head = Vec::new();
     let wanted = infer_rows.map_or(4 * SAMPLE, |rows| (rows * 1000).max(4 * SAMPLE)) as u64;
     let read = text.by_ref().take(wanted).read_to_end(&mut head).map_err(failed)? as u64;
-    take_in(table, file, &head, read < wanted, infer_rows.unwrap_or(usize::MAX), kinds);
+    let sample = Sample { number, place: file.start, text: &head, last: read < wanted };
+    take_in(table, &sample, infer_rows.unwrap_or(usize::MAX), kinds);
     if !file.ranged || infer_rows.is_some() || read < wanted {
         return Ok(());
     }
+    // A place further on may be inside of quotes. Where no quotes are seen it most likely is not; if there are some after all,
+    // the samples are looked at again (see `Types::doubt`).
+    let Some(marks) = table.dialect.plain().filter(|m| !has(&head, m.quote)) else { return Ok(()) };
     let mut disk = File::open(fs::local(&file.path)).map_err(failed)?;
+    let sure = kinds.clone();
+    let mut places = Vec::new();
     for at in [file.size / 2, file.size.saturating_sub(SAMPLE as u64)] {
         let at = at.max(file.start);
         let before = byte_before(&mut disk, at, file.start).map_err(failed)?;
         disk.seek(SeekFrom::Start(at)).map_err(failed)?;
         let mut text = Vec::new();
         disk.by_ref().take(SAMPLE as u64).read_to_end(&mut text).map_err(failed)?;
-        // Most places are outside of quotes; where a sample looks wrong, it is left out: it decides nothing.
-        let Some(marks) = table.dialect.plain() else { return Ok(()) };
-        if let Some(line) = Walker::new(marks, table.dialect.skip_initial_space, State::Outside, before).line_end(&text) {
-            take_in(table, file, &text[line..], false, usize::MAX, kinds);
+        let line = Walker::new(marks, table.dialect.skip_initial_space, State::Outside, before).line_end(&text);
+        if let (Some(line), false) = (line, has(&text, marks.quote)) {
+            places.push((number, at));
+            take_in(table, &Sample { number, place: at + line as u64, text: &text[line..], last: false }, usize::MAX, kinds);
+        }
+    }
+    if marks.quote.is_some() && !places.is_empty() {
+        doubts.places.extend(places);
+        if doubts.sure.is_empty() {
+            doubts.sure = sure;
         }
     }
     Ok(())
 }
 
+fn has(text: &[u8], quote: Option<u8>) -> bool {
+    quote.is_some_and(|q| memchr::memchr(q, text).is_some())
+}
+
+/// Some rows of a file.
+struct Sample<'a> {
+    number: usize,
+    place: u64,
+    text: &'a [u8],
+    last: bool,
+}
+
 /// Joins the kinds of a sample's values to those known.
-fn take_in(table: &Table, file: &FileInfo, text: &[u8], last: bool, rows: usize, kinds: &mut [Kind]) {
-    let (block, _) = table.dialect.rows(text, last);
+fn take_in(table: &Table, sample: &Sample<'_>, rows: usize, kinds: &mut Known) {
+    let (mut block, _) = table.dialect.rows(sample.text, sample.last);
+    block.rows.truncate(block.rows.len().saturating_sub(table.skipfooter));
     if block.rows.iter().any(|r| r.fields > table.width) && table.on_bad_lines == BadLines::Error {
         return;
     }
     let mut scratch = Vec::new();
-    for (column, kind) in table.columns.iter().zip(kinds) {
+    for (column, (kind, why)) in table.columns.iter().zip(kinds) {
         let From::Field(field) = column.from else { continue };
-        let field = file.order.as_ref().map_or(field, |o| o[field as usize]);
-        for row in block.rows.iter().filter(|r| r.fields <= table.width).take(rows) {
+        let field = table.files[sample.number].order.as_ref().map_or(field, |o| o[field as usize]);
+        for (i, row) in block.rows.iter().enumerate().filter(|(_, r)| r.fields <= table.width).take(rows) {
             if *kind == Kind::Text || column.given.is_some() {
                 break;
             }
-            if let Some(value) = block.field(*row, field, &mut scratch) {
-                *kind = kind.and(Kind::of(value, &table.values));
+            let Some(value) = block.field(*row, field, &mut scratch) else { continue };
+            let joined = kind.and(Kind::of(value, &table.values));
+            if joined != *kind {
+                let value = String::from_utf8_lossy(value).into_owned();
+                (*kind, *why) = (joined, Some(Reason { value, file: sample.number, place: sample.place + block.place(i) }));
             }
         }
     }

@@ -2,9 +2,11 @@
 
 use super::BadLines;
 use super::open::{From, Table, io_error};
+use super::types::Reason;
 use crate::csv::block::Block;
 use crate::csv::column::{Misfit, column};
 use crate::csv::kind::Kind;
+use crate::csv::quotes::{State, passage};
 use crate::csv::read::Stop;
 use crate::csv::scan::Row;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,7 +18,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOption
 use arrow::compute::{CastOptions, cast_with_options, filter, prep_null_mask_filter};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
-use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,6 +52,9 @@ impl Job {
     pub(super) fn batch(&self, block: &mut Block, file: usize) -> Result<RecordBatch> {
         self.leave_out_bad(block, file)?;
         let block = &*block;
+        if (block.quote.is_some() || block.bare) && self.table.types.doubt(|file, at| self.is_inside(file, at))? {
+            return Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: "samples were no rows".to_owned() }.into());
+        }
         if self.settle {
             return self.settled(block, file);
         }
@@ -75,6 +80,15 @@ impl Job {
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map_err(|e| engine(&e))
+    }
+
+    /// Whether a place of a file is inside of quotes.
+    fn is_inside(&self, file: usize, at: u64) -> Result<bool> {
+        let info = &self.table.files[file];
+        let Some(marks) = self.table.dialect.plain() else { return Ok(false) };
+        let path = Path::new(fs::local(&info.path));
+        let told = passage(path, info.start, info.start, at, marks, self.table.dialect.skip_initial_space);
+        Ok(told.map_err(|e| io_error(&info.path, e))?.from(State::Outside) == State::Inside)
     }
 
     fn is_text(&self, column: usize) -> bool {
@@ -129,20 +143,16 @@ impl Job {
                 format!("column {:?}: {value:?} is no {dtype}{formats}; na_values([..]) makes it a missing value", spec.name),
             );
         }
-        self.widen(c, &bytes, self.kinds[c], || self.reason(value, file, place));
+        self.widen(c, &bytes, self.kinds[c], (file, place));
         let lost = self.projection.iter().chain(self.filter.iter().flat_map(|f| &f.1)).copied();
         self.table.types.lose(lost.filter(|c| !self.is_text(*c) && self.table.columns[*c].given.is_none()));
         ErrorKind::Engine { operation: "read_csv".to_owned(), message: format!("column {:?}: {value:?} is not of its type", spec.name) }
             .into()
     }
 
-    fn reason(&self, value: &str, file: usize, place: u64) -> String {
-        let path = &self.table.files[file].path;
-        self.line(file, place).map_or_else(|_| format!("{value:?} in {path:?}"), |line| format!("{value:?} in {path:?}, line {line}"))
-    }
-
-    fn widen(&self, c: usize, value: &[u8], from: Kind, why: impl FnOnce() -> String) {
+    fn widen(&self, c: usize, value: &[u8], from: Kind, (file, place): (usize, u64)) {
         let joined = from.and(Kind::of(value, &self.table.values));
+        let why = || Reason { value: String::from_utf8_lossy(value).into_owned(), file, place };
         // A text always holds the value.
         self.table.types.widen(c, if joined == from { Kind::Text } else { joined }, why);
     }
@@ -161,7 +171,7 @@ impl Job {
                 let Err(Misfit(at)) = column(block, &block.rows, field, &reading, &self.table.values) else { break };
                 let mut scratch = Vec::new();
                 let value = block.field(block.rows[at], field, &mut scratch).unwrap_or_default();
-                self.widen(*c, value, kind, || self.reason(&String::from_utf8_lossy(value), file, block.place(at)));
+                self.widen(*c, value, kind, (file, block.place(at)));
             }
         }
         Ok(RecordBatch::new_empty(self.schema.clone()))
@@ -195,7 +205,7 @@ impl Job {
         match (found, read) {
             (Some((place, saw, text)), _) => {
                 let hint = "on_bad_lines(BadLines::Skip) leaves such lines out";
-                self.bad_row(file, place, format!("expected {width} fields, saw {saw}: {text:?}; {hint}"))
+                self.bad_row(file, place, format!("expected {}, saw {saw}: {text:?}; {hint}", html::count(width as usize, "field")))
             }
             (None, Err(e)) => e,
             (None, Ok(())) => self.unchanged(file).err().unwrap_or_else(|| ErrorKind::Interrupted.into()),
@@ -218,27 +228,9 @@ impl Job {
 
     fn bad_row(&self, file: usize, offset: u64, message: String) -> Error {
         let path = self.table.files[file].path.clone();
-        match self.line(file, offset) {
+        match self.table.line(file, offset) {
             Ok(line) => ErrorKind::BadCsv { path, line, offset, message }.into(),
             Err(e) => e,
-        }
-    }
-
-    /// Number of the line at a place, from 1.
-    fn line(&self, file: usize, place: u64) -> Result<u64> {
-        let path = &self.table.files[file].path;
-        let mut text = self.table.text(path)?.take(place);
-        let (mut lines, mut after_return) = (1, false);
-        let mut piece = vec![0; 1 << 16];
-        loop {
-            let n = text.read(&mut piece).map_err(|e| io_error(path, e))?;
-            if n == 0 {
-                return Ok(lines);
-            }
-            for byte in &piece[..n] {
-                lines += u64::from(*byte == b'\r' || *byte == b'\n' && !after_return);
-                after_return = *byte == b'\r';
-            }
         }
     }
 

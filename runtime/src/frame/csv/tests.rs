@@ -138,11 +138,14 @@ fn frames_take_the_wider_type_too() {
     let rows: String = (0..3000).map(|i| if i == 2999 { "x,2.5,b\n".to_owned() } else { format!("{i},1,a\n") }).collect();
     std::fs::write(&path, format!("k,v,s\n{rows}")).unwrap();
     let frame = Csv::new().infer_rows(5).read(path.to_str().unwrap());
+    let because = || texts(&frame.csv_types().unwrap(), "because")[0].clone().unwrap();
+    assert!(because().starts_with("\"0\" in") && because().ends_with("line 2"), "{}", because());
     assert_eq!(frame.dtypes().unwrap()[0], DType::Int64);
     let sums = frame.groupby("s").sum("v").compute().unwrap();
     assert_eq!(sums.column("v").unwrap().to_vec::<f64>().unwrap(), [2999.0, 2.5]);
     assert_eq!(texts(&frame.filter(col("v").gt(1.5)).compute().unwrap(), "k"), some(&["x"]));
     assert_eq!((frame.dtypes().unwrap()[0].clone(), frame.len().unwrap()), (DType::Str, 3000));
+    assert!(because().starts_with("\"x\" in") && because().ends_with("line 3001"), "{}", because());
 }
 
 #[test]
@@ -177,6 +180,10 @@ fn options() {
     assert_eq!((t.len(), t.columns()[0].as_str(), t.dtypes()[0].clone()), (2, "d", DType::Datetime));
     let t = check(&csv.skipfooter(2).skiprows(0), text).unwrap();
     assert_eq!(t.len(), 1);
+    let t = check(&Csv::new().skipfooter(1), b"a\n1\n2\ntotal 3\n").unwrap();
+    assert_eq!(t.column("a").unwrap().to_vec::<i64>().unwrap(), [1, 2]);
+    let t = check(&Csv::new().nrows(2), b"a\n1\n2\ntotal 3\n").unwrap();
+    assert_eq!(t.column("a").unwrap().to_vec::<i64>().unwrap(), [1, 2]);
 
     let table: [(Csv, &str, &[&str]); 9] = [
         (Csv::new().sep("::"), "a::b\n1::x:y\n", &["x:y"]),
@@ -436,4 +443,16 @@ fn a_failed_write_changes_nothing() {
         .name_function(|_| "same".to_owned())
         .write(&DataFrame::from_columns([("a", Series::from_iter(0..20_000i64))]), &path("*.csv"));
     assert!(twice.unwrap_err().to_string().contains("same file"));
+}
+
+#[test]
+fn samples_from_inside_of_quotes_are_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let rows = |from: u32| (from..from + 60_000).map(|i| format!("{i},x\n")).collect::<String>();
+    std::fs::write(&path, format!("id,note\n{}70000,\"{}\"\n{}", rows(0), "w,w\n".repeat(200_000), rows(80_000))).unwrap();
+    let frame = Csv::new().read(path.to_str().unwrap());
+    assert_eq!(frame.dtypes().unwrap()[0], DType::Str, "the sample in the middle lies inside of the quotes");
+    assert_eq!(frame.col("id").max().compute().unwrap(), 139_999);
+    assert_eq!((frame.dtypes().unwrap()[0].clone(), frame.len().unwrap()), (DType::Int64, 120_001));
 }

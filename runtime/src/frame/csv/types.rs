@@ -3,25 +3,71 @@
 
 use super::source::CsvTable;
 use crate::csv::kind::Kind;
-use crate::error::{Error, Result};
-use crate::frame::{Plan, bare, engine};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::{DType, DataFrame, Plan, Table, bare, engine};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// The value that made a column what it is.
+#[derive(Debug, Clone)]
+pub(super) struct Reason {
+    pub(super) value: String,
+    pub(super) file: usize,
+    /// Place of its row in the file.
+    pub(super) place: u64,
+}
+
+/// The kinds of the columns, each with the value that decided it.
+pub(super) type Known = Vec<(Kind, Option<Reason>)>;
+
+/// Samples that were taken from the midst of files: at these places, and what was known without them.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    pub(super) places: Vec<(usize, u64)>,
+    pub(super) sure: Known,
+}
 
 /// The kinds of a table's columns, and why each is what it is.
 #[derive(Debug, Default)]
 pub(super) struct Types {
-    known: RwLock<Vec<(Kind, Option<String>)>>,
+    known: RwLock<Known>,
+    /// Samples that were no rows if they lie inside of quotes; `None` once that is known.
+    doubts: Mutex<Option<Doubts>>,
+    in_doubt: AtomicBool,
     /// Columns that were read when a value did not fit.
     lost: Mutex<BTreeSet<usize>>,
 }
 
 impl Types {
-    pub(super) fn new(kinds: Vec<Kind>) -> Self {
-        Self { known: RwLock::new(kinds.into_iter().map(|k| (k, None)).collect()), lost: Mutex::default() }
+    pub(super) fn new(known: Known, doubts: Doubts) -> Self {
+        let in_doubt = AtomicBool::new(!doubts.places.is_empty());
+        Self { known: RwLock::new(known), doubts: Mutex::new(Some(doubts)), in_doubt, lost: Mutex::default() }
+    }
+
+    /// Called when quotes turn up: whether samples were taken from inside of them, by `is_inside`. Then what they told is
+    /// forgotten, and plans are to be made again.
+    pub(super) fn doubt(&self, is_inside: impl Fn(usize, u64) -> Result<bool>) -> Result<bool> {
+        if !self.in_doubt.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        let mut place = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wrong = false;
+        if let Some(doubts) = &*place {
+            for (file, at) in &doubts.places {
+                wrong |= is_inside(*file, *at)?;
+            }
+        }
+        let doubts = place.take();
+        self.in_doubt.store(false, Ordering::Release);
+        if let (true, Some(doubts)) = (wrong, doubts) {
+            *self.known.write().unwrap_or_else(PoisonError::into_inner) = doubts.sure;
+        }
+        Ok(wrong)
     }
 
     pub(super) fn kinds(&self) -> Vec<Kind> {
@@ -29,7 +75,7 @@ impl Types {
     }
 
     /// Joins a kind to a column's.
-    pub(super) fn widen(&self, column: usize, kind: Kind, why: impl FnOnce() -> String) {
+    pub(super) fn widen(&self, column: usize, kind: Kind, why: impl FnOnce() -> Reason) {
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let joined = all[column].0.and(kind);
         if joined != all[column].0 {
@@ -37,8 +83,7 @@ impl Types {
         }
     }
 
-    /// Why a column is wider than its samples told.
-    fn why(&self, column: usize) -> Option<String> {
+    fn reason(&self, column: usize) -> Option<Reason> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)[column].1.clone()
     }
 
@@ -49,6 +94,55 @@ impl Types {
 
     fn take_lost(&self) -> BTreeSet<usize> {
         std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl CsvTable {
+    /// The value that made a column what it is, and where it stands.
+    fn why(&self, column: usize) -> Option<String> {
+        let Reason { value, file, place } = self.table.types.reason(column)?;
+        let path = &self.table.files[file].path;
+        // A file that cannot be read any more has no lines to count.
+        let line = self.table.line(file, place).map(|line| format!(", line {line}")).unwrap_or_default();
+        Some(format!("{value:?} in {path:?}{line}"))
+    }
+}
+
+impl DataFrame {
+    /// The types of the columns of the CSV files behind the frame, and the value that decided each: the first one that no
+    /// narrower type holds, as far as the files have been read.
+    ///
+    /// # Errors
+    /// The error of an earlier step.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("t.csv");
+    /// # let path = path.to_str().unwrap();
+    /// std::fs::write(path, "id,code\n1,17\n2,A4\n").unwrap();
+    /// let told = read_csv(path).csv_types()?;
+    /// let because = told.column("because")?.to_vec::<String>()?;
+    /// assert!(because[1].starts_with("\"A4\"") && because[1].ends_with("line 3"));
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn csv_types(&self) -> Result<Table> {
+        let mut tables = Vec::new();
+        each_table(&current(self.plan()?)?, &mut |t| tables.push(t));
+        let (mut names, mut dtypes, mut because) = (Vec::new(), Vec::new(), Vec::new());
+        for table in &tables {
+            let schema = datafusion::catalog::TableProvider::schema(table);
+            for (i, column) in table.table.columns.iter().enumerate() {
+                names.push(column.name.clone());
+                dtypes.push(DType::of(schema.field(i).data_type()).to_string());
+                let told = if column.given.is_some() { "the type was given".to_owned() } else { "no value was seen".to_owned() };
+                because.push(table.why(i).unwrap_or(told));
+            }
+        }
+        let of = |texts: Vec<String>| Arc::new(StringArray::from(texts)) as ArrayRef;
+        let columns = [("column", of(names)), ("dtype", of(dtypes)), ("because", of(because))];
+        let batch = RecordBatch::try_from_iter(columns);
+        Ok(Table::new(batch.map_err(|e| ErrorKind::Engine { operation: "csv_types".to_owned(), message: e.to_string() })?))
     }
 }
 
@@ -85,24 +179,29 @@ pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
 fn explained(plan: &Plan, e: &datafusion::error::DataFusionError) -> Error {
     let mut reasons = Vec::new();
     for table in outdated(plan) {
-        let why = |i: usize| table.table.types.why(i).map(|why| format!("{:?}: {why}", table.table.columns[i].name));
+        let why = |i: usize| table.why(i).map(|why| format!("{:?}: {why}", table.table.columns[i].name));
         reasons.extend((0..table.table.columns.len()).filter_map(why));
     }
     let message = format!("{}\n  types have changed since the frame was made: {}", e.strip_backtrace(), reasons.join("; "));
-    crate::error::ErrorKind::Engine { operation: "compute".to_owned(), message }.into()
+    ErrorKind::Engine { operation: "compute".to_owned(), message }.into()
+}
+
+fn each_table(plan: &Plan, found: &mut dyn FnMut(CsvTable)) {
+    // The walk itself cannot fail.
+    let _ = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            table_of(scan).into_iter().for_each(&mut *found);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
 }
 
 /// The tables of a plan whose types were widened since it was made.
 fn outdated(plan: &Plan) -> Vec<CsvTable> {
-    let mut found = Vec::new();
-    // The walk itself cannot fail.
-    let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            found.extend(table_of(scan).filter(|t| !t.is_current()));
-        }
-        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
-    });
-    found
+    let mut all = Vec::new();
+    each_table(plan, &mut |t| all.push(t));
+    all.retain(|t| !t.is_current());
+    all
 }
 
 /// The plan made again, where it failed because values did not fit. The columns that lost are read to their end first, so
@@ -121,6 +220,9 @@ pub(in crate::frame) fn mended(plan: &Plan) -> Result<Option<Plan>> {
 /// Reads the columns that were asked for when values did not fit, and only looks at their types.
 fn settle(table: &CsvTable) -> Result<()> {
     let columns = table.table.types.take_lost();
+    if columns.is_empty() {
+        return Ok(());
+    }
     let names: Vec<_> = columns.iter().map(|i| bare(&table.table.columns[*i].name)).collect();
     let settling = provider_as_source(Arc::new(table.settling()));
     let plan = LogicalPlanBuilder::scan("frame", settling, None).and_then(|b| b.project(names)).and_then(LogicalPlanBuilder::build);

@@ -1,0 +1,119 @@
+//! Random and mutated files, read here and by the `csv` crate, which must find the same rows. `RASK_FUZZ_SECONDS` sets how long
+//! this looks for a difference; the suite's own time is a minute.
+
+use super::dialect::Dialect;
+use super::quotes::{State, Walker, passage};
+use super::read::{Blocks, Stop};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+
+type Rows = Vec<Vec<Vec<u8>>>;
+
+/// A text: runs of letters and marks, rows as they are written by good programs, or those with a few bytes changed.
+fn text(random: &mut StdRng) -> Vec<u8> {
+    let length = [3, 20, 80, 300, 1500][random.random_range(0..5)];
+    let marks: [&[u8]; 3] = [b"a,\n\"", b"ab ,,\r\n\"\"", b"abcdefgh12345,\n"];
+    let alphabet = marks[random.random_range(0..3)];
+    if random.random_range(0..3) == 0 {
+        return (0..random.random_range(0..length + 1)).map(|_| alphabet[random.random_range(0..alphabet.len())]).collect();
+    }
+    let end: &[u8] = [&b"\n"[..], b"\r\n", b"\r"][random.random_range(0..3)];
+    let mut out = Vec::new();
+    while out.len() < length {
+        for i in 0..random.random_range(1..5) {
+            if i > 0 {
+                out.push(b',');
+            }
+            let field: Vec<u8> = (0..random.random_range(0..9)).map(|_| alphabet[random.random_range(0..alphabet.len())]).collect();
+            if field.iter().any(|b| b",\n\r\"".contains(b)) {
+                out.push(b'"');
+                field.iter().for_each(|b| out.extend_from_slice(if *b == b'"' { b"\"\"" } else { std::slice::from_ref(b) }));
+                out.push(b'"');
+            } else {
+                out.extend_from_slice(&field);
+            }
+        }
+        out.extend_from_slice(end);
+    }
+    for _ in 0..[0, 0, 1, 3][random.random_range(0..4)] {
+        let at = random.random_range(0..out.len());
+        match random.random_range(0..3) {
+            0 => out[at] = alphabet[random.random_range(0..alphabet.len())],
+            1 => drop(out.remove(at)),
+            _ => out.insert(at, b'"'),
+        }
+        if out.is_empty() {
+            break;
+        }
+    }
+    out
+}
+
+/// The rows by the `csv` crate.
+fn expected(text: &[u8]) -> Rows {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+    reader.byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect()).collect()
+}
+
+/// The rows of some blocks; `None` where the text ends inside of quotes.
+fn found<R: std::io::Read>(mut blocks: Blocks<R>) -> Option<Rows> {
+    let (mut rows, mut scratch) = (Vec::new(), Vec::new());
+    loop {
+        match blocks.next() {
+            Ok(None) => return Some(rows),
+            Ok(Some(block)) => {
+                rows.extend(block.rows.iter().map(|r| (0..r.fields).map(|j| block.field(*r, j, &mut scratch).unwrap().to_vec()).collect()));
+                blocks.give_back(block);
+            }
+            Err(Stop::OpenQuote(_)) => return None,
+            Err(e) => panic!("{e:?}"),
+        }
+    }
+}
+
+/// The rows of a file that is read in parts which begin anywhere.
+fn in_parts(path: &std::path::Path, text: &[u8], cuts: &[usize], step: usize) -> Option<Rows> {
+    let dialect = Dialect::default();
+    let marks = dialect.plain().unwrap();
+    let (mut rows, mut state, mut from) = (Vec::new(), State::Outside, 0);
+    for to in cuts.iter().copied().chain([text.len()]) {
+        let start =
+            if from == 0 { Some(0) } else { Walker::new(marks, false, state, text[from - 1]).line_end(&text[from..]).map(|n| from + n) };
+        let end = (to < text.len()).then_some(to as u64);
+        if let Some(start) = start.filter(|s| end.is_none_or(|end| *s as u64 <= end)) {
+            let blocks = Blocks::new(Cursor::new(&text[start..]), dialect.clone(), step, start as u64, end);
+            rows.extend(found(blocks)?);
+        }
+        state = passage(path, 0, from as u64, to as u64, marks, false).unwrap().from(state);
+        from = to;
+    }
+    Some(rows)
+}
+
+#[test]
+fn random_files_have_the_rows_that_the_csv_crate_finds() {
+    let seconds = std::env::var("RASK_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(60);
+    let seed = std::env::var("RASK_FUZZ_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let mut random = StdRng::seed_from_u64(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f.csv");
+    let (until, mut compared) = (Instant::now() + Duration::from_secs(seconds), 0);
+    while Instant::now() < until {
+        let text = text(&mut random);
+        let step = [1, 3, 16, 64, 100, 4096][random.random_range(0..6)];
+        let Some(rows) = found(Blocks::new(&text[..], Dialect::default(), step, 0, None)) else { continue };
+        let shown = || String::from_utf8_lossy(&text).into_owned();
+        assert_eq!(rows, expected(&text), "steps of {step}: {:?}", shown());
+        compared += 1;
+        if compared % 8 == 0 && !text.is_empty() {
+            std::fs::write(&path, &text).unwrap();
+            let mut cuts: Vec<usize> = (0..random.random_range(1..4)).map(|_| random.random_range(1..text.len() + 1)).collect();
+            cuts.sort_unstable();
+            cuts.dedup();
+            assert_eq!(in_parts(&path, &text, &cuts, step).as_ref(), Some(&rows), "cut at {cuts:?}, steps of {step}: {:?}", shown());
+        }
+    }
+    assert!(compared > 1000 * seconds, "only {compared} files were compared");
+}
