@@ -15,11 +15,11 @@
 pub(crate) mod block;
 pub(crate) mod column;
 pub(crate) mod dialect;
-#[cfg(test)]
-mod fuzz;
 pub(crate) mod kind;
 pub(crate) mod print;
 pub(crate) mod quotes;
 pub(crate) mod read;
 pub(crate) mod scan;
+#[cfg(test)]
+mod tests;
 pub(crate) mod value;

@@ -20,7 +20,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What is read of a table.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Job {
     pub(super) settle: bool,
     /// Lines that were left out.
     pub(super) bad: AtomicU64,
+    /// Rows that are still wanted, where only some are.
+    pub(super) left: Option<AtomicUsize>,
 }
 
 impl Drop for Job {
@@ -48,6 +50,17 @@ impl Drop for Job {
 }
 
 impl Job {
+    /// Leaves out rows beyond those that are wanted, which must not even be looked at; whether more are wanted. Blocks come here
+    /// in their order.
+    pub(super) fn limit(&self, block: &mut Block, file: usize) -> Result<bool> {
+        let Some(left) = &self.left else { return Ok(true) };
+        self.leave_out_bad(block, file)?;
+        let wanted = left.load(Ordering::Relaxed);
+        block.rows.truncate(wanted);
+        left.store(wanted - block.rows.len(), Ordering::Relaxed);
+        Ok(wanted > 0)
+    }
+
     /// The rows of a block as a batch.
     pub(super) fn batch(&self, block: &mut Block, file: usize) -> Result<RecordBatch> {
         self.leave_out_bad(block, file)?;

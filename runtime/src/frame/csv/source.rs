@@ -28,6 +28,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use tokio::sync::OnceCell;
 
 /// A table of CSV files, with types as they were known when a plan was made of it.
@@ -105,7 +106,8 @@ impl TableProvider for CsvTable {
             schema,
             filter,
             settle: self.settle,
-            bad: Default::default(),
+            bad: AtomicU64::default(),
+            left: self.table.nrows.map(AtomicUsize::new),
         };
         let wanted = if self.table.nrows.is_some() { 1 } else { state.config_options().execution.target_partitions };
         // What is to be in order is one partition.
@@ -176,13 +178,7 @@ impl DataSource for CsvSource {
         let pieces = stream::iter(self.work[partition].clone());
         let batches = pieces.then(move |piece| source.clone().rows(piece)).try_flatten();
         let batches = batches.map_err(|e: Error| DataFusionError::External(Box::new(e)));
-        let left = self.job.table.nrows.unwrap_or(usize::MAX);
-        let limited = batches.scan(left, |left, batch: DfResult<RecordBatch>| {
-            let wanted = *left > 0;
-            let batch = batch.map(|b| b.slice(0, b.num_rows().min(*left))).inspect(|b| *left -= b.num_rows());
-            std::future::ready(wanted.then_some(batch))
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.job.schema.clone(), limited)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.job.schema.clone(), batches)))
     }
 
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -251,7 +247,14 @@ impl CsvSource {
         let job = self.job.clone();
         tokio::task::spawn_blocking(move || {
             // Where nobody takes blocks any more, no more are made.
-            if let Err(e) = job.each_block(file, &mut |block| give.blocking_send(Ok(block)).is_ok()) {
+            let mut limited = |mut block| match job.limit(&mut block, file) {
+                Ok(more) => more && give.blocking_send(Ok(block)).is_ok(),
+                Err(e) => {
+                    let _ = give.blocking_send(Err(e));
+                    false
+                }
+            };
+            if let Err(e) = job.each_block(file, &mut limited) {
                 let _ = give.blocking_send(Err(e));
             }
         });
@@ -389,6 +392,10 @@ impl Iterator for Range {
                 }
                 Err(stop) => return self.failed(self.job.stopped(stop, self.file)),
             };
+            match self.job.limit(&mut block, self.file) {
+                Ok(more) => self.over |= !more,
+                Err(e) => return self.failed(e),
+            }
             if block.rows.is_empty() {
                 continue;
             }
