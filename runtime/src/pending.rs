@@ -60,12 +60,31 @@ impl Pending {
         Ok(Self { to, path: path.to_owned(), temporary })
     }
 
+    /// Writes what is left, and gives the file its name.
     #[inline(never)]
     pub(crate) fn finish(self) -> std::io::Result<()> {
+        self.complete()?.persist()
+    }
+
+    /// Writes what is left.
+    pub(crate) fn complete(self) -> std::io::Result<Whole> {
         self.to.finish()?;
         // Temporary files are for their owner only; others get what new files get.
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(&self.temporary, std::fs::Permissions::from_mode(0o644))?;
+        Ok(Whole { path: self.path, temporary: self.temporary })
+    }
+}
+
+/// A file that is whole and has no name yet.
+pub(crate) struct Whole {
+    path: String,
+    temporary: tempfile::TempPath,
+}
+
+impl Whole {
+    /// Gives the file its name, in place of one that has it.
+    pub(crate) fn persist(self) -> std::io::Result<()> {
         self.temporary.persist(&self.path).map_err(|e| e.error)
     }
 }

@@ -38,7 +38,11 @@ impl Block {
         }
         let j = (row.first + column) as usize;
         let bytes = &self.data[self.bounds[j] as usize..self.bounds[j + 1] as usize - 1];
-        Some(if self.trim { bytes.trim_ascii_start() } else { bytes })
+        if !self.trim {
+            return Some(bytes);
+        }
+        let blanks = bytes.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        Some(&bytes[blanks..])
     }
 
     /// A field of a row without its quotes.

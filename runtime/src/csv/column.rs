@@ -38,7 +38,7 @@ pub(crate) fn column(block: &Block, rows: &[Row], column: u32, reading: &Reading
             let formatted = |f: Field<'_>| reading.formats.iter().find_map(|format| format.micros(f.text()));
             Arc::new(fields.numbers::<TimestampMicrosecondType>(formatted)?)
         }
-        Kind::Bool => Arc::new(bools(block, rows, column, values)?),
+        Kind::Bool => Arc::new(bools(block, rows, column, values, own)?),
         Kind::Text => Arc::new(text(block, rows, column, values)?),
     })
 }
@@ -92,12 +92,15 @@ fn nulls(missing: &[usize], rows: usize) -> Option<NullBuffer> {
     })
 }
 
-fn bools(block: &Block, rows: &[Row], column: u32, values: &Values) -> Result<BooleanArray, Misfit> {
+/// `own`: the type was not given, so a text that looks like a number is one.
+fn bools(block: &Block, rows: &[Row], column: u32, values: &Values, own: bool) -> Result<BooleanArray, Misfit> {
     let mut out = BooleanBuilder::with_capacity(rows.len());
     let mut scratch = Vec::new();
     for (i, row) in rows.iter().enumerate() {
         match block.field(*row, column, &mut scratch) {
-            Some(field) if !values.is_missing(field) => out.append_value(values.bool(field).ok_or(Misfit(i))?),
+            Some(field) if !values.is_missing(field) => {
+                out.append_value(values.bool(field).filter(|_| !own || Kind::of(field, values) == Kind::Bool).ok_or(Misfit(i))?)
+            }
             _ => out.append_null(),
         }
     }

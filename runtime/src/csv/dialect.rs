@@ -84,7 +84,7 @@ impl Dialect {
         }
         loop {
             if self.skip_initial_space {
-                at += spaces(&text[at..]);
+                at += self.blanks(&text[at..]);
             }
             at = self.field(text, at, out);
             out.data.push(0);
@@ -97,10 +97,13 @@ impl Dialect {
             }
             // Neither the end of the line nor a comment: a separator ended the field.
             at += self.separator(&text[at..]).unwrap_or(1);
-            if matches!(self.sep, Sep::White)
-                && let Some(end) = line_end(text, at)
-            {
-                return end;
+            if matches!(self.sep, Sep::White) {
+                if let Some(end) = line_end(text, at) {
+                    return end;
+                }
+                if self.comment.is_some() && text.get(at).copied() == self.comment {
+                    return skip_line(text, at);
+                }
             }
         }
     }
@@ -145,6 +148,12 @@ impl Dialect {
         // The text ends inside of quotes: its row is not complete, or the last one.
         out.open_quote = true;
         at
+    }
+
+    /// Length of the spaces that are left out before a field; a separator is none of them.
+    fn blanks(&self, text: &[u8]) -> usize {
+        let sep = if let Sep::Byte(sep) = self.sep { Some(sep) } else { None };
+        text.iter().take_while(|b| matches!(b, b' ' | b'\t') && Some(**b) != sep).count()
     }
 
     /// Length of the separator that `text` begins with.

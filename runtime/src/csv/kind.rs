@@ -77,7 +77,7 @@ pub(crate) fn is_long_number(text: &[u8]) -> bool {
 /// A whole number that is none of the decimals of a column.
 #[inline]
 pub(crate) fn is_no_decimal(text: &[u8]) -> bool {
-    is_code(text) && !text.contains(&b'.') || is_long_number(text)
+    is_code(text) && text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+')) || is_long_number(text)
 }
 
 #[cfg(test)]

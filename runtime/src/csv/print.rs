@@ -79,18 +79,56 @@ impl Printing {
     pub(crate) fn rows(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         let options = FormatOptions::default();
         let columns = batch.columns().iter().map(|c| Column::of(c.as_ref(), &options)).collect::<Result<Vec<_>, _>>()?;
+        let risky = self.is_risky();
         for i in 0..batch.num_rows() {
+            let line = out.len();
             for column in &columns {
+                let start = out.len();
                 if column.is_missing(i) {
                     out.extend_from_slice(self.missing.as_bytes());
                 } else {
                     self.value(column, i, out);
                 }
+                if risky && (column.is_missing(i) || !matches!(column, Column::Text(_) | Column::Other(..))) {
+                    self.protect(start, out);
+                }
                 out.push(self.sep);
+            }
+            // A line without a byte would be no row.
+            if out.len() == line + 1 {
+                out.splice(line..line, [self.quote, self.quote]);
             }
             end_line(out);
         }
         Ok(())
+    }
+
+    /// Whether numbers, dates or missing values may have marks in them.
+    fn is_risky(&self) -> bool {
+        let marks = [self.sep, self.quote];
+        let values = b"0123456789+-.:eE TrueFalsNinf";
+        let own = self.missing.bytes().chain([self.decimal]);
+        own.chain(values.iter().copied()).any(|b| marks.contains(&b)) || self.missing.contains(['\n', '\r'])
+    }
+
+    /// Puts what was written in quotes where it has marks in it.
+    fn protect(&self, start: usize, out: &mut Vec<u8>) {
+        if !out[start..].iter().any(|b| [self.sep, self.quote, b'\n', b'\r'].contains(b)) {
+            return;
+        }
+        let value = out.split_off(start);
+        self.quoted(&value, out);
+    }
+
+    fn quoted(&self, text: &[u8], out: &mut Vec<u8>) {
+        out.push(self.quote);
+        for b in text {
+            if *b == self.quote {
+                out.push(*b);
+            }
+            out.push(*b);
+        }
+        out.push(self.quote);
     }
 
     fn value(&self, column: &Column<'_>, i: usize, out: &mut Vec<u8>) {
@@ -123,14 +161,7 @@ impl Printing {
         if !self.quote_all && !text.is_empty() && !text.bytes().any(special) {
             return out.extend_from_slice(text.as_bytes());
         }
-        out.push(self.quote);
-        for b in text.bytes() {
-            if b == self.quote {
-                out.push(b);
-            }
-            out.push(b);
-        }
-        out.push(self.quote);
+        self.quoted(text.as_bytes(), out);
     }
 
     fn date(&self, days: i64, out: &mut Vec<u8>) {
@@ -142,7 +173,10 @@ impl Printing {
 
     fn time(&self, micros: i64, out: &mut Vec<u8>) {
         if let (Some(format), Some(time)) = (&self.date_format, chrono::DateTime::from_timestamp_micros(micros)) {
-            return self.text(&time.naive_utc().format(format).to_string(), out);
+            let mut text = String::new();
+            // The format was tried when it was given.
+            let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{}", time.naive_utc().format(format)));
+            return self.text(&text, out);
         }
         const DAY: i64 = 86_400_000_000;
         let of_day = micros.rem_euclid(DAY);

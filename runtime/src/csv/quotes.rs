@@ -92,33 +92,37 @@ impl Walker {
         if !rest.is_empty() && self.state == State::Behind {
             self.state = State::Outside;
         }
-        let counts = |b: &&u8| !self.trim || !matches!(**b, b' ' | b'\t');
+        let counts = |b: &&u8| !self.trim || !is_blank(**b, self.marks.sep);
         if let Some(last) = rest.iter().rev().find(counts) {
             self.before = *last;
         }
     }
 }
 
-/// The byte before a place; at the start of the data, as behind a line end.
-pub(crate) fn byte_before(file: &mut File, at: u64, start: u64) -> io::Result<u8> {
+/// Spaces and tabs, where they are left out behind this separator.
+fn is_blank(byte: u8, sep: u8) -> bool {
+    matches!(byte, b' ' | b'\t') && byte != sep
+}
+
+/// The byte before a place; at the start of the data, as behind a line end. Where blanks behind a separator are left out, the
+/// one before them.
+pub(crate) fn byte_before(file: &mut File, mut at: u64, start: u64, blanks: Option<u8>) -> io::Result<u8> {
     let mut before = [b'\n'];
-    if at > start {
+    while at > start {
         file.seek(SeekFrom::Start(at - 1))?;
         file.read_exact(&mut before)?;
+        match blanks {
+            Some(sep) if is_blank(before[0], sep) => at -= 1,
+            _ => return Ok(before[0]),
+        }
     }
-    Ok(before[0])
+    Ok(b'\n')
 }
 
 /// How the part of a file from `from` to `to` leaves off.
 pub(crate) fn passage(path: &Path, start: u64, from: u64, to: u64, marks: Marks, trim: bool) -> io::Result<Passage> {
     let mut file = File::open(path)?;
-    // Spaces before the part hang on what stands before them: that is rare, and looked up only where it matters.
-    let mut at = from;
-    let mut before = byte_before(&mut file, at, start)?;
-    while trim && at > start && matches!(before, b' ' | b'\t') {
-        at -= 1;
-        before = byte_before(&mut file, at, start)?;
-    }
+    let before = byte_before(&mut file, from, start, trim.then_some(marks.sep))?;
     let mut walkers = [State::Outside, State::Inside, State::Behind].map(|state| Walker::new(marks, trim, state, before));
     file.seek(SeekFrom::Start(from))?;
     let mut left = file.take(to - from);

@@ -6,7 +6,7 @@ use super::scan::{self, Index};
 use std::io::{self, Read};
 
 /// What must hold a row: its end is looked for no further.
-const LONGEST: usize = 1 << 30;
+pub(crate) const LONGEST: usize = 1 << 30;
 
 /// Why there is no next block.
 #[derive(Debug)]
@@ -32,11 +32,13 @@ pub(crate) struct Blocks<R> {
     /// Memory of a block that was given back.
     spare: (Vec<u8>, Index),
     over: bool,
+    /// The text that is left is looked at once more.
+    again: bool,
 }
 
 impl<R: Read> Blocks<R> {
     pub(crate) fn new(from: R, dialect: Dialect, step: usize, place: u64, end: Option<u64>) -> Self {
-        Self { from, dialect, step: step.max(1), place, end, text: Vec::new(), spare: Default::default(), over: false }
+        Self { from, dialect, step: step.max(1), place, end, text: Vec::new(), spare: Default::default(), over: false, again: false }
     }
 
     /// Takes back the memory of a block.
@@ -66,7 +68,7 @@ impl<R: Read> Blocks<R> {
             block.origin = self.place;
             block.trim = self.dialect.skip_initial_space && !block.bare;
             self.place += used as u64;
-            self.over = eof;
+            self.over = eof && !std::mem::take(&mut self.again);
             self.keep_own(&mut block);
             return Ok(Some(block));
         }
@@ -125,7 +127,16 @@ impl<R: Read> Blocks<R> {
         let (mut block, used) = self.dialect.rows(&self.text, eof);
         if eof && block.open_quote {
             let place = block.places.last().copied().unwrap_or(0);
-            return Err(Stop::OpenQuote(self.place + place));
+            if place == 0 || block.rows.len() < 2 {
+                return Err(Stop::OpenQuote(self.place + place));
+            }
+            // The rows before come out first.
+            block.rows.pop();
+            block.places.pop();
+            block.open_quote = false;
+            self.text.drain(..place as usize);
+            self.again = true;
+            return Ok((block, place as usize));
         }
         block.open_quote = false;
         self.text.drain(..used);

@@ -133,7 +133,8 @@ impl ScalarUDFImpl for Function {
         match (&self.does, &args[0]) {
             (Does::Parse { .. }, t) if is_text(t) || is_time(t) => Ok(MICROS),
             (Does::Part(_), t) if is_time(t) => Ok(DataType::Int32),
-            (_, DataType::Null) => Ok(MICROS),
+            (Does::Parse { .. }, DataType::Null) => Ok(MICROS),
+            (Does::Part(_), DataType::Null) => Ok(DataType::Int32),
             (Does::Parse { .. }, t) => wrong("to_datetime", t, "text; a number is cast to text first"),
             (Does::Part(part), t) => wrong(&format!("dt().{}()", part.name()), t, "a datetime; to_datetime(format) makes one of text"),
         }

@@ -8,6 +8,7 @@ use crate::csv::column::Reading;
 use crate::csv::dialect::{Dialect, Sep};
 use crate::csv::kind::Kind;
 use crate::csv::quotes::{State, Walker, byte_before};
+use crate::csv::read::LONGEST;
 use crate::csv::value::{Format, MISSING, Values};
 use crate::decode::{Compression, Decoder, Errors, Transcode};
 use crate::error::{Error, ErrorKind, Result};
@@ -132,7 +133,9 @@ pub(super) fn open(options: &Options, pattern: &str) -> Result<Arc<Table>> {
             (names, table.width) = columns_of(&shape, options);
             head = start;
         }
-        let order = table.order(&path, &names, shape.names)?;
+        // Names that are given stand for places; those of a header are looked for.
+        let header = shape.names.filter(|_| options.names.is_none());
+        let order = table.order(&path, &names, header)?;
         table.files.push(FileInfo { order, ..file });
     }
     table.columns = chosen(options, names)?;
@@ -184,7 +187,7 @@ fn pattern_of(pattern: &str) -> Result<(Sep, bool)> {
     if let (Some(c), None) = (chars.next(), chars.next())
         && c.is_ascii()
         && !c.is_ascii_alphanumeric()
-        && c != '.'
+        && !matches!(c, '.' | ' ' | '\t')
     {
         return Ok((Sep::Byte(c as u8), true));
     }
@@ -337,6 +340,9 @@ impl Table {
                 return Ok((FileInfo { path: path.to_owned(), ranged, size, start, order: None }, shape, Head { text: head, last }));
             }
             wanted = head.len() as u64;
+            if head.len() > LONGEST {
+                return Err(bad(format!("{path:?} has no complete row in its first GiB; is a quote left open, or is it compressed?")));
+            }
         }
     }
 
@@ -345,8 +351,10 @@ impl Table {
         let header = options.header.unwrap_or(HeaderRow(options.names.is_none().then_some(0))).0;
         let mut at = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         for _ in 0..options.skiprows {
-            match memchr::memchr(b'\n', &head[at..]) {
-                Some(n) => at += n + 1,
+            match memchr::memchr2(b'\n', b'\r', &head[at..]).map(|n| at + n) {
+                // Whether a line feed follows is not known yet.
+                Some(end) if head[end] == b'\r' && end + 1 == head.len() && !last => return Ok(None),
+                Some(end) => at = end + if head[end..].starts_with(b"\r\n") { 2 } else { 1 },
                 None if last => at = head.len(),
                 None => return Ok(None),
             }
@@ -355,6 +363,12 @@ impl Table {
         let needed = header.map_or(0, |h| h + 1);
         if block.rows.len() <= needed && !last {
             return Ok(None);
+        }
+        if block.open_quote && block.rows.len() <= needed {
+            let row = at as u64 + block.places.last().copied().unwrap_or(0);
+            let line = 1 + memchr::memchr_iter(b'\n', &head[..row as usize]).count() as u64;
+            let message = "the file ends inside of quotes that this row opens; is a quote missing?".to_owned();
+            return Err(ErrorKind::BadCsv { path: path.to_owned(), line, offset: row, message }.into());
         }
         if block.rows.len() < needed {
             return Err(ErrorKind::EmptyFile { method: "read_csv".to_owned(), path: path.to_owned() }.into());
@@ -398,7 +412,7 @@ impl Table {
         let mut piece = vec![0; 1 << 16];
         loop {
             let n = text.read(&mut piece).map_err(|e| io_error(path, e))?;
-            if n == 0 {
+            if n == 0 || crate::sched::cancelled() {
                 return Ok(lines);
             }
             for byte in &piece[..n] {
@@ -431,7 +445,7 @@ fn sampled(table: &Table, first: &Head, infer_rows: Option<usize>) -> Result<Typ
         seen.push(file);
         let head = (file == 0 && !table.files[0].ranged && infer_rows.is_none()).then_some(first);
         sample_file(table, file, head, infer_rows, (&mut kinds, &mut doubts))?;
-        if told && infer_rows.is_some() {
+        if infer_rows.is_some() && kinds.iter().any(|k| k.0 != Kind::Nothing) {
             break;
         }
     }
@@ -455,7 +469,7 @@ fn sample_file(
     let mut text = table.text(&file.path)?;
     std::io::copy(&mut text.by_ref().take(file.start), &mut std::io::sink()).map_err(failed)?;
     let mut head = Vec::new();
-    let wanted = infer_rows.map_or(4 * SAMPLE, |rows| (rows * 1000).max(4 * SAMPLE)) as u64;
+    let wanted = infer_rows.map_or(4 * SAMPLE, |rows| rows.saturating_mul(1000).clamp(4 * SAMPLE, 64 * SAMPLE)) as u64;
     let read = text.by_ref().take(wanted).read_to_end(&mut head).map_err(failed)? as u64;
     let sample = Sample { number, place: file.start, text: &head, last: read < wanted };
     take_in(table, &sample, infer_rows.unwrap_or(usize::MAX), kinds);
@@ -465,12 +479,13 @@ fn sample_file(
     // A place further on may be inside of quotes. Where no quotes are seen it most likely is not; if there are some after all,
     // the samples are looked at again (see `Types::doubt`).
     let Some(marks) = table.dialect.plain().filter(|m| !has(&head, m.quote)) else { return Ok(()) };
+    let blanks = table.dialect.skip_initial_space.then_some(marks.sep);
     let mut disk = File::open(fs::local(&file.path)).map_err(failed)?;
     let sure = kinds.clone();
     let mut places = Vec::new();
     for at in [file.size / 2, file.size.saturating_sub(SAMPLE as u64)] {
         let at = at.max(file.start);
-        let before = byte_before(&mut disk, at, file.start).map_err(failed)?;
+        let before = byte_before(&mut disk, at, file.start, blanks).map_err(failed)?;
         disk.seek(SeekFrom::Start(at)).map_err(failed)?;
         let mut text = Vec::new();
         disk.by_ref().take(SAMPLE as u64).read_to_end(&mut text).map_err(failed)?;

@@ -54,18 +54,21 @@ impl Job {
     /// in their order.
     pub(super) fn limit(&self, block: &mut Block, file: usize) -> Result<bool> {
         let Some(left) = &self.left else { return Ok(true) };
-        self.leave_out_bad(block, file)?;
         let wanted = left.load(Ordering::Relaxed);
-        block.rows.truncate(wanted);
+        let good = block.rows.iter().enumerate().filter(|(_, r)| r.fields <= self.table.width);
+        // One behind the last that is wanted.
+        let end = if wanted == 0 { 0 } else { good.map(|(i, _)| i + 1).nth(wanted - 1).unwrap_or(block.rows.len()) };
+        block.rows.truncate(end);
+        self.leave_out_bad(block, file)?;
         left.store(wanted - block.rows.len(), Ordering::Relaxed);
-        Ok(wanted > 0)
+        Ok(wanted > block.rows.len())
     }
 
     /// The rows of a block as a batch.
     pub(super) fn batch(&self, block: &mut Block, file: usize) -> Result<RecordBatch> {
         self.leave_out_bad(block, file)?;
         let block = &*block;
-        if (block.quote.is_some() || block.bare) && self.table.types.doubt(|file, at| self.is_inside(file, at))? {
+        if (block.quote.is_some() || block.bare) && self.table.types.doubt(|file, at| self.is_inside(file, at))? && !self.settle {
             return Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: "samples were no rows".to_owned() }.into());
         }
         if self.settle {

@@ -38,7 +38,7 @@ pub(super) struct CsvTable {
     kinds: Vec<Kind>,
     schema: SchemaRef,
     /// Values are only looked at, and widen the types.
-    settle: bool,
+    pub(super) settle: bool,
 }
 
 impl CsvTable {
@@ -248,7 +248,7 @@ impl CsvSource {
         tokio::task::spawn_blocking(move || {
             // Where nobody takes blocks any more, no more are made.
             let mut limited = |mut block| match job.limit(&mut block, file) {
-                Ok(more) => more && give.blocking_send(Ok(block)).is_ok(),
+                Ok(more) => give.blocking_send(Ok(block)).is_ok() && more,
                 Err(e) => {
                     let _ = give.blocking_send(Err(e));
                     false
@@ -315,7 +315,8 @@ impl Job {
         let mut place = from;
         if from > info.start {
             let marks = self.table.dialect.plain().unwrap_or(crate::csv::scan::Marks { sep: b',', quote: None });
-            let before = byte_before(&mut disk, from, info.start).map_err(failed)?;
+            let blanks = self.table.dialect.skip_initial_space.then_some(marks.sep);
+            let before = byte_before(&mut disk, from, info.start, blanks).map_err(failed)?;
             let mut walker = Walker::new(marks, self.table.dialect.skip_initial_space, state, before);
             disk.seek(SeekFrom::Start(from)).map_err(failed)?;
             let mut text = Vec::new();
@@ -348,6 +349,9 @@ impl Job {
         // The last rows are held back until others follow.
         let (mut held, mut rows) = (VecDeque::new(), 0);
         while let Some(block) = blocks.next().map_err(|stop| self.stopped(stop, file))? {
+            if crate::sched::cancelled() {
+                return Err(ErrorKind::Interrupted.into());
+            }
             rows += block.rows.len();
             held.push_back(block);
             while let Some(first) = held.front().map(|b: &crate::csv::block::Block| b.rows.len())
@@ -384,6 +388,10 @@ impl Iterator for Range {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.over {
+            // Where no row comes out, nobody else looks.
+            if crate::sched::cancelled() {
+                return self.failed(ErrorKind::Interrupted.into());
+            }
             let mut block = match self.blocks.next() {
                 Ok(Some(block)) => block,
                 Ok(None) => {

@@ -456,3 +456,56 @@ fn samples_from_inside_of_quotes_are_forgotten() {
     assert_eq!(frame.col("id").max().compute().unwrap(), 139_999);
     assert_eq!((frame.dtypes().unwrap()[0].clone(), frame.len().unwrap()), (DType::Int64, 120_001));
 }
+
+#[test]
+fn faults_that_were_found_by_reading() {
+    let said = |csv: &Csv, text: &[u8]| check(csv, text).unwrap_err();
+    let e = said(&Csv::new(), b"a,\"b\n1,2\n3,4\n");
+    assert!(e.contains("line 1 ") && e.contains("quotes"), "{e}");
+    let spaced = Csv::new().skip_initial_space(true);
+    for csv in [spaced.clone(), Csv::new().sep_regex(r",\s*")] {
+        let t = check(&csv, b"a,b\n1,          \"x\ny\"\n2,z\n").unwrap();
+        assert_eq!(texts(&t, "b"), some(&["x\ny", "z"]));
+    }
+    let t = check(&spaced.sep('\t'), b"a\tb\tc\n1\t\t3\n5\" pipe\t\" x\ny\"\t4\n").unwrap();
+    assert_eq!((texts(&t, "b")[0].clone(), t.column("c").unwrap().to_vec::<i64>().unwrap()), (None, vec![3, 4]));
+    assert_eq!(check(&Csv::new().sep_regex("  *"), b"a  b\n1  x\n").unwrap().columns(), ["a", "b"]);
+    let t = check(&Csv::new().delim_whitespace(true).comment('#'), b"a b\n1 2 # note\n").unwrap();
+    assert_eq!(t.column("b").unwrap().to_vec::<i64>().unwrap(), [2]);
+    let t = check(&Csv::new().names("a").skiprows(1), b"junk\r1\r2\r").unwrap();
+    assert_eq!(t.column("a").unwrap().to_vec::<i64>().unwrap(), [1, 2]);
+    for end in ["4,5\n", "\"x", "x\n"] {
+        let t = check(&Csv::new().nrows(1), format!("a\n1\n2\n3\n{end}").as_bytes()).unwrap();
+        assert_eq!(t.column("a").unwrap().to_vec::<i64>().unwrap(), [1], "{end:?}");
+    }
+    for infer in [1, 100] {
+        let t = check(&Csv::new().true_values(["yes", "1"]).infer_rows(infer), b"a\nyes\n1\n").unwrap();
+        assert_eq!(texts(&t, "a"), some(&["yes", "1"]));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("p-1.csv"), "a,b\n1,2\n").unwrap();
+    std::fs::write(path("p-2.csv"), "a,b\n3,x\n").unwrap();
+    let t = Table::new(read(&Csv::new().names(["b", "a"]).header(0), &path("p-*.csv"), 2).unwrap());
+    assert_eq!((t.column("b").unwrap().to_vec::<i64>().unwrap(), texts(&t, "a")), (vec![1, 3], some(&["2", "x"])));
+    let t = Table::new(read(&Csv::new().nrows(1), &path("p-*.csv"), 2).unwrap());
+    assert_eq!(t.column("b").unwrap().to_vec::<i64>().unwrap(), [2]);
+    let rows = |from: u32| (from..from + 60_000).map(|i| format!("{i},x\n")).collect::<String>();
+    std::fs::write(path("t.csv"), format!("id,note\n{}70000,\"{}\"\n{}", rows(0), "5,w\n".repeat(200_000), rows(80_000))).unwrap();
+    assert_eq!(read_csv(&path("t.csv")).col("id").max().compute().unwrap(), 139_999);
+}
+
+#[test]
+fn what_could_be_taken_for_marks_is_written_in_quotes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("o.csv").to_str().unwrap().to_owned();
+    let df = DataFrame::from_columns([("x", Series::from_iter([Some(1.5), None, Some(-3.25)]))]);
+    let wrote = |csv: Csv, df: &DataFrame| csv.write(df, &path).map(|_| std::fs::read_to_string(&path).unwrap());
+    assert_eq!(wrote(Csv::new(), &df).unwrap(), "x\n1.5\n\"\"\n-3.25\n");
+    assert_eq!(read_csv(&path).len().unwrap(), 3);
+    assert_eq!(wrote(Csv::new().decimal(','), &df).unwrap(), "x\n\"1,5\"\n\"\"\n\"-3,25\"\n");
+    assert_eq!(wrote(Csv::new().sep('-').na_rep("-"), &df).unwrap(), "x\n1.5\n\"-\"\n\"-3.25\"\n");
+    for bad in [Csv::new().sep('"'), Csv::new().sep('\n'), Csv::new().date_format("%Q")] {
+        assert!(wrote(bad, &df).is_err());
+    }
+}

@@ -39,6 +39,8 @@ pub(super) struct Types {
     /// Samples that were no rows if they lie inside of quotes; `None` once that is known.
     doubts: Mutex<Option<Doubts>>,
     in_doubt: AtomicBool,
+    /// Plans are to be made again, though no type has changed.
+    again: AtomicBool,
     /// Columns that were read when a value did not fit.
     lost: Mutex<BTreeSet<usize>>,
 }
@@ -46,7 +48,13 @@ pub(super) struct Types {
 impl Types {
     pub(super) fn new(known: Known, doubts: Doubts) -> Self {
         let in_doubt = AtomicBool::new(!doubts.places.is_empty());
-        Self { known: RwLock::new(known), doubts: Mutex::new(Some(doubts)), in_doubt, lost: Mutex::default() }
+        Self {
+            known: RwLock::new(known),
+            doubts: Mutex::new(Some(doubts)),
+            in_doubt,
+            again: AtomicBool::new(false),
+            lost: Mutex::default(),
+        }
     }
 
     /// Called when quotes turn up: whether samples were taken from inside of them, by `is_inside`. Then what they told is
@@ -65,6 +73,7 @@ impl Types {
         let doubts = place.take();
         self.in_doubt.store(false, Ordering::Release);
         if let (true, Some(doubts)) = (wrong, doubts) {
+            self.again.store(true, Ordering::Release);
             *self.known.write().unwrap_or_else(PoisonError::into_inner) = doubts.sure;
         }
         Ok(wrong)
@@ -154,7 +163,7 @@ fn table_of(scan: &TableScan) -> Option<CsvTable> {
 /// The plan with the types that are known by now.
 pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
     let renew = |node: LogicalPlan| match node {
-        LogicalPlan::TableScan(scan) => match table_of(&scan).filter(|t| !t.is_current()) {
+        LogicalPlan::TableScan(scan) => match table_of(&scan).filter(|t| !t.is_current() && !t.settle) {
             Some(table) => {
                 let source = provider_as_source(Arc::new(CsvTable::new(table.table)));
                 let scan = TableScanBuilder::new(scan.table_name, source)
@@ -207,8 +216,10 @@ fn outdated(plan: &Plan) -> Vec<CsvTable> {
 /// The plan made again, where it failed because values did not fit. The columns that lost are read to their end first, so
 /// that what else does not fit is known at once.
 pub(in crate::frame) fn mended(plan: &Plan) -> Result<Option<Plan>> {
+    let mut again = false;
+    each_table(plan, &mut |t| again |= t.table.types.again.swap(false, Ordering::AcqRel));
     let tables = outdated(plan);
-    if tables.is_empty() {
+    if tables.is_empty() && !again {
         return Ok(None);
     }
     for table in tables {

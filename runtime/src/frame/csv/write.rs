@@ -82,6 +82,14 @@ fn printing(options: &Options) -> Result<Printing> {
     let byte = |c: char| u8::try_from(c).ok().filter(u8::is_ascii).ok_or_else(|| bad(format!("{c:?} is no character of ASCII")));
     let Separator::Char(sep) = options.sep else { return Err(bad("files are written with one character as the separator".to_owned())) };
     let quote = options.quotechar.ok_or_else(|| bad("texts need a quotechar to be written".to_owned()))?;
+    if sep == quote || [sep, quote].iter().any(|c| matches!(c, '\n' | '\r')) {
+        return Err(bad(format!("{sep:?} as the separator and {quote:?} as the quote cannot be told apart, or end lines")));
+    }
+    if let Some(format) = &options.date_format {
+        use std::fmt::Write as _;
+        let tried = write!(String::new(), "{}", chrono::NaiveDateTime::default().format(format));
+        tried.map_err(|_| bad(format!("date_format: {format:?} is no format of instants without a zone")))?;
+    }
     Ok(Printing {
         sep: byte(sep)?,
         quote: byte(quote)?,
@@ -138,8 +146,10 @@ fn many(plan: &Plan, path: &str, name: Option<&NameFunction>, printing: &Arc<Pri
             Ok(file)
         }
     })?;
-    for (file, path) in files.into_iter().zip(paths.iter()) {
-        file.finish().map_err(failed(path))?;
+    // All are whole before the first gets its name.
+    let whole = files.into_iter().zip(paths.iter()).map(|(file, path)| file.complete().map_err(failed(path)));
+    for (file, path) in whole.collect::<Result<Vec<_>>>()?.into_iter().zip(paths.iter()) {
+        file.persist().map_err(failed(path))?;
     }
     Ok(paths.to_vec())
 }
