@@ -49,10 +49,7 @@ struct Masks {
 /// Puts fields and rows of `data` into `out`, whose memory is used again. The text begins with a row; what follows the last line end is left out. Blank lines are no rows.
 pub(crate) fn index(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2")
-        && std::arch::is_x86_feature_detected!("bmi1")
-        && std::arch::is_x86_feature_detected!("bmi2")
-    {
+    if has_avx2() {
         // SAFETY: the processor has what the function is compiled for, as the line above has found.
         return unsafe { index_avx2(data, marks, out) };
     }
@@ -60,11 +57,51 @@ pub(crate) fn index(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Ir
 }
 
 #[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+        && std::arch::is_x86_feature_detected!("popcnt")
+}
+
+#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn index_avx2(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
+    let masks = masks_avx2(marks);
+    walk(data, out, masks)
+}
+
+/// The words of a text alone, without the places of its fields: what is known at its end.
+pub(crate) fn carry(words: &[[u8; 64]], marks: Marks, from: Carry) -> Result<Carry, Irregular> {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor has what the function is compiled for, as the line above has found.
+        return unsafe { carry_avx2(words, marks, from) };
+    }
+    carry_over(words, from, |word| masks(word, marks))
+}
+
+#[inline(always)]
+fn carry_over(words: &[[u8; 64]], mut carry: Carry, masks: impl Fn(&[u8; 64]) -> Masks) -> Result<Carry, Irregular> {
+    for word in words {
+        carry.outside(masks(word))?;
+    }
+    Ok(carry)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+fn carry_avx2(words: &[[u8; 64]], marks: Marks, from: Carry) -> Result<Carry, Irregular> {
+    let masks = masks_avx2(marks);
+    carry_over(words, from, masks)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+fn masks_avx2(marks: Marks) -> impl Fn(&[u8; 64]) -> Masks {
     use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8};
     let [sep, quote, line, back] = [marks.sep, marks.quote.unwrap_or(0), b'\n', b'\r'].map(|b| _mm256_set1_epi8(b as i8));
-    let half = |at: *const u8| {
+    let half = move |at: *const u8| {
         // SAFETY: both callers point to 32 bytes of one array; the load needs no alignment.
         let bytes: __m256i = unsafe { _mm256_loadu_si256(at.cast()) };
         let lines = _mm256_or_si256(_mm256_cmpeq_epi8(bytes, line), _mm256_cmpeq_epi8(bytes, back));
@@ -73,10 +110,10 @@ fn index_avx2(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregula
         (bits(ends), bits(lines), bits(_mm256_cmpeq_epi8(bytes, quote)))
     };
     let mask = if marks.quote.is_some() { !0 } else { 0 };
-    walk(data, out, |word| {
+    move |word: &[u8; 64]| {
         let (a, b) = (half(word.as_ptr()), half(word[32..].as_ptr()));
         Masks { ends: a.0 | b.0 << 32, lines: a.1 | b.1 << 32, quotes: (a.2 | b.2 << 32) & mask }
-    })
+    }
 }
 
 /// The masks without special instructions: eight bytes at a time.
@@ -107,13 +144,13 @@ fn parity(mut x: u64) -> u64 {
 }
 
 /// What is known at the end of a word about its last byte.
-#[derive(Default)]
-struct Carry {
-    inside: bool,
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Carry {
+    pub(crate) inside: bool,
     /// It ended a field. So does what stands before the text.
-    ended: bool,
+    pub(crate) ended: bool,
     /// It was a quote that closed a text.
-    closed: bool,
+    pub(crate) closed: bool,
 }
 
 impl Carry {
