@@ -12,6 +12,14 @@ fn status(what: &str) -> u64 { std::fs::read_to_string("/proc/self/status").unwr
 """
 SUM = 'select avg(cast(timestamp as bigint)), avg(device_id), avg(lat), avg(long), avg(signal), avg(lac), avg(cid), avg(mcc), avg(mnc), avg(imsi) from gps'
 
+
+def counted(file, column):
+    """Rows of each value of a column."""
+    return (f'let out = read_csv("{file}").groupby("{column}").size().compute()?.len();',
+            {"polars": f"len(pl.scan_csv('{file}').group_by('{column}').len().collect(engine='streaming'))",
+             "duckdb": f"len(duckdb.sql(\"select {column}, count(*) from read_csv('{file}') group by 1\").fetchall())"})
+
+
 # Name: (what Rask does, what the others do, as an expression of their own module).
 WORK = {
     "arcos": (
@@ -25,30 +33,15 @@ WORK = {
             "duckdb": "len(duckdb.sql(\"select year(strptime(TRANSACTION_DATE, '%m%d%Y')) y, BUYER_STATE, BUYER_COUNTY, sum(CALC_BASE_WT_IN_GM * MME_Conversion_Factor) m "
                       "from read_csv('arcos.tsv', delim='\\t', types={'TRANSACTION_DATE': 'VARCHAR', 'NDC_NO': 'VARCHAR'}) group by all\").fetchall())",
         }),
-    "gps": (
-        'let out = read_csv("gps.csv").groupby("device_id").size().compute()?.len();',
-        {
-            "polars": "len(pl.scan_csv('gps.csv').group_by('device_id').len().collect(engine='streaming'))",
-            "duckdb": "len(duckdb.sql(\"select device_id, count(*) from read_csv('gps.csv') group by 1\").fetchall())",
-        }),
+    "gps": counted("gps.csv", "device_id"),
     "gps_all": (
         f'let gps = read_csv("gps.csv"); let out = sql("{SUM}", [("gps", &gps)]).compute()?.len();',
         {
             "polars": "len(pl.scan_csv('gps.csv', try_parse_dates=True).select(pl.all().mean()).collect(engine='streaming'))",
             "duckdb": "len(duckdb.sql(\"" + SUM.replace("cast(timestamp as bigint)", "epoch(timestamp)").replace("from gps", "from read_csv('gps.csv')") + "\").fetchall())",
         }),
-    "gzip": (
-        'let out = read_csv("gps.csv.gz").groupby("device_id").size().compute()?.len();',
-        {
-            "polars": "len(pl.scan_csv('gps.csv.gz').group_by('device_id').len().collect(engine='streaming'))",
-            "duckdb": "len(duckdb.sql(\"select device_id, count(*) from read_csv('gps.csv.gz') group by 1\").fetchall())",
-        }),
-    "quoted": (
-        'let out = read_csv("quoted.csv").groupby("tag").size().compute()?.len();',
-        {
-            "polars": "len(pl.scan_csv('quoted.csv').group_by('tag').len().collect(engine='streaming'))",
-            "duckdb": "len(duckdb.sql(\"select tag, count(*) from read_csv('quoted.csv') group by 1\").fetchall())",
-        }),
+    "gzip": counted("gps.csv.gz", "device_id"),
+    "quoted": counted("quoted.csv", "tag"),
     "files": (
         'let out = read_csv("files/*.csv").groupby("k").sum("v").compute()?.len();',
         {

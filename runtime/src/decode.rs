@@ -75,6 +75,25 @@ impl Errors {
             }
         }
     }
+
+    /// Decodes bytes to the end of `text`; `last`: no others follow.
+    fn decode(self, decoder: &mut encoding_rs::Decoder, bytes: &[u8], last: bool, text: &mut String) -> std::result::Result<(), Bad> {
+        let mut at = 0;
+        loop {
+            let left = &bytes[at..];
+            text.reserve(decoder.max_utf8_buffer_length_without_replacement(left.len()).unwrap_or(left.len()));
+            let (result, read) = decoder.decode_to_string_without_replacement(left, text, last);
+            at += read;
+            match (result, self) {
+                (DecoderResult::InputEmpty, _) => return Ok(()),
+                (DecoderResult::OutputFull, _) | (DecoderResult::Malformed(..), Self::Ignore) => {}
+                (DecoderResult::Malformed(..), Self::Replace) => text.push(char::REPLACEMENT_CHARACTER),
+                (DecoderResult::Malformed(length, after), Self::Strict) => {
+                    return Err(Bad { behind: at - usize::from(after), length: usize::from(length) });
+                }
+            }
+        }
+    }
 }
 
 /// How bytes become text.
@@ -174,27 +193,21 @@ impl Decoder {
     }
 
     fn other(self, encoding: &'static Encoding, bytes: &[u8], path: &str, offset: u64) -> Result<String> {
-        let mut decoder = encoding.new_decoder_without_bom_handling();
         let mut text = String::with_capacity(bytes.len() * 2);
-        let mut at = 0;
-        loop {
-            text.reserve(decoder.max_utf8_buffer_length_without_replacement(bytes.len() - at).unwrap_or(bytes.len()));
-            let (result, read) = decoder.decode_to_string_without_replacement(&bytes[at..], &mut text, true);
-            at += read;
-            match result {
-                DecoderResult::InputEmpty => return Ok(text),
-                DecoderResult::OutputFull => {}
-                DecoderResult::Malformed(length, after) => {
-                    let bad = at - usize::from(length) - usize::from(after);
-                    match self.errors {
-                        Errors::Strict => return Err(invalid(path, offset + bad as u64, bytes[bad], encoding.name())),
-                        Errors::Replace => text.push(char::REPLACEMENT_CHARACTER),
-                        Errors::Ignore => {}
-                    }
-                }
+        match self.errors.decode(&mut encoding.new_decoder_without_bom_handling(), bytes, true, &mut text) {
+            Ok(()) => Ok(text),
+            Err(Bad { behind, length }) => {
+                let bad = behind - length;
+                Err(invalid(path, offset + bad as u64, bytes[bad], encoding.name()))
             }
         }
     }
+}
+
+/// Bytes that are no text: where they end, and how many they are. They may begin before the bytes that were decoded last.
+struct Bad {
+    behind: usize,
+    length: usize,
 }
 
 /// Text in an encoding as text in UTF-8, without the byte order mark.
@@ -236,29 +249,12 @@ impl<R: Read> Transcode<R> {
 
     fn known(&mut self, encoding: &'static Encoding) -> std::io::Result<()> {
         let state = self.state.get_or_insert_with(|| encoding.new_decoder_without_bom_handling());
-        let mut at = 0;
-        loop {
-            let left = &self.bytes[at..];
-            self.text.reserve(state.max_utf8_buffer_length_without_replacement(left.len()).unwrap_or(left.len()));
-            let (result, read) = state.decode_to_string_without_replacement(left, &mut self.text, self.over);
-            at += read;
-            match result {
-                DecoderResult::InputEmpty => return Ok(()),
-                DecoderResult::OutputFull => {}
-                DecoderResult::Malformed(length, after) => match self.decoder.errors {
-                    Errors::Strict => {
-                        let bad = self.place - (self.bytes.len() - at) as u64 - u64::from(length) - u64::from(after);
-                        let text = format!(
-                            "byte {bad} is no {}; encoding(..) names another one, encoding_errors(\"replace\") goes on",
-                            encoding.name()
-                        );
-                        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, text));
-                    }
-                    Errors::Replace => self.text.push(char::REPLACEMENT_CHARACTER),
-                    Errors::Ignore => {}
-                },
-            }
-        }
+        self.decoder.errors.decode(state, &self.bytes, self.over, &mut self.text).map_err(|Bad { behind, length }| {
+            let bad = self.place - (self.bytes.len() - behind) as u64 - length as u64;
+            let name = encoding.name();
+            let text = format!("byte {bad} is no {name}; encoding(..) names another one, encoding_errors(\"replace\") goes on");
+            std::io::Error::new(std::io::ErrorKind::InvalidData, text)
+        })
     }
 }
 

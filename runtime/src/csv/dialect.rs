@@ -74,13 +74,8 @@ impl Dialect {
         if matches!(self.sep, Sep::White) {
             at += spaces(&text[at..]);
         }
-        if let Some((end, complete)) = line_end(text, at)
-            && (at == start || matches!(self.sep, Sep::White))
-        {
-            return (end, complete);
-        }
-        if text.get(at).is_some() && text.get(at).copied() == self.comment {
-            return skip_line(text, at);
+        if let Some(end) = self.line_end(text, at) {
+            return end;
         }
         loop {
             if self.skip_initial_space {
@@ -89,23 +84,23 @@ impl Dialect {
             at = self.field(text, at, out);
             out.data.push(0);
             out.bounds.push(out.data.len() as u32);
-            if let Some(end) = line_end(text, at) {
+            if let Some(end) = self.line_end(text, at) {
                 return end;
-            }
-            if text.get(at).copied() == self.comment && self.comment.is_some() {
-                return skip_line(text, at);
             }
             // Neither the end of the line nor a comment: a separator ended the field.
             at += self.separator(&text[at..]).unwrap_or(1);
-            if matches!(self.sep, Sep::White) {
-                if let Some(end) = line_end(text, at) {
-                    return end;
-                }
-                if self.comment.is_some() && text.get(at).copied() == self.comment {
-                    return skip_line(text, at);
-                }
+            if matches!(self.sep, Sep::White)
+                && let Some(end) = self.line_end(text, at)
+            {
+                return end;
             }
         }
+    }
+
+    /// As [`line_end`], which comes with the mark of a comment too.
+    fn line_end(&self, text: &[u8], at: usize) -> Option<(usize, bool)> {
+        let comment = self.comment.is_some() && text.get(at).copied() == self.comment;
+        if comment { Some(skip_line(text, at)) } else { line_end(text, at) }
     }
 
     /// One field without its quotes; where it ends.
@@ -175,7 +170,7 @@ fn spaces(text: &[u8]) -> usize {
     text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
 }
 
-/// Whether a line or the text ends here: where the next begins, and whether there is a line end.
+/// Whether a line or the text ends here: where the next line begins, and whether there is a line end.
 fn line_end(text: &[u8], at: usize) -> Option<(usize, bool)> {
     match (text.get(at), text.get(at + 1)) {
         (None, _) => Some((at, false)),
@@ -187,10 +182,8 @@ fn line_end(text: &[u8], at: usize) -> Option<(usize, bool)> {
 }
 
 fn skip_line(text: &[u8], at: usize) -> (usize, bool) {
-    match memchr::memchr2(b'\n', b'\r', &text[at..]) {
-        Some(n) => line_end(text, at + n).unwrap_or((text.len(), false)),
-        None => (text.len(), false),
-    }
+    let end = memchr::memchr2(b'\n', b'\r', &text[at..]).map_or(text.len(), |n| at + n);
+    line_end(text, end).unwrap_or((end, false))
 }
 
 #[cfg(test)]

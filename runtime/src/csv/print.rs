@@ -1,9 +1,10 @@
 //! Arrays to text: rows of a batch as lines of CSV, which read back to the same values.
 
+use super::kind::Kind;
 use super::value;
 use arrow::array::{Array, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::io::Write;
@@ -41,9 +42,7 @@ impl<'a> Column<'a> {
             DataType::Float32 => Self::Float32(array.as_primitive()),
             DataType::Boolean => Self::Bool(array.as_boolean()),
             DataType::Date32 => Self::Date(array.as_primitive().clone()),
-            DataType::Timestamp(_, None) => {
-                Self::Time(cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?.as_primitive().clone())
-            }
+            DataType::Timestamp(_, None) => Self::Time(cast(array, &Kind::Time.arrow())?.as_primitive().clone()),
             t if t.is_integer() && *t != DataType::UInt64 => Self::Int(cast(array, &DataType::Int64)?.as_primitive().clone()),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text(cast(array, &DataType::Utf8)?.as_string().clone()),
             DataType::Dictionary(_, values) if values.is_string() => Self::Text(cast(array, &DataType::Utf8)?.as_string().clone()),
@@ -113,11 +112,16 @@ impl Printing {
 
     /// Puts what was written in quotes where it has marks in it.
     fn protect(&self, start: usize, out: &mut Vec<u8>) {
-        if !out[start..].iter().any(|b| [self.sep, self.quote, b'\n', b'\r'].contains(b)) {
+        if !out[start..].iter().any(|b| self.is_special(*b)) {
             return;
         }
         let value = out.split_off(start);
         self.quoted(&value, out);
+    }
+
+    /// Whether a text with this byte needs quotes.
+    fn is_special(&self, byte: u8) -> bool {
+        byte == self.sep || byte == self.quote || byte == b'\n' || byte == b'\r'
     }
 
     fn quoted(&self, text: &[u8], out: &mut Vec<u8>) {
@@ -156,9 +160,8 @@ impl Printing {
     }
 
     fn text(&self, text: &str, out: &mut Vec<u8>) {
-        let special = |b: u8| b == self.sep || b == self.quote || b == b'\n' || b == b'\r';
         // An empty text in quotes is told from a missing value; spaces at the ends would be lost by readers that trim.
-        if !self.quote_all && !text.is_empty() && !text.bytes().any(special) {
+        if !self.quote_all && !text.is_empty() && !text.bytes().any(|b| self.is_special(b)) {
             return out.extend_from_slice(text.as_bytes());
         }
         self.quoted(text.as_bytes(), out);

@@ -40,9 +40,16 @@ pub(crate) struct Walker {
 }
 
 impl Walker {
-    /// At a place behind the byte `before`; the start of a file is one behind a line end.
-    pub(crate) fn new(marks: Marks, trim: bool, state: State, before: u8) -> Self {
-        Self { marks, trim, state, before }
+    /// At a place of a file whose data begin at `start`; there the file is read on.
+    pub(crate) fn at(file: &mut File, place: u64, start: u64, (marks, trim): (Marks, bool), state: State) -> io::Result<Self> {
+        let before = byte_before(file, place, start, trim.then_some(marks.sep))?;
+        file.seek(SeekFrom::Start(place))?;
+        Ok(Self { marks, trim, state, before })
+    }
+
+    /// Whether a quote would open a field.
+    fn at_field_start(&self) -> bool {
+        self.before == self.marks.sep || matches!(self.before, b'\n' | b'\r')
     }
 
     /// The state after a text.
@@ -63,7 +70,7 @@ impl Walker {
         if self.trim || self.state == State::Behind || words.is_empty() {
             return text;
         }
-        let ended = self.state == State::Outside && (self.before == self.marks.sep || matches!(self.before, b'\n' | b'\r'));
+        let ended = self.state == State::Outside && self.at_field_start();
         let from = Carry { inside: self.state == State::Inside, ended, closed: false };
         let Ok(carry) = scan::carry(words, self.marks, from) else { return text };
         self.state = match carry {
@@ -98,7 +105,7 @@ impl Walker {
         self.state = match self.state {
             State::Inside => State::Behind,
             State::Behind => State::Inside,
-            State::Outside if self.before == self.marks.sep || matches!(self.before, b'\n' | b'\r') => State::Inside,
+            State::Outside if self.at_field_start() => State::Inside,
             State::Outside => State::Outside,
         };
         self.before = text[at];
@@ -124,7 +131,7 @@ fn is_blank(byte: u8, sep: u8) -> bool {
 
 /// The byte before a place; at the start of the data, as behind a line end. Where blanks behind a separator are left out, the
 /// one before them.
-pub(crate) fn byte_before(file: &mut File, mut at: u64, start: u64, blanks: Option<u8>) -> io::Result<u8> {
+fn byte_before(file: &mut File, mut at: u64, start: u64, blanks: Option<u8>) -> io::Result<u8> {
     let mut before = [b'\n'];
     while at > start {
         file.seek(SeekFrom::Start(at - 1))?;
@@ -138,11 +145,10 @@ pub(crate) fn byte_before(file: &mut File, mut at: u64, start: u64, blanks: Opti
 }
 
 /// How the part of a file from `from` to `to` leaves off.
-pub(crate) fn passage(path: &Path, start: u64, from: u64, to: u64, marks: Marks, trim: bool) -> io::Result<Passage> {
+pub(crate) fn passage(path: &Path, start: u64, from: u64, to: u64, rules: (Marks, bool)) -> io::Result<Passage> {
     let mut file = File::open(path)?;
-    let before = byte_before(&mut file, from, start, trim.then_some(marks.sep))?;
-    let mut walkers = [State::Outside, State::Inside, State::Behind].map(|state| Walker::new(marks, trim, state, before));
-    file.seek(SeekFrom::Start(from))?;
+    let walker = Walker::at(&mut file, from, start, rules, State::Outside)?;
+    let mut walkers = [State::Outside, State::Inside, State::Behind].map(|state| Walker { state, ..walker.clone() });
     let mut left = file.take(to - from);
     let mut piece = Vec::with_capacity(PIECE);
     loop {
@@ -178,7 +184,7 @@ mod tests {
             let open = dialect.rows(&text, true).0.open_quote;
             let end = text.len() as u64;
             for cut in 0..=end {
-                let parts = [(0, cut), (cut, end)].map(|(a, b)| passage(&path, 0, a, b, marks, trim).unwrap());
+                let parts = [(0, cut), (cut, end)].map(|(a, b)| passage(&path, 0, a, b, (marks, trim)).unwrap());
                 let state = parts[1].from(parts[0].from(State::Outside));
                 assert_eq!(state == State::Inside, open, "{:?} cut at {cut}", String::from_utf8_lossy(&text));
             }

@@ -6,6 +6,7 @@ use super::quotes::{State, Walker, passage};
 use super::read::{Blocks, Stop};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use std::fs::File;
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 
@@ -76,17 +77,17 @@ fn found<R: std::io::Read>(mut blocks: Blocks<R>) -> Option<Rows> {
 /// The rows of a file that is read in parts which begin anywhere.
 fn in_parts(path: &std::path::Path, text: &[u8], cuts: &[usize], step: usize) -> Option<Rows> {
     let dialect = Dialect::default();
-    let marks = dialect.plain().unwrap();
+    let rules = (dialect.plain().unwrap(), false);
     let (mut rows, mut state, mut from) = (Vec::new(), State::Outside, 0);
     for to in cuts.iter().copied().chain([text.len()]) {
-        let start =
-            if from == 0 { Some(0) } else { Walker::new(marks, false, state, text[from - 1]).line_end(&text[from..]).map(|n| from + n) };
+        let mut walker = Walker::at(&mut File::open(path).unwrap(), from as u64, 0, rules, state).unwrap();
+        let start = if from == 0 { Some(0) } else { walker.line_end(&text[from..]).map(|n| from + n) };
         let end = (to < text.len()).then_some(to as u64);
         if let Some(start) = start.filter(|s| end.is_none_or(|end| *s as u64 <= end)) {
             let blocks = Blocks::new(Cursor::new(&text[start..]), dialect.clone(), step, start as u64, end);
             rows.extend(found(blocks)?);
         }
-        state = passage(path, 0, from as u64, to as u64, marks, false).unwrap().from(state);
+        state = passage(path, 0, from as u64, to as u64, rules).unwrap().from(state);
         from = to;
     }
     Some(rows)

@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use arrow::util::display::array_value_to_string;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::{self as df};
 use std::fmt;
@@ -33,9 +34,9 @@ impl DataFrame {
     pub fn persist(&self) -> Result<Self> {
         use futures::TryStreamExt;
         engine::with_right_types(self.plan()?, |plan| {
-            let parts =
-                engine::each_partition(plan, |_, rows| async { rows.try_collect().await.map_err(|e| Error::engine("persist", &e)) })?;
-            Ok(Self::from_result(super::held(engine::physical(plan, false)?.schema(), parts)))
+            let keep = |_, rows: SendableRecordBatchStream| async { rows.try_collect().await.map_err(|e| Error::engine("persist", &e)) };
+            let (schema, parts) = engine::each_partition(plan, |_| Ok(keep))?;
+            Ok(Self::from_result(super::held(schema, parts)))
         })
     }
 

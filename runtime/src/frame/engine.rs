@@ -131,9 +131,14 @@ fn joined(e: tokio::task::JoinError) -> Error {
     ErrorKind::Engine { operation: "compute".to_owned(), message }.into()
 }
 
+/// The physical plan for all workers, with the types that are known by now.
+pub(super) fn current(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    physical(&csv::current(plan)?, false)
+}
+
 /// The physical plan for all workers, or in one partition.
-pub(super) fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    let (plan, state) = (csv::current(plan)?, engine().sessions[usize::from(ordered)].state());
+fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    let (plan, state) = (plan.clone(), engine().sessions[usize::from(ordered)].state());
     wait(async move { state.create_physical_plan(&plan).await.map_err(|e| Error::engine("planning", &e)) })
 }
 
@@ -157,41 +162,38 @@ pub(super) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> 
 /// Computes the plan with the types as they are.
 pub(super) fn run(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
     let all = |_, rows: SendableRecordBatchStream| async { rows.try_collect::<Vec<_>>().await.map_err(|e| Error::engine("compute", &e)) };
-    let (schema, parts) = consume(plan, ordered, all)?;
+    let (schema, parts) = consume(&physical(plan, ordered)?, ordered, all)?;
     concat(&schema, &parts.into_iter().flatten().collect::<Vec<_>>())
 }
 
-/// Number of partitions for all workers.
-pub(super) fn partitions(plan: &LogicalPlan) -> Result<usize> {
-    Ok(physical(plan, false)?.output_partitioning().partition_count())
-}
-
-/// Computes the plan for all workers, and does something with each partition's rows.
-pub(super) fn each_partition<T: Send + 'static, F>(
+/// Computes the plan for all workers, and does something with each partition's rows; `work` is made for so many partitions.
+pub(super) fn each_partition<T: Send + 'static, F, W>(
     plan: &LogicalPlan,
-    work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
-) -> Result<Vec<T>>
+    work: impl FnOnce(usize) -> Result<W>,
+) -> Result<(SchemaRef, Vec<T>)>
 where
     F: Future<Output = Result<T>> + Send + 'static,
+    W: Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
 {
-    consume(plan, false, work).map(|(_, parts)| parts)
+    let physical = physical(plan, false)?;
+    let work = work(physical.output_partitioning().partition_count())?;
+    consume(&physical, false, work)
 }
 
 fn consume<T: Send + 'static, F>(
-    plan: &LogicalPlan,
+    physical: &Arc<dyn ExecutionPlan>,
     ordered: bool,
     work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
 ) -> Result<(SchemaRef, Vec<T>)>
 where
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    let physical = physical(plan, ordered)?;
     let schema = physical.schema();
     let session = engine().sessions[usize::from(ordered)].clone();
     let context = session.task_ctx();
-    let names = watch::names(&physical);
+    let names = watch::names(physical);
     let job = Arc::new(Job::begin(names.iter().cloned()));
-    let watched = watch::wrap(&physical, &names, &job, context.memory_pool()).map_err(|e| Error::engine("planning", &e))?;
+    let watched = watch::wrap(physical, &names, &job, context.memory_pool()).map_err(|e| Error::engine("planning", &e))?;
     let result = wait(async move {
         // Spawned tasks die with this set when the user stops the computation.
         let mut tasks = tokio::task::JoinSet::new();

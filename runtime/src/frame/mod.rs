@@ -248,7 +248,7 @@ impl DataFrame {
     }
 
     fn physical(&self) -> Result<Arc<dyn datafusion::physical_plan::ExecutionPlan>> {
-        engine::physical(self.plan()?, false)
+        engine::current(self.plan()?)
     }
 
     /// The graph of the frame's tasks, one for each operator and partition, as a picture.
@@ -382,7 +382,7 @@ fn unique<'a>(method: &str, names: impl Iterator<Item = &'a String>) -> Result<(
 impl Show for DataFrame {
     fn show(&self) -> Bundle {
         let described = self.plan().and_then(|plan| {
-            let physical = engine::physical(plan, false)?;
+            let physical = engine::current(plan)?;
             Ok((plan, physical.output_partitioning().partition_count(), watch::tasks(&physical)))
         });
         let (plan, partitions, tasks) = match described {

@@ -34,7 +34,7 @@ pub(crate) struct Rows {
 }
 
 /// The Arrow type of a column that is asked for by name.
-pub(crate) fn arrow_type(name: &str, dtype: &DType) -> Result<DataType> {
+pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<DataType> {
     Ok(match dtype {
         DType::Bool => DataType::Boolean,
         DType::Int8 => DataType::Int8,
@@ -52,7 +52,7 @@ pub(crate) fn arrow_type(name: &str, dtype: &DType) -> Result<DataType> {
         DType::Datetime => DataType::Timestamp(TimeUnit::Nanosecond, None),
         DType::Other(other) => {
             let message = format!("column {name:?} cannot be made of type {other}; the named types of DType can");
-            return Err(ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into());
+            return Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into());
         }
     })
 }
@@ -60,7 +60,7 @@ pub(crate) fn arrow_type(name: &str, dtype: &DType) -> Result<DataType> {
 /// The schema of columns that are asked for by names and types.
 pub(crate) fn schema(columns: &[(String, DType)]) -> Result<SchemaRef> {
     super::unique("to_dataframe", columns.iter().map(|(n, _)| n))?;
-    let fields: Vec<_> = columns.iter().map(|(n, t)| Ok(Field::new(n, arrow_type(n, t)?, true))).collect::<Result<_>>()?;
+    let fields: Vec<_> = columns.iter().map(|(n, t)| Ok(Field::new(n, arrow_type("to_dataframe", n, t)?, true))).collect::<Result<_>>()?;
     Ok(Arc::new(Schema::new(fields)))
 }
 

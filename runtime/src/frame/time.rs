@@ -1,16 +1,15 @@
 //! Instants: text to instants, and the parts of them under pandas' names.
 
 use super::expr::Expr;
+use crate::csv::kind::Kind;
 use crate::csv::value::{self, Format};
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, TimestampMicrosecondArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-
-const MICROS: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 impl Expr {
     /// Text to instants by a format of strftime, such as `"%m%d%Y"`; with an empty one, by ISO 8601. What is an instant or a
@@ -131,9 +130,9 @@ impl ScalarUDFImpl for Function {
 
     fn return_type(&self, args: &[DataType]) -> DfResult<DataType> {
         match (&self.does, &args[0]) {
-            (Does::Parse { .. }, t) if is_text(t) || is_time(t) => Ok(MICROS),
+            (Does::Parse { .. }, t) if is_text(t) || is_time(t) => Ok(Kind::Time.arrow()),
             (Does::Part(_), t) if is_time(t) => Ok(DataType::Int32),
-            (Does::Parse { .. }, DataType::Null) => Ok(MICROS),
+            (Does::Parse { .. }, DataType::Null) => Ok(Kind::Time.arrow()),
             (Does::Part(_), DataType::Null) => Ok(DataType::Int32),
             (Does::Parse { .. }, t) => wrong("to_datetime", t, "text; a number is cast to text first"),
             (Does::Part(part), t) => wrong(&format!("dt().{}()", part.name()), t, "a datetime; to_datetime(format) makes one of text"),
@@ -144,7 +143,7 @@ impl ScalarUDFImpl for Function {
         let array = args.args[0].to_array(args.number_rows)?;
         let made: ArrayRef = match &self.does {
             Does::Parse { format, coerce } if is_text(array.data_type()) => Arc::new(parsed(&array, format.as_ref(), *coerce)?),
-            Does::Parse { .. } => cast(&array, &MICROS)?,
+            Does::Parse { .. } => cast(&array, &Kind::Time.arrow())?,
             Does::Part(part) => Arc::new(parts(&array, *part)?),
         };
         Ok(ColumnarValue::Array(made))
@@ -184,7 +183,7 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
 }
 
 fn parts(array: &ArrayRef, part: Part) -> DfResult<Int32Array> {
-    let micros = cast(array, &MICROS)?;
+    let micros = cast(array, &Kind::Time.arrow())?;
     let micros = micros.as_primitive::<TimestampMicrosecondType>();
     Ok(match part {
         // Asked for most; a loop of its own.

@@ -1,10 +1,13 @@
-//! CSV files as frames: `read_csv`, and `Csv` with its options. `open` looks at the files, `source` gives their rows to the
-//! engine, `types` keeps what is known of the columns' types, `write` is the way back.
+//! CSV files as frames: `read_csv`, and `Csv` with its options. `open` looks at the files and makes a `table` of
+//! them, `sample` tells the columns' types from some rows and `types` keeps what is known of them, `source` gives rows to the
+//! engine, `parse` makes batches of blocks, `write` is the way back.
 
 mod names;
 mod open;
 mod parse;
+mod sample;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -1,90 +1,29 @@
-//! A look at the files before anything is read: their names, where the data begins, what the columns are called, and samples
-//! of their values.
+//! A look at the files before anything is read: their names, where the data begins, and what the columns are called.
 
+use super::Options;
 use super::names::{ColumnRef, HeaderRow, Separator};
-use super::types::{Doubts, Known, Reason, Types};
-use super::{BadLines, Options};
-use crate::csv::column::Reading;
+use super::sample::{self, Head};
+use super::table::{Column, FileInfo, From, Table, io_error};
+use super::types::Types;
 use crate::csv::dialect::{Dialect, Sep};
 use crate::csv::kind::Kind;
-use crate::csv::quotes::{State, Walker, byte_before};
 use crate::csv::read::LONGEST;
 use crate::csv::value::{Format, MISSING, Values};
-use crate::decode::{Compression, Decoder, Errors, Transcode};
+use crate::decode::{Compression, Decoder, Errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::DType;
+use crate::frame::rows::arrow_type;
 use crate::fs;
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::DataType;
 use regex::bytes::Regex;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::collections::HashMap;
+use std::io::Read;
 use std::sync::Arc;
 
 /// Bytes that are read in one step where nothing else is said: they and their marks fit into the second cache.
 const STEP: u64 = 256 << 10;
-/// Bytes of a sample; the one at the start is four times as long.
-const SAMPLE: usize = 64 << 10;
-/// Files from which samples are taken.
-const SAMPLED_FILES: usize = 3;
-
-/// Everything that is known of a table of CSV files.
-#[derive(Debug)]
-pub(super) struct Table {
-    pub(super) files: Vec<FileInfo>,
-    pub(super) dialect: Dialect,
-    pub(super) values: Values,
-    pub(super) columns: Vec<Column>,
-    pub(super) types: Types,
-    /// Fields of a line that is not bad.
-    pub(super) width: u32,
-    pub(super) on_bad_lines: BadLines,
-    /// Bytes that are read in one step.
-    pub(super) step: usize,
-    /// Bytes of a partition, where that was said.
-    pub(super) block: Option<u64>,
-    pub(super) compression: Option<Compression>,
-    pub(super) decoder: Decoder,
-    pub(super) nrows: Option<usize>,
-    pub(super) skipfooter: usize,
-}
-
-/// A column that is read.
-#[derive(Debug)]
-pub(super) struct Column {
-    pub(super) name: String,
-    /// What it is made of.
-    pub(super) from: From,
-    /// The type that was given.
-    pub(super) given: Option<(Kind, DataType)>,
-    pub(super) formats: Arc<Vec<Format>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum From {
-    Field(u32),
-    Path,
-}
-
-/// One file.
-#[derive(Debug)]
-pub(super) struct FileInfo {
-    pub(super) path: String,
-    /// Rows can be read from any place: it lies on a disk, is not compressed, and has a plain dialect.
-    pub(super) ranged: bool,
-    /// Bytes, where it is on a disk.
-    pub(super) size: u64,
-    /// Place of the first row of data.
-    pub(super) start: u64,
-    /// The number that each field of the first file has in this one, where they differ.
-    pub(super) order: Option<Vec<u32>>,
-}
-
-/// The start of a file's text, and whether that is all of it.
-#[derive(Default)]
-struct Head {
-    text: Vec<u8>,
-    last: bool,
-}
+/// Bytes of a file's start that are looked at first.
+const START: u64 = 16 << 10;
 
 /// What the start of a file tells.
 struct Shape {
@@ -96,10 +35,6 @@ struct Shape {
 
 fn bad(message: String) -> Error {
     ErrorKind::BadArgument { method: "read_csv".to_owned(), message }.into()
-}
-
-pub(super) fn io_error(path: &str, source: std::io::Error) -> Error {
-    ErrorKind::Io { method: "read_csv".to_owned(), path: path.to_owned(), source }.into()
 }
 
 pub(super) fn open(options: &Options, pattern: &str) -> Result<Arc<Table>> {
@@ -123,15 +58,22 @@ pub(super) fn open(options: &Options, pattern: &str) -> Result<Arc<Table>> {
         nrows: options.nrows,
         skipfooter: options.skipfooter,
     };
-    let (mut names, mut head) = (Vec::new(), Head::default());
-    for path in fs::expand("read_csv", pattern)? {
+    let (mut names, mut heads) = (Vec::new(), HashMap::new());
+    // Rows that are not read must not decide a type.
+    let rows = options.infer_rows.into_iter().chain(options.nrows).min();
+    let paths = fs::expand("read_csv", pattern)?;
+    let sampled = sample::picked(paths.len(), rows);
+    for (number, path) in paths.into_iter().enumerate() {
         if crate::sched::cancelled() {
             return Err(ErrorKind::Interrupted.into());
         }
-        let (file, shape, start) = table.look(&path, options)?;
-        if table.files.is_empty() {
+        let wanted = if sampled.contains(&number) { sample::head_bytes(rows) } else { START };
+        let (file, shape, head) = table.look(&path, wanted, options)?;
+        if number == 0 {
             (names, table.width) = columns_of(&shape, options);
-            head = start;
+        }
+        if sampled.contains(&number) {
+            heads.insert(number, head);
         }
         // Names that are given stand for places; those of a header are looked for.
         let header = shape.names.filter(|_| options.names.is_none());
@@ -139,9 +81,7 @@ pub(super) fn open(options: &Options, pattern: &str) -> Result<Arc<Table>> {
         table.files.push(FileInfo { order, ..file });
     }
     table.columns = chosen(options, names)?;
-    // Rows that are not read must not decide a type.
-    let rows = options.infer_rows.into_iter().chain(options.nrows).min();
-    table.types = sampled(&table, &head, rows)?;
+    table.types = sample::types(&table, &sampled, heads, rows)?;
     Ok(Arc::new(table))
 }
 
@@ -286,51 +226,26 @@ fn chosen(options: &Options, names: Vec<String>) -> Result<Vec<Column>> {
 
 /// How a given type is read, and what it becomes.
 fn kind_of(column: &str, dtype: &DType) -> Result<(Kind, DataType)> {
-    Ok(match dtype {
-        DType::Bool => (Kind::Bool, DataType::Boolean),
-        DType::Int8 => (Kind::Int, DataType::Int8),
-        DType::Int16 => (Kind::Int, DataType::Int16),
-        DType::Int32 => (Kind::Int, DataType::Int32),
-        DType::Int64 => (Kind::Int, DataType::Int64),
-        DType::UInt8 => (Kind::Int, DataType::UInt8),
-        DType::UInt16 => (Kind::Int, DataType::UInt16),
-        DType::UInt32 => (Kind::Int, DataType::UInt32),
-        DType::UInt64 => (Kind::Text, DataType::UInt64),
-        DType::Float32 => (Kind::Float, DataType::Float32),
-        DType::Float64 => (Kind::Float, DataType::Float64),
-        DType::Str => (Kind::Text, DataType::Utf8),
-        DType::Date => (Kind::Date, DataType::Date32),
-        DType::Datetime => (Kind::Time, DataType::Timestamp(TimeUnit::Microsecond, None)),
-        DType::Other(name) => return Err(bad(format!("dtype of {column:?}: a CSV file cannot be read as {name}"))),
-    })
+    let wanted = if *dtype == DType::Datetime { Kind::Time.arrow() } else { arrow_type("read_csv", column, dtype)? };
+    let kind = match &wanted {
+        DataType::Boolean => Kind::Bool,
+        // Numbers that 64 bits with a sign do not hold.
+        DataType::UInt64 => Kind::Text,
+        t if t.is_integer() => Kind::Int,
+        t if t.is_floating() => Kind::Float,
+        DataType::Date32 => Kind::Date,
+        DataType::Timestamp(..) => Kind::Time,
+        _ => Kind::Text,
+    };
+    Ok((kind, wanted))
 }
 
 impl Table {
-    /// Whether rows of such a file can be read from any place.
-    fn is_ranged(&self, path: &str) -> bool {
-        let plain = self.dialect.plain().is_some() && self.decoder.is_utf8() && self.decoder.is_strict();
-        plain && !fs::is_remote(path) && self.compression_of(path) == Compression::None && self.skipfooter == 0
-    }
-
-    fn compression_of(&self, path: &str) -> Compression {
-        self.compression.unwrap_or_else(|| Compression::of_name(path))
-    }
-
-    /// The text of a file from the start, decompressed and in UTF-8, where it is not read as it is.
-    pub(super) fn text(&self, path: &str) -> Result<Box<dyn Read + Send>> {
-        let file = fs::open_for("read_csv", path)?;
-        let bytes = self.compression_of(path).reader(file).map_err(|e| io_error(path, e))?;
-        let as_it_is = self.decoder.is_utf8() && self.decoder.is_strict();
-        Ok(if as_it_is { bytes } else { Box::new(Transcode::new(bytes, self.decoder)) })
-    }
-
-    /// Looks at the start of a file.
-    fn look(&self, path: &str, options: &Options) -> Result<(FileInfo, Shape, Head)> {
+    /// Looks at the start of a file, at so many bytes first.
+    fn look(&self, path: &str, mut wanted: u64, options: &Options) -> Result<(FileInfo, Shape, Head)> {
         let ranged = self.is_ranged(path);
         let mut text = self.text(path)?;
         let mut head = Vec::new();
-        // What may come over a network is asked for once, and long enough for a sample.
-        let mut wanted = if ranged { 16 << 10 } else { 4 * SAMPLE as u64 };
         loop {
             let read = text.by_ref().take(wanted).read_to_end(&mut head).map_err(|e| io_error(path, e))? as u64;
             if let Some(shape) = self.shape(path, &head, read < wanted, options)? {
@@ -365,10 +280,7 @@ impl Table {
             return Ok(None);
         }
         if block.open_quote && block.rows.len() <= needed {
-            let row = at as u64 + block.places.last().copied().unwrap_or(0);
-            let line = 1 + memchr::memchr_iter(b'\n', &head[..row as usize]).count() as u64;
-            let message = "the file ends inside of quotes that this row opens; is a quote missing?".to_owned();
-            return Err(ErrorKind::BadCsv { path: path.to_owned(), line, offset: row, message }.into());
+            return Err(self.open_quote(path, at as u64 + block.places.last().copied().unwrap_or(0)));
         }
         if block.rows.len() < needed {
             return Err(ErrorKind::EmptyFile { method: "read_csv".to_owned(), path: path.to_owned() }.into());
@@ -402,141 +314,5 @@ impl Table {
             let what = format!("their columns are {names:?} and {header:?}");
             bad(format!("{:?} and {path:?} cannot be read as one: {what}", first.path))
         })
-    }
-
-    /// Number of the line at a place, from 1.
-    pub(super) fn line(&self, file: usize, place: u64) -> Result<u64> {
-        let path = &self.files[file].path;
-        let mut text = self.text(path)?.take(place);
-        let (mut lines, mut after_return) = (1, false);
-        let mut piece = vec![0; 1 << 16];
-        loop {
-            let n = text.read(&mut piece).map_err(|e| io_error(path, e))?;
-            if n == 0 || crate::sched::cancelled() {
-                return Ok(lines);
-            }
-            for byte in &piece[..n] {
-                lines += u64::from(*byte == b'\r' || *byte == b'\n' && !after_return);
-                after_return = *byte == b'\r';
-            }
-        }
-    }
-
-    /// How a column is read if its values are of this kind.
-    pub(super) fn reading(&self, column: usize, kind: Kind) -> Reading {
-        let c = &self.columns[column];
-        Reading { kind: c.given.as_ref().map_or(kind, |g| g.0), given: c.given.is_some(), formats: c.formats.clone() }
-    }
-}
-
-/// The kinds of the columns, as samples tell them.
-fn sampled(table: &Table, first: &Head, infer_rows: Option<usize>) -> Result<Types> {
-    let mut kinds = vec![(Kind::Nothing, None); table.columns.len()];
-    let mut doubts = Doubts::default();
-    let n = table.files.len();
-    let picked = if infer_rows.is_some() { vec![0] } else { vec![0, n / 2, n - 1] };
-    let mut seen = Vec::new();
-    // Files without data tell nothing: then others are asked.
-    for file in picked.into_iter().chain(0..n) {
-        let told = kinds.iter().any(|k| k.0 != Kind::Nothing);
-        if seen.contains(&file) || told && seen.len() >= SAMPLED_FILES.min(n) {
-            continue;
-        }
-        seen.push(file);
-        let head = (file == 0 && !table.files[0].ranged && infer_rows.is_none()).then_some(first);
-        sample_file(table, file, head, infer_rows, (&mut kinds, &mut doubts))?;
-        if infer_rows.is_some() && kinds.iter().any(|k| k.0 != Kind::Nothing) {
-            break;
-        }
-    }
-    Ok(Types::new(kinds, doubts))
-}
-
-fn sample_file(
-    table: &Table,
-    number: usize,
-    head: Option<&Head>,
-    infer_rows: Option<usize>,
-    (kinds, doubts): (&mut Known, &mut Doubts),
-) -> Result<()> {
-    let file = &table.files[number];
-    if let Some(head) = head {
-        let text = &head.text[file.start as usize..];
-        take_in(table, &Sample { number, place: file.start, text, last: head.last }, usize::MAX, kinds);
-        return Ok(());
-    }
-    let failed = |e| io_error(&file.path, e);
-    let mut text = table.text(&file.path)?;
-    std::io::copy(&mut text.by_ref().take(file.start), &mut std::io::sink()).map_err(failed)?;
-    let mut head = Vec::new();
-    let wanted = infer_rows.map_or(4 * SAMPLE, |rows| rows.saturating_mul(1000).clamp(4 * SAMPLE, 64 * SAMPLE)) as u64;
-    let read = text.by_ref().take(wanted).read_to_end(&mut head).map_err(failed)? as u64;
-    let sample = Sample { number, place: file.start, text: &head, last: read < wanted };
-    take_in(table, &sample, infer_rows.unwrap_or(usize::MAX), kinds);
-    if !file.ranged || infer_rows.is_some() || read < wanted {
-        return Ok(());
-    }
-    // A place further on may be inside of quotes. Where no quotes are seen it most likely is not; if there are some after all,
-    // the samples are looked at again (see `Types::doubt`).
-    let Some(marks) = table.dialect.plain().filter(|m| !has(&head, m.quote)) else { return Ok(()) };
-    let blanks = table.dialect.skip_initial_space.then_some(marks.sep);
-    let mut disk = File::open(fs::local(&file.path)).map_err(failed)?;
-    let sure = kinds.clone();
-    let mut places = Vec::new();
-    for at in [file.size / 2, file.size.saturating_sub(SAMPLE as u64)] {
-        let at = at.max(file.start);
-        let before = byte_before(&mut disk, at, file.start, blanks).map_err(failed)?;
-        disk.seek(SeekFrom::Start(at)).map_err(failed)?;
-        let mut text = Vec::new();
-        disk.by_ref().take(SAMPLE as u64).read_to_end(&mut text).map_err(failed)?;
-        let line = Walker::new(marks, table.dialect.skip_initial_space, State::Outside, before).line_end(&text);
-        if let (Some(line), false) = (line, has(&text, marks.quote)) {
-            places.push((number, at));
-            take_in(table, &Sample { number, place: at + line as u64, text: &text[line..], last: false }, usize::MAX, kinds);
-        }
-    }
-    if marks.quote.is_some() && !places.is_empty() {
-        doubts.places.extend(places);
-        if doubts.sure.is_empty() {
-            doubts.sure = sure;
-        }
-    }
-    Ok(())
-}
-
-fn has(text: &[u8], quote: Option<u8>) -> bool {
-    quote.is_some_and(|q| memchr::memchr(q, text).is_some())
-}
-
-/// Some rows of a file.
-struct Sample<'a> {
-    number: usize,
-    place: u64,
-    text: &'a [u8],
-    last: bool,
-}
-
-/// Joins the kinds of a sample's values to those known.
-fn take_in(table: &Table, sample: &Sample<'_>, rows: usize, kinds: &mut Known) {
-    let (mut block, _) = table.dialect.rows(sample.text, sample.last);
-    block.rows.truncate(block.rows.len().saturating_sub(table.skipfooter));
-    if block.rows.iter().any(|r| r.fields > table.width) && table.on_bad_lines == BadLines::Error {
-        return;
-    }
-    let mut scratch = Vec::new();
-    for (column, (kind, why)) in table.columns.iter().zip(kinds) {
-        let From::Field(field) = column.from else { continue };
-        let field = table.files[sample.number].order.as_ref().map_or(field, |o| o[field as usize]);
-        for (i, row) in block.rows.iter().enumerate().filter(|(_, r)| r.fields <= table.width).take(rows) {
-            if *kind == Kind::Text || column.given.is_some() {
-                break;
-            }
-            let Some(value) = block.field(*row, field, &mut scratch) else { continue };
-            let joined = kind.and(Kind::of(value, &table.values));
-            if joined != *kind {
-                let value = String::from_utf8_lossy(value).into_owned();
-                (*kind, *why) = (joined, Some(Reason { value, file: sample.number, place: sample.place + block.place(i) }));
-            }
-        }
     }
 }

@@ -1,12 +1,12 @@
 //! Blocks to batches: which columns, in which order, and what is said of values and lines that do not fit.
 
 use super::BadLines;
-use super::open::{From, Table, io_error};
+use super::table::{Table, io_error};
 use super::types::Reason;
 use crate::csv::block::Block;
 use crate::csv::column::{Misfit, column};
 use crate::csv::kind::Kind;
-use crate::csv::quotes::{State, passage};
+use crate::csv::quotes::State;
 use crate::csv::read::Stop;
 use crate::csv::scan::Row;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,7 +18,6 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOption
 use arrow::compute::{CastOptions, cast_with_options, filter, prep_null_mask_filter};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -100,11 +99,8 @@ impl Job {
 
     /// Whether a place of a file is inside of quotes.
     fn is_inside(&self, file: usize, at: u64) -> Result<bool> {
-        let info = &self.table.files[file];
-        let Some(marks) = self.table.dialect.plain() else { return Ok(false) };
-        let path = Path::new(fs::local(&info.path));
-        let told = passage(path, info.start, info.start, at, marks, self.table.dialect.skip_initial_space);
-        Ok(told.map_err(|e| io_error(&info.path, e))?.from(State::Outside) == State::Inside)
+        let told = self.table.passage(file, self.table.files[file].start, at)?;
+        Ok(told.from(State::Outside) == State::Inside)
     }
 
     fn is_text(&self, column: usize) -> bool {
@@ -113,10 +109,9 @@ impl Job {
 
     fn column(&self, block: &Block, rows: &[Row], c: usize, file: usize) -> Result<ArrayRef> {
         let spec = &self.table.columns[c];
-        let From::Field(field) = spec.from else {
+        let Some(field) = self.table.field(spec, file) else {
             return Ok(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&self.table.files[file].path, rows.len()))));
         };
-        let field = self.table.files[file].order.as_ref().map_or(field, |o| o[field as usize]);
         let reading = self.table.reading(c, self.kinds[c]);
         let array = column(block, rows, field, &reading, &self.table.values).map_err(|m| self.misfit(block, rows, m, c, field, file))?;
         match &spec.given {
@@ -176,8 +171,7 @@ impl Job {
     /// Looks at all values of the columns and widens their types; the batch is empty.
     fn settled(&self, block: &Block, file: usize) -> Result<RecordBatch> {
         for c in &self.projection {
-            let From::Field(field) = self.table.columns[*c].from else { continue };
-            let field = self.table.files[file].order.as_ref().map_or(field, |o| o[field as usize]);
+            let Some(field) = self.table.field(&self.table.columns[*c], file) else { continue };
             loop {
                 let kind = self.table.types.kinds()[*c];
                 if kind == Kind::Text {
@@ -232,22 +226,13 @@ impl Job {
     pub(super) fn stopped(&self, stop: Stop, file: usize) -> Error {
         match stop {
             Stop::Io(e) => io_error(&self.table.files[file].path, e),
-            Stop::OpenQuote(place) => self.bad_row(
-                file,
-                place,
-                "the file ends inside of quotes that this row opens; is a quote missing? quotechar(None) takes quotes as they are"
-                    .to_owned(),
-            ),
+            Stop::OpenQuote(place) => self.table.open_quote(&self.table.files[file].path, place),
             Stop::TooLong(place) => self.bad_row(file, place, "the row has more than 1 GiB; is a quote left open?".to_owned()),
         }
     }
 
     fn bad_row(&self, file: usize, offset: u64, message: String) -> Error {
-        let path = self.table.files[file].path.clone();
-        match self.table.line(file, offset) {
-            Ok(line) => ErrorKind::BadCsv { path, line, offset, message }.into(),
-            Err(e) => e,
-        }
+        self.table.bad_row(&self.table.files[file].path, offset, message)
     }
 
     /// A file that was cut into parts must still be as long as it was then.

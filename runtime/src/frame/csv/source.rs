@@ -1,13 +1,12 @@
 //! CSV files as a source of the engine: each partition reads a run of rows, so that partitions one after the other are the
 //! files in their order.
 
-use super::open::{FileInfo, Table};
 use super::parse::Job;
+use super::table::{FileInfo, Table, io_error};
 use crate::csv::kind::Kind;
-use crate::csv::quotes::{State, Walker, byte_before, passage};
+use crate::csv::quotes::State;
 use crate::csv::read::Blocks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fs;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -26,7 +25,6 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use tokio::sync::OnceCell;
@@ -284,7 +282,7 @@ async fn find_states(table: Arc<Table>, work: Arc<Vec<Vec<Piece>>>) -> Result<Ha
             && to < table.files[file].size
         {
             let table = table.clone();
-            parts.push((file, to, tokio::task::spawn_blocking(move || part_passage(&table, file, from, to))));
+            parts.push((file, to, tokio::task::spawn_blocking(move || table.passage(file, from, to))));
         }
     }
     let mut states = HashMap::new();
@@ -298,27 +296,14 @@ async fn find_states(table: Arc<Table>, work: Arc<Vec<Vec<Piece>>>) -> Result<Ha
     Ok(states)
 }
 
-fn part_passage(table: &Table, file: usize, from: u64, to: u64) -> Result<crate::csv::quotes::Passage> {
-    let info = &table.files[file];
-    // Only plain files are cut.
-    let marks = table.dialect.plain().unwrap_or(crate::csv::scan::Marks { sep: b',', quote: None });
-    let path = Path::new(fs::local(&info.path));
-    passage(path, info.start, from, to, marks, table.dialect.skip_initial_space).map_err(|e| super::open::io_error(&info.path, e))
-}
-
 impl Job {
     /// The batches of a part of a file that begins in this state.
     fn range(self: &Arc<Self>, file: usize, from: u64, to: u64, state: State) -> Result<Range> {
         let info = &self.table.files[file];
-        let failed = |e| super::open::io_error(&info.path, e);
-        let mut disk = File::open(fs::local(&info.path)).map_err(failed)?;
+        let failed = |e| io_error(&info.path, e);
+        let (mut disk, mut walker) = self.table.walk(file, from, state)?;
         let mut place = from;
         if from > info.start {
-            let marks = self.table.dialect.plain().unwrap_or(crate::csv::scan::Marks { sep: b',', quote: None });
-            let blanks = self.table.dialect.skip_initial_space.then_some(marks.sep);
-            let before = byte_before(&mut disk, from, info.start, blanks).map_err(failed)?;
-            let mut walker = Walker::new(marks, self.table.dialect.skip_initial_space, state, before);
-            disk.seek(SeekFrom::Start(from)).map_err(failed)?;
             let mut text = Vec::new();
             // The row that begins behind the first line end is the first one of this part.
             loop {
@@ -344,7 +329,7 @@ impl Job {
     pub(super) fn each_block(&self, file: usize, give: &mut dyn FnMut(crate::csv::block::Block) -> bool) -> Result<()> {
         let info = &self.table.files[file];
         let mut text = self.table.text(&info.path)?;
-        std::io::copy(&mut text.by_ref().take(info.start), &mut std::io::sink()).map_err(|e| super::open::io_error(&info.path, e))?;
+        std::io::copy(&mut text.by_ref().take(info.start), &mut std::io::sink()).map_err(|e| io_error(&info.path, e))?;
         let mut blocks = Blocks::new(text, self.table.dialect.clone(), self.table.step, info.start, None);
         // The last rows are held back until others follow.
         let (mut held, mut rows) = (VecDeque::new(), 0);

@@ -112,7 +112,7 @@ impl CsvTable {
         let Reason { value, file, place } = self.table.types.reason(column)?;
         let path = &self.table.files[file].path;
         // A file that cannot be read any more has no lines to count.
-        let line = self.table.line(file, place).map(|line| format!(", line {line}")).unwrap_or_default();
+        let line = self.table.line(path, place).map(|line| format!(", line {line}")).unwrap_or_default();
         Some(format!("{value:?} in {path:?}{line}"))
     }
 }

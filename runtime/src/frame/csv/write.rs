@@ -126,25 +126,33 @@ async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header:
     to.write_all(&text).map_err(failed(path))
 }
 
+/// The names of so many files.
+fn names(path: &str, files: usize, name: Option<&NameFunction>) -> Result<Vec<String>> {
+    let width = files.saturating_sub(1).to_string().len();
+    let named = |i: usize| name.map_or_else(|| format!("{i:0width$}"), |f| f(i));
+    let paths: Vec<_> = (0..files).map(|i| path.replacen('*', &named(i), 1)).collect();
+    let mut seen = std::collections::HashSet::new();
+    match paths.iter().find(|p| !seen.insert(p.as_str())) {
+        Some(twice) => Err(bad(format!("name_function gives two partitions the same file, {twice:?}"))),
+        None => Ok(paths),
+    }
+}
+
 /// A file for each partition.
 fn many(plan: &Plan, path: &str, name: Option<&NameFunction>, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
-    let partitions = engine::partitions(plan)?;
-    let width = partitions.saturating_sub(1).to_string().len();
-    let named = |i: usize| name.map_or_else(|| format!("{i:0width$}"), |f| f(i));
-    let paths: Arc<Vec<String>> = Arc::new((0..partitions).map(|i| path.replacen('*', &named(i), 1)).collect());
-    let mut seen = std::collections::HashSet::new();
-    if let Some(twice) = paths.iter().find(|p| !seen.insert(p.as_str())) {
-        return Err(bad(format!("name_function gives two partitions the same file, {twice:?}")));
-    }
-    paths.iter().try_for_each(|p| make_folder(p))?;
-    let (all, printing) = (paths.clone(), printing.clone());
-    let files = engine::each_partition(plan, move |i, rows| {
-        let (all, printing) = (all.clone(), printing.clone());
-        async move {
-            let mut file = Pending::create("to_csv", &all[i])?;
-            print(rows, &printing, header, &mut file, &all[i]).await?;
-            Ok(file)
-        }
+    let mut paths = Arc::default();
+    let (_, files) = engine::each_partition(plan, |partitions| {
+        paths = Arc::new(names(path, partitions, name)?);
+        paths.iter().try_for_each(|p| make_folder(p))?;
+        let (all, printing) = (paths.clone(), printing.clone());
+        Ok(move |i: usize, rows| {
+            let (all, printing) = (all.clone(), printing.clone());
+            async move {
+                let mut file = Pending::create("to_csv", &all[i])?;
+                print(rows, &printing, header, &mut file, &all[i]).await?;
+                Ok(file)
+            }
+        })
     })?;
     // All are whole before the first gets its name.
     let whole = files.into_iter().zip(paths.iter()).map(|(file, path)| file.complete().map_err(failed(path)));
@@ -159,14 +167,15 @@ fn one(plan: &Plan, path: &str, printing: &Arc<Printing>, header: bool) -> Resul
     make_folder(path)?;
     let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let (to, printing) = (path.to_owned(), printing.clone());
-    let parts = engine::each_partition(plan, move |i, rows| {
+    let work = move |i, rows| {
         let (folder, to, printing) = (folder.clone(), to.clone(), printing.clone());
         async move {
             let mut part = tempfile::tempfile_in(folder).map_err(failed(&to))?;
             print(rows, &printing, header && i == 0, &mut part, &to).await?;
             Ok(part)
         }
-    })?;
+    };
+    let (_, parts) = engine::each_partition(plan, |_| Ok(work))?;
     let mut file = Pending::create("to_csv", path)?;
     for mut part in parts {
         part.rewind().and_then(|()| std::io::copy(&mut part, &mut file)).map_err(failed(path))?;

@@ -1,0 +1,136 @@
+//! Types of columns as samples tell them: of the first, the middle and the last file, each at its head, its middle and its end.
+
+use super::BadLines;
+use super::table::{Table, io_error};
+use super::types::{Doubts, Known, Reason, Types};
+use crate::csv::kind::Kind;
+use crate::csv::quotes::State;
+use crate::error::Result;
+use std::collections::HashMap;
+use std::io::Read;
+
+/// Bytes of a sample; the one at the start of a file is four times as long.
+const SAMPLE: usize = 64 << 10;
+/// Files from which samples are taken.
+const SAMPLED_FILES: usize = 3;
+
+/// The start of a file's text, and whether that is all of it.
+pub(super) struct Head {
+    pub(super) text: Vec<u8>,
+    pub(super) last: bool,
+}
+
+/// The files, of so many, whose samples are asked first. Where the rows that tell the types are counted, it is the first alone.
+pub(super) fn picked(files: usize, infer_rows: Option<usize>) -> Vec<usize> {
+    let mut picked = if infer_rows.is_some() { vec![0] } else { vec![0, files / 2, files.saturating_sub(1)] };
+    picked.dedup();
+    picked
+}
+
+/// Bytes of a sample at the start of a file.
+pub(super) fn head_bytes(infer_rows: Option<usize>) -> u64 {
+    infer_rows.map_or(4 * SAMPLE, |rows| rows.saturating_mul(1000).clamp(4 * SAMPLE, 64 * SAMPLE)) as u64
+}
+
+/// The kinds of the columns. `heads` are the starts of files, as far as they were read.
+pub(super) fn types(table: &Table, picked: &[usize], mut heads: HashMap<usize, Head>, infer_rows: Option<usize>) -> Result<Types> {
+    let mut kinds = vec![(Kind::Nothing, None); table.columns.len()];
+    let mut doubts = Doubts::default();
+    let n = table.files.len();
+    let mut seen = Vec::new();
+    // Files without data tell nothing: then others are asked.
+    for file in picked.iter().copied().chain(0..n) {
+        let told = kinds.iter().any(|k| k.0 != Kind::Nothing);
+        if seen.contains(&file) || told && seen.len() >= SAMPLED_FILES.min(n) {
+            continue;
+        }
+        seen.push(file);
+        let head = heads.remove(&file).map_or_else(|| head_of(table, file, infer_rows), Ok)?;
+        sample_file(table, file, &head, infer_rows, (&mut kinds, &mut doubts))?;
+        if infer_rows.is_some() && kinds.iter().any(|k| k.0 != Kind::Nothing) {
+            break;
+        }
+    }
+    Ok(Types::new(kinds, doubts))
+}
+
+fn head_of(table: &Table, file: usize, infer_rows: Option<usize>) -> Result<Head> {
+    let file = &table.files[file];
+    let wanted = file.start + head_bytes(infer_rows);
+    let mut text = Vec::new();
+    let read = table.text(&file.path)?.take(wanted).read_to_end(&mut text).map_err(|e| io_error(&file.path, e))? as u64;
+    Ok(Head { text, last: read < wanted })
+}
+
+fn sample_file(
+    table: &Table,
+    number: usize,
+    head: &Head,
+    infer_rows: Option<usize>,
+    (kinds, doubts): (&mut Known, &mut Doubts),
+) -> Result<()> {
+    let file = &table.files[number];
+    let rows = &head.text[file.start as usize..];
+    take_in(table, &Sample { number, place: file.start, text: rows, last: head.last }, infer_rows.unwrap_or(usize::MAX), kinds);
+    // A place further on may be inside of quotes. Where no quotes are seen it most likely is not; if there are some after all,
+    // the samples are looked at again (see `Types::doubt`).
+    let quote = table.dialect.quote;
+    if !file.ranged || infer_rows.is_some() || head.last || has(rows, quote) {
+        return Ok(());
+    }
+    let sure = kinds.clone();
+    let mut places = Vec::new();
+    for at in [file.size / 2, file.size.saturating_sub(SAMPLE as u64)] {
+        let at = at.max(file.start);
+        let (disk, mut walker) = table.walk(number, at, State::Outside)?;
+        let mut text = Vec::new();
+        disk.take(SAMPLE as u64).read_to_end(&mut text).map_err(|e| io_error(&file.path, e))?;
+        if let (Some(line), false) = (walker.line_end(&text), has(&text, quote)) {
+            places.push((number, at));
+            take_in(table, &Sample { number, place: at + line as u64, text: &text[line..], last: false }, usize::MAX, kinds);
+        }
+    }
+    if quote.is_some() && !places.is_empty() {
+        doubts.places.extend(places);
+        if doubts.sure.is_empty() {
+            doubts.sure = sure;
+        }
+    }
+    Ok(())
+}
+
+fn has(text: &[u8], quote: Option<u8>) -> bool {
+    quote.is_some_and(|q| memchr::memchr(q, text).is_some())
+}
+
+/// Some rows of a file.
+struct Sample<'a> {
+    number: usize,
+    place: u64,
+    text: &'a [u8],
+    last: bool,
+}
+
+/// Joins the kinds of a sample's values to those known.
+fn take_in(table: &Table, sample: &Sample<'_>, rows: usize, kinds: &mut Known) {
+    let (mut block, _) = table.dialect.rows(sample.text, sample.last);
+    block.rows.truncate(block.rows.len().saturating_sub(table.skipfooter));
+    if block.rows.iter().any(|r| r.fields > table.width) && table.on_bad_lines == BadLines::Error {
+        return;
+    }
+    let mut scratch = Vec::new();
+    for (column, (kind, why)) in table.columns.iter().zip(kinds) {
+        let Some(field) = table.field(column, sample.number) else { continue };
+        for (i, row) in block.rows.iter().enumerate().filter(|(_, r)| r.fields <= table.width).take(rows) {
+            if *kind == Kind::Text || column.given.is_some() {
+                break;
+            }
+            let Some(value) = block.field(*row, field, &mut scratch) else { continue };
+            let joined = kind.and(Kind::of(value, &table.values));
+            if joined != *kind {
+                let value = String::from_utf8_lossy(value).into_owned();
+                (*kind, *why) = (joined, Some(Reason { value, file: sample.number, place: sample.place + block.place(i) }));
+            }
+        }
+    }
+}
