@@ -1,4 +1,4 @@
-//! Conversions between collections: bags to frames.
+//! Conversions between collections: bags and rows to frames, and back.
 
 use crate::bag::{Bag, Element};
 use crate::delayed::{keep, typed};
@@ -12,6 +12,7 @@ use crate::sched;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_arrow::schema::{SchemaLike, TracingOptions};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -56,10 +57,7 @@ impl<T: Element + Serialize> Bag<T> {
     #[track_caller]
     fn to_dataframe_by_serde(&self) -> DataFrame {
         let sample = self.first_rows(SAMPLE);
-        let fields = sample.and_then(|rows| {
-            let options = TracingOptions::default().allow_null_fields(true).coerce_numbers(true).guess_dates(true);
-            Vec::<FieldRef>::from_samples(&rows, options.sequence_as_large_list(false).strings_as_large_utf8(false)).map_err(|e| told(&e))
-        });
+        let fields = sample.and_then(|rows| fields_of(&rows));
         let schema: Result<SchemaRef> = fields.map(|f| Arc::new(Schema::new(f)));
         let of = schema.as_ref().map(|s| s.fields().to_vec()).unwrap_or_default();
         let convert = move |value: Value| {
@@ -77,6 +75,56 @@ impl<T: Element + Serialize> Bag<T> {
         }
         Ok(rows)
     }
+}
+
+impl DataFrame {
+    /// A frame of rows that are structs or maps, by serde; types are those of the rows.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// #[derive(serde::Serialize)]
+    /// struct City { name: String, rain: Option<f64> }
+    /// let rows = [City { name: "Oslo".into(), rain: Some(1.5) }, City { name: "Bergen".into(), rain: None }];
+    /// assert_eq!(DataFrame::from_rows(rows).dtypes()?, [DType::Str, DType::Float64]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn from_rows<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Self {
+        let rows: Vec<T> = rows.into_iter().collect();
+        let made = fields_of(&rows).and_then(|fields| serde_arrow::to_record_batch(&fields, &rows).map_err(|e| told(&e)));
+        Self::from_batch(made)
+    }
+
+    /// Computes the frame and gives its rows as values, by serde: structs whose fields are columns.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`], and where a row does not fit.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// #[derive(serde::Deserialize)]
+    /// struct Point { x: f64 }
+    /// let points: Vec<Point> = DataFrame::from_columns([("x", Series::from_iter([1.5]))]).to_rows()?;
+    /// assert_eq!(points[0].x, 1.5);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn to_rows<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
+        serde_arrow::from_record_batch(self.compute()?.batch()).map_err(|e| told(&e))
+    }
+
+    /// Computes the frame and makes a bag of its rows, by serde.
+    ///
+    /// # Errors
+    /// As [`DataFrame::to_rows`].
+    pub fn to_bag<T: Element + DeserializeOwned>(&self) -> Result<Bag<T>> {
+        Ok(Bag::from_iter(self.to_rows()?))
+    }
+}
+
+/// The columns that rows have, by serde.
+fn fields_of<T: Serialize>(rows: &[T]) -> Result<Vec<FieldRef>> {
+    let options = TracingOptions::default().allow_null_fields(true).coerce_numbers(true).guess_dates(true);
+    Vec::<FieldRef>::from_samples(rows, options.sequence_as_large_list(false).strings_as_large_utf8(false)).map_err(|e| told(&e))
 }
 
 #[inline(never)]

@@ -32,3 +32,29 @@ data_sets! {
     /// Hourly weather at the three airports.
     weather;
 }
+
+/// Made-up measurements of 30 days, one for each second, in a partition for each day: an instant `timestamp`, a `name`, an `id`
+/// around 1000, and `x` and `y` from -1 to 1. The same rows each time.
+///
+/// ```
+/// use rask::prelude::*;
+/// assert_eq!(datasets::timeseries().columns()?, ["timestamp", "name", "id", "x", "y"]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn timeseries() -> DataFrame {
+    timeseries_between("2000-01-01", "2000-01-31", "1s")
+}
+
+/// As [`timeseries`], from one day to before another, in steps such as `"5min"`.
+///
+/// ```
+/// use rask::prelude::*;
+/// let df = datasets::timeseries_between("2000-01-01", "2000-01-03", "6h");
+/// assert_eq!((df.npartitions(), df.len()?), (2, 8));
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn timeseries_between(start: &str, end: &str, freq: &str) -> DataFrame {
+    DataFrame::timeseries(start, end, freq)
+}

@@ -75,7 +75,10 @@ pub mod prelude {
     pub use crate::client::{Client, Future, as_completed, gather, wait};
     pub use crate::collect::compute;
     pub use crate::delayed::{Delayed, delayed};
-    pub use crate::frame::{BadLines, Column, Csv, DType, DataFrame, Expr, GroupBy, Scalar, Series, Table, col, lit, read_csv, sql};
+    pub use crate::frame::{
+        Agg, BadLines, Column, Csv, DType, DataFrame, Expr, GroupBy, Join, LazySeries, Merge, RankMethod, Scalar, Series, Table, col,
+        concat, lit, read_csv, read_ipc, read_json, read_parquet, read_sql, sql, when,
+    };
     pub use crate::sched::view::ProgressBar;
     pub use crate::show::{Bundle, Show, display};
     pub use crate::{Error, ErrorKind, datasets, fs, html, json, plot, xml};

@@ -1,5 +1,6 @@
 //! One column of a frame: computed for itself, or brought down to one value.
 
+use super::order::{self, ROW, numbered};
 use super::table::{Column, float};
 use super::{DataFrame, Table, bound, col, engine};
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use arrow::util::display::array_value_to_string;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::functions_aggregate::expr_fn;
-use datafusion::logical_expr::{self as df};
+use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::fmt;
 
 impl DataFrame {
@@ -24,7 +25,10 @@ impl DataFrame {
     /// ```
     #[track_caller]
     pub fn col(&self, name: &str) -> LazySeries {
-        LazySeries { frame: self.select(name), name: name.to_owned() }
+        let frame = self.project("col", |plan| {
+            bound("col", col(name).get(), plan).map(|_| super::names_of(plan).iter().map(|n| super::bare(n)).collect())
+        });
+        LazySeries { frame, name: name.to_owned() }
     }
 
     /// Computes the frame now and keeps its partitions in memory: what is built on the result does not compute them again.
@@ -43,13 +47,19 @@ impl DataFrame {
     /// The frame ordered by columns, smallest first, missing values last.
     #[track_caller]
     pub fn sort_values(&self, by: impl super::IntoNames) -> Self {
-        self.sorted("sort_values", &by.into_names())
+        self.sorted("sort_values", &by.into_names(), true)
+    }
+
+    /// The frame ordered by columns, greatest first, missing values last.
+    #[track_caller]
+    pub fn sort_values_descending(&self, by: impl super::IntoNames) -> Self {
+        self.sorted("sort_values_descending", &by.into_names(), false)
     }
 
     /// The frame ordered by this column, which comes first.
     #[track_caller]
     pub fn set_index(&self, name: &str) -> Self {
-        let sorted = self.sorted("set_index", &[name.to_owned()]);
+        let sorted = self.sorted("set_index", &[name.to_owned()], true);
         let Ok(mut names) = sorted.columns() else { return sorted };
         names.sort_by_key(|n| n != name);
         sorted.select(names)
@@ -57,11 +67,15 @@ impl DataFrame {
 
     #[inline(never)]
     #[track_caller]
-    fn sorted(&self, method: &str, by: &[String]) -> Self {
-        self.step(method, |b, plan| {
-            let keys = by.iter().map(|n| Ok(bound(method, col(n).get(), plan)?.sort(true, false))).collect::<Result<Vec<_>>>()?;
-            b.sort(keys).map_err(|e| Error::engine(method, &e))
-        })
+    pub(super) fn sorted(&self, method: &str, by: &[String], ascending: bool) -> Self {
+        let sorted = self.step(method, |_, plan| {
+            let failed = |e| Error::engine(method, &e);
+            let mut keys = by.iter().map(|n| Ok(bound(method, col(n).get(), plan)?.sort(ascending, false))).collect::<Result<Vec<_>>>()?;
+            // Equal rows keep their order.
+            keys.push(super::bare(ROW).sort(true, false));
+            order::sorted(LogicalPlanBuilder::from(numbered(plan).map_err(failed)?), keys, None).map_err(failed)
+        });
+        sorted.unnumbered(self)
     }
 }
 
@@ -79,45 +93,211 @@ impl LazySeries {
     /// # Errors
     /// As [`DataFrame::compute`].
     pub fn compute(&self) -> Result<Column> {
-        self.frame.compute()?.column(&self.name)
+        self.to_frame().compute()?.column(&self.name)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The column with other values, in its frame.
+    #[inline(never)]
+    #[track_caller]
+    pub(super) fn changed(&self, method: &str, value: &super::Expr) -> Self {
+        Self { frame: self.frame.put_columns(method, vec![(self.name.clone(), value.clone())]), name: self.name.clone() }
+    }
+
+    /// The frame of this column alone.
+    #[track_caller]
+    pub fn to_frame(&self) -> DataFrame {
+        self.frame.select(&self.name)
+    }
+
+    /// Under another name.
+    #[track_caller]
+    pub fn rename(&self, name: &str) -> Self {
+        Self { frame: self.to_frame().rename([(&self.name, name)]), name: name.to_owned() }
+    }
+
+    /// How many rows there are of each value, most first, of equal counts the first seen first, in a column `count`.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("tag", Series::from_iter([Some("r"), Some("py"), None, Some("py")]))]);
+    /// let counts = df.col("tag").value_counts().compute()?;
+    /// assert_eq!(counts.column("tag")?.to_vec::<String>()?, ["py", "r"]);
+    /// assert_eq!(counts.column("count")?.to_vec::<i64>()?, [2, 1]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn value_counts(&self) -> DataFrame {
+        self.frame.counted(std::slice::from_ref(&self.name))
+    }
+
+    /// The different values, the first seen first; one of them is missing where values are.
+    #[track_caller]
+    pub fn unique(&self) -> Self {
+        Self { frame: self.to_frame().distinct("unique", None), name: self.name.clone() }
+    }
+
+    /// The values that occur most, least first.
+    #[track_caller]
+    pub fn mode(&self) -> Self {
+        let most = self.value_counts();
+        let frame = super::sql::query_over("select * from c where \"count\" = (select max(\"count\") from c)", &[("c".to_owned(), most)]);
+        Self { frame: frame.select(&self.name).sorted("mode", std::slice::from_ref(&self.name), true), name: self.name.clone() }
+    }
+
+    /// The first values.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn head(&self, n: usize) -> Result<Column> {
+        self.to_frame().head(n)?.column(&self.name)
+    }
+
+    /// The last values.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn tail(&self, n: usize) -> Result<Column> {
+        self.to_frame().tail(n)?.column(&self.name)
+    }
+
+    /// Number of values, missing ones included.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn len(&self) -> Result<usize> {
+        self.frame.len()
+    }
+
+    /// Computes whether there are no values.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn is_empty(&self) -> Result<bool> {
+        self.frame.is_empty()
+    }
+
+    /// The rows for which a condition over the frame's columns holds.
+    #[track_caller]
+    pub fn filter(&self, condition: impl super::IntoExpr) -> Self {
+        Self { frame: self.frame.filter(condition), name: self.name.clone() }
+    }
+
+    /// The values that are there.
+    #[track_caller]
+    pub fn dropna(&self) -> Self {
+        Self { frame: self.frame.dropna_in(&self.name), name: self.name.clone() }
+    }
+
+    /// The greatest values, greatest first.
+    #[track_caller]
+    pub fn nlargest(&self, n: usize) -> Self {
+        Self { frame: self.frame.nlargest(n, &self.name), name: self.name.clone() }
+    }
+
+    /// The least values, least first.
+    #[track_caller]
+    pub fn nsmallest(&self, n: usize) -> Self {
+        Self { frame: self.frame.nsmallest(n, &self.name), name: self.name.clone() }
+    }
+
+    /// Computes the values and keeps them in memory.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn persist(&self) -> Result<Self> {
+        Ok(Self { frame: self.to_frame().persist()?, name: self.name.clone() })
+    }
+
+    /// The value below which a share of the values lies, from 0 to 1, exactly, with linear interpolation.
+    #[track_caller]
+    pub fn quantile(&self, share: f64) -> LazyScalar {
+        self.reduce(super::Agg::Quantile(share))
+    }
+
+    /// The correlation of the column with another one, by pairs of values that are both there.
+    #[track_caller]
+    pub fn corr(&self, other: &str) -> LazyScalar {
+        self.pairs("corr", other, expr_fn::corr)
+    }
+
+    /// The covariance of the column with another one, by pairs of values that are both there, with n - 1.
+    #[track_caller]
+    pub fn cov(&self, other: &str) -> LazyScalar {
+        self.pairs("cov", other, expr_fn::covar_samp)
     }
 
     #[inline(never)]
     #[track_caller]
-    fn reduce(&self, method: &str, f: fn(df::Expr) -> df::Expr) -> LazyScalar {
+    fn pairs(&self, method: &str, other: &str, f: fn(df::Expr, df::Expr) -> df::Expr) -> LazyScalar {
         LazyScalar(self.frame.step(method, |b, plan| {
-            let value = f(bound(method, col(&self.name).get(), plan)?).alias(&self.name);
-            b.aggregate(Vec::<df::Expr>::new(), [value]).map_err(|e| Error::engine(method, &e))
+            let [x, y] = [&self.name, other].map(|n| bound(method, col(n).get(), plan).map(|e| df::cast(e, DataType::Float64)));
+            b.aggregate(Vec::<df::Expr>::new(), [f(x?, y?).alias(&self.name)]).map_err(|e| Error::engine(method, &e))
         }))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn reduce(&self, agg: super::Agg) -> LazyScalar {
+        let method = agg.name();
+        let spec = [(self.name.clone(), self.name.clone(), agg)];
+        LazyScalar(self.frame.step(&method, |_, plan| super::reduce::aggregated(&method, plan, &[], &spec)))
     }
 }
 
 macro_rules! reductions {
-    ($($(#[$doc:meta])* $name:ident $f:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl LazySeries {$(
             $(#[$doc])*
             #[track_caller]
             pub fn $name(&self) -> LazyScalar {
-                self.reduce(stringify!($name), $f)
+                self.reduce(super::Agg::$agg)
             }
         )*}
     };
 }
 reductions! {
-    /// Sum of the values that are there; missing where there are none.
-    sum expr_fn::sum;
+    /// Sum of the values that are there; 0 where there are none.
+    sum Sum;
+    /// Product of the values that are there; 1 where there are none.
+    prod Prod;
     /// Mean of the values that are there; missing where there are none.
-    mean expr_fn::avg;
+    mean Mean;
     /// Number of values that are there.
-    count expr_fn::count;
+    count Count;
     /// Least value.
-    min expr_fn::min;
+    min Min;
     /// Greatest value.
-    max expr_fn::max;
+    max Max;
     /// Standard deviation of a sample, with n - 1; missing where there are fewer than two values.
-    std expr_fn::stddev;
+    std Std;
+    /// Variance of a sample, with n - 1; missing where there are fewer than two values.
+    var Var;
+    /// Standard error of the mean.
+    sem Sem;
+    /// Middle value, exactly.
+    median Median;
     /// Number of different values that are there.
-    nunique expr_fn::count_distinct;
+    nunique Nunique;
+    /// Skewness without bias, as in pandas.
+    skew Skew;
+    /// Excess kurtosis without bias, as in pandas.
+    kurt Kurt;
+    /// Whether one value is true, or not 0.
+    any Any;
+    /// Whether all values are true, or not 0.
+    all All;
+    /// First value in the order of rows.
+    first First;
+    /// Last value in the order of rows.
+    last Last;
+    /// Place of the row, from 0, that has the least value.
+    idxmin Idxmin;
+    /// Place of the row, from 0, that has the greatest value.
+    idxmax Idxmax;
 }
 
 impl fmt::Debug for LazySeries {
@@ -128,7 +308,7 @@ impl fmt::Debug for LazySeries {
 
 impl Show for LazySeries {
     fn show(&self) -> Bundle {
-        self.frame.show()
+        self.to_frame().show()
     }
 }
 
@@ -138,6 +318,12 @@ impl Show for LazySeries {
 pub struct LazyScalar(DataFrame);
 
 impl LazyScalar {
+    /// The frame of one row.
+    #[cfg(test)]
+    pub(super) fn frame(&self) -> &DataFrame {
+        &self.0
+    }
+
     /// Computes the value.
     ///
     /// # Errors

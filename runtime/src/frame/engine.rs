@@ -1,20 +1,22 @@
 //! Running a frame's plan: one DataFusion session for all frames, every operator's partition streams watched so that the
 //! view under the cell shows them as tasks, and Cancel reaches into each batch.
 
-use super::{csv, watch};
+use super::{csv, order, watch};
 use crate::config::{self, Cluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
 use datafusion::prelude::SessionConfig;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -86,11 +88,11 @@ fn new_session(partitions: usize, cluster: &Cluster) -> SessionContext {
     if limit < u64::MAX {
         environment = environment.with_memory_limit(limit as usize, 1.0).with_temp_file_path(&cluster.local_directory);
     }
-    match environment.build_arc() {
+    order::with_planner(&match environment.build_arc() {
         Ok(environment) => SessionContext::new_with_config_rt(config, environment),
         // A folder that cannot be used: without it, what does not fit into memory is an error when it happens.
         Err(_) => SessionContext::new_with_config(config),
-    }
+    })
 }
 
 /// Number of this thread's worker.
@@ -123,7 +125,7 @@ pub(super) fn wait<T: Send + 'static>(work: impl Future<Output = Result<T>> + Se
 }
 
 /// A panic inside the engine.
-fn joined(e: tokio::task::JoinError) -> Error {
+pub(super) fn joined(e: tokio::task::JoinError) -> Error {
     let message = match e.try_into_panic() {
         Ok(payload) => sched::panic_text(&*payload),
         Err(e) => e.to_string(),
@@ -180,6 +182,70 @@ where
     consume(&physical, false, work)
 }
 
+/// Computes the plan and does something with all rows in their order, one partition after the other.
+pub(super) fn in_order<T: Send + 'static, F>(
+    plan: &LogicalPlan,
+    work: impl FnOnce(SendableRecordBatchStream) -> F + Send + 'static,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let (job, watched, context) = watched(&physical(plan, true)?, true)?;
+    let done = wait(async move {
+        let schema = watched.schema();
+        let partitions = futures::stream::iter(0..watched.output_partitioning().partition_count());
+        let rows = partitions.map(move |i| watched.execute(i, context.clone())).try_flatten();
+        work(Box::pin(RecordBatchStreamAdapter::new(schema, rows))).await
+    });
+    drop(job);
+    done
+}
+
+/// The physical plan as text.
+pub(super) fn explained(plan: &LogicalPlan) -> Result<String> {
+    Ok(displayable(current(plan)?.as_ref()).indent(false).to_string())
+}
+
+/// Computes the plan, and gives it as text with what each operator did.
+pub(super) fn measured(plan: &LogicalPlan) -> Result<String> {
+    with_right_types(plan, |plan| {
+        let physical = physical(plan, false)?;
+        let (plan, context) = (physical.clone(), session().task_ctx());
+        wait(async move {
+            let failed = |e| Error::engine("compute", &e);
+            let mut rows = datafusion::physical_plan::execute_stream(plan, context).map_err(failed)?;
+            while let Some(batch) = rows.next().await {
+                batch.map_err(failed)?;
+            }
+            Ok(())
+        })?;
+        Ok(DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string())
+    })
+}
+
+/// Computes one partition of the plan for all workers, and does something with its rows.
+pub(super) fn nth_partition<T: Send + 'static, F>(
+    plan: &LogicalPlan,
+    number: usize,
+    work: impl FnOnce(SendableRecordBatchStream) -> F + Send + 'static,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let physical = physical(plan, false)?;
+    let context = session().task_ctx();
+    wait(async move { work(physical.execute(number, context).map_err(|e| Error::engine("compute", &e))?).await })
+}
+
+/// The plan with operators that report to a job of this computation.
+fn watched(physical: &Arc<dyn ExecutionPlan>, ordered: bool) -> Result<(Arc<Job>, Arc<dyn ExecutionPlan>, Arc<TaskContext>)> {
+    let context = engine().sessions[usize::from(ordered)].task_ctx();
+    let names = watch::names(physical);
+    let job = Arc::new(Job::begin(names.iter().cloned()));
+    let watched = watch::wrap(physical, &names, &job, context.memory_pool()).map_err(|e| Error::engine("planning", &e))?;
+    Ok((job, watched, context))
+}
+
 fn consume<T: Send + 'static, F>(
     physical: &Arc<dyn ExecutionPlan>,
     ordered: bool,
@@ -189,11 +255,7 @@ where
     F: Future<Output = Result<T>> + Send + 'static,
 {
     let schema = physical.schema();
-    let session = engine().sessions[usize::from(ordered)].clone();
-    let context = session.task_ctx();
-    let names = watch::names(physical);
-    let job = Arc::new(Job::begin(names.iter().cloned()));
-    let watched = watch::wrap(physical, &names, &job, context.memory_pool()).map_err(|e| Error::engine("planning", &e))?;
+    let (job, watched, context) = watched(physical, ordered)?;
     let result = wait(async move {
         // Spawned tasks die with this set when the user stops the computation.
         let mut tasks = tokio::task::JoinSet::new();
@@ -215,7 +277,7 @@ where
     Ok((schema, result?))
 }
 
-fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
+pub(super) fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
     arrow::compute::concat_batches(schema, batches)
         .map_err(|e| ErrorKind::Engine { operation: "compute".to_owned(), message: e.to_string() }.into())
 }

@@ -109,6 +109,28 @@ macro_rules! operators {
 }
 operators! { Add add Plus, Sub sub Minus, Mul mul Multiply, Div div Divide, Rem rem Modulo, BitAnd bitand And, BitOr bitor Or, }
 
+macro_rules! from_the_left {
+    ($($t:ty: $($trait:ident $method:ident $op:ident)*;)*) => {$($(
+        impl $trait<Expr> for $t {
+            type Output = Expr;
+            fn $method(self, other: Expr) -> Expr {
+                binary(&self.into_expr(), df::Operator::$op, &other)
+            }
+        }
+        impl $trait<&Expr> for $t {
+            type Output = Expr;
+            fn $method(self, other: &Expr) -> Expr {
+                binary(&self.into_expr(), df::Operator::$op, other)
+            }
+        }
+    )*)*};
+}
+from_the_left! {
+    i32: Add add Plus Sub sub Minus Mul mul Multiply Div div Divide;
+    i64: Add add Plus Sub sub Minus Mul mul Multiply Div div Divide;
+    f64: Add add Plus Sub sub Minus Mul mul Multiply Div div Divide;
+}
+
 impl Not for Expr {
     type Output = Self;
     fn not(self) -> Self {

@@ -1,8 +1,10 @@
-//! Group-by: one row per group, ordered by the keys.
+//! Group-by: one row per group, ordered by the keys; or, for what needs neighbouring rows, one for each row.
 
-use super::{DataFrame, IntoNames, bare, bound, col, unique};
-use crate::error::Error;
-use datafusion::functions_aggregate::expr_fn;
+use super::expr::{Expr, IntoExpr};
+use super::order::{self, ROW, numbered};
+use super::reduce::{INDEX, Spec, aggregated};
+use super::{Agg, DataFrame, IntoAgg, IntoNames, bare, bound, col, unique};
+use crate::error::{Error, Result};
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::fmt;
 
@@ -12,73 +14,164 @@ use std::fmt;
 pub struct GroupBy {
     frame: DataFrame,
     keys: Vec<String>,
-}
-
-/// What becomes of the values of a group. A cell passes one of these and compiles no more than that.
-#[derive(Clone, Copy)]
-enum Aggregate {
-    Sum,
-    Mean,
-    Count,
-    Min,
-    Max,
-}
-
-impl Aggregate {
-    fn parts(self) -> (&'static str, fn(df::Expr) -> df::Expr) {
-        match self {
-            Self::Sum => ("sum", expr_fn::sum),
-            Self::Mean => ("mean", expr_fn::avg),
-            Self::Count => ("count", expr_fn::count),
-            Self::Min => ("min", expr_fn::min),
-            Self::Max => ("max", expr_fn::max),
-        }
-    }
+    dropna: bool,
 }
 
 impl GroupBy {
     pub(super) fn new(frame: DataFrame, keys: Vec<String>) -> Self {
-        Self { frame, keys }
+        Self { frame, keys, dropna: true }
+    }
+
+    /// Whether rows whose key is missing are left out. Default: true, as in pandas and Dask.
+    pub fn dropna(mut self, yes: bool) -> Self {
+        self.dropna = yes;
+        self
     }
 
     /// Number of rows of each group, missing values included, in a column `size`.
     #[track_caller]
     pub fn size(&self) -> DataFrame {
-        self.aggregate("size", &[], |_, _| Ok(vec![expr_fn::count(df::lit(1)).alias("size")]))
+        self.aggregate("size", vec![("size".to_owned(), String::new(), Agg::Size)])
+    }
+
+    /// Several results: each with its name, the column, and what becomes of its values, as an [`Agg`] or by its name.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("k", Series::from_iter(["a", "a"])), ("x", Series::from_iter([1.0, 4.0]))]);
+    /// let t = df.groupby("k").agg([("total", "x", "sum"), ("top", "x", "max")]).compute()?;
+    /// assert_eq!(t.column("total")?.to_vec::<f64>()?, [5.0]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn agg<N: AsRef<str>, C: AsRef<str>, A: IntoAgg>(&self, results: impl IntoIterator<Item = (N, C, A)>) -> DataFrame {
+        let spec = |(n, c, a): (N, C, A)| Ok((n.as_ref().to_owned(), c.as_ref().to_owned(), a.into_agg()?));
+        match results.into_iter().map(spec).collect::<Result<Vec<_>>>() {
+            Ok(specs) => self.aggregate("agg", specs),
+            Err(e) => DataFrame::from_result(Err(e)),
+        }
+    }
+
+    /// The value of each named column below which a share of the group lies, exactly.
+    #[track_caller]
+    pub fn quantile(&self, columns: impl IntoNames, share: f64) -> DataFrame {
+        self.each(Agg::Quantile(share), columns.into_names())
+    }
+
+    /// How many rows there are of each value of a column in each group, most first, in a column `count`.
+    #[track_caller]
+    pub fn value_counts(&self, column: &str) -> DataFrame {
+        let columns: Vec<_> = self.keys.iter().cloned().chain([column.to_owned()]).collect();
+        let counts = self.frame.counted(&columns);
+        let index = columns.iter().cloned().chain(["count".to_owned()]).collect::<Vec<_>>();
+        let sorted = counts.step("value_counts", |_, plan| {
+            let failed = |e| Error::engine("value_counts", &e);
+            let keys = self.keys.iter().map(|k| bare(k).sort(true, false));
+            let by = keys.chain([bare("count").sort(false, false), bare(ROW).sort(true, false)]);
+            order::sorted(LogicalPlanBuilder::from(numbered(plan).map_err(failed)?), by, None).map_err(failed)
+        });
+        sorted.project("value_counts", |_| Ok(index.iter().map(|n| bare(n)).collect()))
+    }
+
+    /// The rows of one group.
+    #[track_caller]
+    pub fn get_group(&self, value: impl super::IntoExpr) -> DataFrame {
+        let key = self.keys.first().map_or("", String::as_str);
+        self.frame.filter(col(key).eq(value))
+    }
+
+    /// The first rows of each group, in the order of the frame.
+    #[track_caller]
+    pub fn head(&self, rows: i64) -> DataFrame {
+        self.places(rows, false)
+    }
+
+    /// The last rows of each group, in the order of the frame.
+    #[track_caller]
+    pub fn tail(&self, rows: i64) -> DataFrame {
+        self.places(rows, true)
     }
 
     #[inline(never)]
     #[track_caller]
-    fn each(&self, what: Aggregate, names: Vec<String>) -> DataFrame {
-        let (method, f) = what.parts();
-        self.aggregate(method, &names, |plan, names| {
-            let make = |n: &String| Ok(f(bound(&format!("groupby(..).{method}"), col(n).get(), plan)?).alias(n));
-            names.iter().map(make).collect()
+    fn places(&self, rows: i64, last: bool) -> DataFrame {
+        let Some(key) = self.keys.first() else { return self.frame.clone() };
+        let place = col(key).cumcount().over(&self.keys);
+        let condition = if last {
+            let total = super::window::group_size(&col(key)).over(&self.keys);
+            (total - place).le(rows)
+        } else {
+            place.lt(rows)
+        };
+        self.frame.filter(self.grouped(&condition))
+    }
+
+    /// The frame with columns in which each row has the result of its group.
+    #[track_caller]
+    pub fn transform(&self, columns: impl IntoNames, agg: impl IntoAgg) -> DataFrame {
+        match agg.into_agg() {
+            Ok(agg) => self.transformed(&columns.into_names(), agg),
+            Err(e) => DataFrame::from_result(Err(e)),
+        }
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn transformed(&self, columns: &[String], agg: Agg) -> DataFrame {
+        let hidden: Vec<_> = columns.iter().map(|c| format!("__{c}__")).collect();
+        let specs = columns.iter().zip(&hidden).map(|(c, h)| (h.clone(), c.clone(), agg)).collect();
+        let results = self.aggregate("transform", specs);
+        let joined = super::Merge::new().how(super::Join::Left).on(&self.keys).join(&self.frame, &results);
+        let names = self.frame.columns().unwrap_or_default();
+        joined.project("transform", |_| {
+            let one = |n: &String| columns.iter().position(|c| c == n).map_or_else(|| bare(n), |i| bare(&hidden[i]).alias(n));
+            Ok(names.iter().map(one).collect())
         })
     }
 
+    /// The columns with values that are made of neighbouring rows of the group; rows keep their order.
+    #[inline(never)]
     #[track_caller]
-    fn aggregate(
-        &self,
-        method: &str,
-        names: &[String],
-        make: impl FnOnce(&super::Plan, &[String]) -> super::Result<Vec<df::Expr>>,
-    ) -> DataFrame {
-        self.frame.step(method, |b, plan| {
-            let failed = |e| Error::engine(&format!("groupby(..).{method}"), &e);
-            let keys = self.keys.iter().map(|k| bound("groupby", col(k).get(), plan)).collect::<super::Result<Vec<_>>>()?;
-            let results = make(plan, names)?;
-            let mut all = self.keys.clone();
-            all.extend(results.iter().map(|r| r.schema_name().to_string()));
-            unique("groupby", all.iter())?;
-            let present = keys.iter().cloned().map(df::Expr::is_not_null).reduce(df::Expr::and);
-            let b: LogicalPlanBuilder = match present {
-                Some(present) => b.filter(present).map_err(failed)?,
-                None => b,
+    fn along(&self, method: &str, columns: &[String], make: &dyn Fn(&Expr) -> Expr) -> DataFrame {
+        self.frame.put_columns(method, columns.iter().map(|c| (c.clone(), self.grouped(&make(&col(c)).over(&self.keys)))).collect())
+    }
+
+    /// The value in rows that belong to a group; missing in others.
+    fn grouped(&self, value: &Expr) -> Expr {
+        let there = self.keys.iter().filter(|_| self.dropna).map(|k| col(k).notna()).reduce(|a, b| a.and(b));
+        there.map_or_else(|| value.clone(), |there| super::when(there).then(value).into_expr())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn each(&self, agg: Agg, columns: Vec<String>) -> DataFrame {
+        self.aggregate(&agg.name(), columns.into_iter().map(|c| (c.clone(), c, agg)).collect())
+    }
+
+    #[track_caller]
+    fn aggregate(&self, method: &str, specs: Vec<Spec>) -> DataFrame {
+        let method = format!("groupby(..).{method}");
+        self.frame.step(&method, |_, plan| {
+            let failed = |e| Error::engine(&method, &e);
+            let keys = self.keys.iter().map(|k| bound("groupby", col(k).get(), plan)).collect::<Result<Vec<_>>>()?;
+            unique("groupby", self.keys.iter().chain(specs.iter().map(|s| &s.0)))?;
+            // Names are checked before rows are left out.
+            specs.iter().filter(|s| s.2 != Agg::Size).try_for_each(|s| bound(&method, col(&s.1).get(), plan).map(drop))?;
+            let there = keys.iter().cloned().map(df::Expr::is_not_null).reduce(df::Expr::and).filter(|_| self.dropna);
+            let input = match there {
+                // Numbers are given before, so that places are those of the whole frame.
+                Some(there) if specs.iter().any(|s| matches!(s.2, Agg::Idxmin | Agg::Idxmax)) => {
+                    let firsts = order::indexed(plan, INDEX).map_err(failed)?;
+                    LogicalPlanBuilder::from(firsts).filter(there).and_then(LogicalPlanBuilder::build).map_err(failed)?
+                }
+                Some(there) => LogicalPlanBuilder::from(plan.clone()).filter(there).and_then(LogicalPlanBuilder::build).map_err(failed)?,
+                None => plan.clone(),
             };
-            let b = b.aggregate(keys, results).map_err(failed)?;
-            let b = b.project(all.iter().map(|n| bare(n))).map_err(failed)?;
-            if self.keys.is_empty() { Ok(b) } else { b.sort(self.keys.iter().map(|k| bare(k).sort(true, false))).map_err(failed) }
+            let b = aggregated(&method, &input, &keys, &specs)?;
+            if self.keys.is_empty() {
+                return Ok(b);
+            }
+            order::sorted(b, self.keys.iter().map(|k| bare(k).sort(true, false)), None).map_err(failed)
         })
     }
 }
@@ -89,14 +182,16 @@ macro_rules! aggregates {
             $(#[$doc])*
             #[track_caller]
             pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
-                self.each(Aggregate::$what, columns.into_names())
+                self.each(Agg::$what, columns.into_names())
             }
         )*}
     };
 }
 aggregates! {
-    /// Sum of the values that are there, of each named column.
+    /// Sum of the values that are there, of each named column; 0 where a group has none.
     sum Sum;
+    /// Product of the values that are there, of each named column.
+    prod Prod;
     /// Mean of the values that are there, of each named column; missing where a group has none.
     mean Mean;
     /// Number of values that are there, of each named column.
@@ -105,6 +200,66 @@ aggregates! {
     min Min;
     /// Greatest value, of each named column.
     max Max;
+    /// Standard deviation of a sample, of each named column; missing where a group has fewer than two values.
+    std Std;
+    /// Variance of a sample, of each named column; missing where a group has fewer than two values.
+    var Var;
+    /// Standard error of the mean, of each named column.
+    sem Sem;
+    /// Middle value, exactly, of each named column.
+    median Median;
+    /// Number of different values, of each named column.
+    nunique Nunique;
+    /// First value that is there, of each named column.
+    first First;
+    /// Last value that is there, of each named column.
+    last Last;
+    /// Skewness, of each named column.
+    skew Skew;
+    /// Excess kurtosis, of each named column.
+    kurt Kurt;
+    /// Whether one value is true, of each named column.
+    any Any;
+    /// Whether all values are true, of each named column.
+    all All;
+    /// Place in the frame, from 0, of the row of the group with the least value, of each named column.
+    idxmin Idxmin;
+    /// Place in the frame, from 0, of the row of the group with the greatest value, of each named column.
+    idxmax Idxmax;
+}
+
+macro_rules! along {
+    ($($(#[$doc:meta])* $name:ident($($a:ident: $t:ty),*);)*) => {
+        impl GroupBy {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self, columns: impl IntoNames, $($a: $t),*) -> DataFrame {
+                self.along(concat!("groupby(..).", stringify!($name)), &columns.into_names(), &|x| x.$name($($a),*))
+            }
+        )*}
+    };
+}
+along! {
+    /// The frame with the named columns as their sums so far in their groups.
+    cumsum();
+    /// The frame with the named columns as their products so far in their groups.
+    cumprod();
+    /// The frame with the named columns as their least values so far in their groups.
+    cummin();
+    /// The frame with the named columns as their greatest values so far in their groups.
+    cummax();
+    /// The frame with the named columns as the places of their rows in their groups, from 0.
+    cumcount();
+    /// The frame with missing values of the named columns filled with the last before in their groups.
+    ffill();
+    /// The frame with missing values of the named columns filled with the next behind in their groups.
+    bfill();
+    /// The frame with the named columns as their ranks in their groups.
+    rank();
+    /// The frame with the named columns as the values so many rows before in their groups.
+    shift(periods: i64);
+    /// The frame with the named columns as differences from the values so many rows before in their groups.
+    diff(periods: i64);
 }
 
 impl fmt::Debug for GroupBy {

@@ -1,36 +1,71 @@
 //! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a logical plan; each method
 //! gives a new frame; `compute` runs it on all workers.
 //!
-//! `names`, `expr`, `text` and `time` say which columns, `csv` and `series` where rows come from, `groupby`, `column`, `sql` and the methods here what
-//! is done, `engine` and `watch` how it runs, `table` what comes out.
+//! `names` and `expr` say which columns; `elementwise`, `when`, `text`, `time`, `instants`, `list` and `map` what is made of
+//! each value, `window` and `rolling` what is made of neighbouring rows, `reduce` what is made of all of them; `udf` tells it
+//! to the engine, and `order` keeps the order of rows. `csv`, `files`, `sqlite`, `made` and `series` say where rows come from, `columns`,
+//! `column`, `groupby`, `shape`, `merge`, `partitions`, `sql` and the methods here what is done with them, `engine` and `watch` how it runs,
+//! `table` what comes out.
 
 mod column;
+mod columns;
 mod csv;
 mod dtype;
+mod elementwise;
 mod engine;
+mod explain;
 mod expr;
+mod files;
 mod groupby;
+mod instants;
 pub(crate) mod lazy;
+mod list;
+mod made;
+mod map;
+mod merge;
 mod names;
+mod order;
+mod partitions;
+mod reduce;
+mod rolling;
 pub(crate) mod rows;
 mod series;
+mod shape;
 mod sql;
+mod sqlite;
 mod table;
 mod text;
 mod time;
+mod udf;
 mod watch;
+mod when;
+mod window;
+
+#[doc = include_str!("coverage.md")]
+pub mod coverage {}
 
 pub use column::{LazyScalar, LazySeries, Scalar};
 pub use csv::{BadLines, ByteCount, ColumnList, ColumnRef, Csv, HeaderRow, Separator, read_csv};
 pub use dtype::DType;
+pub use elementwise::Target;
+pub use explain::Plan as ExplainedPlan;
 pub use expr::{Expr, IntoExpr, col, lit};
+pub use files::{read_ipc, read_json, read_parquet, read_sql};
 pub use groupby::GroupBy;
+pub use list::List;
+pub use map::{ByOptionStr, ByStr, CellFn, FromCell};
+pub use merge::{Join, Merge, concat};
 pub use names::IntoNames;
+pub use reduce::{Agg, IntoAgg};
+pub use rolling::{Rolling, WindowSize};
 pub use series::{Element, Series};
+pub use shape::Resampler;
 pub use sql::{IntoFrame, sql};
 pub use table::{Column, FromColumn, Number, Table};
 pub use text::Str;
 pub use time::Dt;
+pub use when::{Then, When, when};
+pub use window::RankMethod;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::drawing::{Direction, Drawing};
@@ -42,7 +77,7 @@ use crate::show::{self, Bundle, Show};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::TableProvider;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{self as df, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::ExecutionPlanProperties;
@@ -109,10 +144,16 @@ impl DataFrame {
         Self::from_result(memory(columns))
     }
 
+    /// A frame over a batch in memory, or the error that was met on the way to it.
+    #[track_caller]
+    pub(crate) fn from_batch(batch: Result<RecordBatch>) -> Self {
+        Self::from_result(batch.and_then(|b| batches(&b)))
+    }
+
     /// A frame over a Parquet file.
     #[track_caller]
     pub(crate) fn from_parquet(path: &Path) -> Self {
-        Self::from_result(parquet(path))
+        Self::from_result(files::parquet(&path.to_string_lossy()))
     }
 
     /// Adds a step; an earlier error stays the error.
@@ -135,10 +176,12 @@ impl DataFrame {
     #[inline(never)]
     #[track_caller]
     fn filter_by(&self, condition: &Expr) -> Self {
-        self.step("filter", |b, plan| {
-            let condition = bound("filter", condition.get(), plan)?;
-            b.filter(condition).map_err(|e| Error::engine("filter", &e))
-        })
+        let filtered = self.step("filter", |b, plan| {
+            let (input, mut condition) = prepared("filter", plan, vec![condition.get().clone()])?;
+            let b = input.map_or(b, LogicalPlanBuilder::from);
+            b.filter(condition.remove(0)).map_err(|e| Error::engine("filter", &e))
+        });
+        if order::is_ordered(condition.get()) { filtered.unnumbered(self) } else { filtered }
     }
 
     /// The columns of these names, in this order.
@@ -166,14 +209,26 @@ impl DataFrame {
     #[inline(never)]
     #[track_caller]
     fn put_column(&self, name: &str, value: &Expr) -> Self {
-        self.step("with_column", |b, plan| {
-            let value = bound("with_column", value.get(), plan)?.alias(name);
-            let mut columns: Vec<_> = plan.schema().fields().iter().map(|f| bare(f.name())).collect();
-            match plan.schema().fields().iter().position(|f| f.name() == name) {
-                Some(i) => columns[i] = value,
-                None => columns.push(value),
+        self.put_columns("with_column", vec![(name.to_owned(), value.clone())])
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn put_columns(&self, method: &str, made: Vec<(String, Expr)>) -> Self {
+        self.step(method, |b, plan| {
+            let (names, values): (Vec<_>, Vec<_>) = made.into_iter().map(|(n, e)| (n, e.get().clone())).unzip();
+            unique(method, names.iter())?;
+            let mut columns: Vec<_> = names_of(plan).iter().map(|n| bare(n)).collect();
+            let (input, values) = prepared(method, plan, values)?;
+            for (name, value) in names.iter().zip(values) {
+                let value = value.alias(name);
+                match plan.schema().fields().iter().position(|f| f.name() == name) {
+                    Some(i) => columns[i] = value,
+                    None => columns.push(value),
+                }
             }
-            b.project(columns).map_err(|e| Error::engine("with_column", &e))
+            let b = input.map_or(b, LogicalPlanBuilder::from);
+            b.project(columns).map_err(|e| Error::engine(method, &e))
         })
     }
 
@@ -332,15 +387,6 @@ fn batches(batch: &RecordBatch) -> Result<Plan> {
     scan(Arc::new(table), "from_columns")
 }
 
-fn parquet(path: &Path) -> Result<Plan> {
-    let files = crate::fs::find("read_parquet", &path.to_string_lossy())?;
-    let at = files[0].to_string_lossy().into_owned();
-    engine::wait(async move {
-        let read = engine::session().read_parquet(at, datafusion::prelude::ParquetReadOptions::default()).await;
-        read.map(datafusion::prelude::DataFrame::into_unoptimized_plan).map_err(|e| Error::engine("read_parquet", &e))
-    })
-}
-
 fn names_of(plan: &Plan) -> Vec<String> {
     plan.schema().fields().iter().map(|f| f.name().clone()).collect()
 }
@@ -355,6 +401,7 @@ fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Result<df::Expr> {
     let mut missing = None;
     let walk = expr.apply(|e| {
         if let df::Expr::Column(c) = e
+            && c.name != order::ROW
             && !available.contains(&c.name)
         {
             missing = Some(c.name.clone());
@@ -365,7 +412,42 @@ fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Result<df::Expr> {
     walk.map_err(|e| Error::engine(method, &e))?;
     match missing {
         Some(column) => Err(ErrorKind::ColumnNotFound { method: method.to_owned(), column, available }.into()),
-        None => Ok(expr.clone()),
+        None => {
+            let schema = plan.schema();
+            let usual = |e| match e {
+                df::Expr::BinaryExpr(e) => Ok(Transformed::yes(elementwise::arithmetic(e, schema))),
+                other => Ok(Transformed::no(other)),
+            };
+            Ok(expr.clone().transform_up(usual).map_err(|e| Error::engine(method, &e))?.data)
+        }
+    }
+}
+
+/// Expressions over a plan, and the plan with what they need of other rows, where they need some.
+fn prepared(method: &str, plan: &Plan, exprs: Vec<df::Expr>) -> Result<(Option<Plan>, Vec<df::Expr>)> {
+    let failed = |e| Error::engine(method, &e);
+    let mut exprs = exprs.iter().map(|e| bound(method, e, plan)).collect::<Result<Vec<_>>>()?;
+    if !exprs.iter().any(order::is_ordered) {
+        return Ok((None, exprs));
+    }
+    let mut plan = order::numbered(plan).map_err(failed)?;
+    // The engine names what it makes by columns with their tables.
+    let full = |e| datafusion::logical_expr::expr_rewriter::normalize_col(e, &plan).map_err(failed);
+    exprs = exprs.into_iter().map(full).collect::<Result<Vec<_>>>()?;
+    loop {
+        let windows = window::innermost(&exprs);
+        if windows.is_empty() {
+            // Windows of groups leave the rows in the order of the groups.
+            let by_row = order::sorted(LogicalPlanBuilder::from(plan), [bare(order::ROW).sort(true, false)], None);
+            return Ok((Some(by_row.and_then(LogicalPlanBuilder::build).map_err(failed)?), exprs));
+        }
+        plan = LogicalPlanBuilder::window_plan(plan, windows.clone()).map_err(failed)?;
+        let replaced = |e: df::Expr| {
+            e.transform_down(|e| {
+                Ok(if windows.contains(&e) { Transformed::yes(bare(&e.schema_name().to_string())) } else { Transformed::no(e) })
+            })
+        };
+        exprs = exprs.into_iter().map(|e| Ok(replaced(e).map_err(failed)?.data)).collect::<Result<Vec<_>>>()?;
     }
 }
 
@@ -413,5 +495,9 @@ impl fmt::Debug for DataFrame {
     }
 }
 
+#[cfg(test)]
+mod pandas_tests;
+#[cfg(test)]
+mod partition_tests;
 #[cfg(test)]
 mod tests;

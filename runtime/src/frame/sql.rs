@@ -60,7 +60,7 @@ pub fn sql<N: AsRef<str>, F: IntoFrame>(query: &str, tables: impl IntoIterator<I
 
 #[inline(never)]
 #[track_caller]
-fn query_over(query: &str, tables: &[(String, DataFrame)]) -> DataFrame {
+pub(super) fn query_over(query: &str, tables: &[(String, DataFrame)]) -> DataFrame {
     let plans = tables.iter().map(|(n, f)| Ok((n.clone(), f.plan()?.clone()))).collect::<Result<Vec<_>>>();
     DataFrame::from_result(plans.and_then(|plans| {
         // SQL's own rule would not find a column with a capital letter in its name.

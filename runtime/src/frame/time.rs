@@ -1,11 +1,13 @@
 //! Instants: text to instants, and the parts of them under pandas' names.
 
+use super::column::LazySeries;
+use super::elementwise::Target;
 use super::expr::Expr;
 use crate::csv::kind::Kind;
 use crate::csv::value::{self, Format};
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, TimestampMicrosecondArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::datatypes::DataType;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use std::hash::{Hash, Hasher};
@@ -35,9 +37,29 @@ impl Expr {
         call(self, Function { signature: Signature::any(1, Volatility::Immutable), does: Does::Parse { format, coerce: true } })
     }
 
+    /// Numbers of seconds, milliseconds or another unit (`"s"`, `"ms"`, `"us"`, `"D"`) since 1970 to instants.
+    #[must_use]
+    pub fn to_datetime_from(&self, unit: &str) -> Self {
+        super::instants::since_1970(self, unit)
+    }
+
     /// The parts of instants: `col("t").dt().year()`.
     #[must_use]
-    pub fn dt(&self) -> Dt {
+    pub fn dt(&self) -> Dt<Self> {
+        Dt(self.clone())
+    }
+}
+
+impl LazySeries {
+    /// As [`Expr::to_datetime`].
+    #[track_caller]
+    pub fn to_datetime(&self, format: &str) -> Self {
+        self.with("to_datetime", &|x| x.to_datetime(format))
+    }
+
+    /// The parts of instants.
+    #[must_use]
+    pub fn dt(&self) -> Dt<Self> {
         Dt(self.clone())
     }
 }
@@ -47,9 +69,10 @@ fn call(expr: &Expr, function: Function) -> Expr {
     Expr::new(ScalarUDF::new_from_impl(function).call(vec![expr.get().clone()]))
 }
 
-/// The parts of instants, made by [`Expr::dt`]. Each is an `int32`, or missing where the instant is.
+/// The parts of instants, made by [`Expr::dt`]; missing where the instant is. The numbers are `int32`. Instants of a time zone
+/// have the parts that a clock there shows.
 #[derive(Debug, Clone)]
-pub struct Dt(Expr);
+pub struct Dt<T>(pub(super) T);
 
 macro_rules! parts {
     ($($(#[$doc:meta])* $name:ident $part:ident,)*) => {
@@ -62,11 +85,12 @@ macro_rules! parts {
             }
         }
 
-        impl Dt {$(
+        impl<T: Target> Dt<T> {$(
             $(#[$doc])*
             #[must_use]
-            pub fn $name(&self) -> Expr {
-                call(&self.0, Function { signature: Signature::any(1, Volatility::Immutable), does: Does::Part(Part::$part) })
+            #[track_caller]
+            pub fn $name(&self) -> T {
+                self.0.with(concat!("dt().", stringify!($name)), &|x| part(x, Part::$part))
             }
         )*}
     };
@@ -92,6 +116,11 @@ parts! {
     dayofyear Yearday,
     /// The quarter, from 1.
     quarter Quarter,
+}
+
+#[inline(never)]
+fn part(expr: &Expr, part: Part) -> Expr {
+    call(expr, Function { signature: Signature::any(1, Volatility::Immutable), does: Does::Part(part) })
 }
 
 /// A function over one column.
@@ -154,7 +183,7 @@ fn is_text(t: &DataType) -> bool {
     matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
-fn is_time(t: &DataType) -> bool {
+pub(super) fn is_time(t: &DataType) -> bool {
     matches!(t, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
 }
 
@@ -183,8 +212,7 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
 }
 
 fn parts(array: &ArrayRef, part: Part) -> DfResult<Int32Array> {
-    let micros = cast(array, &Kind::Time.arrow())?;
-    let micros = micros.as_primitive::<TimestampMicrosecondType>();
+    let micros = super::instants::wall(array)?;
     Ok(match part {
         // Asked for most; a loop of its own.
         Part::Year => micros.unary(|micros| one_part(micros, Part::Year)),

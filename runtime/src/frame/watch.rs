@@ -33,7 +33,7 @@ pub(super) fn name(plan: &dyn ExecutionPlan) -> Option<String> {
         Text(plan, style).to_string()
     };
     let text = match plan.name() {
-        "CooperativeExec" | "CoalesceBatchesExec" => return None,
+        "CooperativeExec" | "CoalesceBatchesExec" | "OrderedExec" => return None,
         "DataSourceExec" => {
             let text = detail(DisplayFormatType::Default);
             ["csv", "parquet", "json"]

@@ -1,0 +1,550 @@
+//! Steps that choose, name and change columns and rows, under pandas' names.
+
+use super::expr::{Expr, IntoExpr, col};
+use super::names::IntoNames;
+use super::order::{ROW, indexed, numbered, sorted};
+use super::reduce::{INDEX, aggregated};
+use super::table::Table;
+use super::{DType, DataFrame, Plan, Result, bare, bound, names_of, unique};
+use crate::error::{Error, ErrorKind};
+use datafusion::functions_aggregate::expr_fn;
+use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
+
+/// New names of columns, as they are after a step: those of `names` changed, all others as they were.
+fn renamed(method: &str, plan: &Plan, names: &[(String, String)]) -> Result<Vec<df::Expr>> {
+    let have = names_of(plan);
+    for (old, _) in names {
+        bound(method, col(old).get(), plan)?;
+    }
+    let new: Vec<_> = have.iter().map(|n| names.iter().find(|(old, _)| old == n).map_or(n, |(_, new)| new)).collect();
+    unique(method, new.iter().copied())?;
+    Ok(have.iter().zip(new).map(|(old, new)| bare(old).alias(new)).collect())
+}
+
+fn bad(method: &str, message: String) -> Error {
+    ErrorKind::BadArgument { method: method.to_owned(), message }.into()
+}
+
+impl DataFrame {
+    #[track_caller]
+    pub(super) fn project(&self, method: &str, make: impl FnOnce(&Plan) -> Result<Vec<df::Expr>>) -> Self {
+        self.step(method, |b, plan| b.project(make(plan)?).map_err(|e| Error::engine(method, &e)))
+    }
+
+    /// Gives columns new names: pairs of the old and the new one.
+    #[track_caller]
+    pub fn rename<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> Self {
+        let names: Vec<_> = names.into_iter().map(|(a, b)| (a.as_ref().to_owned(), b.as_ref().to_owned())).collect();
+        self.project("rename", |plan| renamed("rename", plan, &names))
+    }
+
+    /// Gives all columns the names that a closure makes of theirs.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("Id", Series::from_iter([1i64]))]).rename_with(|name| name.to_lowercase());
+    /// assert_eq!(df.columns()?, ["id"]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn rename_with(&self, new: impl Fn(&str) -> String) -> Self {
+        self.rename_each("rename_with", &new)
+    }
+
+    /// Puts a text before the names of all columns.
+    #[track_caller]
+    pub fn add_prefix(&self, prefix: &str) -> Self {
+        self.rename_each("add_prefix", &|n| format!("{prefix}{n}"))
+    }
+
+    /// Puts a text behind the names of all columns.
+    #[track_caller]
+    pub fn add_suffix(&self, suffix: &str) -> Self {
+        self.rename_each("add_suffix", &|n| format!("{n}{suffix}"))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn rename_each(&self, method: &str, new: &dyn Fn(&str) -> String) -> Self {
+        self.project(method, |plan| {
+            let names: Vec<_> = names_of(plan).into_iter().map(|n| (n.clone(), new(&n))).collect();
+            renamed(method, plan, &names)
+        })
+    }
+
+    /// The frame without these columns.
+    #[track_caller]
+    pub fn drop(&self, columns: impl IntoNames) -> Self {
+        self.without(&columns.into_names())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn without(&self, columns: &[String]) -> Self {
+        self.project("drop", |plan| {
+            columns.iter().try_for_each(|n| bound("drop", col(n).get(), plan).map(drop))?;
+            Ok(names_of(plan).iter().filter(|n| !columns.contains(n)).map(|n| bare(n)).collect())
+        })
+    }
+
+    /// The frame with several columns more, or replaced, each made of the columns as they were.
+    #[track_caller]
+    pub fn with_columns<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
+        self.put_columns("with_columns", columns.into_iter().map(|(n, e)| (n.as_ref().to_owned(), e.into_expr())).collect())
+    }
+
+    /// As [`with_columns`](DataFrame::with_columns), under pandas' name.
+    #[track_caller]
+    pub fn assign<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
+        self.put_columns("assign", columns.into_iter().map(|(n, e)| (n.as_ref().to_owned(), e.into_expr())).collect())
+    }
+
+    /// The columns of numbers (`"number"`), of text (`"str"`), or of the type of that name (`"int64"`, `"datetime"`).
+    #[track_caller]
+    pub fn select_dtypes(&self, kind: &str) -> Self {
+        self.project("select_dtypes", |plan| {
+            let fields = plan.schema().fields();
+            let fits = |t: DType| t.to_string() == kind || kind == "number" && t.is_numeric();
+            let names: Vec<_> = fields.iter().filter(|f| fits(DType::of(f.data_type()))).map(|f| bare(f.name())).collect();
+            let known = ["bool", "date", "datetime"].contains(&kind) || kind.starts_with(['i', 'u', 'f', 's', 'n']);
+            if known { Ok(names) } else { Err(bad("select_dtypes", format!("{kind:?} is no type; there are \"number\", \"str\", \"bool\", \"int64\", \"float64\", \"date\", \"datetime\" and others"))) }
+        })
+    }
+
+    /// Changes the values of the columns that a test lets through.
+    #[inline(never)]
+    #[track_caller]
+    pub(super) fn each_column(
+        &self,
+        method: &str,
+        fits: &dyn Fn(&arrow::datatypes::DataType) -> bool,
+        change: &dyn Fn(&Expr) -> Expr,
+    ) -> Self {
+        let Ok(plan) = self.plan() else { return self.clone() };
+        let columns = plan.schema().fields().iter().filter(|f| fits(f.data_type()));
+        self.put_columns(method, columns.map(|f| (f.name().clone(), change(&col(f.name())))).collect())
+    }
+
+    /// The rows without missing values.
+    #[track_caller]
+    pub fn dropna(&self) -> Self {
+        self.dropna_of("dropna", None)
+    }
+
+    /// The rows without missing values in these columns.
+    #[track_caller]
+    pub fn dropna_in(&self, columns: impl IntoNames) -> Self {
+        self.dropna_of("dropna_in", Some(columns.into_names()))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn dropna_of(&self, method: &str, columns: Option<Vec<String>>) -> Self {
+        self.step(method, |b, plan| {
+            let columns = columns.unwrap_or_else(|| names_of(plan));
+            let there = columns.iter().map(|n| Ok(bound(method, col(n).get(), plan)?.is_not_null())).collect::<Result<Vec<_>>>()?;
+            match there.into_iter().reduce(df::Expr::and) {
+                Some(there) => b.filter(there).map_err(|e| Error::engine(method, &e)),
+                None => Ok(b),
+            }
+        })
+    }
+
+    /// Replaces missing values in all columns whose type the value has: numbers in columns of numbers, text in those of text.
+    #[track_caller]
+    pub fn fillna(&self, value: impl IntoExpr) -> Self {
+        self.fill(&value.into_expr())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn fill(&self, value: &Expr) -> Self {
+        let kind = match value.get() {
+            df::Expr::Literal(v, _) => v.data_type(),
+            _ => arrow::datatypes::DataType::Null,
+        };
+        let fits = |t: &arrow::datatypes::DataType| t.is_numeric() && kind.is_numeric() || t.is_string() && kind.is_string() || *t == kind;
+        self.each_column("fillna", &fits, &|x| x.fillna(value))
+    }
+
+    /// Whether each value is missing.
+    #[track_caller]
+    pub fn isna(&self) -> Self {
+        self.each_column("isna", &|_| true, &Expr::isna)
+    }
+
+    /// Whether each value is there.
+    #[track_caller]
+    pub fn notna(&self) -> Self {
+        self.each_column("notna", &|_| true, &Expr::notna)
+    }
+
+    /// The last value before, for each missing one.
+    #[track_caller]
+    pub fn ffill(&self) -> Self {
+        self.each_column("ffill", &|_| true, &Expr::ffill)
+    }
+
+    /// The next value behind, for each missing one.
+    #[track_caller]
+    pub fn bfill(&self) -> Self {
+        self.each_column("bfill", &|_| true, &Expr::bfill)
+    }
+
+    /// All columns shifted by so many rows.
+    #[track_caller]
+    pub fn shift(&self, periods: i64) -> Self {
+        self.each_column("shift", &|_| true, &|x| x.shift(periods))
+    }
+
+    /// The columns as other types: pairs of a column and its type.
+    #[track_caller]
+    pub fn astype<N: AsRef<str>>(&self, types: impl IntoIterator<Item = (N, DType)>) -> Self {
+        let types = types.into_iter().map(|(n, t)| (n.as_ref().to_owned(), col(n.as_ref()).astype(t)));
+        self.put_columns("astype", types.collect())
+    }
+
+    /// The last rows.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn tail(&self, n: usize) -> Result<Table> {
+        let last = self.step("tail", |_, plan| {
+            let plan = numbered(plan).map_err(|e| Error::engine("tail", &e))?;
+            let b = sorted(LogicalPlanBuilder::from(plan), [bare(ROW).sort(false, false)], Some(n));
+            b.and_then(|b| sorted(b, [bare(ROW).sort(true, false)], None)).map_err(|e| Error::engine("tail", &e))
+        });
+        last.unnumbered(self).compute()
+    }
+
+    /// The columns that `like` has, in its order: without numbers of rows.
+    #[track_caller]
+    pub(super) fn unnumbered(&self, like: &Self) -> Self {
+        match like.plan() {
+            Ok(plan) => {
+                let names = names_of(plan);
+                self.project("order", |_| Ok(names.iter().map(|n| bare(n)).collect()))
+            }
+            Err(_) => self.clone(),
+        }
+    }
+
+    /// The `n` rows with the greatest values of a column, greatest first; of equal ones, those that come first.
+    #[track_caller]
+    pub fn nlargest(&self, n: usize, column: &str) -> Self {
+        self.top("nlargest", n, column, false)
+    }
+
+    /// The `n` rows with the least values of a column, least first; of equal ones, those that come first.
+    #[track_caller]
+    pub fn nsmallest(&self, n: usize, column: &str) -> Self {
+        self.top("nsmallest", n, column, true)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn top(&self, method: &str, n: usize, column: &str, ascending: bool) -> Self {
+        let sorted = self.step(method, |_, plan| {
+            let key = bound(method, col(column).get(), plan)?;
+            let failed = |e| Error::engine(method, &e);
+            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?).filter(key.clone().is_not_null()).map_err(failed)?;
+            sorted(b, [key.sort(ascending, false), bare(ROW).sort(true, false)], Some(n)).map_err(failed)
+        });
+        sorted.unnumbered(self)
+    }
+
+    /// The rows that differ from all before, in all columns.
+    #[track_caller]
+    pub fn drop_duplicates(&self) -> Self {
+        self.distinct("drop_duplicates", None)
+    }
+
+    /// The rows that differ from all before in these columns.
+    #[track_caller]
+    pub fn drop_duplicates_by(&self, columns: impl IntoNames) -> Self {
+        self.distinct("drop_duplicates_by", Some(columns.into_names()))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    pub(super) fn distinct(&self, method: &str, by: Option<Vec<String>>) -> Self {
+        let first = self.step(method, |b, plan| {
+            let failed = |e| Error::engine(method, &e);
+            let all = names_of(plan);
+            if all.is_empty() {
+                return Ok(b);
+            }
+            let by = by.unwrap_or_else(|| all.clone());
+            let keys = by.iter().map(|n| bound(method, col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            let row = || vec![bare(ROW).sort(true, false)];
+            let others = all.iter().filter(|n| !by.contains(n));
+            let mut firsts: Vec<_> = others.map(|n| expr_fn::first_value(bare(n), row()).alias(n)).collect();
+            firsts.push(expr_fn::min(bare(ROW)).alias(ROW));
+            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?).aggregate(keys, firsts).map_err(failed)?;
+            sorted(b, row(), None).map_err(failed)
+        });
+        first.unnumbered(self)
+    }
+
+    /// Makes a row of each item of the lists in a column; an empty or missing list makes one row with a missing value.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("t", Series::from_iter(["a b", "c"]))]).with_column("t", col("t").str().split(" "));
+    /// assert_eq!(df.explode("t").compute()?.column("t")?.to_vec::<String>()?, ["a", "b", "c"]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn explode(&self, column: &str) -> Self {
+        self.step("explode", |_, plan| {
+            let failed = |e| Error::engine("explode", &e);
+            bound("explode", col(column).get(), plan)?;
+            let field = plan.schema().field_with_unqualified_name(column).map_err(failed)?;
+            let arrow::datatypes::DataType::List(_) = field.data_type() else {
+                let (dtype, wanted) = (DType::of(field.data_type()).to_string(), "a list".to_owned());
+                let hint = "str().split(..) and str().findall(..) make lists of text".to_owned();
+                return Err(ErrorKind::WrongType { method: "explode".to_owned(), column: column.to_owned(), dtype, wanted, hint }.into());
+            };
+            let null_handling = datafusion::common::NullHandling::PreserveAndExpandEmpty;
+            let options = datafusion::common::UnnestOptions { null_handling, ..Default::default() };
+            // Numbers keep the rows in order, which the engine's step by itself does not.
+            let names = names_of(plan);
+            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
+            let b = b.project(names.iter().map(|n| bare(n))).map_err(failed)?;
+            b.unnest_column_with_options(datafusion::common::Column::new_unqualified(column), options).map_err(failed)
+        })
+    }
+
+    /// The frame with a column of the rows' places from 0, under this name, before all others.
+    #[track_caller]
+    pub fn with_row_index(&self, name: &str) -> Self {
+        self.step("with_row_index", |_, plan| {
+            let failed = |e| Error::engine("with_row_index", &e);
+            let mut names = vec![name.to_owned()];
+            names.extend(names_of(plan));
+            unique("with_row_index", names.iter())?;
+            let indexed = indexed(plan, name).map_err(failed)?;
+            LogicalPlanBuilder::from(indexed).project(names.iter().map(|n| bare(n))).map_err(failed)
+        })
+    }
+
+    /// The frame with its rows' places from 0 in a column `index`, before all others.
+    #[track_caller]
+    pub fn reset_index(&self) -> Self {
+        self.with_row_index("index")
+    }
+
+    /// A share of the rows, from 0 to 1, chosen by their places and the seed: the same for any number of partitions.
+    #[track_caller]
+    pub fn sample(&self, share: f64, seed: u64) -> Self {
+        self.split_off("sample", (0.0, share), seed)
+    }
+
+    /// Frames that share the rows among them, by their shares and the seed; each row goes into one of them.
+    #[track_caller]
+    pub fn random_split(&self, shares: impl AsRef<[f64]>, seed: u64) -> Vec<Self> {
+        let total: f64 = shares.as_ref().iter().sum();
+        let mut from = 0.0;
+        let part = |share: &f64| {
+            let range = (from, from + share / total);
+            from = range.1;
+            self.split_off("random_split", range, seed)
+        };
+        shares.as_ref().iter().map(part).collect()
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn split_off(&self, method: &str, (from, to): (f64, f64), seed: u64) -> Self {
+        let chosen = self.step(method, |_, plan| {
+            let failed = |e| Error::engine(method, &e);
+            if !(0.0..=1.0 + 1e-9).contains(&to) {
+                return Err(bad(method, format!("{to} is no share; shares are between 0 and 1")));
+            }
+            let plan = indexed(plan, INDEX).map_err(failed)?;
+            let dice = super::udf::rowwise(
+                "dice",
+                seed.to_string(),
+                vec![bare(INDEX)],
+                |_| Ok(arrow::datatypes::DataType::Float64),
+                move |a| dice(&a[0], seed),
+            );
+            let inside = dice.clone().gt_eq(df::lit(from)).and(dice.lt(df::lit(if to > 1.0 - 1e-9 { 2.0 } else { to })));
+            LogicalPlanBuilder::from(plan).filter(inside).map_err(failed)
+        });
+        chosen.unnumbered(self)
+    }
+
+    /// The rows for which a condition in SQL holds: `"x > 15 and c = 'a'"`; `==` may stand for `=`.
+    #[track_caller]
+    pub fn query(&self, condition: &str) -> Self {
+        super::sql::query_over(
+            &format!("select * from frame where {}", condition.replace("==", "=")),
+            &[("frame".to_owned(), self.clone())],
+        )
+    }
+
+    /// The frame with a column of this name, made by an expression in SQL: `"w * 2 + r"`.
+    #[track_caller]
+    pub fn eval(&self, name: &str, expression: &str) -> Self {
+        let Ok(names) = self.columns() else { return self.clone() };
+        let kept: Vec<_> = names.iter().filter(|n| *n != name).map(|n| format!("{n:?}")).collect();
+        let columns = kept.into_iter().chain([format!("{expression} as {name:?}")]).collect::<Vec<_>>().join(", ");
+        super::sql::query_over(&format!("select {columns} from frame"), &[("frame".to_owned(), self.clone())])
+    }
+
+    /// The number of rows and of columns.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn shape(&self) -> Result<(usize, usize)> {
+        Ok((self.len()?, self.columns()?.len()))
+    }
+
+    /// Calls a closure with the frame: steps of one's own in a chain.
+    pub fn pipe<R>(&self, step: impl FnOnce(&Self) -> R) -> R {
+        step(self)
+    }
+
+    /// How many rows there are of each combination of values, most first, of equal counts the first seen first, in a column
+    /// `count`. Rows with missing values are left out.
+    #[track_caller]
+    pub fn value_counts(&self, columns: impl IntoNames) -> Self {
+        self.counted(&columns.into_names())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    pub(super) fn counted(&self, columns: &[String]) -> Self {
+        let counts = self.step("value_counts", |_, plan| {
+            let failed = |e| Error::engine("value_counts", &e);
+            let keys = columns.iter().map(|n| bound("value_counts", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            unique("value_counts", columns.iter().chain([&"count".to_owned()]))?;
+            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
+            let b = match keys.iter().cloned().map(df::Expr::is_not_null).reduce(df::Expr::and) {
+                Some(there) => b.filter(there).map_err(failed)?,
+                None => b,
+            };
+            let counts = [expr_fn::count(df::lit(1)).alias("count"), expr_fn::min(bare(ROW)).alias(ROW)];
+            let b = b.aggregate(keys, counts).map_err(failed)?;
+            sorted(b, [bare("count").sort(false, false), bare(ROW).sort(true, false)], None).map_err(failed)
+        });
+        let names: Vec<_> = columns.iter().cloned().chain(["count".to_owned()]).collect();
+        counts.project("value_counts", |_| Ok(names.iter().map(|n| bare(n)).collect()))
+    }
+
+    /// One row with what becomes of each column that has it.
+    #[inline(never)]
+    #[track_caller]
+    pub(super) fn reduced(&self, agg: super::Agg) -> Self {
+        let method = agg.name();
+        self.step(&method, |_, plan| {
+            let fields = plan.schema().fields();
+            let specs: Vec<_> =
+                fields.iter().filter(|f| agg.fits(f.data_type())).map(|f| (f.name().clone(), f.name().clone(), agg)).collect();
+            if specs.is_empty() {
+                return Err(bad(&method, "the frame has no column of numbers".to_owned()));
+            }
+            aggregated(&method, plan, &[], &specs)
+        })
+    }
+}
+
+/// A number from 0 to 1 for each place, by a hash of it and the seed (SplitMix64, by S. Vigna).
+fn dice(places: &arrow::array::ArrayRef, seed: u64) -> datafusion::error::Result<arrow::array::ArrayRef> {
+    use arrow::array::AsArray;
+    let one = |place: i64| {
+        let mut x = (place as u64 ^ seed.rotate_left(32)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let places = places.as_primitive::<arrow::datatypes::Int64Type>();
+    Ok(std::sync::Arc::new(places.unary::<_, arrow::datatypes::Float64Type>(one)))
+}
+
+macro_rules! reductions {
+    ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
+        impl DataFrame {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self) -> Self {
+                self.reduced(super::Agg::$agg)
+            }
+        )*}
+    };
+}
+reductions! {
+    /// The sum of each column of numbers, as one row; 0 where no value is there.
+    sum Sum;
+    /// The product of each column of numbers, as one row.
+    prod Prod;
+    /// The mean of each column of numbers or instants, as one row.
+    mean Mean;
+    /// How many values each column has, as one row.
+    count Count;
+    /// The least value of each column, as one row.
+    min Min;
+    /// The greatest value of each column, as one row.
+    max Max;
+    /// The standard deviation of each column of numbers, as one row.
+    std Std;
+    /// The variance of each column of numbers, as one row.
+    var Var;
+    /// The standard error of the mean of each column of numbers, as one row.
+    sem Sem;
+    /// The middle value of each column of numbers, exactly, as one row.
+    median Median;
+    /// How many different values each column has, as one row.
+    nunique Nunique;
+    /// The skewness of each column of numbers, as one row.
+    skew Skew;
+    /// The excess kurtosis of each column of numbers, as one row.
+    kurt Kurt;
+    /// Whether one value of each column of numbers or truths is true, as one row.
+    any Any;
+    /// Whether all values of each column of numbers or truths are true, as one row.
+    all All;
+    /// The place of the row, from 0, with the least value of each column, as one row.
+    idxmin Idxmin;
+    /// The place of the row, from 0, with the greatest value of each column, as one row.
+    idxmax Idxmax;
+}
+
+impl DataFrame {
+    /// The value of each column of numbers below which a share lies, exactly, as one row.
+    #[track_caller]
+    pub fn quantile(&self, share: f64) -> Self {
+        self.reduced(super::Agg::Quantile(share))
+    }
+}
+
+macro_rules! for_numbers {
+    ($($(#[$doc:meta])* $name:ident($($a:ident: $t:ty),*);)*) => {
+        impl DataFrame {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self, $($a: $t),*) -> Self {
+                self.each_column(stringify!($name), &arrow::datatypes::DataType::is_numeric, &|x| x.$name($($a),*))
+            }
+        )*}
+    };
+}
+for_numbers! {
+    /// The numbers without their signs; other columns stay.
+    abs();
+    /// The numbers with so many decimals; other columns stay.
+    round(decimals: i32);
+    /// The numbers, or the nearest of two bounds; other columns stay.
+    clip(low: f64, high: f64);
+    /// Differences from the numbers so many rows before; other columns stay.
+    diff(periods: i64);
+    /// The sums of the numbers so far; other columns stay.
+    cumsum();
+    /// The products of the numbers so far; other columns stay.
+    cumprod();
+    /// The least numbers so far; other columns stay.
+    cummin();
+    /// The greatest numbers so far; other columns stay.
+    cummax();
+}

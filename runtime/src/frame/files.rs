@@ -1,0 +1,378 @@
+//! Files that are no CSV: Parquet, lines of JSON, Arrow's own format, and tables of SQLite; and the ways back.
+
+use super::{DataFrame, Plan, engine, held};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fs;
+use crate::pending::Pending;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::error::Result as DfResult;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::options::ArrowReadOptions;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::prelude::{JsonReadOptions, ParquetReadOptions};
+use futures::StreamExt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A lazy frame over Parquet files: one, a pattern, or a folder. In a folder, names such as `year=2020` of the folders inside
+/// are a column `year`. Only the columns that are asked for are read, and of those only what a filter does not rule out.
+///
+/// ```
+/// use rask::prelude::*;
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("t.parquet");
+/// # let path = path.to_str().unwrap();
+/// DataFrame::from_columns([("x", Series::from_iter([1i64, 2]))]).to_parquet(path)?;
+/// assert_eq!(read_parquet(path).len()?, 2);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn read_parquet(path: &str) -> DataFrame {
+    DataFrame::from_result(parquet(path))
+}
+
+/// A lazy frame over lines of JSON: one file, or a pattern. Types are those of all lines; a field that a line does not have is
+/// missing, objects and lists stay what they are. What ends in `.gz`, `.bz2`, `.xz` or `.zst` is decompressed.
+///
+/// ```
+/// use rask::prelude::*;
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("t.json");
+/// # let path = path.to_str().unwrap();
+/// std::fs::write(path, "{\"a\": 1}\n{\"a\": 2, \"late\": \"x\"}\n").unwrap();
+/// assert_eq!(read_json(path).columns()?, ["a", "late"]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn read_json(path: &str) -> DataFrame {
+    DataFrame::from_result(json(path))
+}
+
+/// A lazy frame over files of Arrow's own format (Feather, IPC): one, or a pattern.
+#[track_caller]
+pub fn read_ipc(path: &str) -> DataFrame {
+    DataFrame::from_result(ipc(path))
+}
+
+/// The rows of a query to a database of SQLite, read at once; a name of a table stands for all of its rows.
+///
+/// ```
+/// use rask::prelude::*;
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("t.sqlite");
+/// # let path = path.to_str().unwrap();
+/// DataFrame::from_columns([("x", Series::from_iter([1i64, 2]))]).to_sql("numbers", path)?;
+/// assert_eq!(read_sql("select sum(x) as s from numbers", path).compute()?.column("s")?.to_vec::<i64>()?, [3]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn read_sql(query: &str, path: &str) -> DataFrame {
+    DataFrame::from_result(super::sqlite::read(query, path))
+}
+
+fn io_error<'a>(method: &'a str, path: &'a str) -> impl Fn(std::io::Error) -> Error + 'a {
+    move |source| ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source }.into()
+}
+
+/// The paths of the files, on this machine.
+fn found(method: &str, path: &str) -> Result<Vec<String>> {
+    if fs::is_remote(path) {
+        let message = format!("{path:?} is no local path; fs::open reads URLs, and read_csv reads tables from them");
+        return Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into());
+    }
+    let files = fs::find(method, fs::local(path))?;
+    Ok(files.iter().map(|f| f.to_string_lossy().into_owned()).collect())
+}
+
+fn planned(method: &'static str, read: impl Future<Output = DfResult<datafusion::dataframe::DataFrame>> + Send + 'static) -> Result<Plan> {
+    engine::wait(
+        async move { read.await.map(datafusion::dataframe::DataFrame::into_unoptimized_plan).map_err(|e| Error::engine(method, &e)) },
+    )
+}
+
+/// The ending of a file's name, by which the engine chooses files.
+fn ending(path: &str) -> String {
+    Path::new(path).extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default()
+}
+
+pub(super) fn parquet(path: &str) -> Result<Plan> {
+    let folder = Path::new(fs::local(path));
+    let (paths, columns) = if folder.is_dir() {
+        let files = below(folder, "parquet").map_err(io_error("read_parquet", path))?;
+        let Some(first) = files.first() else {
+            let message = format!("{path:?} is a folder without files that end in .parquet");
+            return Err(ErrorKind::BadArgument { method: "read_parquet".to_owned(), message }.into());
+        };
+        let whole = folder.canonicalize().map_err(io_error("read_parquet", path))?;
+        (vec![format!("{}/", whole.display())], partition_columns(folder, first, &files))
+    } else {
+        (found("read_parquet", path)?, Vec::new())
+    };
+    let ending = if folder.is_dir() { ".parquet".to_owned() } else { ending(&paths[0]) };
+    planned("read_parquet", async move {
+        let options = ParquetReadOptions::default().table_partition_cols(columns);
+        engine::session().read_parquet(paths, ParquetReadOptions { file_extension: &ending, ..options }).await
+    })
+}
+
+/// The files of a folder and of those inside, in order.
+fn below(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(below(&path, extension)?);
+        } else if path.extension().is_some_and(|e| e == extension) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The columns that names of folders are, such as `year=2020`: whole numbers where all of them are.
+fn partition_columns(folder: &Path, first: &Path, files: &[PathBuf]) -> Vec<(String, DataType)> {
+    let parts = |file: &Path| -> Vec<(String, String)> {
+        let inside = file.strip_prefix(folder).unwrap_or(file).parent().map(Path::to_owned).unwrap_or_default();
+        let names = inside.iter().map(|n| n.to_string_lossy().into_owned()).collect::<Vec<_>>();
+        names.iter().filter_map(|n| n.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    };
+    let is_whole = |key: &str| files.iter().all(|f| parts(f).iter().any(|(k, v)| k == key && v.parse::<i64>().is_ok()));
+    parts(first).into_iter().map(|(k, _)| (k.clone(), if is_whole(&k) { DataType::Int64 } else { DataType::Utf8 })).collect()
+}
+
+fn json(path: &str) -> Result<Plan> {
+    use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+    let paths = found("read_json", path)?;
+    let ending = ending(&paths[0]);
+    let compression = match ending.as_str() {
+        ".gz" => FileCompressionType::GZIP,
+        ".bz2" => FileCompressionType::BZIP2,
+        ".xz" => FileCompressionType::XZ,
+        ".zst" => FileCompressionType::ZSTD,
+        _ => FileCompressionType::UNCOMPRESSED,
+    };
+    planned("read_json", async move {
+        let options = JsonReadOptions { schema_infer_max_records: usize::MAX, file_compression_type: compression, ..Default::default() };
+        engine::session().read_json(paths, JsonReadOptions { file_extension: &ending, ..options }).await
+    })
+}
+
+fn ipc(path: &str) -> Result<Plan> {
+    let paths = found("read_ipc", path)?;
+    let ending = ending(&paths[0]);
+    planned("read_ipc", async move {
+        engine::session().read_arrow(paths, ArrowReadOptions { file_extension: &ending, ..Default::default() }).await
+    })
+}
+
+/// Writes batches of one schema.
+trait Sink: Send {
+    fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String>;
+    fn end(self: Box<Self>) -> std::result::Result<Pending, String>;
+}
+
+/// A file as a writer that takes it whole.
+struct Parquet(ArrowWriter<Pending>);
+
+impl Sink for Parquet {
+    fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
+        self.0.write(batch).map_err(|e| e.to_string())
+    }
+    fn end(self: Box<Self>) -> std::result::Result<Pending, String> {
+        self.0.into_inner().map_err(|e| e.to_string())
+    }
+}
+
+struct Lines(arrow::json::LineDelimitedWriter<Pending>);
+
+impl Sink for Lines {
+    fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
+        self.0.write(batch).map_err(|e| e.to_string())
+    }
+    fn end(mut self: Box<Self>) -> std::result::Result<Pending, String> {
+        self.0.finish().map_err(|e| e.to_string())?;
+        Ok(self.0.into_inner())
+    }
+}
+
+struct Ipc(arrow::ipc::writer::FileWriter<Pending>);
+
+impl Sink for Ipc {
+    fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
+        self.0.write(batch).map_err(|e| e.to_string())
+    }
+    fn end(mut self: Box<Self>) -> std::result::Result<Pending, String> {
+        self.0.finish().map_err(|e| e.to_string())?;
+        self.0.into_inner().map_err(|e| e.to_string())
+    }
+}
+
+type Make = fn(Pending, &SchemaRef) -> std::result::Result<Box<dyn Sink>, String>;
+
+impl DataFrame {
+    /// Computes the frame and writes it to Parquet files; as [`to_csv`](DataFrame::to_csv), a `*` makes one for each partition.
+    ///
+    /// # Errors
+    /// As [`DataFrame::to_csv`].
+    pub fn to_parquet(&self, path: &str) -> Result<Vec<String>> {
+        self.written("to_parquet", path, |file, schema| {
+            Ok(Box::new(Parquet(ArrowWriter::try_new(file, schema.clone(), None).map_err(|e| e.to_string())?)))
+        })
+    }
+
+    /// Computes the frame and writes it as lines of JSON; as [`to_csv`](DataFrame::to_csv), a `*` makes one file for each
+    /// partition.
+    ///
+    /// # Errors
+    /// As [`DataFrame::to_csv`].
+    pub fn to_json(&self, path: &str) -> Result<Vec<String>> {
+        self.written("to_json", path, |file, _| Ok(Box::new(Lines(arrow::json::LineDelimitedWriter::new(file)))))
+    }
+
+    /// Computes the frame and writes it in Arrow's own format; as [`to_csv`](DataFrame::to_csv), a `*` makes one file for each
+    /// partition.
+    ///
+    /// # Errors
+    /// As [`DataFrame::to_csv`].
+    pub fn to_ipc(&self, path: &str) -> Result<Vec<String>> {
+        self.written("to_ipc", path, |file, schema| {
+            let writer = arrow::ipc::writer::FileWriter::try_new(file, schema).map_err(|e| e.to_string())?;
+            Ok(Box::new(Ipc(writer)))
+        })
+    }
+
+    /// Computes the frame and writes it as a table of a database of SQLite, in place of one of that name.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`], and where the database cannot be written: then it has not been changed.
+    pub fn to_sql(&self, table: &str, path: &str) -> Result<()> {
+        super::sqlite::write(self.compute()?.batch(), table, path)
+    }
+
+    #[inline(never)]
+    fn written(&self, method: &'static str, path: &str, make: Make) -> Result<Vec<String>> {
+        if fs::is_remote(path) {
+            let message = format!("{path:?} is no local path; files are written to this machine's folders");
+            return Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into());
+        }
+        let path = fs::local(path);
+        if let Some(folder) = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(io_error(method, path))?;
+        }
+        engine::with_right_types(self.plan()?, |plan| {
+            let mut paths = Arc::new(Vec::new());
+            // One file has all rows in their order.
+            let files = if path.contains('*') {
+                let (_, files) = engine::each_partition(plan, |parts| {
+                    let width = parts.saturating_sub(1).to_string().len();
+                    paths = Arc::new((0..parts).map(|i| path.replacen('*', &format!("{i:0width$}"), 1)).collect());
+                    let to: Arc<Vec<String>> = paths.clone();
+                    Ok(move |i: usize, rows| write_rows(method, to[i].clone(), rows, make))
+                })?;
+                files
+            } else {
+                paths = Arc::new(vec![path.to_owned()]);
+                let to = path.to_owned();
+                vec![engine::in_order(plan, move |rows| write_rows(method, to, rows, make))?]
+            };
+            let whole = files.into_iter().zip(paths.iter()).map(|(file, path)| file.complete().map_err(io_error(method, path)));
+            for (file, path) in whole.collect::<Result<Vec<_>>>()?.into_iter().zip(paths.iter()) {
+                file.persist().map_err(io_error(method, path))?;
+            }
+            Ok(paths.to_vec())
+        })
+    }
+}
+
+async fn write_rows(method: &'static str, path: String, mut rows: SendableRecordBatchStream, make: Make) -> Result<Pending> {
+    let bad =
+        |message: String| -> Error { ErrorKind::Engine { operation: method.to_owned(), message: format!("{path:?}: {message}") }.into() };
+    let mut sink = make(Pending::create(method, &path)?, &rows.schema()).map_err(bad)?;
+    while let Some(batch) = rows.next().await {
+        sink.put(&batch.map_err(|e| Error::engine(method, &e))?).map_err(bad)?;
+    }
+    let mut file = sink.end().map_err(bad)?;
+    file.flush().map_err(io_error(method, &path))?;
+    Ok(file)
+}
+
+/// A frame over batches in memory, in one partition.
+pub(super) fn in_memory(batch: RecordBatch) -> Result<Plan> {
+    held(batch.schema(), vec![vec![batch]])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    fn frame() -> DataFrame {
+        let df = DataFrame::from_columns([
+            ("i", Series::from_iter((0..1000i64).map(|i| (i % 7 != 0).then_some(i)))),
+            ("s", Series::from_iter((0..1000).map(|i| format!("t{}", i % 5)))),
+            ("t", Series::from_iter((0..1000).map(|i| format!("2020-01-{:02}", 1 + i % 28)))),
+        ]);
+        df.with_columns([("t", col("t").to_datetime("")), ("words", col("s").str().split("t"))])
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let df = frame();
+        let want = format!("{:?}", df.compute().unwrap());
+        type Write = fn(&DataFrame, &str) -> crate::Result<Vec<String>>;
+        let formats: [(&str, Write, fn(&str) -> DataFrame); 2] =
+            [("parquet", DataFrame::to_parquet, read_parquet), ("arrow", DataFrame::to_ipc, read_ipc)];
+        for (name, write, read) in formats {
+            for path in [format!("one.{name}"), format!("{name}/*.{name}")] {
+                let paths = write(&df, &at(&path)).unwrap();
+                assert!(paths.iter().all(|p| std::path::Path::new(p).is_file()), "{paths:?}");
+                assert_eq!(format!("{:?}", read(&at(&path)).compute().unwrap()), want, "{path}");
+            }
+        }
+        for path in ["one.json", "some.json.gz"] {
+            df.to_json(&at(path)).unwrap();
+            let back = read_json(&at(path)).compute().unwrap();
+            assert_eq!(
+                back.column("i").unwrap().to_vec::<Option<i64>>().unwrap(),
+                df.compute().unwrap().column("i").unwrap().to_vec::<Option<i64>>().unwrap()
+            );
+        }
+        let e = df.to_parquet(&at("one.json/x.parquet")).unwrap_err().to_string();
+        assert!(e.contains("to_parquet") && e.contains("one.json"), "{e}");
+        let e = read_parquet(&at("one.json")).compute().unwrap_err().to_string();
+        assert!(e.contains("read_parquet"), "{e}");
+    }
+
+    #[test]
+    fn names_of_folders_are_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        for year in [2019, 2020] {
+            let path = folder.path().join(format!("year={year}/p.parquet"));
+            DataFrame::from_columns([("x", Series::from_iter([f64::from(year)]))]).to_parquet(path.to_str().unwrap()).unwrap();
+        }
+        let df = read_parquet(folder.path().to_str().unwrap());
+        assert_eq!(df.filter(col("year").eq(2020)).compute().unwrap().column("x").unwrap().to_vec::<f64>().unwrap(), [2020.0]);
+        assert_eq!(df.columns().unwrap(), ["x", "year"]);
+    }
+
+    #[test]
+    fn tables_of_sqlite_go_there_and_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.sqlite");
+        let path = path.to_str().unwrap();
+        let df = frame().drop("words");
+        df.to_sql("a table", path).unwrap();
+        df.filter(col("i").lt(10)).to_sql("a table", path).unwrap();
+        let back = read_sql("a table", path);
+        assert_eq!(back.compute().unwrap().column("i").unwrap().to_vec::<i64>().unwrap(), [1, 2, 3, 4, 5, 6, 8, 9]);
+        assert_eq!(back.dtypes().unwrap()[1], DType::Str);
+        let e = read_sql("select nothing from nowhere", path).compute().unwrap_err().to_string();
+        assert!(e.contains("nowhere") && e.contains("a table"), "{e}");
+        let e = read_sql("x", "/no/such.sqlite").compute().unwrap_err().to_string();
+        assert!(e.contains("/no/such.sqlite"), "{e}");
+    }
+}

@@ -1,0 +1,322 @@
+//! Several frames to one: joins under pandas' names, and frames one below the other.
+
+use super::expr::{Expr, col};
+use super::order::{ROW, numbered, sorted};
+use super::{DType, DataFrame, IntoNames, Plan, bare, bound, names_of, unique};
+use crate::error::{Error, ErrorKind, Result};
+use datafusion::common::{Column, NullEquality, ScalarValue};
+use datafusion::functions::expr_fn as f;
+use datafusion::logical_expr::{self as df, JoinType, LogicalPlanBuilder};
+
+/// Which rows a join keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// Pairs of rows whose keys are equal.
+    Inner,
+    /// And rows of the left frame that have no partner.
+    Left,
+    /// And rows of the right frame that have no partner.
+    Right,
+    /// And rows of both that have no partner.
+    Outer,
+    /// All pairs of rows.
+    Cross,
+    /// Rows of the left frame that have a partner, without its columns.
+    Semi,
+    /// Rows of the left frame that have no partner.
+    Anti,
+}
+
+/// A join with options: `Merge::new().how(Join::Left).on("id").join(&left, &right)`.
+///
+/// Rows come in the order of the left frame, then of the right one; for `Right` in the order of the right one, and for `Outer`
+/// ordered by the keys. A column that both have besides the keys gets a suffix on either side. Missing keys are equal to
+/// each other, as in pandas; see [`nulls_match`](Merge::nulls_match).
+///
+/// ```
+/// use rask::prelude::*;
+/// let cities = DataFrame::from_columns([("id", Series::from_iter([1i64, 2])), ("city", Series::from_iter(["Oslo", "Bergen"]))]);
+/// let rain = DataFrame::from_columns([("id", Series::from_iter([2i64, 1, 2])), ("mm", Series::from_iter([1.0, 2.0, 3.0]))]);
+/// let both = Merge::new().how(Join::Left).on("id").join(&rain, &cities).compute()?;
+/// assert_eq!(both.column("city")?.to_vec::<String>()?, ["Bergen", "Oslo", "Bergen"]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a join does nothing until it is given frames"]
+pub struct Merge {
+    how: Join,
+    left_on: Vec<String>,
+    right_on: Vec<String>,
+    suffixes: (String, String),
+    indicator: bool,
+    nulls_match: bool,
+}
+
+impl Default for Merge {
+    fn default() -> Self {
+        let suffixes = ("_x".to_owned(), "_y".to_owned());
+        Self { how: Join::Inner, left_on: Vec::new(), right_on: Vec::new(), suffixes, indicator: false, nulls_match: true }
+    }
+}
+
+impl Merge {
+    /// An inner join on the columns that both frames have.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Which rows are kept. Default: [`Join::Inner`].
+    pub fn how(mut self, how: Join) -> Self {
+        self.how = how;
+        self
+    }
+
+    /// Columns of both frames whose values must be equal. Default: all that both have.
+    pub fn on(mut self, columns: impl IntoNames) -> Self {
+        self.left_on = columns.into_names();
+        self.right_on.clone_from(&self.left_on);
+        self
+    }
+
+    /// Columns of the left frame whose values must be equal to those of [`right_on`](Merge::right_on).
+    pub fn left_on(mut self, columns: impl IntoNames) -> Self {
+        self.left_on = columns.into_names();
+        self
+    }
+
+    /// Columns of the right frame whose values must be equal to those of [`left_on`](Merge::left_on).
+    pub fn right_on(mut self, columns: impl IntoNames) -> Self {
+        self.right_on = columns.into_names();
+        self
+    }
+
+    /// What is put behind the names of columns that both frames have. Default: `_x` and `_y`.
+    pub fn suffixes(mut self, left: &str, right: &str) -> Self {
+        self.suffixes = (left.to_owned(), right.to_owned());
+        self
+    }
+
+    /// Adds a column `_merge` that says for each row whether it is from `both`, `left_only` or `right_only`.
+    pub fn indicator(mut self, yes: bool) -> Self {
+        self.indicator = yes;
+        self
+    }
+
+    /// Whether missing keys are equal to each other. Default: true, as in pandas; false is SQL's rule.
+    pub fn nulls_match(mut self, yes: bool) -> Self {
+        self.nulls_match = yes;
+        self
+    }
+
+    /// The joined frame.
+    #[track_caller]
+    pub fn join(&self, left: &DataFrame, right: &DataFrame) -> DataFrame {
+        let right = match right.plan() {
+            Ok(plan) => plan,
+            Err(e) => return DataFrame::from_result(Err(e)),
+        };
+        left.step("merge", |_, left| self.joined(left, right))
+    }
+
+    fn bad(message: String) -> Error {
+        ErrorKind::BadArgument { method: "merge".to_owned(), message }.into()
+    }
+
+    /// The columns that must be equal.
+    fn keys(&self, left: &Plan, right: &Plan) -> Result<Vec<(String, String)>> {
+        let (l, r) = (names_of(left), names_of(right));
+        if self.how == Join::Cross {
+            return Ok(Vec::new());
+        }
+        if self.left_on.len() != self.right_on.len() {
+            let message = format!("left_on names {} columns and right_on {}", self.left_on.len(), self.right_on.len());
+            return Err(Self::bad(message));
+        }
+        if self.left_on.is_empty() {
+            let both: Vec<_> = l.iter().filter(|n| r.contains(n)).map(|n| (n.clone(), n.clone())).collect();
+            if both.is_empty() {
+                return Err(Self::bad(format!(
+                    "the frames have no column in common; their columns are {l:?} and {r:?}; left_on and right_on name the keys"
+                )));
+            }
+            return Ok(both);
+        }
+        let keys: Vec<_> = self.left_on.iter().cloned().zip(self.right_on.iter().cloned()).collect();
+        for (a, b) in &keys {
+            let (x, y) = (bound("merge", col(a).get(), left)?, bound("merge", col(b).get(), right)?);
+            let of = |e: &df::Expr, p: &Plan| df::ExprSchemable::get_type(e, p.schema()).map_err(|e| Error::engine("merge", &e));
+            let (x, y) = (of(&x, left)?, of(&y, right)?);
+            let fits = x == y
+                || x.is_numeric() && y.is_numeric()
+                || x.is_temporal() && y.is_temporal()
+                || x.is_string() && y.is_string()
+                || x.is_null()
+                || y.is_null();
+            if !fits {
+                let (x, y) = (DType::of(&x), DType::of(&y));
+                return Err(Self::bad(format!(
+                    "the key {a:?} of the left frame is {x}, {b:?} of the right one is {y}; astype(..) makes them alike"
+                )));
+            }
+        }
+        Ok(keys)
+    }
+
+    fn joined(&self, left: &Plan, right: &Plan) -> Result<LogicalPlanBuilder> {
+        let failed = |e| Error::engine("merge", &e);
+        let keys = self.keys(left, right)?;
+        let (l, r) = (names_of(left), names_of(right));
+        // Both sides under names of their own, with the numbers of their rows.
+        let side = |plan: &Plan, names: &[String], mark: &str| {
+            let columns = names.iter().chain([&ROW.to_owned()]).map(|n| bare(n).alias(format!("{mark}.{n}"))).collect::<Vec<_>>();
+            LogicalPlanBuilder::from(numbered(plan)?).project(columns)?.build()
+        };
+        let (a, b) = (side(left, &l, "l").map_err(failed)?, side(right, &r, "r").map_err(failed)?);
+        let name = |mark: &str, n: &str| Column::new_unqualified(format!("{mark}.{n}"));
+        let (on_left, on_right): (Vec<_>, Vec<_>) = keys.iter().map(|(x, y)| (name("l", x), name("r", y))).unzip();
+        let how = match self.how {
+            Join::Inner | Join::Cross => JoinType::Inner,
+            Join::Left => JoinType::Left,
+            Join::Right => JoinType::Right,
+            Join::Outer => JoinType::Full,
+            Join::Semi => JoinType::LeftSemi,
+            Join::Anti => JoinType::LeftAnti,
+        };
+        let nulls = if self.nulls_match { NullEquality::NullEqualsNull } else { NullEquality::NullEqualsNothing };
+        let b = if self.how == Join::Cross {
+            LogicalPlanBuilder::from(a).cross_join(b)
+        } else {
+            LogicalPlanBuilder::from(a).join_detailed(b, how, (on_left, on_right), None, nulls)
+        };
+        let b = b.and_then(|b| sorted(b, self.order(&keys), None)).map_err(failed)?;
+        let columns = self.columns(&keys, &l, &r);
+        unique("merge", columns.iter().map(|c| &c.0))?;
+        b.project(columns.into_iter().map(|(n, e)| e.alias(n))).map_err(failed)
+    }
+
+    fn order(&self, keys: &[(String, String)]) -> Vec<df::SortExpr> {
+        let row = |mark: &str| bare(&format!("{mark}.{ROW}")).sort(true, false);
+        match self.how {
+            Join::Right => vec![row("r"), row("l")],
+            Join::Semi | Join::Anti => vec![row("l")],
+            Join::Outer => keys.iter().map(|k| key(k).sort(true, false)).chain([row("l"), row("r")]).collect(),
+            Join::Inner | Join::Left | Join::Cross => vec![row("l"), row("r")],
+        }
+    }
+
+    /// The columns of the result.
+    fn columns(&self, keys: &[(String, String)], l: &[String], r: &[String]) -> Vec<(String, df::Expr)> {
+        let shared = |n: &String| keys.iter().find(|(a, b)| a == n && b == n);
+        let alone = matches!(self.how, Join::Semi | Join::Anti);
+        let suffixed =
+            |n: &String, others: &[String], suffix: &str| if !alone && others.contains(n) { format!("{n}{suffix}") } else { n.clone() };
+        let mut columns = Vec::new();
+        for n in l {
+            match shared(n) {
+                Some(k) if !alone => columns.push((n.clone(), key(k))),
+                _ => columns.push((suffixed(n, r, &self.suffixes.0), bare(&format!("l.{n}")))),
+            }
+        }
+        if alone {
+            return columns;
+        }
+        for n in r.iter().filter(|n| shared(n).is_none()) {
+            columns.push((suffixed(n, l, &self.suffixes.1), bare(&format!("r.{n}"))));
+        }
+        if self.indicator {
+            let from = |mark: &str| Expr::new(bare(&format!("{mark}.{ROW}"))).is_null();
+            let told = super::when(from("l")).then("right_only").when(from("r")).then("left_only").otherwise("both");
+            columns.push(("_merge".to_owned(), told.get().clone()));
+        }
+        columns
+    }
+}
+
+/// A key that both frames have under one name.
+fn key((left, right): &(String, String)) -> df::Expr {
+    f::coalesce(vec![bare(&format!("l.{left}")), bare(&format!("r.{right}"))])
+}
+
+impl DataFrame {
+    /// An inner join on columns that both frames have; see [`Merge`] for options.
+    #[track_caller]
+    pub fn merge(&self, right: &Self, on: impl IntoNames) -> Self {
+        Merge::new().on(on).join(self, right)
+    }
+
+    /// A left join on columns that both frames have; see [`Merge`] for options.
+    #[track_caller]
+    pub fn join(&self, right: &Self, on: impl IntoNames) -> Self {
+        Merge::new().how(Join::Left).on(on).join(self, right)
+    }
+
+    /// For each row, the last row of the right frame whose value of `on` is not greater, among those with the same values
+    /// of `by` (`()` for none). Columns of the right frame besides those get the suffix `_y` where both frames have them.
+    #[track_caller]
+    pub fn merge_asof(&self, right: &Self, on: &str, by: impl AsRef<[&'static str]>) -> Self {
+        let by: Vec<String> = by.as_ref().iter().map(|n| (*n).to_owned()).collect();
+        self.asof(right, on, &by)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn asof(&self, right: &Self, on: &str, by: &[String]) -> Self {
+        const LEFT: &str = "__left__";
+        const RIGHT: &str = "__right__";
+        let (l, r) = (self.with_row_index(LEFT), right.with_row_index(RIGHT));
+        let shared: Vec<String> = [on.to_owned()].iter().chain(by).cloned().collect();
+        let names = |row: &str| shared.iter().cloned().chain([row.to_owned()]).collect::<Vec<_>>();
+        // Rows of the right frame come first, and so before equal ones of the left.
+        let all = concat([&r.select(names(RIGHT)), &l.select(names(LEFT))]).sort_values(on);
+        let last = col(RIGHT).ffill();
+        let last = if by.is_empty() { last } else { last.over(by) };
+        let found = all.with_column(RIGHT, last).filter(col(LEFT).is_not_null()).select([LEFT, RIGHT]);
+        let with_rows = Merge::new().how(Join::Left).on(LEFT).join(&l, &found);
+        let joined = Merge::new().how(Join::Left).on(RIGHT).suffixes("", "_y").join(&with_rows, &r.drop(&shared));
+        joined.drop([LEFT, RIGHT])
+    }
+}
+
+/// Frames one below the other, in this order. Columns are brought together by their names; one that a frame does not have is
+/// missing in its rows.
+///
+/// ```
+/// use rask::prelude::*;
+/// let a = DataFrame::from_columns([("x", Series::from_iter([1i64]))]);
+/// let b = DataFrame::from_columns([("y", Series::from_iter(["b"])), ("x", Series::from_iter([2i64]))]);
+/// let both = concat([&a, &b]).compute()?;
+/// assert_eq!(both.column("y")?.to_vec::<Option<String>>()?, [None, Some("b".to_owned())]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn concat<'a>(frames: impl IntoIterator<Item = &'a DataFrame>) -> DataFrame {
+    below(&frames.into_iter().cloned().collect::<Vec<_>>())
+}
+
+#[inline(never)]
+#[track_caller]
+fn below(frames: &[DataFrame]) -> DataFrame {
+    let plans = frames.iter().map(|f| f.plan().cloned()).collect::<Result<Vec<_>>>();
+    DataFrame::from_result(plans.and_then(|plans| {
+        let failed = |e| Error::engine("concat", &e);
+        let mut names: Vec<String> = Vec::new();
+        for name in plans.iter().flat_map(names_of) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let alike = |plan: &Plan| {
+            let have = names_of(plan);
+            let column = |n: &String| if have.contains(n) { bare(n) } else { df::lit(ScalarValue::Null).alias(n) };
+            // Numbers keep the rows in order, which a union by itself does not.
+            LogicalPlanBuilder::from(numbered(plan)?).project(names.iter().map(column)).and_then(LogicalPlanBuilder::build)
+        };
+        let mut all = plans.iter().map(|p| alike(p).map_err(failed));
+        let Some(first) = all.next() else {
+            return Err(ErrorKind::BadArgument { method: "concat".to_owned(), message: "there is no frame".to_owned() }.into());
+        };
+        let union = all.try_fold(LogicalPlanBuilder::from(first?), |b, plan| b.union(plan?).map_err(failed))?;
+        // Columns of a union are known by the names of its first part alone.
+        union.project(names.iter().map(|n| bare(n))).and_then(LogicalPlanBuilder::build).map_err(failed)
+    }))
+}

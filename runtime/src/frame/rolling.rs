@@ -1,0 +1,235 @@
+//! Windows that move along the rows: `col("x").rolling(3).mean()`, or `col("x").rolling("2h").on("t").sum()`.
+
+use super::column::LazySeries;
+use super::elementwise::Target;
+use super::expr::Expr;
+use super::instants::{step, wall};
+use super::reduce::{SHAPES, moments};
+use super::udf::{columnwise, quantiles, wrong_type, wrong_value};
+use super::{bare, window};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use datafusion::error::{DataFusionError, Result as DfResult};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The length of a window: a number of rows, or a time such as `"2h"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WindowSize {
+    /// So many rows, the row itself included.
+    Rows(usize),
+    /// Rows less than so long before, the row itself included.
+    Time(String),
+}
+
+macro_rules! rows {
+    ($($t:ty)*) => {$(
+        impl From<$t> for WindowSize {
+            fn from(rows: $t) -> Self {
+                Self::Rows(usize::try_from(rows).unwrap_or(0))
+            }
+        }
+    )*};
+}
+rows! { i32 i64 u32 u64 usize }
+
+impl From<&str> for WindowSize {
+    fn from(time: &str) -> Self {
+        Self::Time(time.to_owned())
+    }
+}
+
+/// A window that moves along the rows; made by [`Expr::rolling`]. Missing values are left out; where fewer values than
+/// `min_periods` are in the window, the result is missing.
+#[derive(Debug, Clone)]
+#[must_use = "a window does nothing until one of its methods is called"]
+pub struct Rolling<T> {
+    of: T,
+    size: WindowSize,
+    min_periods: Option<usize>,
+    center: bool,
+    on: Option<String>,
+}
+
+macro_rules! rolling {
+    ($($target:ident)*) => {$(
+        impl $target {
+            /// A window that moves along the rows: so many rows, or those less than a time such as `"2h"` before, by the
+            /// instants of the column that [`on`](Rolling::on) names, which must not fall.
+            ///
+            /// ```
+            /// use rask::prelude::*;
+            /// let df = DataFrame::from_columns([("x", Series::from_iter([1.0, 2.0, 6.0]))]);
+            /// let means = df.with_column("m", col("x").rolling(2).mean()).compute()?;
+            /// assert_eq!(means.column("m")?.to_vec::<Option<f64>>()?, [None, Some(1.5), Some(4.0)]);
+            /// # Ok::<(), rask::Error>(())
+            /// ```
+            pub fn rolling(&self, size: impl Into<WindowSize>) -> Rolling<Self> {
+                Rolling { of: self.clone(), size: size.into(), min_periods: None, center: false, on: None }
+            }
+        }
+    )*};
+}
+rolling! { Expr LazySeries }
+
+impl<T: Target> Rolling<T> {
+    /// How many values must be in the window. Default: all of its rows, or one for a window of time.
+    pub fn min_periods(mut self, values: usize) -> Self {
+        self.min_periods = Some(values);
+        self
+    }
+
+    /// Puts the row in the middle of its window of rows.
+    pub fn center(mut self, yes: bool) -> Self {
+        self.center = yes;
+        self
+    }
+
+    /// The column of the instants that a window of time goes by.
+    pub fn on(mut self, column: &str) -> Self {
+        self.on = Some(column.to_owned());
+        self
+    }
+}
+
+type Over = Arc<dyn Fn(&mut [f64]) -> Option<f64> + Send + Sync>;
+
+/// How windows lie.
+struct Windows {
+    size: WindowSize,
+    center: bool,
+}
+
+impl Windows {
+    fn ranges(&self, rows: usize, times: Option<&ArrayRef>) -> DfResult<Vec<Range<usize>>> {
+        match &self.size {
+            WindowSize::Rows(n) => {
+                let ahead = if self.center { (n - 1) / 2 } else { 0 };
+                Ok((0..rows).map(|i| (i + ahead + 1).saturating_sub(*n)..(i + ahead + 1).min(rows)).collect())
+            }
+            WindowSize::Time(length) => {
+                let Some(times) = times else { return wrong_value("rolling: a window of time needs .on(\"column\")".to_owned()) };
+                let (times, length) = (wall(times)?, step(length)?);
+                if times.null_count() > 0 || times.values().windows(2).any(|w| w[1] < w[0]) {
+                    return wrong_value(
+                        "rolling: instants of a window of time must be there and must not fall; sort_values sorts by them".to_owned(),
+                    );
+                }
+                let mut start = 0;
+                let range = |(i, t): (usize, &i64)| {
+                    while times.values()[start] <= t - length {
+                        start += 1;
+                    }
+                    start..i + 1
+                };
+                Ok(times.values().iter().enumerate().map(range).collect())
+            }
+        }
+    }
+}
+
+#[inline(never)]
+fn rolled(x: &Expr, name: &'static str, key: &str, spec: (&WindowSize, Option<usize>, bool, Option<&str>), f: &Over) -> Expr {
+    let (size, min_periods, center, on) = spec;
+    let needed = min_periods.unwrap_or(if let WindowSize::Rows(n) = size { *n } else { 1 });
+    let problem = match size {
+        WindowSize::Rows(0) => Some("a window has at least one row".to_owned()),
+        WindowSize::Time(_) if on.is_none() => Some("a window of time goes by the instants of a column: .on(\"t\")".to_owned()),
+        WindowSize::Time(t) => step(t).err().map(|e| e.strip_backtrace()),
+        WindowSize::Rows(_) => None,
+    };
+    let returns = move |t: &[DataType]| match (&problem, &t[0]) {
+        (Some(problem), _) => Err(DataFusionError::Plan(format!("rolling(..).{name}: {problem}"))),
+        (None, t) if t.is_numeric() || matches!(t, DataType::Null | DataType::Boolean) => Ok(DataType::Float64),
+        (None, t) => wrong_type(&format!("rolling(..).{name}"), t, "a number"),
+    };
+    let (windows, f) = (Windows { size: size.clone(), center }, f.clone());
+    let function = columnwise(&format!("rolling_{name}"), format!("{size:?}, {needed}, {center}, {key}"), returns, move |columns| {
+        let values = cast(&columns[0], &DataType::Float64)?;
+        let values = values.as_primitive::<Float64Type>();
+        let mut inside = Vec::new();
+        let one = |range: Range<usize>| {
+            inside.clear();
+            inside.extend(range.filter(|i| values.is_valid(*i)).map(|i| values.value(i)));
+            if inside.len() < needed.max(usize::from(name != "count" && name != "sum")) { None } else { f(&mut inside) }
+        };
+        let ranges = windows.ranges(values.len(), columns.get(1))?;
+        Ok(Arc::new(ranges.into_iter().map(one).collect::<Float64Array>()))
+    });
+    let args = std::iter::once(x.get().clone()).chain(on.map(bare)).collect();
+    window::in_order(function, args)
+}
+
+impl<T: Target> Rolling<T> {
+    #[track_caller]
+    fn with(&self, name: &'static str, key: &str, f: &Over) -> T {
+        let spec = (&self.size, self.min_periods, self.center, self.on.as_deref());
+        self.of.with("rolling", &|x| rolled(x, name, key, spec, f))
+    }
+}
+
+macro_rules! over {
+    ($($(#[$doc:meta])* $name:ident |$v:ident| $body:expr;)*) => {
+        mod of {
+            use super::*;
+            $(#[inline(never)]
+            pub(super) fn $name() -> Over {
+                Arc::new(|$v: &mut [f64]| $body)
+            })*
+        }
+
+        impl<T: Target> Rolling<T> {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self) -> T {
+                self.with(stringify!($name), "", &of::$name())
+            }
+        )*}
+    };
+}
+over! {
+    /// The sum of the values in the window.
+    sum |v| Some(v.iter().sum());
+    /// The mean of the values in the window.
+    mean |v| Some(v.iter().sum::<f64>() / v.len() as f64);
+    /// How many values are in the window.
+    count |v| Some(v.len() as f64);
+    /// The least value in the window.
+    min |v| v.iter().copied().min_by(f64::total_cmp);
+    /// The greatest value in the window.
+    max |v| v.iter().copied().max_by(f64::total_cmp);
+    /// The variance of the values in the window, with n - 1.
+    var |v| variance(v);
+    /// The standard deviation of the values in the window, with n - 1.
+    std |v| variance(v).map(f64::sqrt);
+    /// The middle value of the window.
+    median |v| Some(quantiles(v, &[0.5])[0]);
+    /// The skewness of the values in the window.
+    skew |v| SHAPES[0](&moments(v));
+    /// The excess kurtosis of the values in the window.
+    kurt |v| SHAPES[1](&moments(v));
+}
+
+fn variance(values: &[f64]) -> Option<f64> {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (values.len() > 1).then(|| values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0))
+}
+
+impl<T: Target> Rolling<T> {
+    /// The value below which a share of the window lies, from 0 to 1, with linear interpolation.
+    #[track_caller]
+    pub fn quantile(&self, share: f64) -> T {
+        let share = share.clamp(0.0, 1.0);
+        self.with("quantile", &share.to_string(), &(Arc::new(move |v: &mut [f64]| Some(quantiles(v, &[share])[0])) as Over))
+    }
+
+    /// Calls a closure with the values of each window.
+    #[track_caller]
+    pub fn apply(&self, closure: impl Fn(&[f64]) -> f64 + Send + Sync + 'static) -> T {
+        let closure: Over = Arc::new(move |v| Some(closure(v)));
+        // Two closures are never the same function.
+        self.with("apply", &format!("{:p}", Arc::as_ptr(&closure)), &closure)
+    }
+}

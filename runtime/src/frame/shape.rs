@@ -1,0 +1,415 @@
+//! Steps that give a frame another shape: summaries, pivots, melted and dummy columns, correlations, steps of time.
+
+use super::expr::{Expr, IntoExpr, col};
+use super::instants::step;
+use super::names::IntoNames;
+use super::order::{ROW, numbered, sorted};
+use super::reduce::{IntoAgg, aggregated, quantile_lists};
+use super::{Agg, DataFrame, Plan, Result, bare, bound, unique};
+use crate::csv::kind::Kind;
+use crate::error::{Error, ErrorKind};
+use arrow::array::{Array, ArrayRef, AsArray, ListBuilder, TimestampMicrosecondBuilder};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
+use datafusion::functions_aggregate::expr_fn;
+use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
+use std::sync::Arc;
+
+const ORDER: &str = "__order__";
+
+fn bad(method: &str, message: String) -> Error {
+    ErrorKind::BadArgument { method: method.to_owned(), message }.into()
+}
+
+/// Rows that are numbered and named, in a column of this name.
+fn named(column: &str, names: &[String]) -> datafusion::error::Result<Plan> {
+    let rows = names.iter().enumerate().map(|(i, n)| vec![df::lit(i as i64), df::lit(n.as_str())]).collect();
+    let values = LogicalPlanBuilder::values(rows)?;
+    values.project([bare("column1").alias(ORDER), bare("column2").alias(column)])?.build()
+}
+
+/// The value that belongs to each of the numbered rows.
+fn by_order(values: impl IntoIterator<Item = df::Expr>) -> Result<df::Expr> {
+    let choices = values.into_iter().enumerate().map(|(i, v)| (Box::new(df::lit(i as i64)), Box::new(v))).collect();
+    Ok(df::Expr::Case(df::Case::new(Some(Box::new(bare(ORDER))), choices, None)))
+}
+
+/// The columns of a plan of one row as a table: `rows` names its rows in the column `label`, and `cells` gives each column.
+fn laid_out(method: &str, plan: Plan, label: &str, rows: &[String], cells: Vec<(String, Vec<df::Expr>)>) -> Result<LogicalPlanBuilder> {
+    let failed = |e| Error::engine(method, &e);
+    let b = LogicalPlanBuilder::from(plan).cross_join(named(label, rows).map_err(failed)?).map_err(failed)?;
+    let b = sorted(b, [bare(ORDER).sort(true, false)], None).map_err(failed)?;
+    let mut columns = vec![bare(label)];
+    for (name, values) in cells {
+        columns.push(by_order(values)?.alias(name));
+    }
+    b.project(columns).map_err(failed)
+}
+
+fn numeric(plan: &Plan) -> Vec<String> {
+    plan.schema().fields().iter().filter(|f| f.data_type().is_numeric()).map(|f| f.name().clone()).collect()
+}
+
+impl DataFrame {
+    /// Count, mean, standard deviation, least value, quartiles and greatest value of each column of numbers; the quartiles are
+    /// exact. For a frame without numbers: count, number of different values, the most frequent one and how often it occurs.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([1.0, 2.0, 3.0, 4.0]))]);
+    /// let d = df.describe().compute()?;
+    /// assert_eq!(d.column("statistic")?.to_vec::<String>()?[4..], ["25%", "50%", "75%", "max"]);
+    /// assert_eq!(d.column("x")?.to_vec::<f64>()?[4..], [1.75, 2.5, 3.25, 4.0]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn describe(&self) -> Self {
+        self.described(&[0.25, 0.5, 0.75])
+    }
+
+    /// As [`describe`](DataFrame::describe), with other quantiles, from 0 to 1.
+    #[track_caller]
+    pub fn describe_with(&self, quantiles: impl AsRef<[f64]>) -> Self {
+        self.described(quantiles.as_ref())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn described(&self, quantiles: &[f64]) -> Self {
+        match self.plan() {
+            Ok(plan) if numeric(plan).is_empty() => self.described_texts(),
+            _ => self.step("describe", |_, plan| {
+                let columns = numeric(plan);
+                if let Some(q) = quantiles.iter().find(|q| !(0.0..=1.0).contains(*q)) {
+                    return Err(bad("describe", format!("{q} is no share; quantiles are between 0 and 1")));
+                }
+                let first = [Agg::Count, Agg::Mean, Agg::Std, Agg::Min];
+                let hidden = |c: &str, what: &str| format!("__{what}__{c}__");
+                let failed = |e| Error::engine("describe", &e);
+                let (mut made, mut cells) = (Vec::new(), Vec::new());
+                for (c, list) in columns.iter().zip(quantile_lists(&columns, quantiles)) {
+                    let x = || df::cast(bare(c), DataType::Float64);
+                    let part = |agg: &Agg| match agg {
+                        Agg::Count => expr_fn::count(bare(c)),
+                        Agg::Mean => expr_fn::avg(x()),
+                        Agg::Std => expr_fn::stddev(x()),
+                        Agg::Min => expr_fn::min(bare(c)),
+                        _ => expr_fn::max(bare(c)),
+                    };
+                    made.extend(first.iter().chain([&Agg::Max]).map(|a| part(a).alias(hidden(c, &a.name()))));
+                    made.push(list.alias(hidden(c, "quantiles")));
+                    let float = |name: &str| df::cast(bare(&hidden(c, name)), DataType::Float64);
+                    let quantile = |i: usize| Expr::new(bare(&hidden(c, "quantiles"))).list().get(i as i64).get().clone();
+                    let middle = (0..quantiles.len()).map(quantile);
+                    let all = first.iter().map(|a| float(&a.name())).chain(middle).chain([float("max")]);
+                    cells.push((c.clone(), all.collect()));
+                }
+                let one =
+                    LogicalPlanBuilder::from(plan.clone()).aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build);
+                let rows = first.map(Agg::name).into_iter().chain(quantiles.iter().map(|q| format!("{}%", (q * 1e6).round() / 1e4)));
+                let rows: Vec<_> = rows.chain(["max".to_owned()]).collect();
+                laid_out("describe", one.map_err(failed)?, "statistic", &rows, cells)
+            }),
+        }
+    }
+
+    #[track_caller]
+    fn described_texts(&self) -> Self {
+        let Ok(names) = self.columns() else { return self.clone() };
+        let mut plans = Vec::new();
+        for name in &names {
+            let counted = self.counted(std::slice::from_ref(name));
+            match counted.plan() {
+                Ok(plan) => plans.push(plan.clone()),
+                Err(_) => return counted,
+            }
+        }
+        self.step("describe", |_, plan| {
+            let failed = |e| Error::engine("describe", &e);
+            let specs: Vec<_> = names
+                .iter()
+                .flat_map(|n| [(format!("count.{n}"), n.clone(), Agg::Count), (format!("unique.{n}"), n.clone(), Agg::Nunique)])
+                .collect();
+            let mut one = aggregated("describe", plan, &[], &specs)?;
+            for (name, counts) in names.iter().zip(plans) {
+                // One row, even where there is no value.
+                let place = LogicalPlanBuilder::empty(true).project([df::lit(0i64).alias(format!("place.{name}"))]);
+                let columns = [bare(name).alias(format!("top.{name}")), bare("count").alias(format!("freq.{name}"))];
+                let top =
+                    LogicalPlanBuilder::from(counts).limit(0, Some(1)).and_then(|b| b.project(columns)).and_then(LogicalPlanBuilder::build);
+                let padded = place.and_then(|b| b.join_on(top?, df::JoinType::Left, [df::lit(true)])).and_then(LogicalPlanBuilder::build);
+                one = one.cross_join(padded.map_err(failed)?).map_err(failed)?;
+            }
+            let rows = ["count", "unique", "top", "freq"].map(str::to_owned);
+            let cells =
+                names.iter().map(|n| (n.clone(), rows.iter().map(|r| df::cast(bare(&format!("{r}.{n}")), DataType::Utf8)).collect()));
+            laid_out("describe", one.build().map_err(failed)?, "statistic", &rows, cells.collect())
+        })
+    }
+
+    /// The correlations of all pairs of columns of numbers, each over the rows where both values are there.
+    #[track_caller]
+    pub fn corr(&self) -> Self {
+        self.pairwise("corr", expr_fn::corr)
+    }
+
+    /// The covariances of all pairs of columns of numbers, each over the rows where both values are there, with n - 1.
+    #[track_caller]
+    pub fn cov(&self) -> Self {
+        self.pairwise("cov", expr_fn::covar_samp)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn pairwise(&self, method: &str, f: fn(df::Expr, df::Expr) -> df::Expr) -> Self {
+        self.step(method, |b, plan| {
+            let columns = numeric(plan);
+            if columns.is_empty() {
+                return Err(bad(method, "the frame has no column of numbers".to_owned()));
+            }
+            let name = |i: usize, j: usize| format!("__{}_{}__", i.min(j), i.max(j));
+            let x = |i: usize| df::cast(bare(&columns[i]), DataType::Float64);
+            let pairs = (0..columns.len()).flat_map(|i| (i..columns.len()).map(move |j| (i, j)));
+            let made: Vec<_> = pairs.map(|(i, j)| f(x(i), x(j)).alias(name(i, j))).collect();
+            let one =
+                b.aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build).map_err(|e| Error::engine(method, &e))?;
+            // A column goes with itself to the last digit, where it goes with anything.
+            let itself = |i: usize| super::when(Expr::new(bare(&name(i, i))).between(0.5, 1.5)).then(1.0).otherwise(Expr::new(bare(&name(i, i))));
+            let value = |i: usize, j: usize| if i == j && method == "corr" { itself(i).get().clone() } else { bare(&name(i, j)) };
+            let cell = |i: usize| (columns[i].clone(), (0..columns.len()).map(|j| value(i, j)).collect());
+            laid_out(method, one, "column", &columns, (0..columns.len()).map(cell).collect())
+        })
+    }
+
+    /// Columns below one another: for each of `values`, a row with the `ids`, the column's name in `variable` and its value in
+    /// `value`.
+    #[track_caller]
+    pub fn melt(&self, ids: impl IntoNames, values: impl IntoNames) -> Self {
+        self.melted(&ids.into_names(), &values.into_names())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn melted(&self, ids: &[String], values: &[String]) -> Self {
+        self.step("melt", |_, plan| {
+            let failed = |e| Error::engine("melt", &e);
+            ids.iter().chain(values).try_for_each(|n| bound("melt", col(n).get(), plan).map(drop))?;
+            unique("melt", ids.iter().chain([&"variable".to_owned(), &"value".to_owned()]))?;
+            let all = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?).cross_join(named("variable", values).map_err(failed)?);
+            let b = all.and_then(|b| sorted(b, [bare(ORDER).sort(true, false), bare(ROW).sort(true, false)], None)).map_err(failed)?;
+            let value = by_order(values.iter().map(|n| bare(n)))?.alias("value");
+            b.project(ids.iter().map(|n| bare(n)).chain([bare("variable"), value])).map_err(failed)
+        })
+    }
+
+    /// A row for each value of `index`, a column for each value of `columns`, in order, and in each cell what becomes of
+    /// `values`. The values of `columns` are computed at once, as they name the columns.
+    #[track_caller]
+    pub fn pivot_table(&self, index: impl IntoNames, columns: &str, values: &str, agg: impl IntoAgg) -> Self {
+        match agg.into_agg() {
+            Ok(agg) => self.pivoted(&index.into_names(), columns, values, agg),
+            Err(e) => Self::from_result(Err(e)),
+        }
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn pivoted(&self, index: &[String], columns: &str, values: &str, agg: Agg) -> Self {
+        let found = match self.values_of("pivot_table", columns) {
+            Ok(found) => found,
+            Err(e) => return Self::from_result(Err(e)),
+        };
+        let hidden = |i: usize| format!("__v{i}__");
+        let marked = |i: usize| format!("__m{i}__");
+        let value = |(i, (_, v)): (usize, &(String, Expr))| (hidden(i), super::when(col(columns).eq(v)).then(col(values)).into_expr());
+        let marker = |(i, (_, v)): (usize, &(String, Expr))| (marked(i), super::when(col(columns).eq(v)).then(1).into_expr());
+        let all = found.iter().enumerate();
+        let wide = self.put_columns("pivot_table", all.clone().map(value).chain(all.clone().map(marker)).collect());
+        let specs = all.clone().flat_map(|(i, (name, _))| [(name.clone(), hidden(i), agg), (marked(i), marked(i), Agg::Count)]);
+        let cells = wide.filter(col(columns).is_not_null()).groupby(index).agg(specs);
+        // Where no row has both values, there is nothing to add up or to count.
+        let cell =
+            |(i, (name, _)): (usize, &(String, Expr))| (name.clone(), super::when(col(&marked(i)).gt(0)).then(col(name)).into_expr());
+        cells.put_columns("pivot_table", all.map(cell).collect()).drop((0..found.len()).map(marked).collect::<Vec<_>>())
+    }
+
+    /// The different values of a column in order, as texts and as constants.
+    #[track_caller]
+    fn values_of(&self, method: &str, column: &str) -> Result<Vec<(String, Expr)>> {
+        const MOST: usize = 10_000;
+        let values = self.col(column).unique().to_frame().dropna().sort_values(column).compute()?;
+        let array = values.batch().column(0).clone();
+        if array.len() > MOST {
+            return Err(bad(
+                method,
+                format!("{column:?} has {} different values, and each would be a column; {MOST} are the most", array.len()),
+            ));
+        }
+        let texts = cast(&array, &DataType::Utf8).map_err(|e| bad(method, e.to_string()))?;
+        let constant = |i: usize| {
+            let value = ScalarValue::try_from_array(&array, i).map_err(|e| Error::engine(method, &e))?;
+            Ok((texts.as_string::<i32>().value(i).to_owned(), Expr::new(df::Expr::Literal(value, None))))
+        };
+        (0..array.len()).map(constant).collect()
+    }
+
+    /// In place of a column, one for each of its values, in order, that says whether the row has it: `column_value`. The values
+    /// are computed at once, as they name the columns.
+    #[track_caller]
+    pub fn get_dummies(&self, column: &str) -> Self {
+        match self.values_of("get_dummies", column) {
+            Ok(values) => {
+                let one = |(name, value): (String, Expr)| (format!("{column}_{name}"), col(column).eq(value).fillna(false));
+                self.put_columns("get_dummies", values.into_iter().map(one).collect()).drop(column)
+            }
+            Err(e) => Self::from_result(Err(e)),
+        }
+    }
+
+    /// Groups the rows by steps of time of a column, such as `"1h"` or `"15min"`, counted from 1970. Steps without rows are there
+    /// too, from the first to the last.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let t = Series::from_iter(["2020-01-01 10:05", "2020-01-01 12:40", "2020-01-01 10:50"]);
+    /// let df = DataFrame::from_columns([("t", t), ("x", Series::from_iter([1.0, 2.0, 3.0]))]).with_column("t", col("t").to_datetime(""));
+    /// assert_eq!(df.resample("1h", "t").sum("x").compute()?.column("x")?.to_vec::<f64>()?, [4.0, 0.0, 2.0]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn resample(&self, step: &str, on: &str) -> Resampler {
+        Resampler { frame: self.with_column(on, col(on).dt().floor(step)), step: step.to_owned(), on: on.to_owned() }
+    }
+}
+
+/// Rows by steps of time; made by [`DataFrame::resample`].
+#[derive(Debug, Clone)]
+#[must_use = "a grouping does nothing until one of its methods is called"]
+pub struct Resampler {
+    frame: DataFrame,
+    step: String,
+    on: String,
+}
+
+impl Resampler {
+    /// Several results: each with its name, the column, and what becomes of its values.
+    #[track_caller]
+    pub fn agg<N: AsRef<str>, C: AsRef<str>, A: IntoAgg>(&self, results: impl IntoIterator<Item = (N, C, A)>) -> DataFrame {
+        let spec = |(n, c, a): (N, C, A)| Ok((n.as_ref().to_owned(), c.as_ref().to_owned(), a.into_agg()?));
+        match results.into_iter().map(spec).collect::<Result<Vec<_>>>() {
+            Ok(specs) => self.aggregate(&specs),
+            Err(e) => DataFrame::from_result(Err(e)),
+        }
+    }
+
+    /// Number of rows of each step, in a column `size`.
+    #[track_caller]
+    pub fn size(&self) -> DataFrame {
+        self.aggregate(&[("size".to_owned(), String::new(), Agg::Size)])
+    }
+
+    /// The first, greatest, least and last value of a column in each step, in columns `open`, `high`, `low` and `close`.
+    #[track_caller]
+    pub fn ohlc(&self, column: &str) -> DataFrame {
+        let four = [("open", Agg::First), ("high", Agg::Max), ("low", Agg::Min), ("close", Agg::Last)];
+        self.aggregate(&four.map(|(n, a)| (n.to_owned(), column.to_owned(), a)))
+    }
+
+    /// The value of each named column below which a share of the step lies, exactly.
+    #[track_caller]
+    pub fn quantile(&self, columns: impl IntoNames, share: f64) -> DataFrame {
+        self.each(Agg::Quantile(share), columns.into_names())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn each(&self, agg: Agg, columns: Vec<String>) -> DataFrame {
+        self.aggregate(&columns.into_iter().map(|c| (c.clone(), c, agg)).collect::<Vec<_>>())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn aggregate(&self, specs: &[super::reduce::Spec]) -> DataFrame {
+        const STEPS: &str = "__steps__";
+        let found = self.frame.groupby(&self.on).agg(specs.iter().cloned());
+        let next = col(&self.on).shift(-1);
+        let steps = found.with_column(STEPS, steps_between(&col(&self.on), &next, &self.step)).explode(STEPS);
+        let value = |(name, _, agg): &super::reduce::Spec| {
+            let none = match agg {
+                Agg::Sum | Agg::Count | Agg::Size | Agg::Nunique => 0i64.into_expr(),
+                Agg::Prod => 1i64.into_expr(),
+                _ => Expr::new(df::lit(ScalarValue::Null)),
+            };
+            (name.clone(), super::when(col(STEPS).eq(col(&self.on))).then(col(name)).otherwise(none))
+        };
+        let values = steps.put_columns("resample", specs.iter().map(value).collect());
+        values.with_column(&self.on, col(STEPS)).drop(STEPS)
+    }
+}
+
+/// The steps from one instant to before the next one, as lists.
+fn steps_between(from: &Expr, to: &Expr, length: &str) -> Expr {
+    let micros = step(length).unwrap_or(1);
+    let list = DataType::new_list(Kind::Time.arrow(), true);
+    let args = vec![from.get().clone(), to.get().clone()];
+    Expr::new(super::udf::rowwise(
+        "steps",
+        length.to_owned(),
+        args,
+        move |_| Ok(list.clone()),
+        move |a| {
+            let ends = [cast(&a[0], &Kind::Time.arrow())?, cast(&a[1], &Kind::Time.arrow())?];
+            let [from, to] = [0, 1].map(|i| ends[i].as_primitive::<TimestampMicrosecondType>());
+            let mut lists = ListBuilder::new(TimestampMicrosecondBuilder::new());
+            for i in 0..from.len() {
+                let start = from.value(i);
+                let end = if to.is_valid(i) { to.value(i) } else { start + 1 };
+                (start..end).step_by(micros as usize).for_each(|t| lists.values().append_value(t));
+                lists.append(from.is_valid(i));
+            }
+            let made: ArrayRef = Arc::new(lists.finish());
+            Ok(made)
+        },
+    ))
+}
+
+macro_rules! aggregates {
+    ($($(#[$doc:meta])* $name:ident $what:ident;)*) => {
+        impl Resampler {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
+                self.each(Agg::$what, columns.into_names())
+            }
+        )*}
+    };
+}
+aggregates! {
+    /// Sum of each named column; 0 for a step without values.
+    sum Sum;
+    /// Product of each named column.
+    prod Prod;
+    /// Mean of each named column.
+    mean Mean;
+    /// Number of values of each named column.
+    count Count;
+    /// Least value of each named column.
+    min Min;
+    /// Greatest value of each named column.
+    max Max;
+    /// Standard deviation of each named column.
+    std Std;
+    /// Variance of each named column.
+    var Var;
+    /// Standard error of the mean of each named column.
+    sem Sem;
+    /// Middle value of each named column.
+    median Median;
+    /// Number of different values of each named column.
+    nunique Nunique;
+    /// First value of each named column.
+    first First;
+    /// Last value of each named column.
+    last Last;
+}

@@ -1,0 +1,279 @@
+//! What needs the rows before or behind: shifts, differences, running sums, filling, ranks. All go by the order of rows,
+//! which never depends on partitions.
+
+use super::column::LazySeries;
+use super::elementwise::Target;
+use super::expr::Expr;
+use super::instants::wall;
+use super::order::ROW;
+use super::udf::{columnwise, wrong_type, wrong_value};
+use super::{IntoNames, bare};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, make_comparator};
+use arrow::compute::kernels::{numeric, window};
+use arrow::compute::{SortOptions, cast, take};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result as DfResult;
+use datafusion::logical_expr::expr::WindowFunction;
+use datafusion::logical_expr::{self as df, WindowFrame, WindowUDF};
+use std::sync::Arc;
+
+/// The function over all rows in their order.
+pub(super) fn in_order(function: Arc<WindowUDF>, args: Vec<df::Expr>) -> Expr {
+    let mut made = WindowFunction::new(function, args);
+    made.params.order_by = vec![bare(ROW).sort(true, false)];
+    made.params.window_frame = WindowFrame::new(Some(true));
+    Expr::new(df::Expr::WindowFunction(Box::new(made)))
+}
+
+/// The functions over rows of an expression, for each group of `keys` by itself.
+#[inline(never)]
+pub(super) fn over(expr: &Expr, keys: &[String]) -> Expr {
+    let grouped = expr.get().clone().transform_up(|e| match e {
+        df::Expr::WindowFunction(mut w) => {
+            w.params.partition_by = keys.iter().map(|k| bare(k)).collect();
+            Ok(Transformed::yes(df::Expr::WindowFunction(w)))
+        }
+        other => Ok(Transformed::no(other)),
+    });
+    grouped.map_or_else(|_| expr.clone(), |t| Expr::new(t.data))
+}
+
+/// The functions over rows that have no others inside, each once.
+pub(super) fn innermost(exprs: &[df::Expr]) -> Vec<df::Expr> {
+    let is_window = |e: &df::Expr| matches!(e, df::Expr::WindowFunction(_));
+    let mut found = Vec::new();
+    for expr in exprs {
+        // The walk itself cannot fail.
+        let _ = expr.apply(|e| {
+            if let df::Expr::WindowFunction(w) = e
+                && !w.params.args.iter().any(|a| a.exists(|e| Ok(is_window(e))).unwrap_or(false))
+                && !found.contains(e)
+            {
+                found.push(e.clone());
+            }
+            Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+        });
+    }
+    found
+}
+
+impl Expr {
+    /// Takes what needs the rows before or behind (`shift`, `cumsum`, `rolling`, `rank` and so on) for each group by itself.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("k", Series::from_iter(["a", "b", "a"])), ("x", Series::from_iter([1i64, 2, 3]))]);
+    /// let sums = df.with_column("sum", col("x").cumsum().over("k")).compute()?;
+    /// assert_eq!(sums.column("sum")?.to_vec::<i64>()?, [1, 2, 4]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    pub fn over(&self, keys: impl IntoNames) -> Self {
+        over(self, &keys.into_names())
+    }
+}
+
+/// Number of rows of the group, for each row.
+pub(super) fn group_size(x: &Expr) -> Expr {
+    let function = columnwise(
+        "group_size",
+        String::new(),
+        |_| Ok(DataType::Int64),
+        |columns| {
+            let rows = columns[0].len();
+            Ok(Arc::new(Int64Array::from(vec![rows as i64; rows])))
+        },
+    );
+    in_order(function, vec![x.get().clone()])
+}
+
+fn number(method: &'static str) -> impl Fn(&[DataType]) -> DfResult<DataType> {
+    move |t| match &t[0] {
+        t if t.is_integer() || *t == DataType::Boolean => Ok(DataType::Int64),
+        t if t.is_numeric() || t.is_null() => Ok(DataType::Float64),
+        t => wrong_type(method, t, "a number"),
+    }
+}
+
+/// Runs along a column: missing values are passed over and stay missing.
+fn run(name: &'static str, array: &ArrayRef, floats: fn(f64, f64) -> f64, ints: fn(i64, i64) -> Option<i64>) -> DfResult<ArrayRef> {
+    if array.data_type().is_integer() || *array.data_type() == DataType::Boolean {
+        let whole = cast(array, &DataType::Int64)?;
+        let mut so_far: Option<i64> = None;
+        let mut one = |x: Option<i64>| {
+            let Some(x) = x else { return Ok(None) };
+            let next = so_far.map_or(Some(x), |s| ints(s, x));
+            so_far = next;
+            next.map_or_else(|| wrong_value(format!("{name}: the result does not fit into 64 bits")), |n| Ok(Some(n)))
+        };
+        return Ok(Arc::new(whole.as_primitive::<Int64Type>().iter().map(&mut one).collect::<DfResult<Int64Array>>()?));
+    }
+    let values = cast(array, &DataType::Float64)?;
+    let mut so_far = None;
+    let one = |x: Option<f64>| {
+        let next = so_far.map_or(x?, |s| floats(s, x.unwrap_or(s)));
+        so_far = Some(next);
+        so_far
+    };
+    Ok(Arc::new(values.as_primitive::<Float64Type>().iter().map(one).collect::<Float64Array>()))
+}
+
+/// For each row, the place of the least or greatest value so far.
+fn extremes(array: &ArrayRef, greatest: bool) -> DfResult<ArrayRef> {
+    let compare = make_comparator(array, array, SortOptions::default())?;
+    let mut best: Option<usize> = None;
+    let places = (0..array.len()).map(|i| {
+        if array.is_null(i) {
+            return None;
+        }
+        best = Some(best.filter(|b| if greatest { compare(*b, i).is_ge() } else { compare(*b, i).is_le() }).unwrap_or(i));
+        best.map(|b| b as i64)
+    });
+    Ok(take(array, &places.collect::<Int64Array>(), None)?)
+}
+
+/// The last value that is there, at most so many rows before; `back` runs from the end.
+fn filled(array: &ArrayRef, limit: usize, back: bool) -> DfResult<ArrayRef> {
+    let n = array.len();
+    let mut places = vec![None; n];
+    let mut last: Option<usize> = None;
+    for step in 0..n {
+        let i = if back { n - 1 - step } else { step };
+        if array.is_valid(i) {
+            last = Some(i);
+        }
+        places[i] = last.filter(|l| l.abs_diff(i) <= limit).map(|l| l as i64);
+    }
+    Ok(take(array, &Int64Array::from(places), None)?)
+}
+
+fn difference(array: &ArrayRef, periods: i64) -> DfResult<ArrayRef> {
+    let array: ArrayRef = if matches!(array.data_type(), DataType::Timestamp(..) | DataType::Date32) {
+        Arc::new(wall(array)?)
+    } else if *array.data_type() == DataType::Boolean {
+        cast(array, &DataType::Int64)?
+    } else {
+        array.clone()
+    };
+    let before = window::shift(&array, periods)?;
+    Ok(numeric::sub(&array, &before)?)
+}
+
+/// How equal values are ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RankMethod {
+    /// All get the mean of their ranks.
+    Average,
+    /// All get the least of their ranks.
+    Min,
+    /// All get the greatest of their ranks.
+    Max,
+    /// By the order of rows.
+    First,
+    /// As `Min`, and the next value gets the next number.
+    Dense,
+}
+
+fn ranked(array: &ArrayRef, method: RankMethod, ascending: bool) -> DfResult<ArrayRef> {
+    let options = SortOptions { descending: !ascending, nulls_first: false };
+    let compare = make_comparator(array, array, options)?;
+    let mut order: Vec<usize> = (0..array.len()).filter(|i| array.is_valid(*i)).collect();
+    order.sort_by(|a, b| compare(*a, *b));
+    let mut ranks = vec![None; array.len()];
+    let (mut start, mut group) = (0, 0);
+    while start < order.len() {
+        let same = order[start..].iter().take_while(|i| compare(order[start], **i).is_eq()).count();
+        group += 1;
+        for (k, row) in order[start..start + same].iter().enumerate() {
+            ranks[*row] = Some(match method {
+                RankMethod::Average => start as f64 + (same as f64 + 1.0) / 2.0,
+                RankMethod::Min => start as f64 + 1.0,
+                RankMethod::Max => (start + same) as f64,
+                RankMethod::First => (start + k + 1) as f64,
+                RankMethod::Dense => f64::from(group),
+            });
+        }
+        start += same;
+    }
+    Ok(Arc::new(Float64Array::from(ranks)))
+}
+
+fn keyed(args: &[String]) -> String {
+    args.join(", ")
+}
+
+fn same(t: &[DataType]) -> DfResult<DataType> {
+    Ok(t[0].clone())
+}
+
+macro_rules! windows {
+    ($($(#[$doc:meta])* $name:ident($($a:ident: $t:ty),*) $returns:expr, |$x:ident| $body:expr;)*) => {
+        mod of {
+            use super::*;
+            $(#[inline(never)]
+            pub(super) fn $name(x: &Expr, $($a: $t),*) -> Expr {
+                let key = keyed(&[$(format!("{:?}", $a)),*]);
+                let function = columnwise(stringify!($name), key, $returns, move |columns: &[ArrayRef]| { let $x = &columns[0]; $body });
+                in_order(function, vec![x.get().clone()])
+            })*
+        }
+
+        impl Expr {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(&self, $($a: $t),*) -> Self {
+                of::$name(self, $($a),*)
+            }
+        )*}
+
+        impl LazySeries {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self, $($a: $t),*) -> Self {
+                self.with(stringify!($name), &|x| of::$name(x, $($a),*))
+            }
+        )*}
+    };
+}
+windows! {
+    /// The value so many rows before; behind where it is negative.
+    shift(periods: i64) same, |x| Ok(window::shift(x, periods)?);
+    /// The difference from the value so many rows before. Of instants, a length of time.
+    diff(periods: i64) |t| match &t[0] {
+        DataType::Timestamp(..) | DataType::Date32 => Ok(DataType::Duration(TimeUnit::Microsecond)),
+        t if t.is_numeric() => Ok(t.clone()),
+        DataType::Boolean => Ok(DataType::Int64),
+        t => wrong_type("diff", t, "a number or an instant"),
+    }, |x| difference(x, periods);
+    /// The relative change from the value so many rows before.
+    pct_change(periods: i64) |t| number("pct_change")(t).map(|_| DataType::Float64), |x| {
+        let values = cast(x, &DataType::Float64)?;
+        let before = window::shift(&values, periods)?;
+        let pairs = values.as_primitive::<Float64Type>().iter().zip(before.as_primitive::<Float64Type>());
+        Ok(Arc::new(pairs.map(|(a, b)| Some(a? / b? - 1.0)).collect::<Float64Array>()))
+    };
+    /// The sum of all values so far. Missing values are passed over and stay missing.
+    cumsum() number("cumsum"), |x| run("cumsum", x, |a, b| a + b, i64::checked_add);
+    /// The product of all values so far. Missing values are passed over and stay missing.
+    cumprod() number("cumprod"), |x| run("cumprod", x, |a, b| a * b, i64::checked_mul);
+    /// The least value so far. Missing values are passed over and stay missing.
+    cummin() same, |x| extremes(x, false);
+    /// The greatest value so far. Missing values are passed over and stay missing.
+    cummax() same, |x| extremes(x, true);
+    /// The last value before where one is missing.
+    ffill() same, |x| filled(x, usize::MAX, false);
+    /// The next value behind where one is missing.
+    bfill() same, |x| filled(x, usize::MAX, true);
+    /// The last value at most so many rows before where one is missing.
+    ffill_limit(rows: usize) same, |x| filled(x, rows, false);
+    /// The next value at most so many rows behind where one is missing.
+    bfill_limit(rows: usize) same, |x| filled(x, rows, true);
+    /// The place of the value among all, from 1; equal values share the mean of their places.
+    rank() |_| Ok(DataType::Float64), |x| ranked(x, RankMethod::Average, true);
+    /// The place of the value among all, from 1, with a rule for equal values, from the least or from the greatest.
+    rank_by(method: RankMethod, ascending: bool) |_| Ok(DataType::Float64), |x| ranked(x, method, ascending);
+    /// Places of rows, from 0.
+    cumcount() |_| Ok(DataType::Int64), |x| Ok(Arc::new(Int64Array::from_iter_values(0..x.len() as i64)));
+}
