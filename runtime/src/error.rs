@@ -224,7 +224,15 @@ impl Error {
         {
             return error.clone();
         }
-        ErrorKind::Engine { operation: operation.to_owned(), message: source.strip_backtrace() }.into()
+        let message = source.strip_backtrace();
+        // Of a wrapped error, the cause is what a person can act on.
+        let mut message = message.split("\ncaused by\n").last().unwrap_or(&message).trim();
+        const KINDS: [&str; 6] =
+            ["Error during planning: ", "Execution error: ", "Arrow error: ", "External error: ", "Schema error: ", "type_coercion: "];
+        while let Some(rest) = KINDS.iter().find_map(|k| message.strip_prefix(k)) {
+            message = rest;
+        }
+        ErrorKind::Engine { operation: operation.to_owned(), message: message.to_owned() }.into()
     }
 }
 

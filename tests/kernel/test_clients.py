@@ -58,6 +58,14 @@ class Tools(unittest.TestCase):
             ('Csv::new().dtype("price"', ["line 24692", "is no float64"]), ('std::fs::write("csv/messy.txt"', ["1234.5", "-7.25", "3 rows"]),
             ('read_csv("csv/*.txt")', ["expected 1 field, saw 2"]), ("let df = shop", ["28 rows"])])
 
+    def test_the_notebook_about_data_frames(self):
+        self.notebook_says("04-dataframes.ipynb", [
+            ("let flights", ["N14228", "float64"]), ("let df = flights", ["morning", "517.0"]), ("df.with_column(\"code\"", ["N3", "66424"]),
+            ("df.groupby([", ["27.418821", "1301"]), ("df.pivot_table", ["18.710169", "LGA"]), ("flights.select([\"dep_delay\", \"arr_delay\", \"distance\"]", ["12.63907", "75%", "1389.0"]),
+            ("flights.select([\"dep_delay\", \"arr_delay\", \"air_time\"]", ["0.914803"]), ("let by_airline", ["United Air Lines", "58665"]), ("let weather", ["38.924706", "1.23"]),
+            ("let posts", ["[python, dask, pandas]"]), ("tags.filter", ["dask"]), ("%%sql", ["10940"]), ("flights.filter", ["FilterExec", "dep_delay"]),
+            ("std::fs::create", ["UA", "58665"]), ("flights.groupby(\"carier\")", ["did you mean", "carrier"])])
+
     def test_the_notebook_about_the_kernel(self):
         said = self.notebook_says("01-kernel.ipynb", [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "178571417857143"]), ("%timeit", ["per loop"]),
                              ("%who", ["Vec<i32>"]), ("%%sql late", ["OO", "EV", "delay"]), ("!echo", ["files here"]), ("for percent", ["100 %"]), ("let shown", ["done"]),

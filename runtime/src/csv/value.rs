@@ -448,6 +448,13 @@ fn formatted(text: &[u8], format: &str) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let instant = NaiveDateTime::parse_from_str(text, format).ok();
     let instant = instant.or_else(|| NaiveDate::parse_from_str(text, format).ok().and_then(|d| d.and_hms_opt(0, 0, 0)));
+    // A year, or a year and a month, stands for its first day.
+    let instant = instant.or_else(|| {
+        let mut parts = chrono::format::Parsed::new();
+        chrono::format::parse(&mut parts, text, chrono::format::StrftimeItems::new(format)).ok()?;
+        let month = parts.month().unwrap_or(1);
+        NaiveDate::from_ymd_opt(parts.year()?, month, parts.day().unwrap_or(1))?.and_hms_opt(0, 0, 0)
+    });
     instant.map(|t| t.and_utc().timestamp_micros())
 }
 

@@ -56,6 +56,20 @@ impl DataFrame {
         self.sorted("sort_values_descending", &by.into_names(), false)
     }
 
+    /// The frame ordered by columns, each with whether its smallest value comes first; missing values last.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("k", Series::from_iter(["a", "b", "a"])), ("x", Series::from_iter([1i64, 2, 3]))]);
+    /// let sorted = df.sort_by([("k", true), ("x", false)]).compute()?;
+    /// assert_eq!(sorted.column("x")?.to_vec::<i64>()?, [3, 1, 2]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn sort_by<N: AsRef<str>>(&self, by: impl IntoIterator<Item = (N, bool)>) -> Self {
+        self.sorted_by("sort_by", &by.into_iter().map(|(n, up)| (n.as_ref().to_owned(), up)).collect::<Vec<_>>())
+    }
+
     /// The frame ordered by this column, which comes first.
     #[track_caller]
     pub fn set_index(&self, name: &str) -> Self {
@@ -68,9 +82,15 @@ impl DataFrame {
     #[inline(never)]
     #[track_caller]
     pub(super) fn sorted(&self, method: &str, by: &[String], ascending: bool) -> Self {
+        self.sorted_by(method, &by.iter().map(|n| (n.clone(), ascending)).collect::<Vec<_>>())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn sorted_by(&self, method: &str, by: &[(String, bool)]) -> Self {
         let sorted = self.step(method, |_, plan| {
             let failed = |e| Error::engine(method, &e);
-            let mut keys = by.iter().map(|n| Ok(bound(method, col(n).get(), plan)?.sort(ascending, false))).collect::<Result<Vec<_>>>()?;
+            let mut keys = by.iter().map(|(n, up)| Ok(bound(method, col(n).get(), plan)?.sort(*up, false))).collect::<Result<Vec<_>>>()?;
             // Equal rows keep their order.
             keys.push(super::bare(ROW).sort(true, false));
             order::sorted(LogicalPlanBuilder::from(numbered(plan).map_err(failed)?), keys, None).map_err(failed)

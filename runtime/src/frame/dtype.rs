@@ -63,6 +63,10 @@ impl DType {
             DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => {
                 Self::Datetime
             }
+            DataType::Dictionary(_, values) if values.is_string() => Self::Other("category".to_owned()),
+            DataType::Duration(_) => Self::Other("timedelta".to_owned()),
+            DataType::List(item) | DataType::LargeList(item) => Self::Other(format!("list[{}]", Self::of(item.data_type()))),
+            DataType::Timestamp(_, Some(zone)) => Self::Other(format!("datetime[{zone}]")),
             other => Self::Other(other.to_string()),
         }
     }

@@ -6,8 +6,8 @@ use super::rows::arrow_type;
 use super::udf::{rowwise, wrong_type, wrong_value};
 use super::{DType, poison};
 use arrow::array::{Array, ArrayRef, AsArray, Datum, Float64Array, Int64Array};
-use arrow::compute::cast;
 use arrow::compute::kernels::numeric;
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 use datafusion::error::Result as DfResult;
@@ -68,12 +68,12 @@ elementwise! {
     floor(;) |x| f::floor(x);
     /// The least whole number that is not below the value.
     ceil(;) |x| f::ceil(x);
-    /// The square root.
-    sqrt(;) |x| f::sqrt(x);
+    /// The square root; missing for what has none.
+    sqrt(;) |x| number(f::sqrt(x));
     /// e to the power of the value.
     exp(;) |x| f::exp(x);
-    /// The natural logarithm.
-    log(;) |x| f::ln(x);
+    /// The natural logarithm; missing for what has none.
+    log(;) |x| number(f::ln(df::cast(x, DataType::Float64)));
     /// The value to a power.
     pow(exponent;) |x| f::power(x, exponent);
     /// The quotient, rounded down. For whole numbers, division by zero is an error.
@@ -109,10 +109,9 @@ elementwise! {
 }
 
 macro_rules! listed {
-    ($($target:ident $changed:expr;)*) => {$(
+    ($($target:ident)*) => {$(
         impl $target {
             /// Whether the value is one of these.
-            #[must_use]
             #[track_caller]
             pub fn isin<V: IntoExpr>(&self, values: impl IntoIterator<Item = V>) -> Self {
                 let values: Vec<_> = values.into_iter().map(|v| v.into_expr().get().clone()).collect();
@@ -120,7 +119,6 @@ macro_rules! listed {
             }
 
             /// The bin of each value, as text such as `"(0, 10]"`: bins end with their upper edge. Missing outside of all.
-            #[must_use]
             #[track_caller]
             pub fn cut(&self, edges: impl AsRef<[f64]>) -> Self {
                 let edges = edges.as_ref().to_vec();
@@ -129,7 +127,7 @@ macro_rules! listed {
         }
     )*};
 }
-listed! { Expr (); LazySeries (); }
+listed! { Expr LazySeries }
 
 /// The first value where the condition holds, else the second.
 fn either(condition: df::Expr, yes: df::Expr, no: df::Expr) -> df::Expr {
@@ -142,6 +140,11 @@ fn clipped(x: df::Expr, low: df::Expr, high: df::Expr) -> df::Expr {
 }
 
 fn bins(x: df::Expr, edges: &[f64]) -> df::Expr {
+    if edges.len() < 2 || edges.windows(2).any(|e| e[0].partial_cmp(&e[1]) != Some(std::cmp::Ordering::Less)) {
+        let problem = format!("cut: {edges:?} are no edges of bins; there are at least two, each greater than the one before");
+        let returns = move |_: &[DataType]| Err(datafusion::error::DataFusionError::Plan(problem.clone()));
+        return rowwise("cut", format!("{edges:?}"), vec![x], returns, |a| Ok(a[0].clone()));
+    }
     let none = df::lit(datafusion::common::ScalarValue::Utf8(None));
     edges.windows(2).rev().fold(none, |rest, edge| {
         let inside = x.clone().gt(df::lit(edge[0])).and(x.clone().lt_eq(df::lit(edge[1])));
@@ -159,7 +162,17 @@ fn rounded(x: df::Expr, decimals: i32) -> df::Expr {
         |t: &[DataType]| if t[0].is_integer() || t[0].is_floating() { Ok(t[0].clone()) } else { wrong_type("round", &t[0], "a number") };
     rowwise("round", decimals.to_string(), vec![x], returns, move |a| {
         if a[0].data_type().is_integer() {
-            return Ok(a[0].clone());
+            if decimals >= 0 {
+                return Ok(a[0].clone());
+            }
+            let unit = 10i64.checked_pow(decimals.unsigned_abs()).unwrap_or(i64::MAX);
+            let whole = |i: i64| {
+                let (steps, rest) = (i.div_euclid(unit), i128::from(i.rem_euclid(unit)));
+                let up = rest * 2 > i128::from(unit) || rest * 2 == i128::from(unit) && steps % 2 != 0;
+                (steps + i64::from(up)).saturating_mul(unit)
+            };
+            let rounded: ArrayRef = Arc::new(cast(&a[0], &DataType::Int64)?.as_primitive::<Int64Type>().unary::<_, Int64Type>(whole));
+            return Ok(cast(&rounded, a[0].data_type())?);
         }
         let floats = cast(&a[0], &DataType::Float64)?;
         let rounded: ArrayRef = Arc::new(floats.as_primitive::<Float64Type>().unary::<_, Float64Type>(one));
@@ -212,11 +225,20 @@ pub(super) fn arithmetic(e: df::BinaryExpr, schema: &datafusion::common::DFSchem
     use df::ExprSchemable;
     let types = (e.left.get_type(schema), e.right.get_type(schema));
     let (Ok(left), Ok(right)) = types else { return df::Expr::BinaryExpr(e) };
-    if !left.is_integer() || !right.is_integer() {
+    if e.op == Operator::Plus && (left.is_string() || right.is_string()) {
+        let [left, right] = [*e.left, *e.right].map(|e| df::cast(e, DataType::Utf8));
+        return df::binary_expr(left, Operator::StringConcat, right);
+    }
+    let is_number = |t: &DataType| t.is_integer() || t.is_floating();
+    let divides = e.op == Operator::Divide && is_number(&left) && is_number(&right);
+    if !divides && (!left.is_integer() || !right.is_integer()) {
         return df::Expr::BinaryExpr(e);
     }
     match e.op {
-        Operator::Divide => df::binary_expr(df::cast(*e.left, DataType::Float64), e.op, *e.right),
+        Operator::Divide => {
+            let [left, right] = [*e.left, *e.right].map(|e| df::cast(e, DataType::Float64));
+            number(df::binary_expr(left, Operator::Divide, right))
+        }
         Operator::Plus => checked("plus", e, numeric::add),
         Operator::Minus => checked("minus", e, numeric::sub),
         Operator::Multiply => checked("times", e, numeric::mul),
@@ -229,11 +251,40 @@ type Operation = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;
 /// An operator that does not wrap around. Types are those of the values: a column may get a wider one until it is computed.
 fn checked(name: &str, e: df::BinaryExpr, operation: Operation) -> df::Expr {
     let op = e.op;
-    let returns = move |t: &[DataType]| BinaryTypeCoercer::new(&t[0], &op, &t[1]).get_result_type();
+    // Both as they are added up. The engine would make decimals of many digits of a mix of signed and unsigned numbers.
+    let inputs = move |l: &DataType, r: &DataType| match (l, r) {
+        (DataType::UInt64, DataType::UInt64) => Ok((DataType::UInt64, DataType::UInt64)),
+        (DataType::UInt64, r) if r.is_integer() => Ok((DataType::Int64, DataType::Int64)),
+        (l, DataType::UInt64) if l.is_integer() => Ok((DataType::Int64, DataType::Int64)),
+        (l, r) => BinaryTypeCoercer::new(l, &op, r).get_input_types(),
+    };
+    let returns = move |t: &[DataType]| {
+        let (left, right) = inputs(&t[0], &t[1])?;
+        BinaryTypeCoercer::new(&left, &op, &right).get_result_type()
+    };
     rowwise(name, String::new(), vec![*e.left, *e.right], returns, move |a| {
-        let (left, right) = BinaryTypeCoercer::new(a[0].data_type(), &op, a[1].data_type()).get_input_types()?;
-        Ok(operation(&cast(&a[0], &left)?, &cast(&a[1], &right)?)?)
+        let (left, right) = inputs(a[0].data_type(), a[1].data_type())?;
+        let fits = CastOptions { safe: false, ..CastOptions::default() };
+        Ok(operation(&cast_with_options(&a[0], &left, &fits)?, &cast_with_options(&a[1], &right, &fits)?)?)
     })
+}
+
+/// A number, or a missing value where it is none.
+fn number(x: df::Expr) -> df::Expr {
+    rowwise(
+        "number",
+        String::new(),
+        vec![x],
+        |_| Ok(DataType::Float64),
+        |a| {
+            let values = cast(&a[0], &DataType::Float64)?;
+            let floats = values.as_primitive::<Float64Type>();
+            if !floats.values().iter().any(|x| x.is_nan()) {
+                return Ok(values);
+            }
+            Ok(Arc::new(floats.iter().map(|x| x.filter(|x| !x.is_nan())).collect::<Float64Array>()))
+        },
+    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Running a frame's plan: one DataFusion session for all frames, every operator's partition streams watched so that the
 //! view under the cell shows them as tasks, and Cancel reaches into each batch.
 
-use super::{csv, order, watch};
+use super::{csv, order, sort, watch};
 use crate::config::{self, Cluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
@@ -84,6 +84,7 @@ fn new_session(partitions: usize, cluster: &Cluster) -> SessionContext {
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.execution.collect_statistics", true);
     let limit = cluster.memory();
+    let config = config.with_sort_spill_reservation_bytes((limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize);
     let mut environment = RuntimeEnvBuilder::new();
     if limit < u64::MAX {
         environment = environment.with_memory_limit(limit as usize, 1.0).with_temp_file_path(&cluster.local_directory);
@@ -141,7 +142,7 @@ pub(super) fn current(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
 /// The physical plan for all workers, or in one partition.
 fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn ExecutionPlan>> {
     let (plan, state) = (plan.clone(), engine().sessions[usize::from(ordered)].state());
-    wait(async move { state.create_physical_plan(&plan).await.map_err(|e| Error::engine("planning", &e)) })
+    wait(async move { state.create_physical_plan(&plan).await.and_then(sort::in_memory).map_err(|e| Error::engine("planning", &e)) })
 }
 
 /// Does something with the plan. Where a value of a file does not fit the type of its column, it is done again with the plan
@@ -237,8 +238,11 @@ where
     wait(async move { work(physical.execute(number, context).map_err(|e| Error::engine("compute", &e))?).await })
 }
 
+/// A plan that reports to a job, and what it runs in.
+type Watched = (Arc<Job>, Arc<dyn ExecutionPlan>, Arc<TaskContext>);
+
 /// The plan with operators that report to a job of this computation.
-fn watched(physical: &Arc<dyn ExecutionPlan>, ordered: bool) -> Result<(Arc<Job>, Arc<dyn ExecutionPlan>, Arc<TaskContext>)> {
+fn watched(physical: &Arc<dyn ExecutionPlan>, ordered: bool) -> Result<Watched> {
     let context = engine().sessions[usize::from(ordered)].task_ctx();
     let names = watch::names(physical);
     let job = Arc::new(Job::begin(names.iter().cloned()));

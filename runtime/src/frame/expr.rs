@@ -151,7 +151,8 @@ impl fmt::Debug for Expr {
     }
 }
 
-/// What can stand in an expression: expressions, numbers, text, true and false, and `Option`s of these.
+/// What can stand in an expression: expressions, numbers, text, true and false, and `Option`s of these; days, instants and
+/// lengths of time of chrono.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot stand in an expression over columns",
     note = "use col(\"name\"), a number, text or a bool"
@@ -205,6 +206,22 @@ literals! {
     bool => ScalarValue::Boolean;
     &str => ScalarValue::Utf8;
     String => ScalarValue::Utf8;
+}
+
+macro_rules! times {
+    ($($t:ty, |$v:ident| $make:expr;)*) => {$(
+        impl IntoExpr for $t {
+            fn into_expr(self) -> Expr {
+                let $v = self;
+                constant($make)
+            }
+        }
+    )*};
+}
+times! {
+    chrono::NaiveDate, |d| ScalarValue::Date32(i32::try_from(d.signed_duration_since(chrono::NaiveDate::default()).num_days()).ok());
+    chrono::NaiveDateTime, |t| ScalarValue::TimestampMicrosecond(Some(t.and_utc().timestamp_micros()), None);
+    chrono::Duration, |d| ScalarValue::DurationMicrosecond(d.num_microseconds());
 }
 
 /// Whole numbers are signed where they fit: the engine turns a mix of both kinds into decimals.

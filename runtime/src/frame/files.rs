@@ -229,7 +229,10 @@ impl DataFrame {
     /// # Errors
     /// As [`DataFrame::to_csv`].
     pub fn to_json(&self, path: &str) -> Result<Vec<String>> {
-        self.written("to_json", path, |file, _| Ok(Box::new(Lines(arrow::json::LineDelimitedWriter::new(file)))))
+        self.written("to_json", path, |file, _| {
+            let nulls = arrow::json::WriterBuilder::new().with_explicit_nulls(true);
+            Ok(Box::new(Lines(nulls.build(file))))
+        })
     }
 
     /// Computes the frame and writes it in Arrow's own format; as [`to_csv`](DataFrame::to_csv), a `*` makes one file for each
@@ -324,8 +327,8 @@ mod tests {
         let df = frame();
         let want = format!("{:?}", df.compute().unwrap());
         type Write = fn(&DataFrame, &str) -> crate::Result<Vec<String>>;
-        let formats: [(&str, Write, fn(&str) -> DataFrame); 2] =
-            [("parquet", DataFrame::to_parquet, read_parquet), ("arrow", DataFrame::to_ipc, read_ipc)];
+        type Read = fn(&str) -> DataFrame;
+        let formats: [(&str, Write, Read); 2] = [("parquet", DataFrame::to_parquet, read_parquet), ("arrow", DataFrame::to_ipc, read_ipc)];
         for (name, write, read) in formats {
             for path in [format!("one.{name}"), format!("{name}/*.{name}")] {
                 let paths = write(&df, &at(&path)).unwrap();

@@ -3,7 +3,7 @@
 use super::expr::{Expr, IntoExpr};
 use super::order::{self, ROW, numbered};
 use super::reduce::{INDEX, Spec, aggregated};
-use super::{Agg, DataFrame, IntoAgg, IntoNames, bare, bound, col, unique};
+use super::{Agg, DataFrame, IntoAgg, IntoNames, IntoSpec, bare, bound, col, unique};
 use crate::error::{Error, Result};
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::fmt;
@@ -34,7 +34,8 @@ impl GroupBy {
         self.aggregate("size", vec![("size".to_owned(), String::new(), Agg::Size)])
     }
 
-    /// Several results: each with its name, the column, and what becomes of its values, as an [`Agg`] or by its name.
+    /// Several results: each with its name, the column, and what becomes of its values, as an [`Agg`] or by its name. Without a
+    /// name, a result has that of its column.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -44,9 +45,8 @@ impl GroupBy {
     /// # Ok::<(), rask::Error>(())
     /// ```
     #[track_caller]
-    pub fn agg<N: AsRef<str>, C: AsRef<str>, A: IntoAgg>(&self, results: impl IntoIterator<Item = (N, C, A)>) -> DataFrame {
-        let spec = |(n, c, a): (N, C, A)| Ok((n.as_ref().to_owned(), c.as_ref().to_owned(), a.into_agg()?));
-        match results.into_iter().map(spec).collect::<Result<Vec<_>>>() {
+    pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> DataFrame {
+        match results.into_iter().map(S::into_spec).collect::<Result<Vec<_>>>() {
             Ok(specs) => self.aggregate("agg", specs),
             Err(e) => DataFrame::from_result(Err(e)),
         }

@@ -3,7 +3,7 @@
 use super::elementwise::Target;
 use super::expr::Expr;
 use super::time::{Dt, is_time};
-use super::udf::{rowwise, wrong_type};
+use super::udf::{rowwise, wrong_type, wrong_value};
 use crate::csv::kind::Kind;
 use arrow::array::timezone::Tz;
 use arrow::array::{
@@ -75,13 +75,12 @@ pub(super) fn step(freq: &str) -> DfResult<i64> {
         "min" | "T" | "m" => 60_000_000,
         "h" | "H" => 3_600_000_000,
         "D" | "d" => DAY,
-        "W" | "w" => 7 * DAY,
         _ => 0,
     };
     match count.checked_mul(micros) {
         Some(n) if n > 0 => Ok(n),
         _ => Err(DataFusionError::Plan(format!(
-            "{freq:?} is no step of time; there are \"us\", \"ms\", \"s\", \"min\", \"h\", \"D\" and \"W\", with a number before: \"15min\""
+            "{freq:?} is no step of time; there are \"us\", \"ms\", \"s\", \"min\", \"h\" and \"D\", with a number before: \"15min\", \"7D\""
         ))),
     }
 }
@@ -260,7 +259,14 @@ fn localized(x: &Expr, zone: &str) -> Expr {
     let known: Result<Tz, _> = zone.parse();
     let gives = known.map(|_| zoned(zone)).map_err(|_| DataFusionError::Plan(format!("{zone:?} is no time zone")));
     let name = zone.to_owned();
-    over(x, "tz_localize", zone.to_owned(), gives, Arc::new(move |a| Ok(cast(a, &zoned(&name))?)))
+    let there = move |a: &TimestampMicrosecondArray| {
+        let made = cast(a, &zoned(&name))?;
+        match (0..a.len()).find(|i| a.is_valid(*i) && made.is_null(*i)).and_then(|i| naive(a.value(i))) {
+            Some(skipped) => wrong_value(format!("dt().tz_localize: no clock in {name} shows {skipped}")),
+            None => Ok(made),
+        }
+    };
+    over(x, "tz_localize", zone.to_owned(), gives, Arc::new(there))
 }
 
 #[inline(never)]
@@ -288,8 +294,11 @@ pub(super) fn since_1970(x: &Expr, unit: &str) -> Expr {
     Expr::new(rowwise("to_datetime_from", unit.to_owned(), vec![x.get().clone()], returns, move |a| {
         if a[0].data_type().is_integer() {
             let whole = cast(&a[0], &DataType::Int64)?;
-            let one = |v: Option<i64>| v.and_then(|v| v.checked_mul(n));
-            return Ok(Arc::new(whole.as_primitive::<Int64Type>().iter().map(one).collect::<TimestampMicrosecondArray>()));
+            let one = |v: Option<i64>| match v.map(|v| (v, v.checked_mul(n))) {
+                Some((v, None)) => wrong_value(format!("to_datetime_from: {v} is too great for an instant")),
+                v => Ok(v.and_then(|v| v.1)),
+            };
+            return Ok(Arc::new(whole.as_primitive::<Int64Type>().iter().map(one).collect::<DfResult<TimestampMicrosecondArray>>()?));
         }
         let floats = cast(&a[0], &DataType::Float64)?;
         let one = |v: Option<f64>| v.filter(|v| v.is_finite()).map(|v| (v * n as f64).round() as i64);

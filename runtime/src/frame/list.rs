@@ -46,8 +46,10 @@ fn items(method: &str, found: &DataType) -> DfResult<DataType> {
     }
 }
 
-/// For each list, where its items begin and end among all items; `None` for a missing list.
-fn ranges(lists: &ArrayRef) -> DfResult<(Vec<Option<(usize, usize)>>, ArrayRef)> {
+/// Where the items of each list begin and end among all items; `None` for a missing list.
+type Ranges = Vec<Option<(usize, usize)>>;
+
+fn ranges(lists: &ArrayRef) -> DfResult<(Ranges, ArrayRef)> {
     let item = items("list()", lists.data_type())?;
     if item == DataType::Null && !matches!(lists.data_type(), DataType::List(_)) {
         return Ok((vec![None; lists.len()], none(&DataType::Null)));

@@ -7,7 +7,7 @@ use super::series::Element;
 use super::udf::{rowwise, wrong_type};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime};
 use datafusion::error::Result as DfResult;
 use std::sync::Arc;
@@ -56,6 +56,9 @@ macro_rules! cells {
 cells! {
     f64, "numbers", |t| t.is_numeric() || t.is_null(), DataType::Float64, |a, i| Some(a.as_primitive::<Float64Type>().value(i));
     i64, "whole numbers", |t| t.is_integer() || t.is_null(), DataType::Int64, |a, i| Some(a.as_primitive::<Int64Type>().value(i));
+    i32, "whole numbers of 32 bits", |t| matches!(t, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::Null), DataType::Int32,
+        |a, i| Some(a.as_primitive::<Int32Type>().value(i));
+    u64, "whole numbers without sign", |t| t.is_unsigned_integer() || t.is_null(), DataType::UInt64, |a, i| Some(a.as_primitive::<UInt64Type>().value(i));
     bool, "true or false", |t| matches!(t, DataType::Boolean | DataType::Null), DataType::Boolean, |a, i| Some(a.as_boolean().value(i));
     String, "text", is_text, DataType::Utf8, |a, i| Some(a.as_string::<i32>().value(i).to_owned());
     NaiveDate, "days or instants", |t| t.is_temporal() || t.is_null(), DataType::Date32,
@@ -203,7 +206,6 @@ macro_rules! mapped {
             /// assert_eq!(words.column("n")?.to_vec::<Option<i64>>()?, [Some(2), None]);
             /// # Ok::<(), rask::Error>(())
             /// ```
-            #[must_use]
             #[track_caller]
             pub fn map<M>(&self, closure: impl CellFn<M>) -> Self {
                 map(self, closure.erased())

@@ -27,6 +27,30 @@ pub enum Join {
     Anti,
 }
 
+impl From<&str> for Join {
+    /// By pandas' names. Another name is an inner join, and reported under the cell.
+    #[track_caller]
+    fn from(name: &str) -> Self {
+        const NAMES: [(&str, Join); 7] = [
+            ("inner", Join::Inner),
+            ("left", Join::Left),
+            ("right", Join::Right),
+            ("outer", Join::Outer),
+            ("cross", Join::Cross),
+            ("semi", Join::Semi),
+            ("anti", Join::Anti),
+        ];
+        NAMES.iter().find(|(n, _)| *n == name).map_or_else(
+            || {
+                let message = format!("{name:?} is not known; there are {}", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
+                crate::poison::note(&Merge::bad(message), std::panic::Location::caller());
+                Self::Inner
+            },
+            |(_, how)| *how,
+        )
+    }
+}
+
 /// A join with options: `Merge::new().how(Join::Left).on("id").join(&left, &right)`.
 ///
 /// Rows come in the order of the left frame, then of the right one; for `Right` in the order of the right one, and for `Outer`
@@ -66,8 +90,8 @@ impl Merge {
     }
 
     /// Which rows are kept. Default: [`Join::Inner`].
-    pub fn how(mut self, how: Join) -> Self {
-        self.how = how;
+    pub fn how(mut self, how: impl Into<Join>) -> Self {
+        self.how = how.into();
         self
     }
 
@@ -199,8 +223,18 @@ impl Merge {
         match self.how {
             Join::Right => vec![row("r"), row("l")],
             Join::Semi | Join::Anti => vec![row("l")],
-            Join::Outer => keys.iter().map(|k| key(k).sort(true, false)).chain([row("l"), row("r")]).collect(),
+            Join::Outer => keys.iter().map(|k| self.key(k).sort(true, false)).chain([row("l"), row("r")]).collect(),
             Join::Inner | Join::Left | Join::Cross => vec![row("l"), row("r")],
+        }
+    }
+
+    /// A key that both frames have under one name.
+    fn key(&self, (left, right): &(String, String)) -> df::Expr {
+        let (left, right) = (bare(&format!("l.{left}")), bare(&format!("r.{right}")));
+        match self.how {
+            Join::Outer => f::coalesce(vec![left, right]),
+            Join::Right => right,
+            _ => left,
         }
     }
 
@@ -213,7 +247,7 @@ impl Merge {
         let mut columns = Vec::new();
         for n in l {
             match shared(n) {
-                Some(k) if !alone => columns.push((n.clone(), key(k))),
+                Some(k) if !alone => columns.push((n.clone(), self.key(k))),
                 _ => columns.push((suffixed(n, r, &self.suffixes.0), bare(&format!("l.{n}")))),
             }
         }
@@ -232,11 +266,6 @@ impl Merge {
     }
 }
 
-/// A key that both frames have under one name.
-fn key((left, right): &(String, String)) -> df::Expr {
-    f::coalesce(vec![bare(&format!("l.{left}")), bare(&format!("r.{right}"))])
-}
-
 impl DataFrame {
     /// An inner join on columns that both frames have; see [`Merge`] for options.
     #[track_caller]
@@ -251,11 +280,20 @@ impl DataFrame {
     }
 
     /// For each row, the last row of the right frame whose value of `on` is not greater, among those with the same values
-    /// of `by` (`()` for none). Columns of the right frame besides those get the suffix `_y` where both frames have them.
+    /// of `by` (`&[]` for none). Columns of the right frame besides those get the suffix `_y` where both frames have them.
     #[track_caller]
-    pub fn merge_asof(&self, right: &Self, on: &str, by: impl AsRef<[&'static str]>) -> Self {
-        let by: Vec<String> = by.as_ref().iter().map(|n| (*n).to_owned()).collect();
-        self.asof(right, on, &by)
+    pub fn merge_asof(&self, right: &Self, on: &str, by: &[&str]) -> Self {
+        for (frame, names) in [(self, self.columns()), (right, right.columns())] {
+            if let (Ok(names), Some(missing)) =
+                (names, [on].iter().chain(by).find(|n| frame.columns().is_ok_and(|c| !c.iter().any(|c| c == **n))))
+            {
+                let method = "merge_asof".to_owned();
+                return Self::from_result(
+                    Err(ErrorKind::ColumnNotFound { method, column: (*missing).to_owned(), available: names }.into()),
+                );
+            }
+        }
+        self.asof(right, on, &by.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>())
     }
 
     #[inline(never)]

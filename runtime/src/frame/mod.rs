@@ -3,7 +3,7 @@
 //!
 //! `names` and `expr` say which columns; `elementwise`, `when`, `text`, `time`, `instants`, `list` and `map` what is made of
 //! each value, `window` and `rolling` what is made of neighbouring rows, `reduce` what is made of all of them; `udf` tells it
-//! to the engine, and `order` keeps the order of rows. `csv`, `files`, `sqlite`, `made` and `series` say where rows come from, `columns`,
+//! to the engine, and `order` and `sort` keep and make the order of rows. `csv`, `files`, `sqlite`, `made` and `series` say where rows come from, `columns`,
 //! `column`, `groupby`, `shape`, `merge`, `partitions`, `sql` and the methods here what is done with them, `engine` and `watch` how it runs,
 //! `table` what comes out.
 
@@ -31,6 +31,7 @@ mod rolling;
 pub(crate) mod rows;
 mod series;
 mod shape;
+mod sort;
 mod sql;
 mod sqlite;
 mod table;
@@ -56,7 +57,7 @@ pub use list::List;
 pub use map::{ByOptionStr, ByStr, CellFn, FromCell};
 pub use merge::{Join, Merge, concat};
 pub use names::IntoNames;
-pub use reduce::{Agg, IntoAgg};
+pub use reduce::{Agg, IntoAgg, IntoSpec};
 pub use rolling::{Rolling, WindowSize};
 pub use series::{Element, Series};
 pub use shape::Resampler;

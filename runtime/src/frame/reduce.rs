@@ -108,6 +108,24 @@ impl IntoAgg for &str {
     }
 }
 
+/// A result of a group: its name, the column and what becomes of it; or the column, whose name it has, and what becomes of it.
+pub trait IntoSpec {
+    /// Name, column and aggregation.
+    fn into_spec(self) -> Result<(String, String, Agg)>;
+}
+
+impl<N: AsRef<str>, C: AsRef<str>, A: IntoAgg> IntoSpec for (N, C, A) {
+    fn into_spec(self) -> Result<(String, String, Agg)> {
+        Ok((self.0.as_ref().to_owned(), self.1.as_ref().to_owned(), self.2.into_agg()?))
+    }
+}
+
+impl<C: AsRef<str>, A: IntoAgg> IntoSpec for (C, A) {
+    fn into_spec(self) -> Result<(String, String, Agg)> {
+        Ok((self.0.as_ref().to_owned(), self.0.as_ref().to_owned(), self.1.into_agg()?))
+    }
+}
+
 /// One result: its name, the column, and what becomes of it.
 pub(super) type Spec = (String, String, Agg);
 
@@ -176,6 +194,8 @@ impl Agg {
             }
             Self::Median => plain(expr_fn::median(float())),
             Self::Quantile(q) => (vec![quantiles_of(float(), &[q])], Box::new(|p| Expr::new(p[0].clone()).list().get(0).get().clone())),
+            // Both zeros are one value.
+            Self::Nunique if t.is_floating() => plain(expr_fn::count_distinct(x + df::lit(0.0))),
             Self::Nunique => plain(expr_fn::count_distinct(x)),
             Self::First => plain(first(x.clone(), vec![bare(ROW).sort(true, false)], &x)),
             Self::Last => plain(first(x.clone(), vec![bare(ROW).sort(false, false)], &x)),
@@ -293,7 +313,8 @@ pub(super) fn moments(values: &[f64]) -> [f64; 5] {
 }
 
 /// Skewness and excess kurtosis of what [`moments`] gives.
-pub(super) const SHAPES: [fn(&[f64]) -> Option<f64>; 2] = [skew, kurt];
+pub(super) const SHAPES: [Shape; 2] = [skew, kurt];
+type Shape = fn(&[f64]) -> Option<f64>;
 
 /// One row for each group of `keys`, or one row where there are none.
 pub(super) fn aggregated(method: &str, plan: &Plan, keys: &[df::Expr], specs: &[Spec]) -> Result<LogicalPlanBuilder> {

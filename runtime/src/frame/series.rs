@@ -3,9 +3,10 @@
 use super::dtype::DType;
 use crate::opaque::Opaque;
 use crate::show::{self, Bundle, Show};
-use arrow::array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, ListBuilder, PrimitiveArray, StringArray, StringBuilder};
 use arrow::datatypes::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 pub struct Series(Opaque);
 
 impl Series {
-    /// A series of the iterator's values: integers, floats, `bool`, `String`, `&str`, or `Option`s of these.
+    /// A series of the iterator's values: integers, floats, `bool`, `String`, `&str`, days and instants of chrono, lists as `Vec`s, or
+    /// `Option`s of these. Floats that are not a number are missing values.
     #[allow(clippy::should_implement_trait)] // `FromIterator` cannot name the trait of its items.
     pub fn from_iter<I: IntoIterator>(values: I) -> Self
     where
@@ -73,7 +75,7 @@ impl fmt::Debug for Series {
 /// A value that a series can hold.
 #[diagnostic::on_unimplemented(
     message = "a Series cannot hold `{Self}`",
-    note = "it holds integers, floats, bool, String, &str, or Options of these"
+    note = "it holds integers, floats, bool, String, &str, NaiveDate, NaiveDateTime, Vecs of String, i64 or f64, or Options of these"
 )]
 pub trait Element {
     /// The type in memory.
@@ -111,10 +113,45 @@ elements! {
     u16, primitive::<UInt16Type>;
     u32, primitive::<UInt32Type>;
     u64, primitive::<UInt64Type>;
-    f32, primitive::<Float32Type>;
-    f64, primitive::<Float64Type>;
+    // Not a number is a missing value, as in pandas.
+    f32, |values: Vec<Option<f32>>| primitive::<Float32Type>(values.into_iter().map(|v| v.filter(|x| !x.is_nan())).collect());
+    f64, |values: Vec<Option<f64>>| primitive::<Float64Type>(values.into_iter().map(|v| v.filter(|x| !x.is_nan())).collect());
     bool, |values: Vec<Option<bool>>| Series::of(Arc::new(BooleanArray::from(values)));
     String, |values: Vec<Option<String>>| Series::of(Arc::new(StringArray::from(values)));
+}
+
+macro_rules! converted {
+    ($($t:ty, $native:ty, |$v:ident| $get:expr, $make:expr;)*) => {$(
+        impl Element for $t {
+            type Native = $native;
+            fn native(self) -> Option<$native> {
+                let $v = self;
+                $get
+            }
+            #[inline(never)]
+            fn series(values: Vec<Option<$native>>) -> Series {
+                $make(values)
+            }
+        }
+    )*};
+}
+converted! {
+    usize, i64, |n| i64::try_from(n).ok(), primitive::<Int64Type>;
+    isize, i64, |n| i64::try_from(n).ok(), primitive::<Int64Type>;
+    chrono::NaiveDate, i32, |d| i32::try_from(d.signed_duration_since(chrono::NaiveDate::default()).num_days()).ok(), primitive::<Date32Type>;
+    chrono::NaiveDateTime, i64, |t| Some(t.and_utc().timestamp_micros()), primitive::<TimestampMicrosecondType>;
+    chrono::Duration, i64, |d| d.num_microseconds(), primitive::<DurationMicrosecondType>;
+    Vec<String>, Vec<String>, |v| Some(v), |values: Vec<Option<Vec<String>>>| {
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        values.into_iter().for_each(|l| lists.append_option(l.map(|l| l.into_iter().map(Some))));
+        Series::of(Arc::new(lists.finish()))
+    };
+    Vec<i64>, Vec<i64>, |v| Some(v), |values: Vec<Option<Vec<i64>>>| {
+        Series::of(Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(values.into_iter().map(|l| l.map(|l| l.into_iter().map(Some))))))
+    };
+    Vec<f64>, Vec<f64>, |v| Some(v), |values: Vec<Option<Vec<f64>>>| {
+        Series::of(Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(values.into_iter().map(|l| l.map(|l| l.into_iter().map(Some))))))
+    };
 }
 
 impl<'a> Element for &'a str {

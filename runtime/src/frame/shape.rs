@@ -4,7 +4,7 @@ use super::expr::{Expr, IntoExpr, col};
 use super::instants::step;
 use super::names::IntoNames;
 use super::order::{ROW, numbered, sorted};
-use super::reduce::{IntoAgg, aggregated, quantile_lists};
+use super::reduce::{IntoAgg, IntoSpec, aggregated, quantile_lists};
 use super::{Agg, DataFrame, Plan, Result, bare, bound, unique};
 use crate::csv::kind::Kind;
 use crate::error::{Error, ErrorKind};
@@ -175,7 +175,8 @@ impl DataFrame {
             let one =
                 b.aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build).map_err(|e| Error::engine(method, &e))?;
             // A column goes with itself to the last digit, where it goes with anything.
-            let itself = |i: usize| super::when(Expr::new(bare(&name(i, i))).between(0.5, 1.5)).then(1.0).otherwise(Expr::new(bare(&name(i, i))));
+            let itself =
+                |i: usize| super::when(Expr::new(bare(&name(i, i))).between(0.5, 1.5)).then(1.0).otherwise(Expr::new(bare(&name(i, i))));
             let value = |i: usize, j: usize| if i == j && method == "corr" { itself(i).get().clone() } else { bare(&name(i, j)) };
             let cell = |i: usize| (columns[i].clone(), (0..columns.len()).map(|j| value(i, j)).collect());
             laid_out(method, one, "column", &columns, (0..columns.len()).map(cell).collect())
@@ -267,8 +268,8 @@ impl DataFrame {
         }
     }
 
-    /// Groups the rows by steps of time of a column, such as `"1h"` or `"15min"`, counted from 1970. Steps without rows are there
-    /// too, from the first to the last.
+    /// Groups the rows by steps of time of a column, such as `"1h"` or `"15min"`, counted from the start of the first day. Steps
+    /// without rows are there too, from the first to the last.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -279,7 +280,23 @@ impl DataFrame {
     /// ```
     #[track_caller]
     pub fn resample(&self, step: &str, on: &str) -> Resampler {
-        Resampler { frame: self.with_column(on, col(on).dt().floor(step)), step: step.to_owned(), on: on.to_owned() }
+        Resampler { frame: self.by_steps(step, on), step: step.to_owned(), on: on.to_owned() }
+    }
+
+    /// The frame with the starts of steps in place of instants.
+    #[inline(never)]
+    #[track_caller]
+    fn by_steps(&self, length: &str, on: &str) -> Self {
+        const FIRST: &str = "__first__";
+        match step(length) {
+            Ok(micros) if super::instants::DAY % micros != 0 => {
+                let first = self.select(on).reduced(Agg::Min).rename([(on, FIRST)]);
+                let both = super::Merge::new().how(super::Join::Cross).join(self, &first);
+                both.put_columns("resample", vec![(on.to_owned(), floor_from(&col(on), &col(FIRST), micros))]).drop(FIRST)
+            }
+            // A step that is none is reported by the first call that uses it.
+            _ => self.put_columns("resample", vec![(on.to_owned(), col(on).dt().floor(length))]),
+        }
     }
 }
 
@@ -295,9 +312,8 @@ pub struct Resampler {
 impl Resampler {
     /// Several results: each with its name, the column, and what becomes of its values.
     #[track_caller]
-    pub fn agg<N: AsRef<str>, C: AsRef<str>, A: IntoAgg>(&self, results: impl IntoIterator<Item = (N, C, A)>) -> DataFrame {
-        let spec = |(n, c, a): (N, C, A)| Ok((n.as_ref().to_owned(), c.as_ref().to_owned(), a.into_agg()?));
-        match results.into_iter().map(spec).collect::<Result<Vec<_>>>() {
+    pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> DataFrame {
+        match results.into_iter().map(S::into_spec).collect::<Result<Vec<_>>>() {
             Ok(specs) => self.aggregate(&specs),
             Err(e) => DataFrame::from_result(Err(e)),
         }
@@ -346,6 +362,26 @@ impl Resampler {
         let values = steps.put_columns("resample", specs.iter().map(value).collect());
         values.with_column(&self.on, col(STEPS)).drop(STEPS)
     }
+}
+
+/// The last step that is not later, counted from the start of the day of another instant.
+fn floor_from(x: &Expr, first: &Expr, micros: i64) -> Expr {
+    let returns = |t: &[DataType]| {
+        if super::time::is_time(&t[0]) {
+            Ok(Kind::Time.arrow())
+        } else {
+            super::udf::wrong_type("resample", &t[0], "a datetime; to_datetime(format) makes one of text")
+        }
+    };
+    let args = vec![x.get().clone(), first.get().clone()];
+    Expr::new(super::udf::rowwise("floor_from", micros.to_string(), args, returns, move |a| {
+        let (times, firsts) = (super::instants::wall(&a[0])?, super::instants::wall(&a[1])?);
+        let one = |(t, first): (Option<i64>, Option<i64>)| {
+            let (t, day) = (t?, first?.div_euclid(super::instants::DAY) * super::instants::DAY);
+            Some(day + (t - day).div_euclid(micros) * micros)
+        };
+        Ok(Arc::new(times.iter().zip(firsts.iter()).map(one).collect::<arrow::array::TimestampMicrosecondArray>()))
+    }))
 }
 
 /// The steps from one instant to before the next one, as lists.

@@ -8,7 +8,10 @@ use crate::show::html::{self, thousands};
 use crate::show::{self, Bundle, Show};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type, Schema, UInt64Type};
+use arrow::datatypes::{
+    DataType, Date32Type, DurationMicrosecondType, Field, Fields, Float64Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType,
+    UInt64Type,
+};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::fmt;
 use std::sync::Arc;
@@ -109,7 +112,7 @@ impl Table {
         let parts: Vec<_> = batches
             .iter()
             .map(|t| {
-                let options = FormatOptions::new().with_null("null");
+                let options = FormatOptions::new().with_null("null").with_duration_format(arrow::util::display::DurationFormat::Pretty);
                 let text = arrow::util::pretty::pretty_format_batches_with_options(std::slice::from_ref(t.batch()), &options);
                 text.map_or_else(|e| format!("the table cannot be shown as text: {e}"), |t| t.to_string())
             })
@@ -143,6 +146,10 @@ impl<'a> Cells<'a> {
         if self.array.is_null(i) {
             return None;
         }
+        if let DataType::Duration(_) = self.array.data_type() {
+            let micros = cast(self.array, &DataType::Duration(TimeUnit::Microsecond)).ok()?;
+            return Some(length(micros.as_primitive::<DurationMicrosecondType>().value(i)));
+        }
         if self.array.data_type() == &DataType::Float64 {
             return Some(float(self.array.as_primitive::<Float64Type>().value(i)));
         }
@@ -163,9 +170,23 @@ pub(super) fn float(x: f64) -> String {
     if text.ends_with('.') { format!("{text}0") } else { text.to_owned() }
 }
 
+/// A length of time as pandas shows it: `1 days 02:03:04.5`.
+fn length(micros: i64) -> String {
+    let (days, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
+    let (seconds, part) = (rest / 1_000_000, rest % 1_000_000);
+    let text = format!("{days} days {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if part == 0 { text } else { format!("{text}.{part:06}").trim_end_matches('0').to_owned() }
+}
+
 impl Show for Table {
     fn show(&self) -> Bundle {
         Bundle::text(self.text()).with("text/html", self.html())
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
     }
 }
 
@@ -300,7 +321,7 @@ whole_sums! { i64, Int64Type, DataType::Int64; u64, UInt64Type, DataType::UInt64
 /// A type as which a column's values can be taken out.
 #[diagnostic::on_unimplemented(
     message = "a column's values cannot be taken out as `{Self}`",
-    note = "use i64, i32, u64, f64, bool, String, or an Option of one"
+    note = "use i64, i32, u64, f64, bool, String, NaiveDate, NaiveDateTime, or an Option of one"
 )]
 pub trait FromColumn: Sized {
     /// The values.
@@ -345,6 +366,9 @@ takes! {
         | DType::UInt32 | DType::UInt64, DataType::Float64, |a, i| a.as_primitive::<Float64Type>().value(i);
     bool, DType::Bool, DataType::Boolean, |a, i| a.as_boolean().value(i);
     String, DType::Str, DataType::Utf8, |a, i| a.as_string::<i32>().value(i).to_owned();
+    chrono::NaiveDate, DType::Date, DataType::Date32, |a, i| a.as_primitive::<Date32Type>().value_as_date(i).unwrap_or_default();
+    chrono::NaiveDateTime, DType::Datetime | DType::Date, DataType::Timestamp(TimeUnit::Microsecond, None),
+        |a, i| a.as_primitive::<TimestampMicrosecondType>().value_as_datetime(i).unwrap_or_default();
 }
 
 impl Column {
@@ -355,6 +379,8 @@ impl Column {
             DType::UInt64 => "u64 or f64",
             d if d.is_numeric() && !matches!(d, DType::Float32 | DType::Float64) => "i64 or f64",
             DType::Float32 | DType::Float64 => "f64",
+            DType::Date => "NaiveDate",
+            DType::Datetime => "NaiveDateTime",
             _ => "no Rust type yet; turn them to text first",
         }
     }

@@ -117,3 +117,46 @@ fn sql_reads_frames_and_tables() {
         assert!(message.contains(part), "{query}: {message}");
     }
 }
+
+#[test]
+fn what_users_expect_of_numbers_texts_and_days() {
+    let df = DataFrame::from_columns([
+        ("k", Series::from_iter(["c", "c", "c"])),
+        ("x", Series::from_iter([3.0, f64::NAN, -0.0])),
+        ("u", Series::from_iter([5u64, 1, u64::MAX])),
+        ("n", Series::from_iter([55i64, 165, 250])),
+        ("d", Series::from_iter(["2024-01-01 07:03", "2024-01-02T00:10:00Z", "2024-01-08 23:59"])),
+    ]);
+    let df = df.with_column("d", col("d").to_datetime(""));
+    check(&df.groupby("k").agg([("top", "x", "max"), ("n", "x", "nunique")]), &["k top n", "c 3.0 2"]);
+    check(&df.with_columns([("o", col("x") / col("x"))]).select("o"), &["o", "1.0", "-", "-"]);
+    check(&df.filter(col("n").lt(200)).with_column("o", col("u") - 1).select("o"), &["o", "4", "0"]);
+    let e = df.with_column("o", col("u") + 1).compute().unwrap_err().to_string();
+    assert!(e.contains("18446744073709551615"), "{e}");
+    check(&df.with_column("o", col("n").round(-2)).select("o"), &["o", "100", "200", "200"]);
+    check(&df.with_column("o", col("k") + "!" + col("n")).select("o").filter(col("o").neq("c!250")), &["o", "c!55", "c!165"]);
+    check(&df.resample("5D", "d").sum("n"), &["d n", "2024-01-01T00:00:00 220", "2024-01-06T00:00:00 250"]);
+    let day = chrono::NaiveDate::from_ymd_opt(2024, 1, 2).unwrap();
+    check(
+        &df.filter(col("d").ge(day)).with_column("e", col("d") + chrono::Duration::days(1)).select("e"),
+        &["e", "2024-01-03T00:10:00", "2024-01-09T23:59:00"],
+    );
+    assert_eq!(
+        df.with_column("o", col("d").dt().date()).compute().unwrap().column("o").unwrap().to_vec::<chrono::NaiveDate>().unwrap()[1],
+        day
+    );
+    check(
+        &DataFrame::from_columns([("y", Series::from_iter(["2024", "1999"]))]).with_column("y", col("y").to_datetime("%Y")),
+        &["y", "2024-01-01T00:00:00", "1999-01-01T00:00:00"],
+    );
+    for (frame, parts) in [
+        (df.with_column("o", col("x").cut([5.0, 1.0])), &["cut", "no edges"][..]),
+        (df.with_column("o", (col("n") + 100_000_000_000_000i64).to_datetime_from("D")), &["too great for an instant"]),
+        (df.resample("1M", "d").sum("n"), &["resample", "\"1M\" is no step of time"]),
+        (df.merge_asof(&df, "n", &["nothing"]), &["merge_asof", "\"nothing\""]),
+        (df.filter(col("k").gt(3)), &["Cannot cast string 'c'"]),
+    ] {
+        let said = frame.compute().unwrap_err().to_string();
+        assert!(parts.iter().all(|p| said.contains(p)), "{said} lacks one of {parts:?}");
+    }
+}

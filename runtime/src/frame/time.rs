@@ -14,7 +14,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 impl Expr {
-    /// Text to instants by a format of strftime, such as `"%m%d%Y"`; with an empty one, by ISO 8601. What is an instant or a
+    /// Text to instants by a format of strftime, such as `"%m%d%Y"`; with an empty one, by ISO 8601 (with an offset such as
+    /// `Z`, as a clock in Greenwich shows it). A format without a month or a day means the first. What is an instant or a
     /// day already becomes an instant. A text that does not fit is an error that names it; a missing value stays missing.
     ///
     /// ```
@@ -196,7 +197,10 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
     let texts = texts.as_string::<i32>();
     let one = |text: &str| match format {
         Some(format) => format.micros(text.as_bytes()),
-        None => value::time(text.as_bytes()),
+        // With an offset, it is the instant that a clock in Greenwich shows.
+        None => {
+            value::time(text.as_bytes()).or_else(|| chrono::DateTime::parse_from_rfc3339(text.trim()).ok().map(|t| t.timestamp_micros()))
+        }
     };
     let mut out = TimestampMicrosecondArray::builder(texts.len());
     for text in texts {
