@@ -120,7 +120,7 @@ impl DataFrame {
         fits: &dyn Fn(&arrow::datatypes::DataType) -> bool,
         change: &dyn Fn(&Expr) -> Expr,
     ) -> Self {
-        let Ok(plan) = self.plan() else { return self.clone() };
+        let Ok(plan) = self.quiet() else { return self.clone() };
         let columns = plan.schema().fields().iter().filter(|f| fits(f.data_type()));
         self.put_columns(method, columns.map(|f| (f.name().clone(), change(&col(f.name())))).collect())
     }
@@ -220,7 +220,7 @@ impl DataFrame {
     /// The columns that `like` has, in its order: without numbers of rows.
     #[track_caller]
     pub(super) fn unnumbered(&self, like: &Self) -> Self {
-        match like.plan() {
+        match like.quiet() {
             Ok(plan) => {
                 let names = names_of(plan);
                 self.project("order", |_| Ok(names.iter().map(|n| bare(n)).collect()))
@@ -247,7 +247,7 @@ impl DataFrame {
         let sorted = self.step(method, |_, plan| {
             let key = bound(method, col(column).get(), plan)?;
             let failed = |e| Error::engine(method, &e);
-            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?).filter(key.clone().is_not_null()).map_err(failed)?;
+            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
             sorted(b, [key.sort(ascending, false), bare(ROW).sort(true, false)], Some(n)).map_err(failed)
         });
         sorted.unnumbered(self)
@@ -378,19 +378,21 @@ impl DataFrame {
     /// The rows for which a condition in SQL holds: `"x > 15 and c = 'a'"`; `==` may stand for `=`.
     #[track_caller]
     pub fn query(&self, condition: &str) -> Self {
-        super::sql::query_over(
-            &format!("select * from frame where {}", condition.replace("==", "=")),
-            &[("frame".to_owned(), self.clone())],
-        )
+        match self.quiet().and_then(|plan| super::sql::expression("query", condition, plan)) {
+            Ok(condition) => self.filter_by(&condition),
+            Err(_) if self.quiet().is_err() => self.clone(),
+            Err(e) => Self::from_result(Err(e)),
+        }
     }
 
     /// The frame with a column of this name, made by an expression in SQL: `"w * 2 + r"`.
     #[track_caller]
     pub fn eval(&self, name: &str, expression: &str) -> Self {
-        let Ok(names) = self.columns() else { return self.clone() };
-        let kept: Vec<_> = names.iter().filter(|n| *n != name).map(|n| format!("{n:?}")).collect();
-        let columns = kept.into_iter().chain([format!("{expression} as {name:?}")]).collect::<Vec<_>>().join(", ");
-        super::sql::query_over(&format!("select {columns} from frame"), &[("frame".to_owned(), self.clone())])
+        match self.quiet().and_then(|plan| super::sql::expression("eval", expression, plan)) {
+            Ok(value) => self.put_columns("eval", vec![(name.to_owned(), value)]),
+            Err(_) if self.quiet().is_err() => self.clone(),
+            Err(e) => Self::from_result(Err(e)),
+        }
     }
 
     /// The number of rows and of columns.

@@ -75,11 +75,11 @@ elementwise! {
     /// The natural logarithm; missing for what has none.
     log(;) |x| number(f::ln(df::cast(x, DataType::Float64)));
     /// The value to a power.
-    pow(exponent;) |x| f::power(x, exponent);
+    pow(exponent;) |x| number(f::power(x, exponent));
     /// The quotient, rounded down. For whole numbers, division by zero is an error.
-    floordiv(by;) |x| whole("floordiv", x, by, |a, b| (a / b).floor(), |a, b| a.checked_div(b).map(|q| q - i64::from(a % b != 0 && (a < 0) != (b < 0))));
+    floordiv(by;) |x| whole("floordiv", x, by, |a, b| divided(a, b).0, |a, b| a.checked_div(b).map(|q| q - i64::from(a % b != 0 && (a < 0) != (b < 0))));
     /// The rest of `floordiv`, which has the sign of the divisor, as in Python; `%` has the sign of the value.
-    modulo(by;) |x| whole("modulo", x, by, |a, b| a - b * (a / b).floor(), |a, b| a.checked_rem(b).map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r }));
+    modulo(by;) |x| whole("modulo", x, by, |a, b| divided(a, b).1, |a, b| a.checked_rem(b).map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r }));
     /// The value, or the nearest of the two bounds.
     clip(low, high;) |x| clipped(x, low, high);
     /// Whether the value is missing.
@@ -180,6 +180,21 @@ fn rounded(x: df::Expr, decimals: i32) -> df::Expr {
     })
 }
 
+/// The quotient of two decimals, rounded down, and the rest, as NumPy has them.
+fn divided(a: f64, b: f64) -> (f64, f64) {
+    if b == 0.0 {
+        return (a / b, f64::NAN);
+    }
+    let mut rest = a % b;
+    let mut quotient = (a - rest) / b;
+    if rest != 0.0 && (b < 0.0) != (rest < 0.0) {
+        rest += b;
+        quotient -= 1.0;
+    }
+    let down = quotient.floor();
+    (if quotient - down > 0.5 { down + 1.0 } else { down }, rest)
+}
+
 /// Two numbers: both whole, or both taken as decimals.
 fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> f64, ints: fn(i64, i64) -> Option<i64>) -> df::Expr {
     let is_whole = |types: &[DataType]| types.iter().all(DataType::is_integer);
@@ -191,7 +206,8 @@ fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> 
     rowwise(name, String::new(), vec![x, by], returns, move |a| {
         let types = [a[0].data_type().clone(), a[1].data_type().clone()];
         if is_whole(&types) {
-            let [left, right] = [cast(&a[0], &DataType::Int64)?, cast(&a[1], &DataType::Int64)?];
+            let fits = CastOptions { safe: false, ..CastOptions::default() };
+            let [left, right] = [cast_with_options(&a[0], &DataType::Int64, &fits)?, cast_with_options(&a[1], &DataType::Int64, &fits)?];
             let pairs = left.as_primitive::<Int64Type>().iter().zip(right.as_primitive::<Int64Type>());
             let one = |(a, b): (Option<i64>, Option<i64>)| match (a, b) {
                 (Some(_), Some(0)) => wrong_value(format!("{name}: a whole number is divided by zero")),
@@ -204,7 +220,7 @@ fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> 
         }
         let [left, right] = [cast(&a[0], &DataType::Float64)?, cast(&a[1], &DataType::Float64)?];
         let pairs = left.as_primitive::<Float64Type>().iter().zip(right.as_primitive::<Float64Type>());
-        Ok(Arc::new(pairs.map(|(a, b)| Some(floats(a?, b?))).collect::<Float64Array>()))
+        Ok(Arc::new(pairs.map(|(a, b)| Some(floats(a?, b?)).filter(|x| !x.is_nan())).collect::<Float64Array>()))
     })
 }
 
@@ -275,9 +291,12 @@ fn number(x: df::Expr) -> df::Expr {
         "number",
         String::new(),
         vec![x],
-        |_| Ok(DataType::Float64),
+        |t| Ok(t[0].clone()),
         |a| {
-            let values = cast(&a[0], &DataType::Float64)?;
+            let values = a[0].clone();
+            if *values.data_type() != DataType::Float64 {
+                return Ok(values);
+            }
             let floats = values.as_primitive::<Float64Type>();
             if !floats.values().iter().any(|x| x.is_nan()) {
                 return Ok(values);

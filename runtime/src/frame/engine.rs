@@ -11,7 +11,7 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
@@ -82,6 +82,7 @@ fn new_session(partitions: usize, cluster: &Cluster) -> SessionContext {
         .set_bool("datafusion.execution.enable_file_stream_work_stealing", false)
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+        .set_bool("datafusion.optimizer.prefer_existing_union", true)
         .set_bool("datafusion.execution.collect_statistics", true);
     let limit = cluster.memory();
     let config = config.with_sort_spill_reservation_bytes((limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize);
@@ -151,7 +152,7 @@ pub(super) fn with_right_types<T>(plan: &LogicalPlan, mut work: impl FnMut(&Logi
     let mut plan = csv::current(plan)?;
     loop {
         match work(&plan) {
-            Err(e) => plan = csv::mended(&plan)?.ok_or(e)?,
+            Err(e) => plan = csv::mended(&plan)?.filter(csv::is_current).ok_or(e)?,
             done => return done,
         }
     }
@@ -200,6 +201,30 @@ where
     });
     drop(job);
     done
+}
+
+/// The first rows of the plan, in their order.
+pub(super) fn first_rows(plan: &LogicalPlan, n: usize) -> Result<RecordBatch> {
+    with_right_types(plan, |plan| {
+        let whole = physical(plan, true)?;
+        if whole.output_partitioning().partition_count() == 1 {
+            let limited = LogicalPlanBuilder::from(plan.clone()).limit(0, Some(n)).and_then(LogicalPlanBuilder::build);
+            return run(&limited.map_err(|e| Error::engine("head", &e))?, true);
+        }
+        // The engine would take the rows of whichever partition is ready first.
+        in_order(plan, move |mut rows| async move {
+            let (schema, mut first, mut left) = (rows.schema(), Vec::new(), n);
+            while left > 0
+                && let Some(batch) = rows.next().await
+            {
+                let batch = batch.map_err(|e| Error::engine("head", &e))?;
+                let batch = batch.slice(0, left.min(batch.num_rows()));
+                left -= batch.num_rows();
+                first.push(batch);
+            }
+            concat(&schema, &first)
+        })
+    })
 }
 
 /// The physical plan as text.

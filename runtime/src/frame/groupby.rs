@@ -4,7 +4,7 @@ use super::expr::{Expr, IntoExpr};
 use super::order::{self, ROW, numbered};
 use super::reduce::{INDEX, Spec, aggregated};
 use super::{Agg, DataFrame, IntoAgg, IntoNames, IntoSpec, bare, bound, col, unique};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::fmt;
 
@@ -76,7 +76,10 @@ impl GroupBy {
     /// The rows of one group.
     #[track_caller]
     pub fn get_group(&self, value: impl super::IntoExpr) -> DataFrame {
-        let key = self.keys.first().map_or("", String::as_str);
+        let [key] = &self.keys[..] else {
+            let message = format!("there are {} keys, and one value; filter(..) takes a condition over all of them", self.keys.len());
+            return DataFrame::from_result(Err(ErrorKind::BadArgument { method: "get_group".to_owned(), message }.into()));
+        };
         self.frame.filter(col(key).eq(value))
     }
 

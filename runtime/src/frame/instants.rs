@@ -241,11 +241,11 @@ fn printed(x: &Expr, format: &str) -> Expr {
     };
     Expr::new(rowwise("dt_strftime", format.to_owned(), vec![x.get().clone()], returns, move |a| {
         let zone: Tz = array_zone(&a[0]).map_or_else(|| "+00:00".parse(), |z| z.parse())?;
-        let shown = wall(&a[0])?;
-        let texts = shown.iter().map(|t| {
-            let shown = t.and_then(naive)?;
-            Some(zone.from_local_datetime(&shown).earliest()?.format(&text).to_string())
-        });
+        let utc = cast(&a[0], &Kind::Time.arrow())?;
+        let texts = utc
+            .as_primitive::<TimestampMicrosecondType>()
+            .iter()
+            .map(|t| Some(zone.from_utc_datetime(&t.and_then(naive)?).format(&text).to_string()));
         Ok(Arc::new(texts.collect::<StringArray>()))
     }))
 }

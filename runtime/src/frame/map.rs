@@ -6,7 +6,7 @@ use super::expr::Expr;
 use super::series::Element;
 use super::udf::{rowwise, wrong_type};
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime};
 use datafusion::error::Result as DfResult;
@@ -47,7 +47,7 @@ macro_rules! cells {
             }
             #[inline(never)]
             fn cells(array: &ArrayRef) -> DfResult<Vec<Option<Self>>> {
-                let $a = cast(array, &$as)?;
+                let $a = cast_with_options(array, &$as, &CastOptions { safe: false, ..CastOptions::default() })?;
                 Ok((0..$a.len()).map(|$i| if $a.is_valid($i) { $get } else { None }).collect())
             }
         }

@@ -1,12 +1,14 @@
 //! Several frames to one: joins under pandas' names, and frames one below the other.
 
-use super::expr::{Expr, col};
+use super::expr::{Expr, IntoExpr, col};
 use super::order::{ROW, numbered, sorted};
 use super::{DType, DataFrame, IntoNames, Plan, bare, bound, names_of, unique};
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::common::{Column, NullEquality, ScalarValue};
 use datafusion::functions::expr_fn as f;
-use datafusion::logical_expr::{self as df, JoinType, LogicalPlanBuilder};
+use datafusion::logical_expr::{self as df, JoinType, LogicalPlanBuilder, Union};
+use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
+use std::sync::Arc;
 
 /// Which rows a join keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +137,7 @@ impl Merge {
     /// The joined frame.
     #[track_caller]
     pub fn join(&self, left: &DataFrame, right: &DataFrame) -> DataFrame {
-        let right = match right.plan() {
+        let right = match right.quiet() {
             Ok(plan) => plan,
             Err(e) => return DataFrame::from_result(Err(e)),
         };
@@ -308,6 +310,8 @@ impl DataFrame {
         let all = concat([&r.select(names(RIGHT)), &l.select(names(LEFT))]).sort_values(on);
         let last = col(RIGHT).ffill();
         let last = if by.is_empty() { last } else { last.over(by) };
+        // What has no time has no last row before it.
+        let last = super::when(col(on).notna()).then(last).into_expr();
         let found = all.with_column(RIGHT, last).filter(col(LEFT).is_not_null()).select([LEFT, RIGHT]);
         let with_rows = Merge::new().how(Join::Left).on(LEFT).join(&l, &found);
         let joined = Merge::new().how(Join::Left).on(RIGHT).suffixes("", "_y").join(&with_rows, &r.drop(&shared));
@@ -334,7 +338,7 @@ pub fn concat<'a>(frames: impl IntoIterator<Item = &'a DataFrame>) -> DataFrame 
 #[inline(never)]
 #[track_caller]
 fn below(frames: &[DataFrame]) -> DataFrame {
-    let plans = frames.iter().map(|f| f.plan().cloned()).collect::<Result<Vec<_>>>();
+    let plans = frames.iter().map(|f| f.quiet().cloned()).collect::<Result<Vec<_>>>();
     DataFrame::from_result(plans.and_then(|plans| {
         let failed = |e| Error::engine("concat", &e);
         let mut names: Vec<String> = Vec::new();
@@ -349,11 +353,17 @@ fn below(frames: &[DataFrame]) -> DataFrame {
             // Numbers keep the rows in order, which a union by itself does not.
             LogicalPlanBuilder::from(numbered(plan)?).project(names.iter().map(column)).and_then(LogicalPlanBuilder::build)
         };
-        let mut all = plans.iter().map(|p| alike(p).map_err(failed));
-        let Some(first) = all.next() else {
+        let inputs = plans.iter().map(|p| alike(p).map(Arc::new)).collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
+        if inputs.is_empty() {
             return Err(ErrorKind::BadArgument { method: "concat".to_owned(), message: "there is no frame".to_owned() }.into());
+        }
+        let union = match inputs.len() {
+            1 => LogicalPlanBuilder::from(inputs[0].as_ref().clone()),
+            _ => {
+                let schema = Arc::new(coerce_union_schema(&inputs).map_err(failed)?);
+                LogicalPlanBuilder::from(Plan::Union(Union { inputs, schema }))
+            }
         };
-        let union = all.try_fold(LogicalPlanBuilder::from(first?), |b, plan| b.union(plan?).map_err(failed))?;
         // Columns of a union are known by the names of its first part alone.
         union.project(names.iter().map(|n| bare(n))).and_then(LogicalPlanBuilder::build).map_err(failed)
     }))

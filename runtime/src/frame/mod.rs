@@ -17,6 +17,7 @@ mod explain;
 mod expr;
 mod files;
 mod groupby;
+mod held;
 mod instants;
 pub(crate) mod lazy;
 mod list;
@@ -157,6 +158,11 @@ impl DataFrame {
         Self::from_result(files::parquet(&path.to_string_lossy()))
     }
 
+    /// The plan, for a step that passes an earlier error on.
+    fn quiet(&self) -> Result<&Plan> {
+        self.0.get::<Result<Plan>>().as_ref().map_err(Clone::clone)
+    }
+
     /// Adds a step; an earlier error stays the error.
     #[track_caller]
     fn step(&self, method: &str, f: impl FnOnce(LogicalPlanBuilder, &Plan) -> Result<LogicalPlanBuilder>) -> Self {
@@ -246,8 +252,7 @@ impl DataFrame {
     /// # Errors
     /// As [`DataFrame::compute`].
     pub fn head(&self, n: usize) -> Result<Table> {
-        let limited = LogicalPlanBuilder::from(self.plan()?.clone()).limit(0, Some(n)).and_then(LogicalPlanBuilder::build);
-        Ok(Table::new(engine::collect(&limited.map_err(|e| Error::engine("head", &e))?, true)?))
+        Ok(Table::new(engine::first_rows(self.plan()?, n)?))
     }
 
     /// Computes the frame on all workers.
@@ -370,7 +375,8 @@ fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
 
 /// A plan over partitions in memory.
 fn held(schema: arrow::datatypes::SchemaRef, parts: Vec<Vec<RecordBatch>>) -> Result<Plan> {
-    scan(Arc::new(MemTable::try_new(schema, parts).map_err(|e| Error::engine("persist", &e))?), "persist")
+    let table = MemTable::try_new(schema, parts).map_err(|e| Error::engine("persist", &e))?;
+    scan(Arc::new(held::Held::new(table)), "persist")
 }
 
 /// A plan over rows in memory.
@@ -385,7 +391,7 @@ fn batches(batch: &RecordBatch) -> Result<Plan> {
         (start..end.max(start)).step_by(BATCH).map(|i| batch.slice(i, BATCH.min(end - i))).collect()
     };
     let table = MemTable::try_new(batch.schema(), (0..parts).map(part).collect()).map_err(|e| Error::engine("from_columns", &e))?;
-    scan(Arc::new(table), "from_columns")
+    scan(Arc::new(held::Held::new(table)), "from_columns")
 }
 
 fn names_of(plan: &Plan) -> Vec<String> {
@@ -455,6 +461,10 @@ fn prepared(method: &str, plan: &Plan, exprs: Vec<df::Expr>) -> Result<(Option<P
 fn unique<'a>(method: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     for n in names {
+        if [order::ROW, reduce::INDEX, shape::ORDER].contains(&n.as_str()) {
+            let message = format!("{n:?} is a name that frames use themselves; another one is free");
+            return Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into());
+        }
         if !seen.insert(n) {
             return Err(ErrorKind::DuplicateColumn { method: method.to_owned(), column: n.clone() }.into());
         }
@@ -496,6 +506,8 @@ impl fmt::Debug for DataFrame {
     }
 }
 
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod pandas_tests;
 #[cfg(test)]

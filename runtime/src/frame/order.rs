@@ -179,7 +179,7 @@ impl ExtensionPlanner for Planner {
 
 /// Keeps the order of rows, and numbers those of each partition where that is wanted.
 #[derive(Debug)]
-struct OrderedExec {
+pub(super) struct OrderedExec {
     input: Arc<dyn ExecutionPlan>,
     numbers: bool,
     properties: Arc<PlanProperties>,
@@ -190,7 +190,7 @@ struct OrderedExec {
 }
 
 impl OrderedExec {
-    fn new(input: Arc<dyn ExecutionPlan>, numbers: bool) -> Self {
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, numbers: bool) -> Self {
         let order = if numbers {
             let mut fields: Vec<_> = input.schema().fields().iter().cloned().collect();
             fields.push(Arc::new(row_field()));
@@ -203,7 +203,8 @@ impl OrderedExec {
         let (boundedness, emission) = (input.boundedness(), input.pipeline_behavior());
         let properties = Arc::new(PlanProperties::new(order, input.output_partitioning().clone(), emission, boundedness));
         let order = input.output_ordering().cloned().map(OrderingRequirements::from);
-        let single = input.output_partitioning().partition_count() == 1;
+        // Rows that are only numbered may be read in parts: numbers rise along each and from one to the next.
+        let single = input.output_partitioning().partition_count() == 1 && (order.is_some() || !numbers);
         Self { input, numbers, properties, order, single }
     }
 }
@@ -228,7 +229,8 @@ impl ExecutionPlan for OrderedExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        // It does, and its properties say so; but no sort of an operator above is to be moved below.
+        vec![false]
     }
 
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {

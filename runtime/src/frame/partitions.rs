@@ -1,13 +1,11 @@
 //! Frames by their partitions: one of them, another number of them, a closure over each.
 
-use super::lazy::Partition;
-use super::{DataFrame, Table, batches, engine, held};
+use super::{DataFrame, Table, engine, held};
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// All rows of a partition.
 async fn kept(rows: SendableRecordBatchStream) -> Result<Vec<RecordBatch>> {
@@ -15,49 +13,34 @@ async fn kept(rows: SendableRecordBatchStream) -> Result<Vec<RecordBatch>> {
 }
 
 impl DataFrame {
-    /// The types of the columns as they are known now.
-    fn arrow_schema(&self) -> Result<SchemaRef> {
-        Ok(Arc::new(super::csv::current(self.plan()?)?.schema().as_arrow().clone()))
-    }
-
-    /// The frame in so many partitions of about the same number of rows, in the same order. The rows are computed when the
-    /// first partition is asked for, and kept.
+    /// Computes the frame at once and keeps it in so many partitions of about the same number of rows, in the same order.
     #[track_caller]
     pub fn repartition(&self, npartitions: usize) -> Self {
-        let frame = self.clone();
-        let parts = npartitions.max(1);
-        let rows: Mutex<Option<Table>> = Mutex::new(None);
-        let make: Partition = Arc::new(move |i| {
-            let mut rows = rows.lock().unwrap_or_else(PoisonError::into_inner);
-            if rows.is_none() {
-                *rows = Some(frame.compute()?);
-            }
-            // It was filled a line ago where it was empty.
-            let batch = rows.as_ref().expect("the rows are there").batch();
-            let place = |p: usize| batch.num_rows() * p / parts;
-            let (start, end) = (place(i as usize), place(i as usize + 1));
-            Ok((start..end).step_by(8192).map(|at| batch.slice(at, 8192.min(end - at))).collect())
-        });
-        match self.plan() {
-            Ok(_) => Self::from_partitions(self.arrow_schema(), parts as u32, make),
-            Err(_) => self.clone(),
+        if self.quiet().is_err() {
+            return self.clone();
         }
+        let parts = npartitions.max(1);
+        Self::from_result(self.compute().and_then(|table| {
+            let batch = table.batch();
+            let place = |p: usize| batch.num_rows() * p / parts;
+            let part = |p: usize| (place(p)..place(p + 1)).step_by(8192).map(|at| batch.slice(at, 8192.min(place(p + 1) - at))).collect();
+            held(batch.schema(), (0..parts).map(part).collect())
+        }))
     }
 
-    /// The frame of one partition, counted from 0.
+    /// Computes one partition, counted from 0, and keeps it as a frame.
     #[track_caller]
     pub fn get_partition(&self, number: usize) -> Self {
+        let Ok(plan) = self.quiet() else { return self.clone() };
         let there = self.npartitions();
-        if number >= there && self.plan().is_ok() {
+        if number >= there {
             let message = format!("there is no partition {number}; the frame has {there}, counted from 0");
             return Self::from_result(Err(ErrorKind::BadArgument { method: "get_partition".to_owned(), message }.into()));
         }
-        let frame = self.clone();
-        let make: Partition = Arc::new(move |_| engine::with_right_types(frame.plan()?, |plan| engine::nth_partition(plan, number, kept)));
-        match self.plan() {
-            Ok(_) => Self::from_partitions(self.arrow_schema(), 1, make),
-            Err(_) => self.clone(),
-        }
+        Self::from_result(engine::with_right_types(plan, |plan| {
+            let (schema, batches) = engine::nth_partition(plan, number, |rows| async move { Ok((rows.schema(), kept(rows).await?)) })?;
+            held(schema, vec![batches])
+        }))
     }
 
     /// The frames of all partitions.
@@ -84,7 +67,7 @@ impl DataFrame {
     #[inline(never)]
     #[track_caller]
     fn mapped(&self, closure: Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>) -> Self {
-        let plan = match self.plan() {
+        let plan = match self.quiet() {
             Ok(plan) => plan,
             Err(_) => return self.clone(),
         };
@@ -104,7 +87,7 @@ impl DataFrame {
             Ok(engine::each_partition(plan, |_| Ok(work))?.1)
         });
         Self::from_result(done.and_then(|tables| {
-            let Some(first) = tables.first() else { return batches(&RecordBatch::new_empty(self.arrow_schema()?)) };
+            let Some(first) = tables.first() else { return held(Arc::new(arrow::datatypes::Schema::empty()), vec![Vec::new()]) };
             let schema = first.batch().schema();
             let types =
                 |t: &Table| t.batch().schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect::<Vec<_>>();

@@ -195,7 +195,7 @@ impl Agg {
             Self::Median => plain(expr_fn::median(float())),
             Self::Quantile(q) => (vec![quantiles_of(float(), &[q])], Box::new(|p| Expr::new(p[0].clone()).list().get(0).get().clone())),
             // Both zeros are one value.
-            Self::Nunique if t.is_floating() => plain(expr_fn::count_distinct(x + df::lit(0.0))),
+            Self::Nunique if t.is_floating() => plain(expr_fn::count_distinct(one_zero(x))),
             Self::Nunique => plain(expr_fn::count_distinct(x)),
             Self::First => plain(first(x.clone(), vec![bare(ROW).sort(true, false)], &x)),
             Self::Last => plain(first(x.clone(), vec![bare(ROW).sort(false, false)], &x)),
@@ -232,7 +232,9 @@ fn fitting_sum(sum: df::Expr, about: df::Expr) -> df::Expr {
         vec![sum, about],
         |t| Ok(if t[0].is_null() { DataType::Int64 } else { t[0].clone() }),
         |a| {
-            let about = a[1].as_primitive::<Float64Type>();
+            // A column of nothing but missing values may turn out to be of whole numbers.
+            let about = arrow::compute::cast(&a[1], &DataType::Float64)?;
+            let about = about.as_primitive::<Float64Type>();
             let too_great = about.iter().flatten().find(|x| x.abs() >= 9.223_372_036_854_775e18);
             if let (Some(x), true) = (too_great, a[0].data_type().is_integer()) {
                 return wrong_value(format!("sum: {x:e} does not fit into 64 bits; astype(DType::Float64) adds up decimals"));
@@ -240,6 +242,20 @@ fn fitting_sum(sum: df::Expr, about: df::Expr) -> df::Expr {
             let zero = arrow::compute::cast(&Int64Array::new_scalar(0).into_inner(), a[0].data_type())?;
             let there = arrow::compute::is_not_null(&a[0])?;
             Ok(arrow::compute::kernels::zip::zip(&there, &a[0], &arrow::array::Scalar::new(zero))?)
+        },
+    )
+}
+
+/// Decimals with one zero; other values as they are.
+fn one_zero(x: df::Expr) -> df::Expr {
+    rowwise(
+        "one_zero",
+        String::new(),
+        vec![x],
+        |t| Ok(t[0].clone()),
+        |a| match a[0].data_type() {
+            DataType::Float64 => Ok(std::sync::Arc::new(a[0].as_primitive::<Float64Type>().unary::<_, Float64Type>(|x| x + 0.0))),
+            _ => Ok(a[0].clone()),
         },
     )
 }
@@ -293,7 +309,7 @@ fn add_moments(a: &mut [f64], b: &[f64]) {
 
 fn skew(kept: &[f64]) -> Option<f64> {
     let (n, m2, m3) = (kept[0], kept[2], kept[3]);
-    (n >= 3.0).then(|| if m2 == 0.0 { 0.0 } else { n * (n - 1.0).sqrt() / (n - 2.0) * m3 / m2.powf(1.5) })
+    (n >= 3.0 && m2 > 0.0).then(|| n * (n - 1.0).sqrt() / (n - 2.0) * m3 / m2.powf(1.5))
 }
 
 fn kurt(kept: &[f64]) -> Option<f64> {
@@ -302,7 +318,7 @@ fn kurt(kept: &[f64]) -> Option<f64> {
         let first = n * (n + 1.0) * (n - 1.0) * m4 / ((n - 2.0) * (n - 3.0) * m2 * m2);
         first - 3.0 * (n - 1.0) * (n - 1.0) / ((n - 2.0) * (n - 3.0))
     };
-    (n >= 4.0).then(|| if m2 == 0.0 { 0.0 } else { of() })
+    (n >= 4.0 && m2 > 0.0).then(of)
 }
 
 /// The moments of several values, for a window that moves.

@@ -3,13 +3,14 @@
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
-use super::instants::{step, wall};
+use super::instants::step;
 use super::reduce::{SHAPES, moments};
 use super::udf::{columnwise, quantiles, wrong_type, wrong_value};
 use super::{bare, window};
+use crate::csv::kind::Kind;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
 use datafusion::error::{DataFusionError, Result as DfResult};
 use std::ops::Range;
 use std::sync::Arc;
@@ -110,7 +111,8 @@ impl Windows {
             }
             WindowSize::Time(length) => {
                 let Some(times) = times else { return wrong_value("rolling: a window of time needs .on(\"column\")".to_owned()) };
-                let (times, length) = (wall(times)?, step(length)?);
+                let (times, length) = (cast(times, &Kind::Time.arrow())?, step(length)?);
+                let times = times.as_primitive::<TimestampMicrosecondType>();
                 if times.null_count() > 0 || times.values().windows(2).any(|w| w[1] < w[0]) {
                     return wrong_value(
                         "rolling: instants of a window of time must be there and must not fall; sort_values sorts by them".to_owned(),
@@ -118,7 +120,7 @@ impl Windows {
                 }
                 let mut start = 0;
                 let range = |(i, t): (usize, &i64)| {
-                    while times.values()[start] <= t - length {
+                    while times.values()[start] <= t.saturating_sub(length) {
                         start += 1;
                     }
                     start..i + 1
@@ -151,8 +153,11 @@ fn rolled(x: &Expr, name: &'static str, key: &str, spec: (&WindowSize, Option<us
         let mut inside = Vec::new();
         let one = |range: Range<usize>| {
             inside.clear();
+            // Counts are there where enough rows are, others where enough values are.
+            let rows = range.len();
             inside.extend(range.filter(|i| values.is_valid(*i)).map(|i| values.value(i)));
-            if inside.len() < needed.max(usize::from(name != "count" && name != "sum")) { None } else { f(&mut inside) }
+            let there = if name == "count" { rows } else { inside.len() };
+            if there < needed || inside.is_empty() && name != "count" && name != "sum" { None } else { f(&mut inside) }
         };
         let ranges = windows.ranges(values.len(), columns.get(1))?;
         Ok(Arc::new(ranges.into_iter().map(one).collect::<Float64Array>()))

@@ -16,7 +16,7 @@ use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::sync::Arc;
 
-const ORDER: &str = "__order__";
+pub(super) const ORDER: &str = "__order__";
 
 fn bad(method: &str, message: String) -> Error {
     ErrorKind::BadArgument { method: method.to_owned(), message }.into()
@@ -77,7 +77,7 @@ impl DataFrame {
     #[inline(never)]
     #[track_caller]
     fn described(&self, quantiles: &[f64]) -> Self {
-        match self.plan() {
+        match self.quiet() {
             Ok(plan) if numeric(plan).is_empty() => self.described_texts(),
             _ => self.step("describe", |_, plan| {
                 let columns = numeric(plan);
@@ -120,7 +120,7 @@ impl DataFrame {
         let mut plans = Vec::new();
         for name in &names {
             let counted = self.counted(std::slice::from_ref(name));
-            match counted.plan() {
+            match counted.quiet() {
                 Ok(plan) => plans.push(plan.clone()),
                 Err(_) => return counted,
             }
@@ -227,7 +227,12 @@ impl DataFrame {
         let marker = |(i, (_, v)): (usize, &(String, Expr))| (marked(i), super::when(col(columns).eq(v)).then(1).into_expr());
         let all = found.iter().enumerate();
         let wide = self.put_columns("pivot_table", all.clone().map(value).chain(all.clone().map(marker)).collect());
-        let specs = all.clone().flat_map(|(i, (name, _))| [(name.clone(), hidden(i), agg), (marked(i), marked(i), Agg::Count)]);
+        let specs = all.clone().flat_map(|(i, (name, _))| {
+            [
+                if agg == Agg::Size { (name.clone(), marked(i), Agg::Count) } else { (name.clone(), hidden(i), agg) },
+                (marked(i), marked(i), Agg::Count),
+            ]
+        });
         let cells = wide.filter(col(columns).is_not_null()).groupby(index).agg(specs);
         // Where no row has both values, there is nothing to add up or to count.
         let cell =
@@ -401,6 +406,12 @@ fn steps_between(from: &Expr, to: &Expr, length: &str) -> Expr {
             for i in 0..from.len() {
                 let start = from.value(i);
                 let end = if to.is_valid(i) { to.value(i) } else { start + 1 };
+                if (end - start) / micros > 100_000_000 {
+                    return super::udf::wrong_value(format!(
+                        "resample: {} steps have no rows, which is more than can be made",
+                        (end - start) / micros
+                    ));
+                }
                 (start..end).step_by(micros as usize).for_each(|t| lists.values().append_value(t));
                 lists.append(from.is_valid(i));
             }

@@ -1,6 +1,6 @@
 //! SQL over frames: a query is one more way to make a frame of other frames.
 
-use super::{DataFrame, Plan, Table, batches, engine};
+use super::{DataFrame, Expr, Plan, Table, batches, engine};
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::common::TableReference;
@@ -66,6 +66,31 @@ pub(super) fn query_over(query: &str, tables: &[(String, DataFrame)]) -> DataFra
         // SQL's own rule would not find a column with a capital letter in its name.
         plan(query, &plans, false).or_else(|e| plan(query, &plans, true).map_err(|_| e))
     }))
+}
+
+/// An expression in SQL over the columns of a plan; `==` may stand for `=`.
+pub(super) fn expression(method: &str, text: &str, plan: &Plan) -> Result<Expr> {
+    // What stands inside of quotes is left as it is.
+    let mut quote = None;
+    let mut sql = String::with_capacity(text.len());
+    for c in text.chars() {
+        match quote {
+            Some(q) if q == c => quote = None,
+            None if c == '\'' || c == '"' => quote = Some(c),
+            None if c == '=' && sql.ends_with('=') && !sql.ends_with("<=") && !sql.ends_with(">=") => continue,
+            _ => {}
+        }
+        sql.push(c);
+    }
+    let read = |lower_case: bool| {
+        let state = engine::session().state();
+        let mut config = state.config().clone();
+        config.options_mut().sql_parser.enable_ident_normalization = lower_case;
+        let state = SessionStateBuilder::new_from_existing(state).with_config(config).build();
+        state.create_logical_expr(&sql, plan.schema())
+    };
+    // SQL's own rule would not find a column with a capital letter in its name.
+    read(false).or_else(|e| read(true).map_err(|_| e)).map(Expr::new).map_err(|e| Error::engine(method, &e))
 }
 
 fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan> {

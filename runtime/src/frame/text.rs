@@ -198,7 +198,7 @@ texts! {
     /// The parts between a separator, which is taken as it is; between runs of white space where it is empty.
     split(sep: &str) -> Vec<String>: |s| Some(if sep.is_empty() { s.split_whitespace().map(str::to_owned).collect() } else { s.split(sep.as_str()).map(str::to_owned).collect() });
     /// At most so many splits, from the end, and what is left before them first.
-    rsplit(sep: &str, splits: usize) -> Vec<String>: |s| { let mut parts: Vec<_> = s.rsplitn(splits + 1, sep.as_str()).map(str::to_owned).collect(); parts.reverse(); Some(parts) };
+    rsplit(sep: &str, splits: usize) -> Vec<String>: |s| { let mut parts: Vec<_> = s.rsplitn(splits.saturating_add(1), sep.as_str()).map(str::to_owned).collect(); parts.reverse(); Some(parts) };
     /// What is before the first separator, the separator, and what is behind it.
     partition(sep: &str) -> Vec<String>: |s| Some(s.split_once(sep.as_str()).map_or_else(|| vec![s.to_owned(), String::new(), String::new()], |(a, b)| vec![a.to_owned(), sep.clone(), b.to_owned()]));
     /// What is before the last separator, the separator, and what is behind it.
@@ -235,7 +235,9 @@ macro_rules! patterns {
             pub(super) fn $name(x: &Expr, pattern: &str, $($a: $t),*) -> Expr {
                 $(let $a = $a.to_owned();)*
                 let key = [format!("{pattern:?}"), $(format!("{:?}", $a)),*].join(", ");
-                let (made, problem) = compiled(pattern);
+                // A search for the whole text may end later than the first way in which the pattern fits.
+                let whole = if stringify!($name) == "fullmatch" { format!(r"\A(?:{pattern})\z") } else { pattern.to_owned() };
+                let (made, problem) = compiled(&whole);
                 over::<$gives>(x, stringify!($name), key, problem, move |$s: &str| { let $r = made.as_ref()?; $body })
             })*
         }
@@ -256,11 +258,11 @@ patterns! {
     /// Whether the pattern is found at the start of the text.
     match_() -> bool: |r, s| r.find(s).ok().map(|m| m.is_some_and(|m| m.start() == 0));
     /// Whether the pattern is the whole text.
-    fullmatch() -> bool: |r, s| r.find(s).ok().map(|m| m.is_some_and(|m| m.start() == 0 && m.end() == s.len()));
+    fullmatch() -> bool: |r, s| r.is_match(s).ok();
     /// How often the pattern is found.
     count() -> i64: |r, s| Some(r.find_iter(s).flatten().count() as i64);
     /// All that the pattern finds: of its first group where it has one.
-    findall() -> Vec<String>: |r, s| Some(r.captures_iter(s).flatten().filter_map(|c| c.get(1).or_else(|| c.get(0)).map(|m| m.as_str().to_owned())).collect());
+    findall() -> Vec<String>: |r, s| Some(r.captures_iter(s).flatten().map(|c| c.get(usize::from(c.len() > 1)).map_or("", |m| m.as_str()).to_owned()).collect());
     /// What the group of that number is where the pattern is first found; group 1 is the first, 0 all of it.
     extract(group: usize) -> String: |r, s| r.captures(s).ok().flatten()?.get(group).map(|m| m.as_str().to_owned());
     /// A text in place of what the pattern finds; `$1` stands for a group.

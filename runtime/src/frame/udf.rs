@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a function is called, and what tells it from others of that name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -148,8 +149,9 @@ pub(super) fn columnwise(
     returns: impl Fn(&[DataType]) -> Result<DataType> + Send + Sync + 'static,
     compute: impl Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> Arc<WindowUDF> {
-    // The engine tells window functions apart by their names.
-    let name = if key.is_empty() { name.to_owned() } else { format!("{name}[{key}]") };
+    // The engine tells window functions apart by the names of their columns, and leaves casts out of those.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let name = format!("{name}#{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let function = Columnwise { identity: Identity::new(&name, key), returns: Arc::new(returns), compute: Arc::new(compute) };
     Arc::new(WindowUDF::new_from_impl(function))
 }

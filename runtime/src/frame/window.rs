@@ -4,13 +4,13 @@
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
-use super::instants::wall;
 use super::order::ROW;
 use super::udf::{columnwise, wrong_type, wrong_value};
 use super::{IntoNames, bare};
+use crate::csv::kind::Kind;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, make_comparator};
 use arrow::compute::kernels::{numeric, window};
-use arrow::compute::{SortOptions, cast, take};
+use arrow::compute::{CastOptions, SortOptions, cast, cast_with_options, take};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result as DfResult;
@@ -30,7 +30,7 @@ pub(super) fn in_order(function: Arc<WindowUDF>, args: Vec<df::Expr>) -> Expr {
 #[inline(never)]
 pub(super) fn over(expr: &Expr, keys: &[String]) -> Expr {
     let grouped = expr.get().clone().transform_up(|e| match e {
-        df::Expr::WindowFunction(mut w) => {
+        df::Expr::WindowFunction(mut w) if w.params.partition_by.is_empty() => {
             w.params.partition_by = keys.iter().map(|k| bare(k)).collect();
             Ok(Transformed::yes(df::Expr::WindowFunction(w)))
         }
@@ -99,7 +99,7 @@ fn number(method: &'static str) -> impl Fn(&[DataType]) -> DfResult<DataType> {
 /// Runs along a column: missing values are passed over and stay missing.
 fn run(name: &'static str, array: &ArrayRef, floats: fn(f64, f64) -> f64, ints: fn(i64, i64) -> Option<i64>) -> DfResult<ArrayRef> {
     if array.data_type().is_integer() || *array.data_type() == DataType::Boolean {
-        let whole = cast(array, &DataType::Int64)?;
+        let whole = cast_with_options(array, &DataType::Int64, &CastOptions { safe: false, ..CastOptions::default() })?;
         let mut so_far: Option<i64> = None;
         let mut one = |x: Option<i64>| {
             let Some(x) = x else { return Ok(None) };
@@ -150,7 +150,8 @@ fn filled(array: &ArrayRef, limit: usize, back: bool) -> DfResult<ArrayRef> {
 
 fn difference(array: &ArrayRef, periods: i64) -> DfResult<ArrayRef> {
     let array: ArrayRef = if matches!(array.data_type(), DataType::Timestamp(..) | DataType::Date32) {
-        Arc::new(wall(array)?)
+        // Of time zones, by what passes and not by what clocks show.
+        cast(array, &Kind::Time.arrow())?
     } else if *array.data_type() == DataType::Boolean {
         cast(array, &DataType::Int64)?
     } else {
@@ -252,7 +253,7 @@ windows! {
         let values = cast(x, &DataType::Float64)?;
         let before = window::shift(&values, periods)?;
         let pairs = values.as_primitive::<Float64Type>().iter().zip(before.as_primitive::<Float64Type>());
-        Ok(Arc::new(pairs.map(|(a, b)| Some(a? / b? - 1.0)).collect::<Float64Array>()))
+        Ok(Arc::new(pairs.map(|(a, b)| Some(a? / b? - 1.0).filter(|x| !x.is_nan())).collect::<Float64Array>()))
     };
     /// The sum of all values so far. Missing values are passed over and stay missing.
     cumsum() number("cumsum"), |x| run("cumsum", x, |a, b| a + b, i64::checked_add);

@@ -14,7 +14,7 @@ mod types;
 mod write;
 
 pub use names::{ByteCount, ColumnList, ColumnRef, HeaderRow, Separator};
-pub(super) use types::{current, mended};
+pub(super) use types::{current, is_current, mended};
 
 use super::{DType, DataFrame, IntoNames};
 use std::fmt;

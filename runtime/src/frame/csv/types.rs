@@ -6,9 +6,10 @@ use crate::csv::kind::Kind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::{DType, DataFrame, Plan, Table, bare, engine};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{provider_as_source, source_as_provider};
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder, Union};
+use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -176,11 +177,19 @@ pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
         },
         other => Ok(Transformed::no(other)),
     };
-    let renewed = plan.clone().transform_up(renew).map_err(|e| Error::engine("read_csv", &e))?;
+    let renewed = plan.clone().transform_up_with_subqueries(renew).map_err(|e| Error::engine("read_csv", &e))?;
     if !renewed.transformed {
         return Ok(renewed.data);
     }
-    let again = renewed.data.transform_up(|node| Ok(Transformed::yes(node.recompute_schema()?)));
+    let fitted = |node| match node {
+        // The engine takes the types of the first part.
+        LogicalPlan::Union(union) => {
+            let schema = Arc::new(coerce_union_schema(&union.inputs)?);
+            Ok(Transformed::yes(LogicalPlan::Union(Union { inputs: union.inputs, schema })))
+        }
+        node => Ok(Transformed::yes(node.recompute_schema()?)),
+    };
+    let again = renewed.data.transform_up_with_subqueries(fitted);
     Ok(again.map_err(|e| explained(plan, &e))?.data)
 }
 
@@ -211,6 +220,11 @@ fn outdated(plan: &Plan) -> Vec<CsvTable> {
     each_table(plan, &mut |t| all.push(t));
     all.retain(|t| !t.is_current());
     all
+}
+
+/// Whether no types have changed since the plan was made.
+pub(in crate::frame) fn is_current(plan: &Plan) -> bool {
+    outdated(plan).is_empty()
 }
 
 /// The plan made again, where it failed because values did not fit. The columns that lost are read to their end first, so
