@@ -179,7 +179,7 @@ impl ExtensionPlanner for Planner {
 
 /// Keeps the order of rows, and numbers those of each partition where that is wanted.
 #[derive(Debug)]
-pub(super) struct OrderedExec {
+struct OrderedExec {
     input: Arc<dyn ExecutionPlan>,
     numbers: bool,
     properties: Arc<PlanProperties>,
@@ -190,7 +190,7 @@ pub(super) struct OrderedExec {
 }
 
 impl OrderedExec {
-    pub(super) fn new(input: Arc<dyn ExecutionPlan>, numbers: bool) -> Self {
+    fn new(input: Arc<dyn ExecutionPlan>, numbers: bool) -> Self {
         let order = if numbers {
             let mut fields: Vec<_> = input.schema().fields().iter().cloned().collect();
             fields.push(Arc::new(row_field()));

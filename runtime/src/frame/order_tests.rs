@@ -44,7 +44,7 @@ fn rows_stay_in_order_whoever_reads_them() {
             (steps.col("d").min().compute().unwrap().as_i64(), steps.col("d").max().compute().unwrap().as_i64()),
             (Some(1), Some(1))
         );
-        assert_eq!(df.groupby("x").first("x").len().unwrap(), n as usize);
+        assert_eq!(df.groupby("x").size().len().unwrap(), n as usize);
     }
     let two = concat([&uneven(n), &uneven(5)]);
     assert!(two.head(2).unwrap().column("x").unwrap().to_vec::<i64>().unwrap() == [0, 1] && ints(&two, "x")[n as usize..] == all[..5]);

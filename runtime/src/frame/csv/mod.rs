@@ -38,8 +38,8 @@ use std::sync::Arc;
 /// # let path = dir.path().join("gps.csv");
 /// # let path = path.to_str().unwrap();
 /// std::fs::write(path, "device,lat\na,1.5\nb,\na,2.5\n").unwrap();
-/// let sums = read_csv(path).groupby("device").sum("lat").compute()?;
-/// assert_eq!(sums.column("lat")?.to_vec::<Option<f64>>()?, [Some(4.0), None]);
+/// let means = read_csv(path).groupby("device").mean("lat").compute()?;
+/// assert_eq!(means.column("lat")?.to_vec::<Option<f64>>()?, [Some(2.0), None]);
 /// # Ok::<(), rask::Error>(())
 /// ```
 #[track_caller]
