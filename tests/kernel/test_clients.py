@@ -60,7 +60,7 @@ class Tools(unittest.TestCase):
 
     def test_the_notebook_about_data_frames(self):
         self.notebook_says("04-dataframes.ipynb", [
-            ("let flights", ["N14228", "float64"]), ("let df = flights", ["morning", "517.0"]), ("df.with_column(\"code\"", ["N3", "66424"]),
+            ("let flights", ["N14228", "int64"]), ("let df = flights", ["morning", "517.0"]), ("df.with_column(\"code\"", ["N3", "66424"]),
             ("df.groupby([", ["27.418821", "1301"]), ("df.pivot_table", ["18.710169", "LGA"]), ("flights.select([\"dep_delay\", \"arr_delay\", \"distance\"]", ["12.63907", "75%", "1389.0"]),
             ("flights.select([\"dep_delay\", \"arr_delay\", \"air_time\"]", ["0.914803"]), ("let by_airline", ["United Air Lines", "58665"]), ("let weather", ["38.924706", "1.23"]),
             ("let posts", ["[python, dask, pandas]"]), ("tags.filter", ["dask"]), ("%%sql", ["10940"]), ("flights.filter", ["FilterExec", "dep_delay"]),
