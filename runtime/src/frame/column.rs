@@ -1,6 +1,7 @@
 //! One column of a frame: computed for itself, or brought down to one value.
 
 use super::order::{self, ROW, numbered};
+use super::reduce::aggregates;
 use super::table::{Column, float};
 use super::{DataFrame, Table, bound, col, engine};
 use crate::error::{Error, Result};
@@ -268,7 +269,7 @@ impl LazySeries {
     }
 }
 
-macro_rules! reductions {
+macro_rules! define {
     ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl LazySeries {$(
             $(#[$doc])*
@@ -279,46 +280,7 @@ macro_rules! reductions {
         )*}
     };
 }
-reductions! {
-    /// Sum of the values that are there; 0 where there are none.
-    sum Sum;
-    /// Product of the values that are there; 1 where there are none.
-    prod Prod;
-    /// Mean of the values that are there; missing where there are none.
-    mean Mean;
-    /// Number of values that are there.
-    count Count;
-    /// Least value.
-    min Min;
-    /// Greatest value.
-    max Max;
-    /// Standard deviation of a sample, with n - 1; missing where there are fewer than two values.
-    std Std;
-    /// Variance of a sample, with n - 1; missing where there are fewer than two values.
-    var Var;
-    /// Standard error of the mean.
-    sem Sem;
-    /// Middle value, exactly.
-    median Median;
-    /// Number of different values that are there.
-    nunique Nunique;
-    /// Skewness without bias, as in pandas.
-    skew Skew;
-    /// Excess kurtosis without bias, as in pandas.
-    kurt Kurt;
-    /// Whether one value is true, or not 0.
-    any Any;
-    /// Whether all values are true, or not 0.
-    all All;
-    /// First value in the order of rows.
-    first First;
-    /// Last value in the order of rows.
-    last Last;
-    /// Place of the row, from 0, that has the least value.
-    idxmin Idxmin;
-    /// Place of the row, from 0, that has the greatest value.
-    idxmax Idxmax;
-}
+aggregates!(define);
 
 impl fmt::Debug for LazySeries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,7 @@
 use super::expr::{Expr, IntoExpr, col};
 use super::names::IntoNames;
 use super::order::{ROW, indexed, numbered, sorted};
-use super::reduce::{INDEX, aggregated};
+use super::reduce::{INDEX, aggregated, aggregates};
 use super::table::Table;
 use super::{DType, DataFrame, Plan, Result, bare, bound, names_of, unique};
 use crate::error::{Error, ErrorKind};
@@ -465,10 +465,11 @@ fn dice(places: &arrow::array::ArrayRef, seed: u64) -> datafusion::error::Result
     Ok(std::sync::Arc::new(places.unary::<_, arrow::datatypes::Float64Type>(one)))
 }
 
-macro_rules! reductions {
+macro_rules! define {
     ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl DataFrame {$(
             $(#[$doc])*
+            /// Of each column that has it, as one row.
             #[track_caller]
             pub fn $name(&self) -> Self {
                 self.reduced(super::Agg::$agg)
@@ -476,42 +477,7 @@ macro_rules! reductions {
         )*}
     };
 }
-reductions! {
-    /// The sum of each column of numbers, as one row; 0 where no value is there.
-    sum Sum;
-    /// The product of each column of numbers, as one row.
-    prod Prod;
-    /// The mean of each column of numbers or instants, as one row.
-    mean Mean;
-    /// How many values each column has, as one row.
-    count Count;
-    /// The least value of each column, as one row.
-    min Min;
-    /// The greatest value of each column, as one row.
-    max Max;
-    /// The standard deviation of each column of numbers, as one row.
-    std Std;
-    /// The variance of each column of numbers, as one row.
-    var Var;
-    /// The standard error of the mean of each column of numbers, as one row.
-    sem Sem;
-    /// The middle value of each column of numbers, exactly, as one row.
-    median Median;
-    /// How many different values each column has, as one row.
-    nunique Nunique;
-    /// The skewness of each column of numbers, as one row.
-    skew Skew;
-    /// The excess kurtosis of each column of numbers, as one row.
-    kurt Kurt;
-    /// Whether one value of each column of numbers or truths is true, as one row.
-    any Any;
-    /// Whether all values of each column of numbers or truths are true, as one row.
-    all All;
-    /// The place of the row, from 0, with the least value of each column, as one row.
-    idxmin Idxmin;
-    /// The place of the row, from 0, with the greatest value of each column, as one row.
-    idxmax Idxmax;
-}
+aggregates!(define);
 
 impl DataFrame {
     /// The value of each column of numbers below which a share lies, exactly, as one row.

@@ -2,7 +2,7 @@
 
 use super::expr::{Expr, IntoExpr};
 use super::order::{self, ROW, numbered};
-use super::reduce::{INDEX, Spec, aggregated};
+use super::reduce::{INDEX, Spec, aggregated, aggregates};
 use super::{Agg, DataFrame, IntoAgg, IntoNames, IntoSpec, bare, bound, col, unique};
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
@@ -179,57 +179,19 @@ impl GroupBy {
     }
 }
 
-macro_rules! aggregates {
-    ($($(#[$doc:meta])* $name:ident $what:ident;)*) => {
+macro_rules! define {
+    ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl GroupBy {$(
             $(#[$doc])*
+            /// Of each named column, for each group.
             #[track_caller]
             pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
-                self.each(Agg::$what, columns.into_names())
+                self.each(Agg::$agg, columns.into_names())
             }
         )*}
     };
 }
-aggregates! {
-    /// Sum of the values that are there, of each named column; 0 where a group has none.
-    sum Sum;
-    /// Product of the values that are there, of each named column.
-    prod Prod;
-    /// Mean of the values that are there, of each named column; missing where a group has none.
-    mean Mean;
-    /// Number of values that are there, of each named column.
-    count Count;
-    /// Least value, of each named column.
-    min Min;
-    /// Greatest value, of each named column.
-    max Max;
-    /// Standard deviation of a sample, of each named column; missing where a group has fewer than two values.
-    std Std;
-    /// Variance of a sample, of each named column; missing where a group has fewer than two values.
-    var Var;
-    /// Standard error of the mean, of each named column.
-    sem Sem;
-    /// Middle value, exactly, of each named column.
-    median Median;
-    /// Number of different values, of each named column.
-    nunique Nunique;
-    /// First value that is there, of each named column.
-    first First;
-    /// Last value that is there, of each named column.
-    last Last;
-    /// Skewness, of each named column.
-    skew Skew;
-    /// Excess kurtosis, of each named column.
-    kurt Kurt;
-    /// Whether one value is true, of each named column.
-    any Any;
-    /// Whether all values are true, of each named column.
-    all All;
-    /// Place in the frame, from 0, of the row of the group with the least value, of each named column.
-    idxmin Idxmin;
-    /// Place in the frame, from 0, of the row of the group with the greatest value, of each named column.
-    idxmax Idxmax;
-}
+aggregates!(define);
 
 macro_rules! along {
     ($($(#[$doc:meta])* $name:ident($($a:ident: $t:ty),*);)*) => {

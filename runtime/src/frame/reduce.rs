@@ -85,6 +85,54 @@ const NAMES: [(&str, Agg); 20] = [
     ("idxmax", Agg::Idxmax),
 ];
 
+/// The aggregations that frames, columns, groups and steps of time have as methods. THE table: `$define` makes a method of each.
+macro_rules! aggregates {
+    ($define:ident) => {
+        $define! {
+            /// The sum of the values that are there; 0 where there are none. Whole numbers whose sum does not fit into 64 bits are
+            /// an error.
+            sum Sum;
+            /// The product of the values that are there; 1 where there are none.
+            prod Prod;
+            /// The mean of the values that are there; missing where there are none.
+            mean Mean;
+            /// The number of values that are there.
+            count Count;
+            /// The least value.
+            min Min;
+            /// The greatest value.
+            max Max;
+            /// The standard deviation of a sample, with n - 1; missing for fewer than two values.
+            std Std;
+            /// The variance of a sample, with n - 1; missing for fewer than two values.
+            var Var;
+            /// The standard error of the mean.
+            sem Sem;
+            /// The middle value, exactly.
+            median Median;
+            /// The number of different values that are there.
+            nunique Nunique;
+            /// The first value that is there, in the order of rows.
+            first First;
+            /// The last value that is there, in the order of rows.
+            last Last;
+            /// The skewness without bias, as in pandas.
+            skew Skew;
+            /// The excess kurtosis without bias, as in pandas.
+            kurt Kurt;
+            /// Whether one value is true, or not 0.
+            any Any;
+            /// Whether all values are true, or not 0.
+            all All;
+            /// The place in the frame, from 0, of the row with the least value.
+            idxmin Idxmin;
+            /// The place in the frame, from 0, of the row with the greatest value.
+            idxmax Idxmax;
+        }
+    };
+}
+pub(super) use aggregates;
+
 /// An [`Agg`], or its name in pandas: `"sum"`, `"mean"`.
 pub trait IntoAgg {
     /// What is meant, or an error with the names that there are.

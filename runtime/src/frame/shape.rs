@@ -4,7 +4,7 @@ use super::expr::{Expr, IntoExpr, col};
 use super::instants::step;
 use super::names::IntoNames;
 use super::order::{ROW, numbered, sorted};
-use super::reduce::{IntoAgg, IntoSpec, aggregated, quantile_lists};
+use super::reduce::{IntoAgg, IntoSpec, aggregated, aggregates, quantile_lists};
 use super::{Agg, DataFrame, Plan, Result, bare, bound, unique};
 use crate::csv::kind::Kind;
 use crate::error::{Error, ErrorKind};
@@ -421,42 +421,16 @@ fn steps_between(from: &Expr, to: &Expr, length: &str) -> Expr {
     ))
 }
 
-macro_rules! aggregates {
-    ($($(#[$doc:meta])* $name:ident $what:ident;)*) => {
+macro_rules! define {
+    ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl Resampler {$(
             $(#[$doc])*
+            /// Of each named column, for each step.
             #[track_caller]
             pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
-                self.each(Agg::$what, columns.into_names())
+                self.each(Agg::$agg, columns.into_names())
             }
         )*}
     };
 }
-aggregates! {
-    /// Sum of each named column; 0 for a step without values.
-    sum Sum;
-    /// Product of each named column.
-    prod Prod;
-    /// Mean of each named column.
-    mean Mean;
-    /// Number of values of each named column.
-    count Count;
-    /// Least value of each named column.
-    min Min;
-    /// Greatest value of each named column.
-    max Max;
-    /// Standard deviation of each named column.
-    std Std;
-    /// Variance of each named column.
-    var Var;
-    /// Standard error of the mean of each named column.
-    sem Sem;
-    /// Middle value of each named column.
-    median Median;
-    /// Number of different values of each named column.
-    nunique Nunique;
-    /// First value of each named column.
-    first First;
-    /// Last value of each named column.
-    last Last;
-}
+aggregates!(define);
