@@ -218,6 +218,16 @@ impl Error {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// An argument that a method cannot use.
+    pub(crate) fn bad_argument(method: &str, message: String) -> Self {
+        ErrorKind::BadArgument { method: method.to_owned(), message }.into()
+    }
+
+    /// What makes an error of one that a file gave.
+    pub(crate) fn io<'a>(method: &'a str, path: &'a str) -> impl Fn(std::io::Error) -> Self + 'a {
+        move |source| ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source }.into()
+    }
+
     pub(crate) fn engine(operation: &str, source: &datafusion::error::DataFusionError) -> Self {
         if let datafusion::error::DataFusionError::External(inner) = source.find_root()
             && let Some(error) = inner.downcast_ref::<Self>()

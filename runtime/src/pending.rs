@@ -1,7 +1,7 @@
 //! Files that are written under no name and get theirs when they are whole, compressed as the ending of the name says.
 
 use crate::decode::Compression;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, Result};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -43,8 +43,7 @@ impl Pending {
     /// A new file that will have this path.
     #[inline(never)]
     pub(crate) fn create(method: &str, path: &str) -> Result<Self> {
-        let failed = |source| ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source };
-        Ok(Self::open(path).map_err(failed)?)
+        Self::open(path).map_err(Error::io(method, path))
     }
 
     fn open(path: &str) -> std::io::Result<Self> {
@@ -74,6 +73,36 @@ impl Pending {
         std::fs::set_permissions(&self.temporary, std::fs::Permissions::from_mode(0o644))?;
         Ok(Whole { path: self.path, temporary: self.temporary })
     }
+}
+
+/// The path of a file that is written: one on this machine.
+pub(crate) fn local<'a>(method: &str, path: &'a str) -> Result<&'a str> {
+    if crate::fs::is_remote(path) {
+        return Err(Error::bad_argument(method, format!("{path:?} is no local path; files are written to this machine's folders")));
+    }
+    Ok(crate::fs::local(path))
+}
+
+/// Makes the folder of a file.
+pub(crate) fn make_folder(method: &str, path: &str) -> Result<()> {
+    let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty());
+    folder.map_or(Ok(()), |f| std::fs::create_dir_all(f).map_err(Error::io(method, path)))
+}
+
+/// The paths of `n` files: numbers in place of the `*`, with zeros before them so that names sort.
+pub(crate) fn numbered(pattern: &str, n: usize) -> Vec<String> {
+    let width = n.saturating_sub(1).to_string().len();
+    (0..n).map(|i| pattern.replacen('*', &format!("{i:0width$}"), 1)).collect()
+}
+
+/// Gives files their names, once all are whole; their paths.
+pub(crate) fn finish_all(method: &str, files: Vec<Pending>) -> Result<Vec<String>> {
+    let paths: Vec<_> = files.iter().map(|f| f.path.clone()).collect();
+    let whole = files.into_iter().zip(&paths).map(|(file, path)| file.complete().map_err(Error::io(method, path)));
+    for (file, path) in whole.collect::<Result<Vec<_>>>()?.into_iter().zip(&paths) {
+        file.persist().map_err(Error::io(method, path))?;
+    }
+    Ok(paths)
 }
 
 /// A file that is whole and has no name yet.

@@ -2,9 +2,9 @@
 
 use super::{Bag, Element};
 use crate::delayed::typed;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::graph::Name;
-use crate::pending::Pending;
+use crate::pending::{self, Pending};
 use crate::sched;
 use std::fmt::Display;
 use std::io::Write;
@@ -29,11 +29,7 @@ impl<T: Element + Display> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn to_textfiles(&self, pattern: &str) -> Result<Vec<String>> {
-        if crate::fs::is_remote(pattern) {
-            let message = format!("{pattern:?} is no local path; files are written to this machine's folders");
-            return Err(ErrorKind::BadArgument { method: "to_textfiles".to_owned(), message }.into());
-        }
-        let paths = names(crate::fs::local(pattern), self.npartitions());
+        let paths = names(pending::local("to_textfiles", pattern)?, self.npartitions());
         for folder in paths.iter().filter_map(|p| Path::new(p).parent()).collect::<std::collections::BTreeSet<_>>() {
             std::fs::create_dir_all(folder).map_err(|source| failed(&folder.display().to_string(), source))?;
         }
@@ -58,14 +54,16 @@ impl<T: Element + Display> Bag<T> {
 
 /// The names of `n` files.
 fn names(pattern: &str, n: usize) -> Vec<String> {
-    let width = n.saturating_sub(1).to_string().len();
-    let pattern = if pattern.contains('*') { pattern.to_owned() } else { format!("{}/*.part", pattern.trim_end_matches('/')) };
-    (0..n).map(|i| pattern.replacen('*', &format!("{i:0width$}"), 1)).collect()
+    if pattern.contains('*') {
+        pending::numbered(pattern, n)
+    } else {
+        pending::numbered(&format!("{}/*.part", pattern.trim_end_matches('/')), n)
+    }
 }
 
 #[inline(never)]
-fn failed(path: &str, source: std::io::Error) -> crate::error::Error {
-    ErrorKind::Io { method: "to_textfiles".to_owned(), path: path.to_owned(), source }.into()
+fn failed(path: &str, source: std::io::Error) -> Error {
+    Error::io("to_textfiles", path)(source)
 }
 
 /// One element and the end of its line.

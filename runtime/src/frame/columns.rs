@@ -1,6 +1,7 @@
 //! Steps that choose, name and change columns and rows, under pandas' names.
 
 use super::expr::{Expr, IntoExpr, col};
+use super::made::{GOLDEN, scrambled, share_of};
 use super::names::IntoNames;
 use super::order::{ROW, indexed, numbered, sorted};
 use super::reduce::{INDEX, aggregated, aggregates};
@@ -19,10 +20,6 @@ fn renamed(method: &str, plan: &Plan, names: &[(String, String)]) -> Result<Vec<
     let new: Vec<_> = have.iter().map(|n| names.iter().find(|(old, _)| old == n).map_or(n, |(_, new)| new)).collect();
     unique(method, new.iter().copied())?;
     Ok(have.iter().zip(new).map(|(old, new)| bare(old).alias(new)).collect())
-}
-
-fn bad(method: &str, message: String) -> Error {
-    ErrorKind::BadArgument { method: method.to_owned(), message }.into()
 }
 
 impl DataFrame {
@@ -107,7 +104,7 @@ impl DataFrame {
             let fits = |t: DType| t.to_string() == kind || kind == "number" && t.is_numeric();
             let names: Vec<_> = fields.iter().filter(|f| fits(DType::of(f.data_type()))).map(|f| bare(f.name())).collect();
             let known = ["bool", "date", "datetime"].contains(&kind) || kind.starts_with(['i', 'u', 'f', 's', 'n']);
-            if known { Ok(names) } else { Err(bad("select_dtypes", format!("{kind:?} is no type; there are \"number\", \"str\", \"bool\", \"int64\", \"float64\", \"date\", \"datetime\" and others"))) }
+            if known { Ok(names) } else { Err(Error::bad_argument("select_dtypes", format!("{kind:?} is no type; there are \"number\", \"str\", \"bool\", \"int64\", \"float64\", \"date\", \"datetime\" and others"))) }
         })
     }
 
@@ -359,7 +356,7 @@ impl DataFrame {
         let chosen = self.step(method, |_, plan| {
             let failed = |e| Error::engine(method, &e);
             if !(0.0..=1.0 + 1e-9).contains(&to) {
-                return Err(bad(method, format!("{to} is no share; shares are between 0 and 1")));
+                return Err(Error::bad_argument(method, format!("{to} is no share; shares are between 0 and 1")));
             }
             let plan = indexed(plan, INDEX).map_err(failed)?;
             let dice = super::udf::rowwise(
@@ -445,22 +442,17 @@ impl DataFrame {
             let specs: Vec<_> =
                 fields.iter().filter(|f| agg.fits(f.data_type())).map(|f| (f.name().clone(), f.name().clone(), agg)).collect();
             if specs.is_empty() {
-                return Err(bad(&method, "the frame has no column of numbers".to_owned()));
+                return Err(Error::bad_argument(&method, "the frame has no column of numbers".to_owned()));
             }
             aggregated(&method, plan, &[], &specs)
         })
     }
 }
 
-/// A number from 0 to 1 for each place, by a hash of it and the seed (SplitMix64, by S. Vigna).
+/// A number from 0 to 1 for each place, by a hash of it and the seed.
 fn dice(places: &arrow::array::ArrayRef, seed: u64) -> datafusion::error::Result<arrow::array::ArrayRef> {
     use arrow::array::AsArray;
-    let one = |place: i64| {
-        let mut x = (place as u64 ^ seed.rotate_left(32)).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    };
+    let one = |place: i64| share_of(scrambled((place as u64 ^ seed.rotate_left(32)).wrapping_add(GOLDEN)));
     let places = places.as_primitive::<arrow::datatypes::Int64Type>();
     Ok(std::sync::Arc::new(places.unary::<_, arrow::datatypes::Float64Type>(one)))
 }

@@ -3,7 +3,7 @@
 use super::{DataFrame, Plan, engine, held};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs;
-use crate::pending::Pending;
+use crate::pending::{self, Pending};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::Result as DfResult;
@@ -72,15 +72,11 @@ pub fn read_sql(query: &str, path: &str) -> DataFrame {
     DataFrame::from_result(super::sqlite::read(query, path))
 }
 
-fn io_error<'a>(method: &'a str, path: &'a str) -> impl Fn(std::io::Error) -> Error + 'a {
-    move |source| ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source }.into()
-}
-
 /// The paths of the files, on this machine.
 fn found(method: &str, path: &str) -> Result<Vec<String>> {
     if fs::is_remote(path) {
         let message = format!("{path:?} is no local path; fs::open reads URLs, and read_csv reads tables from them");
-        return Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into());
+        return Err(Error::bad_argument(method, message));
     }
     let files = fs::find(method, fs::local(path))?;
     Ok(files.iter().map(|f| f.to_string_lossy().into_owned()).collect())
@@ -100,12 +96,12 @@ fn ending(path: &str) -> String {
 pub(super) fn parquet(path: &str) -> Result<Plan> {
     let folder = Path::new(fs::local(path));
     let (paths, columns) = if folder.is_dir() {
-        let files = below(folder, "parquet").map_err(io_error("read_parquet", path))?;
+        let files = below(folder, "parquet").map_err(Error::io("read_parquet", path))?;
         let Some(first) = files.first() else {
             let message = format!("{path:?} is a folder without files that end in .parquet");
-            return Err(ErrorKind::BadArgument { method: "read_parquet".to_owned(), message }.into());
+            return Err(Error::bad_argument("read_parquet", message));
         };
-        let whole = folder.canonicalize().map_err(io_error("read_parquet", path))?;
+        let whole = folder.canonicalize().map_err(Error::io("read_parquet", path))?;
         (vec![format!("{}/", whole.display())], partition_columns(folder, first, &files))
     } else {
         (found("read_parquet", path)?, Vec::new())
@@ -257,35 +253,21 @@ impl DataFrame {
 
     #[inline(never)]
     fn written(&self, method: &'static str, path: &str, make: Make) -> Result<Vec<String>> {
-        if fs::is_remote(path) {
-            let message = format!("{path:?} is no local path; files are written to this machine's folders");
-            return Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into());
-        }
-        let path = fs::local(path);
-        if let Some(folder) = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(io_error(method, path))?;
-        }
+        let path = pending::local(method, path)?;
+        pending::make_folder(method, path)?;
         engine::with_right_types(self.plan()?, |plan| {
-            let mut paths = Arc::new(Vec::new());
             // One file has all rows in their order.
             let files = if path.contains('*') {
-                let (_, files) = engine::each_partition(plan, |parts| {
-                    let width = parts.saturating_sub(1).to_string().len();
-                    paths = Arc::new((0..parts).map(|i| path.replacen('*', &format!("{i:0width$}"), 1)).collect());
-                    let to: Arc<Vec<String>> = paths.clone();
-                    Ok(move |i: usize, rows| write_rows(method, to[i].clone(), rows, make))
-                })?;
-                files
+                let each = |parts| {
+                    let paths = Arc::new(pending::numbered(path, parts));
+                    Ok(move |i: usize, rows| write_rows(method, paths[i].clone(), rows, make))
+                };
+                engine::each_partition(plan, each)?.1
             } else {
-                paths = Arc::new(vec![path.to_owned()]);
                 let to = path.to_owned();
                 vec![engine::in_order(plan, move |rows| write_rows(method, to, rows, make))?]
             };
-            let whole = files.into_iter().zip(paths.iter()).map(|(file, path)| file.complete().map_err(io_error(method, path)));
-            for (file, path) in whole.collect::<Result<Vec<_>>>()?.into_iter().zip(paths.iter()) {
-                file.persist().map_err(io_error(method, path))?;
-            }
-            Ok(paths.to_vec())
+            pending::finish_all(method, files)
         })
     }
 }
@@ -298,7 +280,7 @@ async fn write_rows(method: &'static str, path: String, mut rows: SendableRecord
         sink.put(&batch.map_err(|e| Error::engine(method, &e))?).map_err(bad)?;
     }
     let mut file = sink.end().map_err(bad)?;
-    file.flush().map_err(io_error(method, &path))?;
+    file.flush().map_err(Error::io(method, &path))?;
     Ok(file)
 }
 

@@ -2,9 +2,9 @@
 
 use super::expr::{Expr, IntoExpr};
 use super::order::{self, ROW, numbered};
-use super::reduce::{INDEX, Spec, aggregated, aggregates};
+use super::reduce::{Spec, aggregated_where, aggregates};
 use super::{Agg, DataFrame, IntoAgg, IntoNames, IntoSpec, bare, bound, col, unique};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::fmt;
 
@@ -78,7 +78,7 @@ impl GroupBy {
     pub fn get_group(&self, value: impl super::IntoExpr) -> DataFrame {
         let [key] = &self.keys[..] else {
             let message = format!("there are {} keys, and one value; filter(..) takes a condition over all of them", self.keys.len());
-            return DataFrame::from_result(Err(ErrorKind::BadArgument { method: "get_group".to_owned(), message }.into()));
+            return DataFrame::from_result(Err(Error::bad_argument("get_group", message)));
         };
         self.frame.filter(col(key).eq(value))
     }
@@ -158,19 +158,8 @@ impl GroupBy {
             let failed = |e| Error::engine(&method, &e);
             let keys = self.keys.iter().map(|k| bound("groupby", col(k).get(), plan)).collect::<Result<Vec<_>>>()?;
             unique("groupby", self.keys.iter().chain(specs.iter().map(|s| &s.0)))?;
-            // Names are checked before rows are left out.
-            specs.iter().filter(|s| s.2 != Agg::Size).try_for_each(|s| bound(&method, col(&s.1).get(), plan).map(drop))?;
             let there = keys.iter().cloned().map(df::Expr::is_not_null).reduce(df::Expr::and).filter(|_| self.dropna);
-            let input = match there {
-                // Numbers are given before, so that places are those of the whole frame.
-                Some(there) if specs.iter().any(|s| matches!(s.2, Agg::Idxmin | Agg::Idxmax)) => {
-                    let firsts = order::indexed(plan, INDEX).map_err(failed)?;
-                    LogicalPlanBuilder::from(firsts).filter(there).and_then(LogicalPlanBuilder::build).map_err(failed)?
-                }
-                Some(there) => LogicalPlanBuilder::from(plan.clone()).filter(there).and_then(LogicalPlanBuilder::build).map_err(failed)?,
-                None => plan.clone(),
-            };
-            let b = aggregated(&method, &input, &keys, &specs)?;
+            let b = aggregated_where(&method, plan, there, &keys, &specs)?;
             if self.keys.is_empty() {
                 return Ok(b);
             }

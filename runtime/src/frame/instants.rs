@@ -44,16 +44,30 @@ fn naive(micros: i64) -> Option<NaiveDateTime> {
 
 type Of = Arc<dyn Fn(&TimestampMicrosecondArray) -> DfResult<ArrayRef> + Send + Sync>;
 
-/// A function of instants.
+/// A type, or what is wrong with an argument.
+type Gives = Result<DataType, String>;
+
+/// A function of a column of instants as it is.
 #[inline(never)]
-fn over(x: &Expr, name: &'static str, key: String, gives: DfResult<DataType>, f: Of) -> Expr {
-    let gives = gives.map_err(|e| e.strip_backtrace());
+pub(super) fn of_instants(
+    x: &Expr,
+    name: &'static str,
+    key: String,
+    gives: Gives,
+    f: impl Fn(&ArrayRef) -> DfResult<ArrayRef> + Send + Sync + 'static,
+) -> Expr {
     let returns = move |t: &[DataType]| match &gives {
         Err(problem) => Err(DataFusionError::Plan(format!("dt().{name}: {problem}"))),
         Ok(gives) if is_time(&t[0]) || t[0].is_null() => Ok(gives.clone()),
         Ok(_) => wrong_type(&format!("dt().{name}"), &t[0], "a datetime; to_datetime(format) makes one of text"),
     };
-    Expr::new(rowwise(&format!("dt_{name}"), key, vec![x.get().clone()], returns, move |a| f(&wall(&a[0])?)))
+    Expr::new(rowwise(&format!("dt_{name}"), key, vec![x.get().clone()], returns, move |a| f(&a[0])))
+}
+
+/// A function of what clocks show.
+#[inline(never)]
+fn over(x: &Expr, name: &'static str, key: String, gives: Gives, f: Of) -> Expr {
+    of_instants(x, name, key, gives, move |a| f(&wall(a)?))
 }
 
 fn each<A: FromIterator<Option<V>> + Array + 'static, V>(
@@ -64,7 +78,7 @@ fn each<A: FromIterator<Option<V>> + Array + 'static, V>(
 }
 
 /// The length of a step such as `"15min"`, `"2h"` or `"D"`, in microseconds.
-pub(super) fn step(freq: &str) -> DfResult<i64> {
+pub(super) fn step(freq: &str) -> Result<i64, String> {
     let digits = freq.find(|c: char| !c.is_ascii_digit()).unwrap_or(freq.len());
     let (count, unit) = freq.split_at(digits);
     let count: i64 = if count.is_empty() { 1 } else { count.parse().unwrap_or(0) };
@@ -79,9 +93,9 @@ pub(super) fn step(freq: &str) -> DfResult<i64> {
     };
     match count.checked_mul(micros) {
         Some(n) if n > 0 => Ok(n),
-        _ => Err(DataFusionError::Plan(format!(
+        _ => Err(format!(
             "{freq:?} is no step of time; there are \"us\", \"ms\", \"s\", \"min\", \"h\" and \"D\", with a number before: \"15min\", \"7D\""
-        ))),
+        )),
     }
 }
 
@@ -229,25 +243,17 @@ impl<T: Target> Dt<T> {
 fn printed(x: &Expr, format: &str) -> Expr {
     use std::fmt::Write;
     let tried = write!(String::new(), "{}", DateTime::UNIX_EPOCH.format(format));
-    let gives = tried.map(|()| DataType::Utf8).map_err(|_| DataFusionError::Plan(format!("{format:?} is no format of strftime")));
+    let gives = tried.map(|()| DataType::Utf8).map_err(|_| format!("{format:?} is no format of strftime"));
     let text = format.to_owned();
-    let returns = {
-        let gives = gives.map_err(|e| e.strip_backtrace());
-        move |t: &[DataType]| match &gives {
-            Err(problem) => Err(DataFusionError::Plan(format!("dt().strftime: {problem}"))),
-            Ok(gives) if is_time(&t[0]) || t[0].is_null() => Ok(gives.clone()),
-            Ok(_) => wrong_type("dt().strftime", &t[0], "a datetime; to_datetime(format) makes one of text"),
-        }
-    };
-    Expr::new(rowwise("dt_strftime", format.to_owned(), vec![x.get().clone()], returns, move |a| {
-        let zone: Tz = array_zone(&a[0]).map_or_else(|| "+00:00".parse(), |z| z.parse())?;
-        let utc = cast(&a[0], &Kind::Time.arrow())?;
+    of_instants(x, "strftime", format.to_owned(), gives, move |a| {
+        let zone: Tz = array_zone(a).map_or_else(|| "+00:00".parse(), |z| z.parse())?;
+        let utc = cast(a, &Kind::Time.arrow())?;
         let texts = utc
             .as_primitive::<TimestampMicrosecondType>()
             .iter()
             .map(|t| Some(zone.from_utc_datetime(&t.and_then(naive)?).format(&text).to_string()));
         Ok(Arc::new(texts.collect::<StringArray>()))
-    }))
+    })
 }
 
 fn zoned(zone: &str) -> DataType {
@@ -257,7 +263,7 @@ fn zoned(zone: &str) -> DataType {
 #[inline(never)]
 fn localized(x: &Expr, zone: &str) -> Expr {
     let known: Result<Tz, _> = zone.parse();
-    let gives = known.map(|_| zoned(zone)).map_err(|_| DataFusionError::Plan(format!("{zone:?} is no time zone")));
+    let gives = known.map(|_| zoned(zone)).map_err(|_| format!("{zone:?} is no time zone"));
     let name = zone.to_owned();
     let there = move |a: &TimestampMicrosecondArray| {
         let made = cast(a, &zoned(&name))?;
@@ -284,7 +290,7 @@ fn in_zone(x: &Expr, zone: &str) -> Expr {
 
 #[inline(never)]
 pub(super) fn since_1970(x: &Expr, unit: &str) -> Expr {
-    let micros = step(unit).map_err(|e| e.strip_backtrace());
+    let micros = step(unit);
     let n = *micros.as_ref().unwrap_or(&1);
     let returns = move |t: &[DataType]| match &micros {
         Err(problem) => Err(DataFusionError::Plan(format!("to_datetime_from: {problem}"))),

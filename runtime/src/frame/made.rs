@@ -18,17 +18,28 @@ const NAMES: [&str; 26] = [
     "Oliver", "Patricia", "Quinn", "Ray", "Sarah", "Tim", "Ursula", "Victor", "Wendy", "Xavier", "Yvonne", "Zelda",
 ];
 
-/// A number made of a row's number, by SplitMix64 (S. Vigna): each row is the same whatever partition makes it.
-fn mixed(row: i64, column: u64) -> u64 {
-    let mut x = (row as u64).wrapping_mul(4).wrapping_add(column).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+/// The golden ratio in 64 bits.
+pub(super) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The last steps of SplitMix64 (S. Vigna): numbers in a row become numbers without any order.
+pub(super) fn scrambled(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
 }
 
 /// From 0 to before 1.
+pub(super) fn share_of(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// A number made of a row's number: each row is the same whatever partition makes it.
+fn mixed(row: i64, column: u64) -> u64 {
+    scrambled((row as u64).wrapping_mul(4).wrapping_add(column).wrapping_add(1).wrapping_mul(GOLDEN))
+}
+
 fn share(row: i64, column: u64) -> f64 {
-    (mixed(row, column) >> 11) as f64 / (1u64 << 53) as f64
+    share_of(mixed(row, column))
 }
 
 /// Around 1000 with a variance of 1000, as a Poisson distribution has it: the sum of twelve shares is nearly normal.
@@ -40,12 +51,12 @@ fn id(row: i64) -> i64 {
 impl DataFrame {
     #[track_caller]
     pub(crate) fn timeseries(start: &str, end: &str, freq: &str) -> Self {
-        let bad = |message: String| -> Error { ErrorKind::BadArgument { method: "timeseries".to_owned(), message }.into() };
+        let bad = |message: String| -> Error { Error::bad_argument("timeseries", message) };
         let instant =
             |text: &str| value::time(text.as_bytes()).ok_or_else(|| bad(format!("{text:?} is no day or instant; \"2000-01-31\" is one")));
         let asked = || -> Result<(i64, i64, i64)> {
             let (start, end) = (instant(start)?, instant(end)?);
-            let freq = step(freq).map_err(|e| bad(e.strip_backtrace().trim_start_matches("Error during planning: ").to_owned()))?;
+            let freq = step(freq).map_err(&bad)?;
             if end <= start { Err(bad("the end is not behind the start".to_owned())) } else { Ok((start, end, freq)) }
         };
         let (start, end, freq) = match asked() {

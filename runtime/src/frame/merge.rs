@@ -145,7 +145,7 @@ impl Merge {
     }
 
     fn bad(message: String) -> Error {
-        ErrorKind::BadArgument { method: "merge".to_owned(), message }.into()
+        Error::bad_argument("merge", message)
     }
 
     /// The columns that must be equal.
@@ -355,7 +355,7 @@ fn below(frames: &[DataFrame]) -> DataFrame {
         };
         let inputs = plans.iter().map(|p| alike(p).map(Arc::new)).collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
         if inputs.is_empty() {
-            return Err(ErrorKind::BadArgument { method: "concat".to_owned(), message: "there is no frame".to_owned() }.into());
+            return Err(Error::bad_argument("concat", "there is no frame".to_owned()));
         }
         let union = match inputs.len() {
             1 => LogicalPlanBuilder::from(inputs[0].as_ref().clone()),

@@ -463,7 +463,7 @@ fn unique<'a>(method: &str, names: impl Iterator<Item = &'a String>) -> Result<(
     for n in names {
         if [order::ROW, reduce::INDEX, shape::ORDER].contains(&n.as_str()) {
             let message = format!("{n:?} is a name that frames use themselves; another one is free");
-            return Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into());
+            return Err(Error::bad_argument(method, message));
         }
         if !seen.insert(n) {
             return Err(ErrorKind::DuplicateColumn { method: method.to_owned(), column: n.clone() }.into());

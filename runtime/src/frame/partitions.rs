@@ -35,7 +35,7 @@ impl DataFrame {
         let there = self.npartitions();
         if number >= there {
             let message = format!("there is no partition {number}; the frame has {there}, counted from 0");
-            return Self::from_result(Err(ErrorKind::BadArgument { method: "get_partition".to_owned(), message }.into()));
+            return Self::from_result(Err(Error::bad_argument("get_partition", message)));
         }
         Self::from_result(engine::with_right_types(plan, |plan| {
             let (schema, batches) = engine::nth_partition(plan, number, |rows| async move { Ok((rows.schema(), kept(rows).await?)) })?;
@@ -93,7 +93,7 @@ impl DataFrame {
                 |t: &Table| t.batch().schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect::<Vec<_>>();
             if let Some(other) = tables.iter().find(|t| types(t) != types(first)) {
                 let message = format!("the closure returned other columns for one partition: {:?} and {:?}", types(first), types(other));
-                return Err(ErrorKind::BadArgument { method: "map_partitions".to_owned(), message }.into());
+                return Err(Error::bad_argument("map_partitions", message));
             }
             let nullable = Arc::new(arrow::datatypes::Schema::new(
                 schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),

@@ -151,7 +151,7 @@ impl IntoAgg for &str {
         known.ok_or_else(|| {
             let message =
                 format!("{self:?} is not known; there are {}, and Agg::Quantile(q)", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
-            ErrorKind::BadArgument { method: "agg".to_owned(), message }.into()
+            Error::bad_argument("agg", message)
         })
     }
 }
@@ -382,6 +382,17 @@ type Shape = fn(&[f64]) -> Option<f64>;
 
 /// One row for each group of `keys`, or one row where there are none.
 pub(super) fn aggregated(method: &str, plan: &Plan, keys: &[df::Expr], specs: &[Spec]) -> Result<LogicalPlanBuilder> {
+    aggregated_where(method, plan, None, keys, specs)
+}
+
+/// As [`aggregated`], of the rows for which a condition holds. Their places are those in the whole frame.
+pub(super) fn aggregated_where(
+    method: &str,
+    plan: &Plan,
+    holds: Option<df::Expr>,
+    keys: &[df::Expr],
+    specs: &[Spec],
+) -> Result<LogicalPlanBuilder> {
     let failed = |e| Error::engine(method, &e);
     // What needs no order need not pay for one.
     let is_free = |s: &Spec| !s.2.is_ordered() && !s.2.asks_for_numbers();
@@ -389,7 +400,7 @@ pub(super) fn aggregated(method: &str, plan: &Plan, keys: &[df::Expr], specs: &[
     if specs.iter().any(|s| s.2.is_ordered()) {
         input = numbered(&input).map_err(failed)?;
     }
-    if specs.iter().any(|s| s.2.asks_for_numbers()) && !input.schema().has_column_with_unqualified_name(INDEX) {
+    if specs.iter().any(|s| s.2.asks_for_numbers()) {
         input = indexed(&input, INDEX).map_err(failed)?;
     }
     let (mut aggregates, mut results) = (Vec::new(), Vec::new());
@@ -413,7 +424,7 @@ pub(super) fn aggregated(method: &str, plan: &Plan, keys: &[df::Expr], specs: &[
             && !(0.0..=1.0).contains(q)
         {
             let message = format!("{q} is no share; quantiles are between 0 and 1");
-            return Err(ErrorKind::BadArgument { method: "quantile".to_owned(), message }.into());
+            return Err(Error::bad_argument("quantile", message));
         }
         let (parts, finish) = agg.parts(x, &t);
         let names: Vec<_> = parts.into_iter().map(|p| part(&mut aggregates, p)).collect();
@@ -421,7 +432,11 @@ pub(super) fn aggregated(method: &str, plan: &Plan, keys: &[df::Expr], specs: &[
     }
     let keep: Vec<_> =
         keys.iter().map(|k| df::Expr::Column(datafusion::common::Column::new_unqualified(k.schema_name().to_string()))).collect();
-    let b = LogicalPlanBuilder::from(input).aggregate(keys.to_vec(), aggregates).map_err(failed)?;
+    let mut b = LogicalPlanBuilder::from(input);
+    if let Some(holds) = holds {
+        b = b.filter(holds).map_err(failed)?;
+    }
+    let b = b.aggregate(keys.to_vec(), aggregates).map_err(failed)?;
     b.project(keep.into_iter().chain(results)).map_err(failed)
 }
 
@@ -433,9 +448,4 @@ fn part(all: &mut Vec<df::Expr>, made: df::Expr) -> df::Expr {
         all.len() - 1
     });
     bare(&format!("__a{place}__"))
-}
-
-/// Exact quantiles of columns as lists, each column's values kept once: `name` for each.
-pub(super) fn quantile_lists(columns: &[String], of: &[f64]) -> Vec<df::Expr> {
-    columns.iter().map(|c| quantiles_of(cast(bare(c), DataType::Float64), of).alias(c)).collect()
 }

@@ -111,7 +111,7 @@ impl Windows {
             }
             WindowSize::Time(length) => {
                 let Some(times) = times else { return wrong_value("rolling: a window of time needs .on(\"column\")".to_owned()) };
-                let (times, length) = (cast(times, &Kind::Time.arrow())?, step(length)?);
+                let (times, length) = (cast(times, &Kind::Time.arrow())?, step(length).map_err(DataFusionError::Plan)?);
                 let times = times.as_primitive::<TimestampMicrosecondType>();
                 if times.null_count() > 0 || times.values().windows(2).any(|w| w[1] < w[0]) {
                     return wrong_value(
@@ -138,7 +138,7 @@ fn rolled(x: &Expr, name: &'static str, key: &str, spec: (&WindowSize, Option<us
     let problem = match size {
         WindowSize::Rows(0) => Some("a window has at least one row".to_owned()),
         WindowSize::Time(_) if on.is_none() => Some("a window of time goes by the instants of a column: .on(\"t\")".to_owned()),
-        WindowSize::Time(t) => step(t).err().map(|e| e.strip_backtrace()),
+        WindowSize::Time(t) => step(t).err(),
         WindowSize::Rows(_) => None,
     };
     let returns = move |t: &[DataType]| match (&problem, &t[0]) {

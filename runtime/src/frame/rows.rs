@@ -2,7 +2,7 @@
 //! where the column is of another type.
 
 use super::DType;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
     RecordBatch, RecordBatchOptions, StringBuilder, TimestampNanosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
@@ -52,7 +52,7 @@ pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<Data
         DType::Datetime => DataType::Timestamp(TimeUnit::Nanosecond, None),
         DType::Other(other) => {
             let message = format!("column {name:?} cannot be made of type {other}; the named types of DType can");
-            return Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into());
+            return Err(Error::bad_argument(method, message));
         }
     })
 }

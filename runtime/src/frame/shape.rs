@@ -4,10 +4,11 @@ use super::expr::{Expr, IntoExpr, col};
 use super::instants::step;
 use super::names::IntoNames;
 use super::order::{ROW, numbered, sorted};
-use super::reduce::{IntoAgg, IntoSpec, aggregated, aggregates, quantile_lists};
+use super::reduce::{IntoAgg, IntoSpec, aggregated, aggregates};
+use super::udf::quantiles_of;
 use super::{Agg, DataFrame, Plan, Result, bare, bound, unique};
 use crate::csv::kind::Kind;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use arrow::array::{Array, ArrayRef, AsArray, ListBuilder, TimestampMicrosecondBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
@@ -17,10 +18,6 @@ use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::sync::Arc;
 
 pub(super) const ORDER: &str = "__order__";
-
-fn bad(method: &str, message: String) -> Error {
-    ErrorKind::BadArgument { method: method.to_owned(), message }.into()
-}
 
 /// Rows that are numbered and named, in a column of this name.
 fn named(column: &str, names: &[String]) -> datafusion::error::Result<Plan> {
@@ -82,13 +79,13 @@ impl DataFrame {
             _ => self.step("describe", |_, plan| {
                 let columns = numeric(plan);
                 if let Some(q) = quantiles.iter().find(|q| !(0.0..=1.0).contains(*q)) {
-                    return Err(bad("describe", format!("{q} is no share; quantiles are between 0 and 1")));
+                    return Err(Error::bad_argument("describe", format!("{q} is no share; quantiles are between 0 and 1")));
                 }
                 let first = [Agg::Count, Agg::Mean, Agg::Std, Agg::Min];
                 let hidden = |c: &str, what: &str| format!("__{what}__{c}__");
                 let failed = |e| Error::engine("describe", &e);
                 let (mut made, mut cells) = (Vec::new(), Vec::new());
-                for (c, list) in columns.iter().zip(quantile_lists(&columns, quantiles)) {
+                for (c, list) in columns.iter().map(|c| (c, quantiles_of(df::cast(bare(c), DataType::Float64), quantiles))) {
                     let x = || df::cast(bare(c), DataType::Float64);
                     let part = |agg: &Agg| match agg {
                         Agg::Count => expr_fn::count(bare(c)),
@@ -166,7 +163,7 @@ impl DataFrame {
         self.step(method, |b, plan| {
             let columns = numeric(plan);
             if columns.is_empty() {
-                return Err(bad(method, "the frame has no column of numbers".to_owned()));
+                return Err(Error::bad_argument(method, "the frame has no column of numbers".to_owned()));
             }
             let name = |i: usize, j: usize| format!("__{}_{}__", i.min(j), i.max(j));
             let x = |i: usize| df::cast(bare(&columns[i]), DataType::Float64);
@@ -247,12 +244,12 @@ impl DataFrame {
         let values = self.col(column).unique().to_frame().dropna().sort_values(column).compute()?;
         let array = values.batch().column(0).clone();
         if array.len() > MOST {
-            return Err(bad(
+            return Err(Error::bad_argument(
                 method,
                 format!("{column:?} has {} different values, and each would be a column; {MOST} are the most", array.len()),
             ));
         }
-        let texts = cast(&array, &DataType::Utf8).map_err(|e| bad(method, e.to_string()))?;
+        let texts = cast(&array, &DataType::Utf8).map_err(|e| Error::bad_argument(method, e.to_string()))?;
         let constant = |i: usize| {
             let value = ScalarValue::try_from_array(&array, i).map_err(|e| Error::engine(method, &e))?;
             Ok((texts.as_string::<i32>().value(i).to_owned(), Expr::new(df::Expr::Literal(value, None))))

@@ -3,7 +3,7 @@
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
-use super::udf::{rowwise, wrong_type};
+use super::udf::{keyed, rowwise, wrong_type};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -269,10 +269,6 @@ patterns! {
     replace_regex(to: &str) -> String: |r, s| Some(r.replace_all(s, to.as_str()).into_owned());
     /// The parts between what the pattern finds.
     split_regex() -> Vec<String>: |r, s| Some(r.split(s).flatten().map(str::to_owned).collect());
-}
-
-fn keyed(args: &[String]) -> String {
-    args.join(", ")
 }
 
 /// A pattern, or what is wrong with it.

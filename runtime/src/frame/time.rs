@@ -3,14 +3,14 @@
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
+use super::instants::{DAY, of_instants};
+use super::udf::{rowwise, wrong_type};
 use crate::csv::kind::Kind;
 use crate::csv::value::{self, Format};
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::error::{DataFusionError, Result as DfResult};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 impl Expr {
@@ -27,15 +27,13 @@ impl Expr {
     /// ```
     #[must_use]
     pub fn to_datetime(&self, format: &str) -> Self {
-        let format = (!format.is_empty()).then(|| Format::new(format));
-        call(self, Function { signature: Signature::any(1, Volatility::Immutable), does: Does::Parse { format, coerce: false } })
+        to_datetime(self, format, false)
     }
 
     /// As [`to_datetime`](Expr::to_datetime), with a missing value for a text that does not fit.
     #[must_use]
     pub fn to_datetime_or_null(&self, format: &str) -> Self {
-        let format = (!format.is_empty()).then(|| Format::new(format));
-        call(self, Function { signature: Signature::any(1, Volatility::Immutable), does: Does::Parse { format, coerce: true } })
+        to_datetime(self, format, true)
     }
 
     /// Numbers of seconds, milliseconds or another unit (`"s"`, `"ms"`, `"us"`, `"D"`) since 1970 to instants.
@@ -66,8 +64,19 @@ impl LazySeries {
 }
 
 #[inline(never)]
-fn call(expr: &Expr, function: Function) -> Expr {
-    Expr::new(ScalarUDF::new_from_impl(function).call(vec![expr.get().clone()]))
+fn to_datetime(x: &Expr, format: &str, coerce: bool) -> Expr {
+    let returns = |t: &[DataType]| match &t[0] {
+        t if t.is_string() || is_time(t) || t.is_null() => Ok(Kind::Time.arrow()),
+        t => wrong_type("to_datetime", t, "text; a number is cast to text first"),
+    };
+    let key = format!("{format}, {coerce}");
+    let format = (!format.is_empty()).then(|| Format::new(format));
+    Expr::new(rowwise("to_datetime", key, vec![x.get().clone()], returns, move |a| {
+        if a[0].data_type().is_string() {
+            return Ok(Arc::new(parsed(&a[0], format.as_ref(), coerce)?));
+        }
+        Ok(cast(&a[0], &Kind::Time.arrow())?)
+    }))
 }
 
 /// The parts of instants, made by [`Expr::dt`]; missing where the instant is. The numbers are `int32`. Instants of a time zone
@@ -77,7 +86,7 @@ pub struct Dt<T>(pub(super) T);
 
 macro_rules! parts {
     ($($(#[$doc:meta])* $name:ident $part:ident,)*) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy)]
         enum Part { $($part,)* }
 
         impl Part {
@@ -121,75 +130,11 @@ parts! {
 
 #[inline(never)]
 fn part(expr: &Expr, part: Part) -> Expr {
-    call(expr, Function { signature: Signature::any(1, Volatility::Immutable), does: Does::Part(part) })
-}
-
-/// A function over one column.
-#[derive(Debug, PartialEq, Eq)]
-struct Function {
-    signature: Signature,
-    does: Does,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Does {
-    Parse { format: Option<Format>, coerce: bool },
-    Part(Part),
-}
-
-impl Hash for Function {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match &self.does {
-            Does::Parse { format, coerce } => (format.as_ref().map(Format::text), coerce).hash(state),
-            Does::Part(part) => part.hash(state),
-        }
-    }
-}
-
-impl ScalarUDFImpl for Function {
-    fn name(&self) -> &str {
-        match &self.does {
-            Does::Parse { .. } => "to_datetime",
-            Does::Part(part) => part.name(),
-        }
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, args: &[DataType]) -> DfResult<DataType> {
-        match (&self.does, &args[0]) {
-            (Does::Parse { .. }, t) if is_text(t) || is_time(t) => Ok(Kind::Time.arrow()),
-            (Does::Part(_), t) if is_time(t) => Ok(DataType::Int32),
-            (Does::Parse { .. }, DataType::Null) => Ok(Kind::Time.arrow()),
-            (Does::Part(_), DataType::Null) => Ok(DataType::Int32),
-            (Does::Parse { .. }, t) => wrong("to_datetime", t, "text; a number is cast to text first"),
-            (Does::Part(part), t) => wrong(&format!("dt().{}()", part.name()), t, "a datetime; to_datetime(format) makes one of text"),
-        }
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        let array = args.args[0].to_array(args.number_rows)?;
-        let made: ArrayRef = match &self.does {
-            Does::Parse { format, coerce } if is_text(array.data_type()) => Arc::new(parsed(&array, format.as_ref(), *coerce)?),
-            Does::Parse { .. } => cast(&array, &Kind::Time.arrow())?,
-            Does::Part(part) => Arc::new(parts(&array, *part)?),
-        };
-        Ok(ColumnarValue::Array(made))
-    }
-}
-
-fn is_text(t: &DataType) -> bool {
-    matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+    of_instants(expr, part.name(), String::new(), Ok(DataType::Int32), move |a| Ok(Arc::new(parts(a, part)?)))
 }
 
 pub(super) fn is_time(t: &DataType) -> bool {
     matches!(t, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
-}
-
-fn wrong<T>(method: &str, t: &DataType, wanted: &str) -> DfResult<T> {
-    Err(DataFusionError::Plan(format!("{method}: the column is {}, not {wanted}", super::DType::of(t))))
 }
 
 fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<TimestampMicrosecondArray> {
@@ -226,7 +171,6 @@ fn parts(array: &ArrayRef, part: Part) -> DfResult<Int32Array> {
 
 #[inline(always)]
 fn one_part(micros: i64, part: Part) -> i32 {
-    const DAY: i64 = 86_400_000_000;
     let (days, of_day) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
     let of_day = |unit: i64, count: i64| (of_day / unit % count) as i32;
     match part {

@@ -342,6 +342,11 @@ pub(super) fn quantiles_of(value: Expr, of: &[f64]) -> Expr {
     AggregateUDF::new_from_impl(function).call(vec![value])
 }
 
+/// The key of a function with these arguments.
+pub(super) fn keyed(args: &[String]) -> String {
+    args.join(", ")
+}
+
 /// An error of a function, at a value of its column.
 pub(super) fn wrong_value<T>(message: String) -> Result<T> {
     Err(DataFusionError::Execution(message))

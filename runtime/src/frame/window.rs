@@ -5,7 +5,7 @@ use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
 use super::order::ROW;
-use super::udf::{columnwise, wrong_type, wrong_value};
+use super::udf::{columnwise, keyed, wrong_type, wrong_value};
 use super::{IntoNames, bare};
 use crate::csv::kind::Kind;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, make_comparator};
@@ -199,10 +199,6 @@ fn ranked(array: &ArrayRef, method: RankMethod, ascending: bool) -> DfResult<Arr
         start += same;
     }
     Ok(Arc::new(Float64Array::from(ranks)))
-}
-
-fn keyed(args: &[String]) -> String {
-    args.join(", ")
 }
 
 fn same(t: &[DataType]) -> DfResult<DataType> {

@@ -70,7 +70,7 @@ pub(super) struct FileInfo {
 }
 
 pub(super) fn io_error(path: &str, source: std::io::Error) -> Error {
-    ErrorKind::Io { method: "read_csv".to_owned(), path: path.to_owned(), source }.into()
+    Error::io("read_csv", path)(source)
 }
 
 impl Table {

@@ -2,10 +2,9 @@
 
 use super::{Csv, NameFunction, Options, Separator};
 use crate::csv::print::Printing;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::frame::{DataFrame, Plan, engine};
-use crate::fs;
-use crate::pending::Pending;
+use crate::pending::{self, Pending};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use std::io::{Seek, Write};
@@ -14,6 +13,9 @@ use std::sync::Arc;
 
 /// Bytes that are written together.
 const STEP: usize = 256 << 10;
+
+/// What errors name.
+const METHOD: &str = "to_csv";
 
 impl DataFrame {
     /// Computes the frame and writes it to CSV files; see [`Csv::write`] for options.
@@ -57,10 +59,7 @@ impl Csv {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn write(&self, frame: &DataFrame, path: &str) -> Result<Vec<String>> {
-        if fs::is_remote(path) {
-            return Err(bad(format!("{path:?} is no local path; files are written to this machine's folders")));
-        }
-        let (path, printing) = (fs::local(path), Arc::new(printing(&self.0)?));
+        let (path, printing) = (pending::local(METHOD, path)?, Arc::new(printing(&self.0)?));
         let plan = frame.plan()?;
         let named = path.contains('*').then(|| self.0.name_function.clone());
         engine::with_right_types(plan, |plan| match &named {
@@ -71,11 +70,11 @@ impl Csv {
 }
 
 fn bad(message: String) -> Error {
-    ErrorKind::BadArgument { method: "to_csv".to_owned(), message }.into()
+    Error::bad_argument(METHOD, message)
 }
 
 fn failed(path: &str) -> impl Fn(std::io::Error) -> Error + '_ {
-    move |source| ErrorKind::Io { method: "to_csv".to_owned(), path: path.to_owned(), source }.into()
+    Error::io(METHOD, path)
 }
 
 fn printing(options: &Options) -> Result<Printing> {
@@ -101,11 +100,6 @@ fn printing(options: &Options) -> Result<Printing> {
     })
 }
 
-fn make_folder(path: &str) -> Result<()> {
-    let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty());
-    folder.map_or(Ok(()), |f| std::fs::create_dir_all(f).map_err(failed(path)))
-}
-
 /// Writes a stream of batches.
 async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header: bool, mut to: impl Write, path: &str) -> Result<()> {
     let mut text = Vec::new();
@@ -113,7 +107,7 @@ async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header:
         printing.header(rows.schema().fields().iter().map(|f| f.name()), &mut text);
     }
     while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(|e| Error::engine("to_csv", &e))?;
+        let batch = batch.map_err(|e| Error::engine(METHOD, &e))?;
         for start in (0..batch.num_rows()).step_by(4096) {
             let some = batch.slice(start, 4096.min(batch.num_rows() - start));
             printing.rows(&some, &mut text).map_err(|e| bad(e.to_string()))?;
@@ -128,9 +122,10 @@ async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header:
 
 /// The names of so many files.
 fn names(path: &str, files: usize, name: Option<&NameFunction>) -> Result<Vec<String>> {
-    let width = files.saturating_sub(1).to_string().len();
-    let named = |i: usize| name.map_or_else(|| format!("{i:0width$}"), |f| f(i));
-    let paths: Vec<_> = (0..files).map(|i| path.replacen('*', &named(i), 1)).collect();
+    let paths: Vec<_> = match name {
+        Some(name) => (0..files).map(|i| path.replacen('*', &name(i), 1)).collect(),
+        None => pending::numbered(path, files),
+    };
     let mut seen = std::collections::HashSet::new();
     match paths.iter().find(|p| !seen.insert(p.as_str())) {
         Some(twice) => Err(bad(format!("name_function gives two partitions the same file, {twice:?}"))),
@@ -140,31 +135,25 @@ fn names(path: &str, files: usize, name: Option<&NameFunction>) -> Result<Vec<St
 
 /// A file for each partition.
 fn many(plan: &Plan, path: &str, name: Option<&NameFunction>, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
-    let mut paths = Arc::default();
     let (_, files) = engine::each_partition(plan, |partitions| {
-        paths = Arc::new(names(path, partitions, name)?);
-        paths.iter().try_for_each(|p| make_folder(p))?;
-        let (all, printing) = (paths.clone(), printing.clone());
+        let paths = names(path, partitions, name)?;
+        paths.iter().try_for_each(|p| pending::make_folder(METHOD, p))?;
+        let (paths, printing) = (Arc::new(paths), printing.clone());
         Ok(move |i: usize, rows| {
-            let (all, printing) = (all.clone(), printing.clone());
+            let (paths, printing) = (paths.clone(), printing.clone());
             async move {
-                let mut file = Pending::create("to_csv", &all[i])?;
-                print(rows, &printing, header, &mut file, &all[i]).await?;
+                let mut file = Pending::create(METHOD, &paths[i])?;
+                print(rows, &printing, header, &mut file, &paths[i]).await?;
                 Ok(file)
             }
         })
     })?;
-    // All are whole before the first gets its name.
-    let whole = files.into_iter().zip(paths.iter()).map(|(file, path)| file.complete().map_err(failed(path)));
-    for (file, path) in whole.collect::<Result<Vec<_>>>()?.into_iter().zip(paths.iter()) {
-        file.persist().map_err(failed(path))?;
-    }
-    Ok(paths.to_vec())
+    pending::finish_all(METHOD, files)
 }
 
 /// One file: each partition goes into a part of its own, and the parts are put together in their order.
 fn one(plan: &Plan, path: &str, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
-    make_folder(path)?;
+    pending::make_folder(METHOD, path)?;
     let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let (to, printing) = (path.to_owned(), printing.clone());
     let work = move |i, rows| {
@@ -176,7 +165,7 @@ fn one(plan: &Plan, path: &str, printing: &Arc<Printing>, header: bool) -> Resul
         }
     };
     let (_, parts) = engine::each_partition(plan, |_| Ok(work))?;
-    let mut file = Pending::create("to_csv", path)?;
+    let mut file = Pending::create(METHOD, path)?;
     for mut part in parts {
         part.rewind().and_then(|()| std::io::copy(&mut part, &mut file)).map_err(failed(path))?;
     }
