@@ -19,6 +19,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 /// What a user calls the operator; `None` for those that only pass batches on.
@@ -93,15 +94,16 @@ pub(super) fn wrap(
     let Some(name) = name(plan.as_ref()).and_then(|n| names.iter().position(|x| *x == n)) else { return Ok(inner) };
     let name = name as u32;
     job.expect(name, inner.output_partitioning().partition_count() as u64);
-    let source = inner.children().is_empty();
-    Ok(Arc::new(Watched { inner, name, source, job: job.clone(), pool: pool.clone() }))
+    let read = inner.children().is_empty().then(Arc::default);
+    Ok(Arc::new(Watched { inner, name, read, job: job.clone(), pool: pool.clone() }))
 }
 
 /// An operator whose streams report.
 struct Watched {
     inner: Arc<dyn ExecutionPlan>,
     name: u32,
-    source: bool,
+    /// Bytes of files that the job knows of, where it is a source.
+    read: Option<Arc<AtomicU64>>,
     job: Arc<Job>,
     pool: Arc<dyn MemoryPool>,
 }
@@ -140,7 +142,7 @@ impl ExecutionPlan for Watched {
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         let (job, pool) = (self.job.clone(), self.pool.clone());
-        Ok(Arc::new(Self { inner: children.swap_remove(0), name: self.name, source: self.source, job, pool }))
+        Ok(Arc::new(Self { inner: children.swap_remove(0), name: self.name, read: self.read.clone(), job, pool }))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -149,7 +151,8 @@ impl ExecutionPlan for Watched {
         Ok(Box::pin(Reporting {
             stream,
             name: self.name,
-            source: self.source,
+            source: self.read.clone().map(|read| (self.inner.clone(), read)),
+            told: 0,
             state: Progress::Waiting,
             start_us: 0,
             took_us: 0,
@@ -158,6 +161,9 @@ impl ExecutionPlan for Watched {
         }))
     }
 }
+
+/// Microseconds between two looks at the bytes that were read.
+const SELDOM: u64 = 50_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
@@ -170,7 +176,10 @@ enum Progress {
 struct Reporting {
     stream: SendableRecordBatchStream,
     name: u32,
-    source: bool,
+    /// What reads files, and the bytes that the job knows of.
+    source: Option<(Arc<dyn ExecutionPlan>, Arc<AtomicU64>)>,
+    /// When bytes were told last.
+    told: u64,
     state: Progress,
     start_us: u64,
     took_us: u64,
@@ -210,7 +219,12 @@ impl Stream for Reporting {
             self.job.on(worker, outer, now);
         }
         match &polled {
-            Poll::Ready(Some(Ok(batch))) if self.source => self.job.read_rows(batch.num_rows() as u64),
+            Poll::Ready(Some(Ok(batch))) => {
+                self.job.gave_rows(self.name, batch.num_rows() as u64);
+                if now >= self.told + SELDOM {
+                    self.tell_bytes(now);
+                }
+            }
             Poll::Ready(Some(Err(_))) => self.end(worker, Outcome::Failed),
             Poll::Ready(None) => self.end(worker, Outcome::Done),
             _ => {}
@@ -229,9 +243,19 @@ impl Reporting {
         }
     }
 
+    /// Tells the job what was read of files since it was told last.
+    fn tell_bytes(&mut self, now: u64) {
+        self.told = now;
+        let Some((plan, known)) = &self.source else { return };
+        let Some(read) = plan.metrics().and_then(|m| m.sum_by_name("bytes_scanned")) else { return };
+        let read = read.as_usize() as u64;
+        self.job.read_bytes(self.name, read.saturating_sub(known.fetch_max(read, Ordering::Relaxed)));
+    }
+
     fn end(&mut self, worker: usize, outcome: Outcome) {
         if self.state == Progress::Running {
             self.state = Progress::Ended;
+            self.tell_bytes(self.told);
             self.job.runs(self.name, -1);
             let (name, start_us, took_us) = (self.name, self.start_us, self.took_us);
             self.job.hand_in(&mut vec![Record { name, task: None, thread: worker as u32, start_us, took_us, bytes: 0, outcome }]);

@@ -75,8 +75,9 @@ pub(crate) fn head(now: &Snapshot) -> String {
     if let Some(left) = now.left() {
         let _ = write!(out, " &middot; about {} left", time(left));
     }
-    if now.rows > 0 {
-        let _ = write!(out, " &middot; {} read", html::count(now.rows as usize, "row"));
+    let read: u64 = now.names.iter().map(|n| n.bytes).sum();
+    if read > 0 {
+        let _ = write!(out, " &middot; {} read", html::bytes(read));
     }
     out + "</span>"
 }
@@ -175,6 +176,7 @@ pub(crate) fn names(now: &Snapshot) -> String {
     if all > NAMES {
         shown.sort_by_key(|(_, n)| std::cmp::Reverse(n.total));
     }
+    let with_rows = shown.iter().any(|(_, n)| n.rows > 0);
     let mut out = TABLE.to_owned();
     for (i, n) in shown.iter().take(NAMES) {
         let colour = if n.failed > 0 { FAILED } else { DONE };
@@ -195,6 +197,9 @@ pub(crate) fn names(now: &Snapshot) -> String {
         out += &cell("", &html::bar(n.done as f64 / n.total.max(1) as f64, colour, 120));
         out += &cell(&format!("color:{FAINT};min-width:10em"), &state);
         out += &cell(&format!("color:{FAINT};min-width:6em"), &each);
+        if with_rows {
+            out += &cell(&format!("color:{FAINT};min-width:16em"), &amounts(n));
+        }
         out += "</tr>";
     }
     out += "</table>";
@@ -202,6 +207,12 @@ pub(crate) fn names(now: &Snapshot) -> String {
         let _ = write!(out, "<div style=\"color:{FAINT}\">and {} more task names</div>", all - NAMES);
     }
     out
+}
+
+/// Rows that tasks gave, and bytes that they read of files.
+fn amounts(n: &NameNow) -> String {
+    let rows = if n.rows > 0 { html::count(n.rows as usize, "row") } else { String::new() };
+    if n.bytes > 0 { format!("{rows}, {} read", html::bytes(n.bytes)) } else { rows }
 }
 
 /// The whole in one piece, for pages without widgets and for what stays.
@@ -244,7 +255,7 @@ mod tests {
         job.expect(1, 1);
         job.on(0, 0, 0);
         job.holds(&[1 << 20], 3 << 20);
-        let now = super::super::progress::session().0.active.last().unwrap().snapshot();
+        let now = job.counts().snapshot();
         let html = page(&now, None, None);
         for part in
             ["worker 0", "&lt;slow&gt;</code>", "0 of 2,001 tasks", "Computing", "1.00 MiB held", "3.00 MiB spilled", "Cancel", "1 running"]

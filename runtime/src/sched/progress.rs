@@ -46,6 +46,8 @@ struct Count {
     failed: AtomicU64,
     running: AtomicI64,
     took_us: AtomicU64,
+    rows: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// What one thread is doing: number of a name plus one, zero when idle. A cache line each, as each thread writes its own.
@@ -70,7 +72,6 @@ pub(crate) struct Counts {
     most_held: AtomicU64,
     spilled: AtomicU64,
     most_spilled: AtomicU64,
-    rows: AtomicU64,
     took_us: AtomicU64,
     stopped: AtomicBool,
     stream: Mutex<VecDeque<Record>>,
@@ -112,7 +113,6 @@ impl Job {
             most_held: 0.into(),
             spilled: 0.into(),
             most_spilled: 0.into(),
-            rows: 0.into(),
             took_us: 0.into(),
             stopped: false.into(),
             stream: Mutex::default(),
@@ -124,6 +124,12 @@ impl Job {
             changed.notify_all();
         }
         Self(counts)
+    }
+
+    /// Its counts.
+    #[cfg(test)]
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        self.0.clone()
     }
 
     /// Adds tasks that will run.
@@ -173,9 +179,14 @@ impl Job {
         stream.extend(records.drain(..));
     }
 
-    /// Sources have read `rows` more rows.
-    pub(crate) fn read_rows(&self, rows: u64) {
-        self.0.rows.fetch_add(rows, Relaxed);
+    /// Tasks of a name have given so many more rows.
+    pub(crate) fn gave_rows(&self, name: u32, rows: u64) {
+        self.0.names[name as usize].rows.fetch_add(rows, Relaxed);
+    }
+
+    /// Tasks of a name have read so many more bytes of files.
+    pub(crate) fn read_bytes(&self, name: u32, bytes: u64) {
+        self.0.names[name as usize].bytes.fetch_add(bytes, Relaxed);
     }
 
     /// Bytes that values hold now: in memory, those of each worker, and on disk.
@@ -237,7 +248,6 @@ pub(crate) struct Snapshot {
     pub(crate) held: u64,
     pub(crate) spilled: u64,
     pub(crate) limit: u64,
-    pub(crate) rows: u64,
     pub(crate) notes: Vec<String>,
 }
 
@@ -250,6 +260,9 @@ pub(crate) struct NameNow {
     pub(crate) failed: u64,
     pub(crate) running: u64,
     pub(crate) took: Duration,
+    /// Rows that its tasks gave, and bytes of files that they read.
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
 }
 
 /// One worker.
@@ -302,7 +315,6 @@ impl Counts {
             workers,
             spilled: if took > 0 { &self.most_spilled } else { &self.spilled }.load(Relaxed),
             limit: self.limit,
-            rows: self.rows.load(Relaxed),
             notes: self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -327,6 +339,8 @@ impl Count {
             failed: self.failed.load(Relaxed),
             running: self.running.load(Relaxed).max(0) as u64,
             took: Duration::from_micros(self.took_us.load(Relaxed)),
+            rows: self.rows.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
         }
     }
 }

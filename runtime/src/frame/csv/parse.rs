@@ -18,6 +18,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOption
 use arrow::compute::{CastOptions, cast_with_options, filter, prep_null_mask_filter};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::Count;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -37,6 +38,8 @@ pub(super) struct Job {
     pub(super) bad: AtomicU64,
     /// Rows that are still wanted, where only some are.
     pub(super) left: Option<AtomicUsize>,
+    /// Bytes of text that were made columns of.
+    pub(super) read: Count,
 }
 
 impl Drop for Job {
@@ -66,6 +69,7 @@ impl Job {
     /// The rows of a block as a batch.
     pub(super) fn batch(&self, block: &mut Block, file: usize) -> Result<RecordBatch> {
         self.leave_out_bad(block, file)?;
+        self.read.add(block.data.len());
         let block = &*block;
         if (block.quote.is_some() || block.bare) && self.table.types.doubt(|file, at| self.is_inside(file, at))? && !self.settle {
             return Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: "samples were no rows".to_owned() }.into());

@@ -18,6 +18,7 @@ use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::projection::ProjectionExprs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, Partitioning};
@@ -98,6 +99,7 @@ impl TableProvider for CsvTable {
             }
             None => None,
         };
+        let metrics = ExecutionPlanMetricsSet::new();
         let job = Job {
             table: self.table.clone(),
             kinds: self.kinds.clone(),
@@ -107,12 +109,13 @@ impl TableProvider for CsvTable {
             settle: self.settle,
             bad: AtomicU64::default(),
             left: self.table.nrows.map(AtomicUsize::new),
+            read: MetricBuilder::new(&metrics).global_counter("bytes_scanned"),
         };
         let wanted = if self.table.nrows.is_some() { 1 } else { state.config_options().execution.target_partitions };
         // What is to be in order is one partition.
         let wanted = if wanted > 1 && self.table.block.is_some() { wanted * PARTITIONS_PER_THREAD } else { wanted };
         let work = pieces(&self.table, wanted);
-        Ok(DataSourceExec::from_data_source(CsvSource { job: Arc::new(job), work: Arc::new(work), states: Arc::default() }))
+        Ok(DataSourceExec::from_data_source(CsvSource { job: Arc::new(job), work: Arc::new(work), states: Arc::default(), metrics }))
     }
 }
 
@@ -166,6 +169,7 @@ struct CsvSource {
     job: Arc<Job>,
     work: Arc<Vec<Vec<Piece>>>,
     states: Arc<States>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 /// Whether each place where files are cut is inside of quotes; found when the first part asks.
@@ -212,6 +216,10 @@ impl DataSource for CsvSource {
 
     fn fetch(&self) -> Option<usize> {
         None
+    }
+
+    fn metrics(&self) -> ExecutionPlanMetricsSet {
+        self.metrics.clone()
     }
 
     fn try_swapping_with_projection(&self, _: &ProjectionExprs) -> DfResult<Option<Arc<dyn DataSource>>> {
