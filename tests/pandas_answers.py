@@ -119,6 +119,26 @@ for name in list(C):
         C[name] = missing(C[name], name[0].replace("d", "t"))
 
 
+kinds = lambda p: p.k.astype("category").cat
+code = lambda c: c.cat.codes.to_frame()
+each("cat", {
+    "codes": lambda p: kinds(p).codes.to_frame(), "categories": lambda p: list(kinds(p).categories), "ordered": lambda p: [kinds(p).as_ordered().cat.ordered],
+    "as_ordered": lambda p: code(kinds(p).as_ordered()), "as_unordered": lambda p: code(kinds(p).as_unordered()), "add_categories": lambda p: code(kinds(p).add_categories(["aa"])),
+    "remove_categories": lambda p: code(kinds(p).remove_categories(["a"])), "rename_categories": lambda p: kinds(p).rename_categories({"a": "A", "c": "C"}).astype("str").to_frame(),
+    "reorder_categories": lambda p: code(kinds(p).reorder_categories(["c", "a", "b"])), "set_categories": lambda p: code(kinds(p).set_categories(["b", "z", "a"])),
+    "remove_unused_categories": lambda p: list(p[p.i > 4].k.astype("category").cat.add_categories(["z"]).cat.remove_unused_categories().cat.categories),
+})
+each("Series", {
+    "cat": lambda p: kinds(p).codes.to_frame(), "autocorr": lambda p: pd.DataFrame({"f": [p.f.autocorr(1)]}), "is_monotonic_increasing": lambda p: pd.DataFrame({"u": [p.u.is_monotonic_increasing]}),
+    "is_monotonic_decreasing": lambda p: pd.DataFrame({"i": [p.i.is_monotonic_decreasing]}),
+})
+each("DataFrame", {
+    "rfloordiv": lambda p: p.i.rfloordiv(20).to_frame(), "rmod": lambda p: p.i.rmod(20).to_frame(), "rpow": lambda p: p.f.rpow(2).to_frame(),
+})
+C["str.cat"] = lambda p: p.s.str.cat(p.k, sep="-").to_frame()
+C["str.extractall"] = lambda p: p.s.str.findall("[a-z](.)").to_frame()
+C["dt.components"] = lambda p: p.t.diff().dt.days.to_frame()
+
 def plain(v):
     if v is None or v is pd.NaT or v is pd.NA or isinstance(v, float) and math.isnan(v):
         return None

@@ -1,20 +1,24 @@
-//! Conversions between collections: bags and rows to frames, and back.
+//! Conversions between collections: bags, delayed tables and rows to frames, and back.
 
 use crate::bag::{Bag, Element};
-use crate::delayed::{keep, typed};
+use crate::delayed::{Delayed, keep, typed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::lazy::Partition;
+use crate::frame::partitions::{nullable, pieces, with_columns};
 use crate::frame::rows::{Rows, schema};
-use crate::frame::{DType, DataFrame};
+use crate::frame::{DType, DataFrame, Table};
+use crate::graph::pack::{self, Pack};
 use crate::graph::stream::fuse_streams;
-use crate::graph::{Layer, Value};
+use crate::graph::value::{self, Size, size_list};
+use crate::graph::{Key, Layer, Name, Point, Value, Work};
 use crate::sched;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_arrow::schema::{SchemaLike, TracingOptions};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::borrow::Borrow;
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 /// Rows that tell the columns where the user does not.
 const SAMPLE: usize = 1000;
@@ -51,7 +55,7 @@ impl<T: Element + Serialize> Bag<T> {
             };
             typed::<Vec<T>>(value).chunks(BATCH).map(batch).collect()
         };
-        frame(schema, &self.layer(), Arc::new(convert))
+        frame(schema, &self.layer().points(), Arc::new(convert))
     }
 
     #[track_caller]
@@ -63,7 +67,7 @@ impl<T: Element + Serialize> Bag<T> {
         let convert = move |value: Value| {
             typed::<Vec<T>>(value).chunks(BATCH).map(|part| serde_arrow::to_record_batch(&of, &part).map_err(|e| told(&e))).collect()
         };
-        frame(schema, &self.layer(), Arc::new(convert))
+        frame(schema, &self.layer().points(), Arc::new(convert))
     }
 
     /// The first rows, with an error where there are none.
@@ -112,13 +116,149 @@ impl DataFrame {
         serde_arrow::from_record_batch(self.compute()?.batch()).map_err(|e| told(&e))
     }
 
-    /// Computes the frame and makes a bag of its rows, by serde.
+    /// A bag of the frame's rows, by serde, partition by partition; nothing is computed until the bag is.
     ///
     /// # Errors
-    /// As [`DataFrame::to_rows`].
+    /// The error of an earlier step. Rows that do not fit are an error when the bag is computed.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// #[derive(Clone, serde::Deserialize)]
+    /// struct Point { x: f64 }
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([1.5, 2.5]))]);
+    /// assert_eq!(df.to_bag::<Point>()?.map(|p| p.x).sum().compute()?, 4.0);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
     pub fn to_bag<T: Element + DeserializeOwned>(&self) -> Result<Bag<T>> {
-        Ok(Bag::from_iter(self.to_rows()?))
+        let (count, get) = self.to_partitions()?;
+        let rows = move |i| serde_arrow::from_record_batch::<Vec<T>>(get(i)?.batch()).map_err(|e| told(&e));
+        let size = |rows: &Vec<T>| size_list(rows);
+        Ok(Bag::from_delayed(&delayed_parts("to-bag", count, Parts { get: Arc::new(rows), size })))
     }
+
+    /// The partitions, each as a delayed table. Where partitions are made of one another, such as those of a group-by, the first
+    /// one that is computed computes all, and keeps them while the delayed tables are there.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("x", Series::from_iter(0..10i64))]).repartition(3);
+    /// let rows: Vec<_> = df.to_delayed().iter().map(|part| delayed(|t: Table| t.len()).call((part,))).collect();
+    /// assert_eq!(compute(rows)?, [3, 3, 4]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_delayed(&self) -> Vec<Delayed<Table>> {
+        known_tables();
+        let size = |table: &Table| value::size_of(table);
+        match self.to_partitions() {
+            Ok((count, get)) => delayed_parts("to-delayed", count, Parts { get, size }),
+            // It fails when it is computed.
+            Err(e) => delayed_parts("to-delayed", 1, Parts { get: Arc::new(move |_| Err(e.clone())), size }),
+        }
+    }
+
+    /// A frame whose partitions are delayed tables, or delayed frames, each computed when the frame is. The first is computed at
+    /// once, as it tells the columns, which all must have.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// fn load(day: i64) -> DataFrame {
+    ///     DataFrame::from_columns([("day", Series::from_iter([day, day]))])
+    /// }
+    /// let days: Vec<_> = (1..4).map(|day| delayed(load).call((day,))).collect();
+    /// let df = DataFrame::from_delayed(&days);
+    /// assert_eq!(df.compute()?.column("day")?.to_vec::<i64>()?, [1, 1, 2, 2, 3, 3]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn from_delayed<T: IntoTable, D: Borrow<Delayed<T>>>(parts: impl IntoIterator<Item = D>) -> Self {
+        let convert = |value: Value| typed::<T>(value).table();
+        gathered(parts.into_iter().map(|p| p.borrow().point()).collect(), Arc::new(convert))
+    }
+}
+
+/// A value that a frame's partition can be made of.
+pub trait IntoTable: Send + Sync + 'static {
+    /// The rows.
+    ///
+    /// # Errors
+    /// What went wrong while they were made.
+    fn table(&self) -> Result<Table>;
+}
+
+impl IntoTable for Table {
+    fn table(&self) -> Result<Table> {
+        Ok(self.clone())
+    }
+}
+
+impl IntoTable for DataFrame {
+    fn table(&self) -> Result<Table> {
+        self.compute()
+    }
+}
+
+impl<T: IntoTable> IntoTable for Result<T> {
+    fn table(&self) -> Result<Table> {
+        self.as_ref().map_err(Clone::clone)?.table()
+    }
+}
+
+impl Pack for Table {
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.batch().pack(out);
+    }
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        RecordBatch::unpack(from).map(Self::new)
+    }
+    fn heap(&self) -> usize {
+        size_of::<RecordBatch>() + self.batch().heap()
+    }
+}
+
+/// Tells the scheduler how large tables are, and how they are spilled.
+fn known_tables() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(pack::register::<Table>);
+}
+
+/// Tasks that make the parts of a frame.
+struct Parts<T> {
+    get: Arc<dyn Fn(usize) -> Result<T> + Send + Sync>,
+    size: fn(&T) -> Size,
+}
+
+impl<T: Send + Sync + 'static> Work for Parts<T> {
+    fn run(&self, index: u32, _: Vec<Value>) -> Result<Value> {
+        Ok(Arc::new((self.get)(index as usize)?))
+    }
+
+    fn size(&self, value: &Value) -> Size {
+        // Only this work makes the value.
+        (self.size)(value.downcast_ref().expect("a task's value has the task's type"))
+    }
+}
+
+fn delayed_parts<T: Send + Sync + 'static>(name: &str, count: usize, parts: Parts<T>) -> Vec<Delayed<T>> {
+    let layer = Layer::new(Key::new(Name::new(name)), count as u32, Vec::new(), parts);
+    layer.points().into_iter().map(Delayed::of_point).collect()
+}
+
+/// The frame of delayed tables.
+#[track_caller]
+#[inline(never)]
+fn gathered(mut points: Vec<Point>, table: Arc<dyn Fn(Value) -> Result<Table> + Send + Sync>) -> DataFrame {
+    known_tables();
+    let mut first = || {
+        let Some(point) = points.first_mut() else { return Ok(Arc::new(Schema::empty())) };
+        let kept = keep("from-delayed", std::slice::from_ref(point), |p, v| p.layer.work.size(v))?.at(0);
+        let value = sched::compute(std::slice::from_ref(&kept))?.remove(0);
+        *point = kept;
+        Ok(nullable(&table(value)?.batch().schema()))
+    };
+    let schema: Result<SchemaRef> = first();
+    let of = schema.clone().unwrap_or_else(|_| Arc::new(Schema::empty()));
+    frame(schema, &points, Arc::new(move |value| Ok(pieces(&with_columns("from_delayed", table(value)?.batch(), &of)?))))
 }
 
 /// The columns that rows have, by serde.
@@ -136,12 +276,8 @@ fn told(e: &serde_arrow::Error) -> Error {
 /// The frame of a bag's partitions.
 #[track_caller]
 #[inline(never)]
-fn frame(
-    schema: Result<SchemaRef>,
-    layer: &Arc<Layer>,
-    convert: Arc<dyn Fn(Value) -> Result<Vec<RecordBatch>> + Send + Sync>,
-) -> DataFrame {
-    let points = fuse_streams(&layer.points());
+fn frame(schema: Result<SchemaRef>, points: &[Point], convert: Arc<dyn Fn(Value) -> Result<Vec<RecordBatch>> + Send + Sync>) -> DataFrame {
+    let points = fuse_streams(points);
     let partitions = points.len() as u32;
     // Partitions that are made of one another are all made at once, and kept while the frame is there.
     let alone = points.iter().all(|p| p.layer.inputs.is_empty());
@@ -161,4 +297,58 @@ fn frame(
         convert(sched::compute(&[point])?.remove(0))
     });
     DataFrame::from_partitions(schema, partitions, make)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+    struct Row {
+        x: i64,
+        s: Option<String>,
+    }
+
+    fn frame() -> DataFrame {
+        let s = (0..50i64).map(|x| (x % 4 != 0).then(|| format!("t{x}")));
+        DataFrame::from_columns([("x", Series::from_iter(0..50i64)), ("s", Series::from_iter(s))])
+    }
+
+    #[test]
+    fn frames_go_to_other_collections_and_back() {
+        let want = format!("{:?}", frame().compute().unwrap());
+        for parts in [1, 3, 50] {
+            let df = frame().repartition(parts);
+            let tables = df.to_delayed();
+            assert_eq!(tables.len(), parts);
+            assert_eq!(format!("{:?}", DataFrame::from_delayed(&tables).compute().unwrap()), want);
+            let doubled: Vec<_> = tables.iter().map(|t| delayed(|t: Table| t.len() * 2).call((t,))).collect();
+            assert_eq!(compute(doubled).unwrap().iter().sum::<usize>(), 100);
+            let rows = df.to_bag::<Row>().unwrap();
+            assert_eq!(rows.npartitions(), parts);
+            assert_eq!(format!("{:?}", rows.to_dataframe(&[]).compute().unwrap()), want);
+        }
+        // Partitions that are made of one another.
+        let sums = frame().with_column("k", col("x").modulo(7)).groupby("k").sum("x");
+        let first = sums
+            .to_delayed()
+            .iter()
+            .map(|t| delayed(|t: Table| t.column("x").unwrap().sum::<i64>().unwrap()).call((t,)))
+            .collect::<Vec<_>>();
+        assert_eq!(compute(first).unwrap().iter().sum::<i64>(), 49 * 25);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told() {
+        let bad = frame().select("nothing");
+        assert!(bad.to_delayed()[0].compute().unwrap_err().to_string().contains("nothing"));
+        assert!(bad.to_bag::<Row>().unwrap_err().to_string().contains("nothing"));
+        let other = |i: i64| if i == 0 { frame() } else { frame().rename([("x", "y")]) };
+        let parts: Vec<_> = (0..2).map(|i| delayed(other).call((i,))).collect();
+        let e = DataFrame::from_delayed(&parts).compute().unwrap_err().to_string();
+        assert!(e.contains("from_delayed") && e.contains("y: int64") && e.contains("x: int64"), "{e}");
+        let e = frame().rename([("x", "y")]).to_bag::<Row>().unwrap().compute().unwrap_err().to_string();
+        assert!(e.contains('x'), "{e}");
+        assert_eq!(DataFrame::from_delayed(Vec::<Delayed<Table>>::new()).len().unwrap(), 0);
+    }
 }

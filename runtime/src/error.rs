@@ -78,6 +78,16 @@ pub enum ErrorKind {
         /// What would work.
         hint: String,
     },
+    /// The engine needs more memory than it may have, and could not go to disk instead.
+    #[error(
+        "{operation}: the limit of memory does not hold what is needed at once: {message}; a client with a higher memory_limit does, or fewer threads_per_worker"
+    )]
+    OutOfMemory {
+        /// What was asked for.
+        operation: String,
+        /// What the engine says.
+        message: String,
+    },
     /// An argument is outside of what the method takes.
     #[error("{method}: {message}")]
     BadArgument {
@@ -218,6 +228,11 @@ impl Error {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether the engine ran out of the memory that it may have.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        matches!(self.kind(), ErrorKind::OutOfMemory { .. })
+    }
+
     /// An argument that a method cannot use.
     pub(crate) fn bad_argument(method: &str, message: String) -> Self {
         ErrorKind::BadArgument { method: method.to_owned(), message }.into()
@@ -233,6 +248,13 @@ impl Error {
             && let Some(error) = inner.downcast_ref::<Self>()
         {
             return error.clone();
+        }
+        if let datafusion::error::DataFusionError::ResourcesExhausted(message) = source.find_root() {
+            return ErrorKind::OutOfMemory {
+                operation: operation.to_owned(),
+                message: message.lines().next().unwrap_or_default().to_owned(),
+            }
+            .into();
         }
         let message = source.strip_backtrace();
         // Of a wrapped error, the cause is what a person can act on.

@@ -6,8 +6,9 @@ use crate::sched;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
+use object_store::http::HttpBuilder;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -109,11 +110,39 @@ fn http(method: &str, url: &str) -> Result<Chunks> {
     Ok(Chunks::new(answer.bytes_stream().map_err(|e| io::Error::other(causes(&e))).boxed()))
 }
 
+/// How stores ask.
+fn asking() -> (ClientOptions, RetryConfig) {
+    let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled().with_allow_http(true);
+    (options, RetryConfig { max_retries: 2, retry_timeout: CONNECT, ..Default::default() })
+}
+
+/// What gives parts of a URL's file, where the server does; other servers give all of it or nothing.
+pub(crate) fn ranged(method: &str, url: &str) -> Result<Option<Arc<dyn ObjectStore>>> {
+    if url.starts_with("s3://") {
+        return Ok(Some(store(method, url)?.0));
+    }
+    let other = |e: &dyn std::error::Error| failed(method, url, io::Error::other(causes(e)));
+    let client = HTTP.as_ref().map_err(|e| other(e))?.clone();
+    let asked = client.get(url).header("Range", "bytes=0-0");
+    let answer = wait(async move { asked.send().await?.error_for_status() }).map_err(|e| failed(method, url, e))?;
+    // A query is part of the file's name here, and none of the store's.
+    if answer.status().as_u16() != 206 || url.contains(['?', '#']) {
+        return Ok(None);
+    }
+    let origin = answer.url().origin().ascii_serialization();
+    // What was sent on to another place is asked for there by whoever reads all of it.
+    if !url.starts_with(&origin) {
+        return Ok(None);
+    }
+    let (options, retry) = asking();
+    let store = HttpBuilder::new().with_url(origin).with_client_options(options).with_retry(retry).build().map_err(|e| other(&e))?;
+    Ok(Some(Arc::new(store)))
+}
+
 fn store(method: &str, url: &str) -> Result<(Arc<dyn ObjectStore>, String)> {
     let rest = url.strip_prefix("s3://").unwrap_or(url);
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-    let options = object_store::ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled().with_allow_http(true);
-    let retry = object_store::RetryConfig { max_retries: 2, retry_timeout: CONNECT, ..Default::default() };
+    let (options, retry) = asking();
     let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(options).with_retry(retry).build();
     Ok((Arc::new(store.map_err(|e| failed(method, url, io::Error::other(causes(&e))))?), key.to_owned()))
 }

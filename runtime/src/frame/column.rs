@@ -3,14 +3,13 @@
 use super::order::{self, ROW, numbered};
 use super::reduce::aggregates;
 use super::table::{Column, float};
-use super::{DataFrame, Table, bound, col, engine};
+use super::{DataFrame, bound, col, engine};
 use crate::error::{Error, Result};
 use crate::show::{self, Bundle, Show};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use arrow::util::display::array_value_to_string;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::fmt;
@@ -37,11 +36,9 @@ impl DataFrame {
     /// # Errors
     /// As [`DataFrame::compute`].
     pub fn persist(&self) -> Result<Self> {
-        use futures::TryStreamExt;
         engine::with_right_types(self.plan()?, |plan| {
-            let keep = |_, rows: SendableRecordBatchStream| async { rows.try_collect().await.map_err(|e| Error::engine("persist", &e)) };
-            let (schema, parts) = engine::each_partition(plan, |_| Ok(keep))?;
-            Ok(Self::from_result(super::held(schema, parts)))
+            let (schema, parts) = engine::each_partition(plan, |_| Ok(engine::keep("persist")))?;
+            Ok(Self::from_result(super::held(schema, parts, super::index::of(plan))))
         })
     }
 
@@ -91,7 +88,7 @@ impl DataFrame {
     fn sorted_by(&self, method: &str, by: &[(String, bool)]) -> Self {
         let sorted = self.step(method, |_, plan| {
             let failed = |e| Error::engine(method, &e);
-            let mut keys = by.iter().map(|(n, up)| Ok(bound(method, col(n).get(), plan)?.sort(*up, false))).collect::<Result<Vec<_>>>()?;
+            let mut keys = by.iter().map(|(n, up)| Ok(order::key(method, n, plan)?.sort(*up, false))).collect::<Result<Vec<_>>>()?;
             // Equal rows keep their order.
             keys.push(super::bare(ROW).sort(true, false));
             order::sorted(LogicalPlanBuilder::from(numbered(plan).map_err(failed)?), keys, None).map_err(failed)
@@ -117,8 +114,19 @@ impl LazySeries {
         self.to_frame().compute()?.column(&self.name)
     }
 
-    pub(super) fn name(&self) -> &str {
+    /// The name of the column.
+    #[must_use]
+    pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn frame(&self) -> &DataFrame {
+        &self.frame
+    }
+
+    /// The column of its name in another frame.
+    pub(super) fn in_frame(&self, frame: DataFrame) -> Self {
+        Self { frame, name: self.name.clone() }
     }
 
     /// The column with other values, in its frame.
@@ -126,6 +134,12 @@ impl LazySeries {
     #[track_caller]
     pub(super) fn changed(&self, method: &str, value: &super::Expr) -> Self {
         Self { frame: self.frame.put_columns(method, vec![(self.name.clone(), value.clone())]), name: self.name.clone() }
+    }
+
+    /// The column with an error in place of a step.
+    #[track_caller]
+    pub(super) fn failed(&self, e: Error) -> Self {
+        Self { frame: self.frame.failed(e), name: self.name.clone() }
     }
 
     /// The frame of this column alone.
@@ -262,7 +276,7 @@ impl LazySeries {
 
     #[inline(never)]
     #[track_caller]
-    fn reduce(&self, agg: super::Agg) -> LazyScalar {
+    pub(super) fn reduce(&self, agg: super::Agg) -> LazyScalar {
         let method = agg.name();
         let spec = [(self.name.clone(), self.name.clone(), agg)];
         LazyScalar(self.frame.step(&method, |_, plan| super::reduce::aggregated(&method, plan, &[], &spec)))
@@ -300,6 +314,10 @@ impl Show for LazySeries {
 pub struct LazyScalar(DataFrame);
 
 impl LazyScalar {
+    pub(super) fn of(frame: DataFrame) -> Self {
+        Self(frame)
+    }
+
     /// The frame of one row.
     #[cfg(test)]
     pub(super) fn frame(&self) -> &DataFrame {
@@ -311,7 +329,7 @@ impl LazyScalar {
     /// # Errors
     /// As [`DataFrame::compute`].
     pub fn compute(&self) -> Result<Scalar> {
-        Ok(scalar(&self.0.compute()?))
+        Ok(scalar(self.0.compute()?.batch().column(0)))
     }
 }
 
@@ -344,8 +362,7 @@ pub enum Scalar {
 }
 
 #[inline(never)]
-fn scalar(table: &Table) -> Scalar {
-    let array: &ArrayRef = table.batch().column(0);
+pub(super) fn scalar(array: &ArrayRef) -> Scalar {
     if array.is_empty() || array.is_null(0) {
         return Scalar::Null;
     }

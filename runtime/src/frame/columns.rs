@@ -139,7 +139,7 @@ impl DataFrame {
     fn dropna_of(&self, method: &str, columns: Option<Vec<String>>) -> Self {
         self.step(method, |b, plan| {
             let columns = columns.unwrap_or_else(|| names_of(plan));
-            let there = columns.iter().map(|n| Ok(bound(method, col(n).get(), plan)?.is_not_null())).collect::<Result<Vec<_>>>()?;
+            let there = columns.iter().map(|n| bound(method, col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
             match there.into_iter().reduce(df::Expr::and) {
                 Some(there) => b.filter(there).map_err(|e| Error::engine(method, &e)),
                 None => Ok(b),
@@ -156,12 +156,21 @@ impl DataFrame {
     #[inline(never)]
     #[track_caller]
     fn fill(&self, value: &Expr) -> Self {
+        self.fitting("fillna", value, &|x, value| x.fillna(value))
+    }
+
+    /// Changes the values of the columns that have the type of a value.
+    #[inline(never)]
+    #[track_caller]
+    pub(super) fn fitting(&self, method: &str, value: &Expr, change: &dyn Fn(&Expr, &Expr) -> Expr) -> Self {
         let kind = match value.get() {
             df::Expr::Literal(v, _) => v.data_type(),
             _ => arrow::datatypes::DataType::Null,
         };
-        let fits = |t: &arrow::datatypes::DataType| t.is_numeric() && kind.is_numeric() || t.is_string() && kind.is_string() || *t == kind;
-        self.each_column("fillna", &fits, &|x| x.fillna(value))
+        let fits = |t: &arrow::datatypes::DataType| {
+            t.is_numeric() && kind.is_numeric() || t.is_string() && kind.is_string() || *t == kind || kind.is_null()
+        };
+        self.each_column(method, &fits, &|x| change(x, value))
     }
 
     /// Whether each value is missing.

@@ -40,6 +40,8 @@ pub enum DType {
     Date,
     /// Instants without a time zone.
     Datetime,
+    /// Text out of a list of categories, each value kept as its place in the list.
+    Category,
     /// What has no name of its own here; the text is Arrow's name.
     Other(String),
 }
@@ -63,7 +65,7 @@ impl DType {
             DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => {
                 Self::Datetime
             }
-            DataType::Dictionary(_, values) if values.is_string() => Self::Other("category".to_owned()),
+            DataType::Dictionary(_, values) if values.is_string() => Self::Category,
             DataType::Duration(_) => Self::Other("timedelta".to_owned()),
             DataType::List(item) | DataType::LargeList(item) => Self::Other(format!("list[{}]", Self::of(item.data_type()))),
             DataType::Timestamp(_, Some(zone)) => Self::Other(format!("datetime[{zone}]")),
@@ -74,7 +76,7 @@ impl DType {
     /// Whether it can be added up.
     #[must_use]
     pub fn is_numeric(&self) -> bool {
-        !matches!(self, Self::Bool | Self::Str | Self::Date | Self::Datetime | Self::Other(_))
+        !matches!(self, Self::Bool | Self::Str | Self::Date | Self::Datetime | Self::Category | Self::Other(_))
     }
 }
 

@@ -5,10 +5,10 @@ use super::expr::{Expr, IntoExpr, col};
 use super::rows::arrow_type;
 use super::udf::{rowwise, wrong_type, wrong_value};
 use super::{DType, poison};
-use arrow::array::{Array, ArrayRef, AsArray, Datum, Float64Array, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Datum, Float64Array, Int64Array, PrimitiveArray};
 use arrow::compute::kernels::numeric;
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 use datafusion::error::Result as DfResult;
 use datafusion::functions::expr_fn as f;
@@ -87,9 +87,9 @@ elementwise! {
     /// Whether the value is there.
     notna(;) |x| x.is_not_null();
     /// The value, or another one where it is missing.
-    fillna(value;) |x| f::coalesce(vec![x, value]);
+    fillna(value;) |x| f::coalesce(vec![number(x), value]);
     /// The value, or that of another column where it is missing.
-    combine_first(other;) |x| f::coalesce(vec![x, other]);
+    combine_first(other;) |x| f::coalesce(vec![number(x), other]);
     /// Whether the value lies between two others, both included.
     between(low, high;) |x| x.between(low, high);
     /// The value where the condition holds, else another one. A missing condition does not hold.
@@ -286,22 +286,26 @@ fn checked(name: &str, e: df::BinaryExpr, operation: Operation) -> df::Expr {
 }
 
 /// A number, or a missing value where it is none.
-fn number(x: df::Expr) -> df::Expr {
+pub(super) fn number(x: df::Expr) -> df::Expr {
     rowwise(
         "number",
         String::new(),
         vec![x],
         |t| Ok(t[0].clone()),
         |a| {
-            let values = a[0].clone();
-            if *values.data_type() != DataType::Float64 {
-                return Ok(values);
+            fn there<T: ArrowPrimitiveType<Native: Into<f64>>>(array: &ArrayRef) -> ArrayRef {
+                let values = array.as_primitive::<T>();
+                // Most columns have none, which a loop without branches finds out.
+                if !values.values().iter().fold(false, |found, x| found | (*x).into().is_nan()) {
+                    return array.clone();
+                }
+                Arc::new(values.iter().map(|x| x.filter(|x| !(*x).into().is_nan())).collect::<PrimitiveArray<T>>())
             }
-            let floats = values.as_primitive::<Float64Type>();
-            if !floats.values().iter().any(|x| x.is_nan()) {
-                return Ok(values);
-            }
-            Ok(Arc::new(floats.iter().map(|x| x.filter(|x| !x.is_nan())).collect::<Float64Array>()))
+            Ok(match a[0].data_type() {
+                DataType::Float64 => there::<Float64Type>(&a[0]),
+                DataType::Float32 => there::<Float32Type>(&a[0]),
+                _ => a[0].clone(),
+            })
         },
     )
 }

@@ -1,13 +1,14 @@
 //! Running a frame's plan: one DataFusion session for all frames, every operator's partition streams watched so that the
 //! view under the cell shows them as tasks, and Cancel reaches into each batch.
 
-use super::{csv, order, sort, watch};
+use super::{csv, order, remote, sort, watch};
 use crate::config::{self, Cluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::context::SessionContext;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::execution::context::{SessionContext, SessionState};
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -16,9 +17,10 @@ use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
 use datafusion::prelude::SessionConfig;
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 thread_local! {
@@ -80,13 +82,15 @@ fn new_session(partitions: usize, cluster: &Cluster) -> SessionContext {
         // Rows keep the order of their files: nothing deals them out in turn, and no partition takes over another's part.
         .with_round_robin_repartition(false)
         .set_bool("datafusion.execution.enable_file_stream_work_stealing", false)
-        .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.optimizer.prefer_existing_union", true)
+        // The smaller side of a join is held once, for all workers to look into, and the rows of the other stay where they are.
+        .set_usize("datafusion.optimizer.hash_join_single_partition_threshold", (cluster.memory() / 4).min(512 << 20) as usize)
+        .set_usize("datafusion.optimizer.hash_join_single_partition_threshold_rows", 16 << 20)
         .set_bool("datafusion.execution.collect_statistics", true);
     let limit = cluster.memory();
     let config = config.with_sort_spill_reservation_bytes((limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize);
-    let mut environment = RuntimeEnvBuilder::new();
+    let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone());
     if limit < u64::MAX {
         environment = environment.with_memory_limit(limit as usize, 1.0).with_temp_file_path(&cluster.local_directory);
     }
@@ -126,8 +130,13 @@ pub(super) fn wait<T: Send + 'static>(work: impl Future<Output = Result<T>> + Se
     done.map_err(sched::stop_here)
 }
 
+/// Does something that may take long, such as a user's closure, beside what the engine does; a panic is an error.
+pub(super) async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(move || sched::within(work)).await.map_err(joined)?
+}
+
 /// A panic inside the engine.
-pub(super) fn joined(e: tokio::task::JoinError) -> Error {
+fn joined(e: tokio::task::JoinError) -> Error {
     let message = match e.try_into_panic() {
         Ok(payload) => sched::panic_text(&*payload),
         Err(e) => e.to_string(),
@@ -142,20 +151,52 @@ pub(super) fn current(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
 
 /// The physical plan for all workers, or in one partition.
 fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    let (plan, state) = (plan.clone(), engine().sessions[usize::from(ordered)].state());
+    planned_by(plan, engine().sessions[usize::from(ordered)].state())
+}
+
+/// The physical plan for so many partitions.
+pub(super) fn planned(plan: &LogicalPlan, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    let mut state = session().state();
+    state.config_mut().options_mut().execution.target_partitions = partitions;
+    planned_by(plan, state)
+}
+
+fn planned_by(plan: &LogicalPlan, mut state: SessionState) -> Result<Arc<dyn ExecutionPlan>> {
+    state.config_mut().options_mut().optimizer.prefer_hash_join = !SORTS_TO_JOIN.get();
+    let plan = plan.clone();
     wait(async move { state.create_physical_plan(&plan).await.and_then(sort::in_memory).map_err(|e| Error::engine("planning", &e)) })
 }
 
 /// Does something with the plan. Where a value of a file does not fit the type of its column, it is done again with the plan
-/// made for the type that holds it.
+/// made for the type that holds it; and where memory does not hold a side of a join, with joins that go to disk.
 pub(super) fn with_right_types<T>(plan: &LogicalPlan, mut work: impl FnMut(&LogicalPlan) -> Result<T>) -> Result<T> {
     let mut plan = csv::current(plan)?;
+    let _as_before = Restored(SORTS_TO_JOIN.get());
     loop {
         match work(&plan) {
+            Err(e) if e.is_out_of_memory() && !SORTS_TO_JOIN.get() && has_join(&plan) => SORTS_TO_JOIN.set(true),
             Err(e) => plan = csv::mended(&plan)?.filter(csv::is_current).ok_or(e)?,
             done => return done,
         }
     }
+}
+
+thread_local! {
+    /// Whether joins are planned to sort both sides, which goes to disk, and not to hold one in a table.
+    static SORTS_TO_JOIN: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Restored(bool);
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        SORTS_TO_JOIN.set(self.0);
+    }
+}
+
+fn has_join(plan: &LogicalPlan) -> bool {
+    // The walk itself cannot fail.
+    plan.exists(|node| Ok(matches!(node, LogicalPlan::Join(_)))).unwrap_or(false)
 }
 
 /// Computes the plan; rows come in the order of the partitions.
@@ -165,9 +206,42 @@ pub(super) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> 
 
 /// Computes the plan with the types as they are.
 pub(super) fn run(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
-    let all = |_, rows: SendableRecordBatchStream| async { rows.try_collect::<Vec<_>>().await.map_err(|e| Error::engine("compute", &e)) };
-    let (schema, parts) = consume(&physical(plan, ordered)?, ordered, all)?;
+    let (schema, parts) = consume(&physical(plan, ordered)?, ordered, keep("compute"))?;
     concat(&schema, &parts.into_iter().flatten().collect::<Vec<_>>())
+}
+
+/// What keeps all rows of each partition, as long as the limit of memory holds those of all partitions.
+pub(super) fn keep(
+    operation: &'static str,
+) -> impl Fn(usize, SendableRecordBatchStream) -> BoxFuture<'static, Result<Vec<RecordBatch>>> + Send + 'static {
+    let (held, limit) = (Arc::new(AtomicU64::new(0)), config::cluster().memory());
+    move |_, mut rows| {
+        let held = held.clone();
+        Box::pin(async move {
+            let mut kept = Vec::new();
+            while let Some(batch) = rows.next().await {
+                let batch = batch.map_err(|e| Error::engine(operation, &e))?;
+                if limit < u64::MAX {
+                    let bytes = held.fetch_add(size(&batch), Ordering::Relaxed) + size(&batch);
+                    if bytes > limit {
+                        return Err(ErrorKind::ResultTooLarge { bytes, limit }.into());
+                    }
+                }
+                kept.push(batch);
+            }
+            Ok(kept)
+        })
+    }
+}
+
+/// Bytes of the rows of a batch, which may be a part of longer columns.
+pub(super) fn size(batch: &RecordBatch) -> u64 {
+    let column = |c: &ArrayRef| {
+        // Long texts of views lie elsewhere, and several columns may have parts of the same.
+        let long = c.as_string_view_opt().map_or(0, |views| views.total_buffer_bytes_used());
+        (c.to_data().get_slice_memory_size().unwrap_or_else(|_| c.get_array_memory_size()) + long) as u64
+    };
+    batch.columns().iter().map(column).sum()
 }
 
 /// Computes the plan for all workers, and does something with each partition's rows; `work` is made for so many partitions.
@@ -182,6 +256,17 @@ where
     let physical = physical(plan, false)?;
     let work = work(physical.output_partitioning().partition_count())?;
     consume(&physical, false, work)
+}
+
+/// Computes all partitions of a plan, and does something with each one's rows.
+pub(super) fn each_of<T: Send + 'static, F>(
+    physical: &Arc<dyn ExecutionPlan>,
+    work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
+) -> Result<Vec<T>>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    Ok(consume(physical, false, work)?.1)
 }
 
 /// Computes the plan and does something with all rows in their order, one partition after the other.
@@ -249,17 +334,16 @@ pub(super) fn measured(plan: &LogicalPlan) -> Result<String> {
     })
 }
 
-/// Computes one partition of the plan for all workers, and does something with its rows.
-pub(super) fn nth_partition<T: Send + 'static, F>(
-    plan: &LogicalPlan,
+/// Computes one partition of a plan, and does something with its rows.
+pub(super) fn nth<T: Send + 'static, F>(
+    physical: &Arc<dyn ExecutionPlan>,
     number: usize,
     work: impl FnOnce(SendableRecordBatchStream) -> F + Send + 'static,
 ) -> Result<T>
 where
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    let physical = physical(plan, false)?;
-    let context = session().task_ctx();
+    let (physical, context) = (physical.clone(), session().task_ctx());
     wait(async move { work(physical.execute(number, context).map_err(|e| Error::engine("compute", &e))?).await })
 }
 

@@ -1,6 +1,6 @@
 //! Files that are no CSV: Parquet, lines of JSON, Arrow's own format, and tables of SQLite; and the ways back.
 
-use super::{DataFrame, Plan, engine, held};
+use super::{DataFrame, Plan, engine, held, remote};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs;
 use crate::pending::{self, Pending};
@@ -16,7 +16,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A lazy frame over Parquet files: one, a pattern, or a folder. In a folder, names such as `year=2020` of the folders inside
+/// A lazy frame over Parquet files: one, a pattern, or a folder, or the URL of one (`http`, `https`, `s3`). In a folder, names such as `year=2020` of the folders inside
 /// are a column `year`. Only the columns that are asked for are read, and of those only what a filter does not rule out.
 ///
 /// ```
@@ -33,7 +33,7 @@ pub fn read_parquet(path: &str) -> DataFrame {
     DataFrame::from_result(parquet(path))
 }
 
-/// A lazy frame over lines of JSON: one file, or a pattern. Types are those of all lines; a field that a line does not have is
+/// A lazy frame over lines of JSON: one file, a pattern, or a URL, which is fetched at once. Types are those of all lines; a field that a line does not have is
 /// missing, objects and lists stay what they are. What ends in `.gz`, `.bz2`, `.xz` or `.zst` is decompressed.
 ///
 /// ```
@@ -50,7 +50,7 @@ pub fn read_json(path: &str) -> DataFrame {
     DataFrame::from_result(json(path))
 }
 
-/// A lazy frame over files of Arrow's own format (Feather, IPC): one, or a pattern.
+/// A lazy frame over files of Arrow's own format (Feather, IPC): one, a pattern, or a URL, which is fetched at once.
 #[track_caller]
 pub fn read_ipc(path: &str) -> DataFrame {
     DataFrame::from_result(ipc(path))
@@ -72,11 +72,10 @@ pub fn read_sql(query: &str, path: &str) -> DataFrame {
     DataFrame::from_result(super::sqlite::read(query, path))
 }
 
-/// The paths of the files, on this machine.
-fn found(method: &str, path: &str) -> Result<Vec<String>> {
+/// The names of the files for the engine. Of URLs, what is not read by parts is fetched whole.
+fn found(method: &str, path: &str, by_ranges: bool) -> Result<Vec<String>> {
     if fs::is_remote(path) {
-        let message = format!("{path:?} is no local path; fs::open reads URLs, and read_csv reads tables from them");
-        return Err(Error::bad_argument(method, message));
+        return remote::reachable(method, path, by_ranges);
     }
     let files = fs::find(method, fs::local(path))?;
     Ok(files.iter().map(|f| f.to_string_lossy().into_owned()).collect())
@@ -104,7 +103,7 @@ pub(super) fn parquet(path: &str) -> Result<Plan> {
         let whole = folder.canonicalize().map_err(Error::io("read_parquet", path))?;
         (vec![format!("{}/", whole.display())], partition_columns(folder, first, &files))
     } else {
-        (found("read_parquet", path)?, Vec::new())
+        (found("read_parquet", path, true)?, Vec::new())
     };
     let ending = if folder.is_dir() { ".parquet".to_owned() } else { ending(&paths[0]) };
     planned("read_parquet", async move {
@@ -141,7 +140,7 @@ fn partition_columns(folder: &Path, first: &Path, files: &[PathBuf]) -> Vec<(Str
 
 fn json(path: &str) -> Result<Plan> {
     use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
-    let paths = found("read_json", path)?;
+    let paths = found("read_json", path, false)?;
     let ending = ending(&paths[0]);
     let compression = match ending.as_str() {
         ".gz" => FileCompressionType::GZIP,
@@ -157,7 +156,7 @@ fn json(path: &str) -> Result<Plan> {
 }
 
 fn ipc(path: &str) -> Result<Plan> {
-    let paths = found("read_ipc", path)?;
+    let paths = found("read_ipc", path, false)?;
     let ending = ending(&paths[0]);
     planned("read_ipc", async move {
         engine::session().read_arrow(paths, ArrowReadOptions { file_extension: &ending, ..Default::default() }).await
@@ -286,7 +285,7 @@ async fn write_rows(method: &'static str, path: String, mut rows: SendableRecord
 
 /// A frame over batches in memory, in one partition.
 pub(super) fn in_memory(batch: RecordBatch) -> Result<Plan> {
-    held(batch.schema(), vec![vec![batch]])
+    held(batch.schema(), vec![vec![batch]], None)
 }
 
 #[cfg(test)]

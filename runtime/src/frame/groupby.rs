@@ -22,6 +22,16 @@ impl GroupBy {
         Self { frame, keys, dropna: true }
     }
 
+    /// The frame and its keys.
+    pub(super) fn parts(&self) -> (&DataFrame, &[String]) {
+        (&self.frame, &self.keys)
+    }
+
+    /// Whether rows whose key is missing are left out.
+    pub(super) fn drops_missing(&self) -> bool {
+        self.dropna
+    }
+
     /// Whether rows whose key is missing are left out. Default: true, as in pandas and Dask.
     pub fn dropna(mut self, yes: bool) -> Self {
         self.dropna = yes;
@@ -163,7 +173,9 @@ impl GroupBy {
             if self.keys.is_empty() {
                 return Ok(b);
             }
-            order::sorted(b, self.keys.iter().map(|k| bare(k).sort(true, false)), None).map_err(failed)
+            let made = b.clone().build().map_err(failed)?;
+            let by = self.keys.iter().map(|k| Ok(order::key("groupby", k, &made)?.sort(true, false))).collect::<Result<Vec<_>>>()?;
+            order::sorted(b, by, None).map_err(failed)
         })
     }
 }

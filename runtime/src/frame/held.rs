@@ -1,37 +1,96 @@
-//! Tables in memory whose rows stay where they are: the engine would deal their batches out anew, the longest first.
+//! Tables in memory whose rows stay where they are: the engine would deal their batches out anew, the longest first. Where the
+//! rows are in the order of a column, partitions that a filter rules out are not read.
 
+use super::index::Ranges;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Statistics;
+use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Column, DFSchema, ScalarValue, Statistics};
 use datafusion::datasource::MemTable;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 /// A table in memory.
 #[derive(Debug)]
-pub(super) struct Held(MemTable);
+pub(super) struct Held {
+    schema: SchemaRef,
+    parts: Vec<Vec<RecordBatch>>,
+    ranges: Option<Ranges>,
+}
 
 impl Held {
-    pub(super) fn new(table: MemTable) -> Self {
-        Self(table)
+    pub(super) fn new(schema: SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Self {
+        let ranges = index.and_then(|index| Ranges::of(&schema, &parts, index));
+        Self { schema, parts, ranges }
+    }
+
+    /// The column that orders the rows.
+    pub(super) fn index(&self) -> Option<&str> {
+        self.ranges.as_ref().map(|r| r.index.as_str())
+    }
+
+    /// The partitions that may have rows for which the filters hold.
+    fn chosen(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Vec<RecordBatch>>> {
+        let (Some(ranges), Some(filter)) = (&self.ranges, conjunction(filters.to_vec())) else { return Ok(self.parts.clone()) };
+        let filter = state.create_physical_expr(filter, &DFSchema::try_from(self.schema.as_ref().clone())?)?;
+        let Some(rule) = PruningPredicateBuilder::new().with_file_schema(self.schema.clone()).build(filter) else {
+            return Ok(self.parts.clone());
+        };
+        let keep = rule.prune(ranges)?;
+        Ok(self.parts.iter().zip(keep).map(|(part, keep)| if keep { part.clone() } else { Vec::new() }).collect())
+    }
+}
+
+impl PruningStatistics for Ranges {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        (column.name == self.index).then(|| self.least.clone())
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        (column.name == self.index).then(|| self.greatest.clone())
+    }
+
+    fn num_containers(&self) -> usize {
+        self.least.len()
+    }
+
+    fn null_counts(&self, _: &Column) -> Option<ArrayRef> {
+        None
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        None
+    }
+
+    fn contained(&self, _: &Column, _: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
     }
 }
 
 #[async_trait::async_trait]
 impl TableProvider for Held {
     fn schema(&self) -> SchemaRef {
-        self.0.schema()
+        self.schema.clone()
     }
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let asked = |e: &&Expr| self.index().is_some_and(|i| e.column_refs().iter().any(|c| c.name == i));
+        let told = |e| if asked(e) { TableProviderFilterPushDown::Inexact } else { TableProviderFilterPushDown::Unsupported };
+        Ok(filters.iter().map(told).collect())
     }
 
     async fn scan(
@@ -41,7 +100,8 @@ impl TableProvider for Held {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(HeldExec(self.0.scan(state, projection, filters, limit).await?)))
+        let table = MemTable::try_new(self.schema.clone(), self.chosen(state, filters)?)?;
+        Ok(Arc::new(HeldExec(table.scan(state, projection, &[], limit).await?)))
     }
 }
 

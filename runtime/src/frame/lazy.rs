@@ -1,9 +1,8 @@
 //! Frames whose partitions are made when they are read, by another collection.
 
-use super::{DataFrame, scan};
+use super::{DataFrame, Plan, engine, scan};
 use crate::config;
-use crate::error::{Error, ErrorKind, Result};
-use crate::sched;
+use crate::error::{Error, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::streaming::StreamingTable;
@@ -23,12 +22,49 @@ use tokio::sync::Semaphore;
 pub(crate) type Partition = Arc<dyn Fn(u32) -> Result<Vec<RecordBatch>> + Send + Sync>;
 
 /// A table whose partitions are made on demand.
-struct Lazy {
+pub(super) struct Lazy {
     schema: SchemaRef,
     partitions: u32,
     make: Partition,
     /// As many partitions are made at once as there are threads.
     turns: Arc<Semaphore>,
+    over: Option<Over>,
+    /// The column that orders the rows.
+    pub(super) index: Option<String>,
+}
+
+/// The plan that partitions are made of, and what makes the table of it again when types of that plan have changed.
+struct Over {
+    plan: Plan,
+    again: Again,
+}
+
+type Again = Box<dyn Fn(&Plan) -> Result<Lazy> + Send + Sync>;
+
+impl Lazy {
+    pub(super) fn new(schema: SchemaRef, partitions: u32, make: Partition) -> Self {
+        Self { schema, partitions, make, turns: Arc::new(Semaphore::new(config::threads())), over: None, index: None }
+    }
+
+    /// The same, with rows in the order of a column.
+    pub(super) fn ordered_by(self, index: Option<String>) -> Self {
+        Self { index, ..self }
+    }
+
+    /// The same, where its partitions are made of a plan.
+    pub(super) fn over(self, plan: Plan, again: impl Fn(&Plan) -> Result<Self> + Send + Sync + 'static) -> Self {
+        Self { over: Some(Over { plan, again: Box::new(again) }), ..self }
+    }
+
+    /// The plan that partitions are made of.
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        self.over.as_ref().map(|o| &o.plan)
+    }
+
+    /// The table made again of a plan with other types; `None` where there is no plan.
+    pub(super) fn again(&self, plan: &Plan) -> Option<Result<Self>> {
+        self.over.as_ref().map(|o| (o.again)(plan))
+    }
 }
 
 impl fmt::Debug for Lazy {
@@ -41,8 +77,7 @@ impl DataFrame {
     /// A frame of partitions that `make` gives; `schema` may be an error found on the way here.
     #[track_caller]
     pub(crate) fn from_partitions(schema: Result<SchemaRef>, partitions: u32, make: Partition) -> Self {
-        let turns = Arc::new(Semaphore::new(config::threads()));
-        Self::from_result(schema.and_then(|schema| scan(Arc::new(Lazy { schema, partitions, make, turns }), "to_dataframe")))
+        Self::from_result(schema.and_then(|schema| scan(Arc::new(Lazy::new(schema, partitions, make)), "to_dataframe")))
     }
 }
 
@@ -66,7 +101,8 @@ impl TableProvider for Lazy {
         // Where one partition is asked for, it is all of them in their order.
         let one = state.config_options().execution.target_partitions == 1;
         let each = if one { self.partitions.max(1) } else { 1 };
-        let ranges: Vec<_> = (0..self.partitions).step_by(each as usize).map(|i| i..i + each).collect();
+        // The engine knows of no tables without partitions.
+        let ranges: Vec<_> = (0..self.partitions.max(1)).step_by(each as usize).map(|i| i..(i + each).min(self.partitions)).collect();
         let part = |range| {
             let (schema, make, turns) = (self.schema.clone(), self.make.clone(), self.turns.clone());
             Arc::new(Part { schema, range, make, turns }) as Arc<dyn PartitionStream>
@@ -107,7 +143,5 @@ async fn one(i: u32, make: Partition, turns: Arc<Semaphore>) -> datafusion::erro
     let external = |e: Error| DataFusionError::External(Box::new(e));
     // It is never closed.
     let _turn = turns.acquire_owned().await.map_err(|e| DataFusionError::External(Box::new(e)))?;
-    let made = tokio::task::spawn_blocking(move || sched::within(|| make(i))).await;
-    let panicked = |e| ErrorKind::Engine { operation: "to_dataframe".to_owned(), message: format!("{e}") };
-    made.map_err(|e| external(panicked(e).into()))?.map_err(external)
+    engine::beside(move || make(i)).await.map_err(external)
 }

@@ -1,12 +1,16 @@
 //! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a logical plan; each method
 //! gives a new frame; `compute` runs it on all workers.
 //!
-//! `names` and `expr` say which columns; `elementwise`, `when`, `text`, `time`, `instants`, `list` and `map` what is made of
-//! each value, `window` and `rolling` what is made of neighbouring rows, `reduce` what is made of all of them; `udf` tells it
-//! to the engine, and `order` and `sort` keep and make the order of rows. `csv`, `files`, `sqlite`, `made` and `series` say where rows come from, `columns`,
-//! `column`, `groupby`, `shape`, `merge`, `partitions`, `sql` and the methods here what is done with them, `engine` and `watch` how it runs,
-//! `table` what comes out.
+//! `names` and `expr` say which columns; `elementwise`, `when`, `text`, `time`, `instants`, `cat`, `list` and `map` what is
+//! made of each value, `window` and `rolling` what is made of neighbouring rows, `reduce` what is made of all of them; `udf`
+//! tells it to the engine. `order`, `sort` and `keeping` keep and make the order of rows, `index` finds rows by it. `csv`,
+//! `files`, `remote`, `sqlite`, `made` and `series` say where rows come from, `held`, `lazy` and `spool` where they are kept;
+//! `columns`, `column`, `asked`, `groupby`, `apply`, `resample`, `shape`, `merge`, `partitions`, `sql` and the methods here
+//! what is done with them; `engine` and `watch` how it runs, `table` what comes out.
 
+mod apply;
+mod asked;
+mod cat;
 mod column;
 mod columns;
 mod csv;
@@ -18,7 +22,9 @@ mod expr;
 mod files;
 mod groupby;
 mod held;
+mod index;
 mod instants;
+mod keeping;
 pub(crate) mod lazy;
 mod list;
 mod made;
@@ -26,13 +32,16 @@ mod map;
 mod merge;
 mod names;
 mod order;
-mod partitions;
+pub(crate) mod partitions;
 mod reduce;
+mod remote;
+mod resample;
 mod rolling;
 pub(crate) mod rows;
 mod series;
 mod shape;
 mod sort;
+mod spool;
 mod sql;
 mod sqlite;
 mod table;
@@ -46,6 +55,7 @@ mod window;
 #[doc = include_str!("coverage.md")]
 pub mod coverage {}
 
+pub use cat::Cat;
 pub use column::{LazyScalar, LazySeries, Scalar};
 pub use csv::{BadLines, ByteCount, ColumnList, ColumnRef, Csv, HeaderRow, Separator, read_csv};
 pub use dtype::DType;
@@ -59,9 +69,9 @@ pub use map::{ByOptionStr, ByStr, CellFn, FromCell};
 pub use merge::{Join, Merge, concat};
 pub use names::IntoNames;
 pub use reduce::{Agg, IntoAgg, IntoSpec};
+pub use resample::Resampler;
 pub use rolling::{Rolling, WindowSize};
 pub use series::{Element, Series};
-pub use shape::Resampler;
 pub use sql::{IntoFrame, sql};
 pub use table::{Column, FromColumn, Number, Table};
 pub use text::Str;
@@ -80,8 +90,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::logical_expr::{self as df, LogicalPlan, LogicalPlanBuilder};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{self as df, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::ExecutionPlanProperties;
 use std::fmt;
 use std::path::Path;
@@ -161,6 +171,12 @@ impl DataFrame {
     /// The plan, for a step that passes an earlier error on.
     fn quiet(&self) -> Result<&Plan> {
         self.0.get::<Result<Plan>>().as_ref().map_err(Clone::clone)
+    }
+
+    /// The frame with an error in place of a step; an earlier error stays the error.
+    #[track_caller]
+    fn failed(&self, e: Error) -> Self {
+        if self.quiet().is_err() { self.clone() } else { Self::from_result(Err(e)) }
     }
 
     /// Adds a step; an earlier error stays the error.
@@ -373,10 +389,9 @@ fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
     batches(&RecordBatch::try_new_with_options(schema, arrays, &options).map_err(|e| failed(&e))?)
 }
 
-/// A plan over partitions in memory.
-fn held(schema: arrow::datatypes::SchemaRef, parts: Vec<Vec<RecordBatch>>) -> Result<Plan> {
-    let table = MemTable::try_new(schema, parts).map_err(|e| Error::engine("persist", &e))?;
-    scan(Arc::new(held::Held::new(table)), "persist")
+/// A plan over partitions in memory; their rows are in the order of the index, where one is given.
+fn held(schema: arrow::datatypes::SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Result<Plan> {
+    scan(Arc::new(held::Held::new(schema, parts, index)), "persist")
 }
 
 /// A plan over rows in memory.
@@ -390,8 +405,7 @@ fn batches(batch: &RecordBatch) -> Result<Plan> {
         let (start, end) = (p * each, ((p + 1) * each).min(rows));
         (start..end.max(start)).step_by(BATCH).map(|i| batch.slice(i, BATCH.min(end - i))).collect()
     };
-    let table = MemTable::try_new(batch.schema(), (0..parts).map(part).collect()).map_err(|e| Error::engine("from_columns", &e))?;
-    scan(Arc::new(held::Held::new(table)), "from_columns")
+    held(batch.schema(), (0..parts).map(part).collect(), None)
 }
 
 fn names_of(plan: &Plan) -> Vec<String> {
@@ -421,8 +435,12 @@ fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Result<df::Expr> {
         Some(column) => Err(ErrorKind::ColumnNotFound { method: method.to_owned(), column, available }.into()),
         None => {
             let schema = plan.schema();
+            let is_float = |x: &df::Expr| x.get_type(schema).is_ok_and(|t| t.is_floating());
             let usual = |e| match e {
                 df::Expr::BinaryExpr(e) => Ok(Transformed::yes(elementwise::arithmetic(e, schema))),
+                // Files may hold decimals that are no numbers: they are missing.
+                df::Expr::IsNull(x) if is_float(&x) => Ok(Transformed::yes(elementwise::number(*x).is_null())),
+                df::Expr::IsNotNull(x) if is_float(&x) => Ok(Transformed::yes(elementwise::number(*x).is_not_null())),
                 other => Ok(Transformed::no(other)),
             };
             Ok(expr.clone().transform_up(usual).map_err(|e| Error::engine(method, &e))?.data)

@@ -30,6 +30,11 @@ use std::sync::Arc;
 /// The column of the numbers, which no user sees.
 pub(super) const ROW: &str = "__row__";
 
+/// Whether a column is one of numbers of rows, by itself or as a side of a join has it.
+pub(super) fn is_row(name: &str) -> bool {
+    name.strip_suffix(ROW).is_some_and(|side| side.is_empty() || side.ends_with('.'))
+}
+
 /// Numbers of a partition.
 const PARTITION: i64 = 1 << 40;
 
@@ -49,6 +54,19 @@ pub(super) fn sorted(b: LogicalPlanBuilder, keys: impl IntoIterator<Item = SortE
     Ok(LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node })))
 }
 
+/// What rows are sorted by for a column: its values, or the places of its categories.
+pub(super) fn key(method: &str, name: &str, plan: &Plan) -> crate::error::Result<Expr> {
+    let column = super::bound(method, super::col(name).get(), plan)?;
+    let known = plan.schema().field_with_unqualified_name(name).is_ok_and(|f| super::cat::is_known(f));
+    if !known {
+        return Ok(column);
+    }
+    // A missing value is the last, not the first.
+    let codes = super::cat::codes(&super::col(name)).get().clone();
+    let last = datafusion::logical_expr::when(column.is_null(), datafusion::logical_expr::lit(i32::MAX)).otherwise(codes);
+    last.map_err(|e| crate::error::Error::engine(method, &e))
+}
+
 /// The plan without the sort of its last steps, for what does not go by the order of rows.
 pub(super) fn unsorted(plan: &Plan) -> Result<Plan> {
     match plan {
@@ -64,8 +82,8 @@ pub(super) fn unsorted(plan: &Plan) -> Result<Plan> {
     }
 }
 
-const NUMBERED: &str = "Numbered";
-const ORDERED: &str = "Ordered";
+pub(super) const NUMBERED: &str = "Numbered";
+pub(super) const ORDERED: &str = "Ordered";
 
 /// Whether an expression asks for the order of rows.
 pub(super) fn is_ordered(expr: &Expr) -> bool {
@@ -146,6 +164,9 @@ impl UserDefinedLogicalNodeCore for Ordered {
     }
 }
 
+/// What the step is called in a physical plan.
+pub(super) const ORDERED_EXEC: &str = "OrderedExec";
+
 /// Plans the step.
 #[derive(Debug)]
 pub(super) struct Planner;
@@ -217,7 +238,7 @@ impl DisplayAs for OrderedExec {
 
 impl ExecutionPlan for OrderedExec {
     fn name(&self) -> &str {
-        "OrderedExec"
+        ORDERED_EXEC
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {

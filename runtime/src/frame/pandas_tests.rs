@@ -134,7 +134,7 @@ fn split(table: &Table, parts: usize) -> DataFrame {
         let start = (p * each).min(batch.num_rows());
         vec![batch.slice(start, each.min(batch.num_rows() - start))]
     };
-    DataFrame::from_result(held(batch.schema(), (0..parts).map(part).collect()))
+    DataFrame::from_result(held(batch.schema(), (0..parts).map(part).collect(), None))
 }
 
 fn right() -> DataFrame {
@@ -156,6 +156,11 @@ type Case = (&'static str, fn(&DataFrame) -> Got);
 /// The one column that an expression makes.
 fn made(d: &DataFrame, e: Expr) -> Got {
     d.with_columns([("made", e)]).select("made").into()
+}
+
+/// The places of values in their categories.
+fn code(kinds: &LazySeries) -> Got {
+    kinds.cat().codes().into()
 }
 
 const NUM: [&str; 3] = ["i", "n", "f"];
@@ -439,6 +444,30 @@ const CASES: &[Case] = &[
     ("Resampler.size", |d| d.resample("1h", "u").size().into()),
     ("Resampler.quantile", |d| d.resample("1h", "u").quantile("f", 0.3).into()),
     ("Resampler.agg", |d| d.resample("1h", "u").agg([("sum", "f", "sum"), ("max", "f", "max")]).into()),
+    ("cat.codes", |d| d.categorize("k").col("k").cat().codes().into()),
+    ("cat.categories", |d| d.categorize("k").col("k").cat().categories().unwrap().into_iter().map(Value::from).collect::<Vec<_>>().into()),
+    ("cat.ordered", |d| vec![Value::from(d.categorize("k").col("k").cat().as_ordered().cat().ordered().unwrap())].into()),
+    ("cat.as_ordered", |d| code(&d.categorize("k").col("k").cat().as_ordered())),
+    ("cat.as_unordered", |d| code(&d.categorize("k").col("k").cat().as_ordered().cat().as_unordered())),
+    ("cat.add_categories", |d| code(&d.categorize("k").col("k").cat().add_categories(["aa"]))),
+    ("cat.remove_categories", |d| code(&d.categorize("k").col("k").cat().remove_categories(["a"]))),
+    ("cat.rename_categories", |d| d.categorize("k").col("k").cat().rename_categories([("a", "A"), ("c", "C")]).into()),
+    ("cat.reorder_categories", |d| code(&d.categorize("k").col("k").cat().reorder_categories(["c", "a", "b"]))),
+    ("cat.set_categories", |d| code(&d.categorize("k").col("k").cat().set_categories(["b", "z", "a"]))),
+    ("cat.remove_unused_categories", |d| {
+        let kinds = d.filter(col("i").gt(4)).categorize("k").col("k").cat().add_categories(["z"]).cat().remove_unused_categories();
+        kinds.cat().categories().unwrap().into_iter().map(Value::from).collect::<Vec<_>>().into()
+    }),
+    ("Series.cat", |d| d.categorize("k").col("k").cat().codes().into()),
+    ("Series.autocorr", |d| d.col("f").autocorr(1).into()),
+    ("Series.is_monotonic_increasing", |d| d.col("u").is_monotonic_increasing().into()),
+    ("Series.is_monotonic_decreasing", |d| d.col("i").is_monotonic_decreasing().into()),
+    ("DataFrame.rfloordiv", |d| made(d, lit(20).floordiv(col("i")))),
+    ("DataFrame.rmod", |d| made(d, lit(20).modulo(col("i")))),
+    ("DataFrame.rpow", |d| made(d, lit(2).pow(col("f")))),
+    ("str.cat", |d| made(d, col("s").str().cat("k", "-"))),
+    ("str.extractall", |d| made(d, col("s").str().extractall("[a-z](.)", 1))),
+    ("dt.components", |d| made(d, col("t").diff(1).dt().days())),
 ];
 
 #[test]
@@ -485,6 +514,30 @@ fn names_give_what_pandas_gives() {
 
 /// Names of the page that a test of their own tries, and where it is.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("DataFrame.categorize", "frame/cat.rs", "categories_are_the_same_in_all_partitions"),
+    ("DataFrame.divisions", "frame/index.rs", "partitions_without_such_rows_are_not_read"),
+    ("DataFrame.from_dict", "frame/tests.rs", "whole_numbers_of_any_kind_stay_whole"),
+    ("DataFrame.index", "frame/index.rs", "rows_are_found_by_their_index"),
+    ("DataFrame.known_divisions", "frame/index.rs", "partitions_without_such_rows_are_not_read"),
+    ("DataFrame.loc", "frame/index.rs", "rows_are_found_by_their_index"),
+    ("DataFrame.map_overlap", "frame/partitions.rs", "neighbours_are_seen_across_several_partitions"),
+    ("DataFrame.median_approximate", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
+    ("DataFrame.memory_usage", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
+    ("DataFrame.nunique_approx", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
+    ("DataFrame.to_bag", "convert.rs", "frames_go_to_other_collections_and_back"),
+    ("DataFrame.to_delayed", "convert.rs", "frames_go_to_other_collections_and_back"),
+    ("DataFrame.to_html", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
+    ("DataFrame.visualize", "frame/tests.rs", "the_lazy_repr_tells_columns_types_partitions_and_tasks"),
+    ("GroupBy.apply", "frame/apply.rs", "groups_are_whole_whatever_the_partitions"),
+    ("Series.dtype", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
+    ("Series.name", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
+    ("cat.as_known", "frame/cat.rs", "what_cannot_be_is_told"),
+    ("cat.as_unknown", "frame/cat.rs", "what_cannot_be_is_told"),
+    ("cat.known", "frame/cat.rs", "what_cannot_be_is_told"),
+    ("functions.from_delayed", "convert.rs", "frames_go_to_other_collections_and_back"),
+    ("functions.map_overlap", "frame/partitions.rs", "neighbours_are_seen_across_several_partitions"),
+    ("functions.read_table", "frame/csv/tests.rs", "line_ends_marks_and_ragged_lines"),
+    ("functions.to_bag", "convert.rs", "frames_go_to_other_collections_and_back"),
     ("DataFrame.compute", "frame/tests.rs", "steps_give_the_rows_a_user_expects"),
     ("DataFrame.dtypes", "frame/csv/tests.rs", "frames_take_the_wider_type_too"),
     ("DataFrame.get_partition", "frame/partition_tests.rs", "partitions_are_those_that_were_asked_for"),

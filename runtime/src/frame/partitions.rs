@@ -1,31 +1,267 @@
 //! Frames by their partitions: one of them, another number of them, a closure over each.
 
-use super::{DataFrame, Table, engine, held};
+use super::lazy::Lazy;
+use super::spool::Spool;
+use super::{DataFrame, Plan, Table, engine, held, scan};
+use crate::config;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
-use futures::TryStreamExt;
-use std::sync::Arc;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Rows of a batch: the engine's own number.
+const BATCH: usize = 8192;
 
 /// All rows of a partition.
-async fn kept(rows: SendableRecordBatchStream) -> Result<Vec<RecordBatch>> {
-    rows.try_collect().await.map_err(|e| Error::engine("partitions", &e))
+async fn kept(rows: SendableRecordBatchStream) -> Result<RecordBatch> {
+    let schema = rows.schema();
+    engine::concat(&schema, &engine::keep("partitions")(0, rows).await?)
 }
 
+/// The partitions of a plan, as many as there were when they were asked for first, each computed when it is asked for.
+pub(crate) struct Partitions {
+    plan: Plan,
+    /// For how many partitions the engine plans.
+    target: usize,
+    count: usize,
+    /// Partitions that are made of one another are all computed at once, and kept.
+    together: Option<Mutex<Option<Arc<Vec<RecordBatch>>>>>,
+}
+
+/// Whether each partition is made of one of a source, and of nothing else.
+fn are_alone(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let partitions = |p: &Arc<dyn ExecutionPlan>| p.output_partitioning().partition_count();
+    match plan.children()[..] {
+        [] => true,
+        [input] => plan.name() != "RepartitionExec" && partitions(input) == partitions(plan) && are_alone(input),
+        _ => false,
+    }
+}
+
+impl Partitions {
+    pub(super) fn of(plan: &Plan) -> Result<Self> {
+        let target = config::threads();
+        let physical = engine::planned(plan, target)?;
+        let count = physical.output_partitioning().partition_count();
+        let together = (!are_alone(&physical)).then(Mutex::default);
+        Ok(Self { plan: plan.clone(), target, count, together })
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The rows of one partition.
+    fn get(&self, number: usize) -> Result<RecordBatch> {
+        let planned = || engine::planned(&self.plan, self.target);
+        let Some(together) = &self.together else {
+            return engine::nth(&planned()?, number, kept);
+        };
+        // What failed, or was stopped, is tried again by the next call.
+        let mut all = together.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.is_none() {
+            *all = Some(Arc::new(engine::each_of(&planned()?, |_, rows| kept(rows))?));
+        }
+        // It was filled a line ago where it was empty.
+        Ok(all.as_ref().expect("the partitions are there")[number].clone())
+    }
+
+    /// The rows of all partitions.
+    pub(super) fn whole(&self) -> Result<RecordBatch> {
+        let parts = engine::each_of(&engine::planned(&self.plan, self.target)?, |_, rows| kept(rows))?;
+        let schema = parts.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+        engine::concat(&schema, &parts)
+    }
+
+    /// The rows of one partition, with so many rows before and behind it, and how many of these there are.
+    fn around(&self, number: usize, before: usize, after: usize) -> Result<(RecordBatch, usize, usize)> {
+        let own = self.get(number)?;
+        let (mut head, mut tail, mut missing) = (Vec::new(), Vec::new(), before);
+        for i in (0..number).rev().take_while(|_| before > 0) {
+            let part = self.get(i)?;
+            let n = missing.min(part.num_rows());
+            head.insert(0, part.slice(part.num_rows() - n, n));
+            missing -= n;
+            if missing == 0 {
+                break;
+            }
+        }
+        let mut wanted = after;
+        for i in (number + 1..self.count).take_while(|_| after > 0) {
+            let part = self.get(i)?;
+            let n = wanted.min(part.num_rows());
+            tail.push(part.slice(0, n));
+            wanted -= n;
+            if wanted == 0 {
+                break;
+            }
+        }
+        let schema = own.schema();
+        let all: Vec<_> = head.into_iter().chain([own]).chain(tail).collect();
+        Ok((engine::concat(&schema, &all)?, before - missing, after - wanted))
+    }
+}
+
+/// What becomes of partitions.
+#[derive(Clone)]
+enum Change {
+    /// Of each.
+    Each(OfOne),
+    /// Of all of them, in one.
+    All(OfAll),
+}
+
+type OfOne = Arc<dyn Fn(&Partitions, usize) -> Result<RecordBatch> + Send + Sync>;
+type OfAll = Arc<dyn Fn(&Partitions) -> Result<RecordBatch> + Send + Sync>;
+/// Computes the table of a partition.
+pub(crate) type TableOf = Arc<dyn Fn(usize) -> Result<Table> + Send + Sync>;
+
+impl Change {
+    fn of(&self, partitions: &Arc<Partitions>, number: usize) -> Result<RecordBatch> {
+        match self {
+            Self::Each(change) => change(partitions, number),
+            Self::All(change) => change(partitions),
+        }
+    }
+}
+
+/// A table of changed partitions. The first is made at once, as it tells the columns, and kept until it is read.
+fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Lazy> {
+    engine::with_right_types(plan, |plan| {
+        let partitions = Arc::new(Partitions::of(plan)?);
+        let count = if let Change::All(_) = change { 1 } else { partitions.count() };
+        let (told, of) = (change.clone(), partitions.clone());
+        let first = match count {
+            0 => RecordBatch::new_empty(Arc::new(Schema::empty())),
+            _ => engine::wait(engine::beside(move || told.of(&of, 0)))?,
+        };
+        let schema = nullable(&first.schema());
+        let (of, change, again, first) = (schema.clone(), change.clone(), change.clone(), Mutex::new(Some(first)));
+        let make = move |i: u32| {
+            let known = (i == 0).then(|| first.lock().unwrap_or_else(PoisonError::into_inner));
+            // What is all of it is not made twice.
+            let known = known.and_then(|mut first| if count == 1 { first.clone() } else { first.take() });
+            let made = known.map_or_else(|| change.of(&partitions, i as usize), Ok)?;
+            let fitting = with_columns(method, &made, &of)?;
+            Ok(pieces(&fitting))
+        };
+        Ok(Lazy::new(schema, count as u32, Arc::new(make)).over(plan.clone(), move |plan| changed(method, plan, &again)))
+    })
+}
+
+/// The columns, each of which may have missing values.
+pub(crate) fn nullable(schema: &Schema) -> SchemaRef {
+    Arc::new(Schema::new(schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()))
+}
+
+/// Rows in batches of the engine's own size.
+pub(crate) fn pieces(rows: &RecordBatch) -> Vec<RecordBatch> {
+    (0..rows.num_rows()).step_by(BATCH).map(|at| rows.slice(at, BATCH.min(rows.num_rows() - at))).collect()
+}
+
+/// The rows, which must have the columns that those of the first partition had.
+pub(crate) fn with_columns(method: &str, rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let types = |s: &Schema| s.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect::<Vec<(String, DataType)>>();
+    let (have, want) = (types(&rows.schema()), types(schema));
+    if have != want {
+        let show = |t: &[(String, DataType)]| t.iter().map(|(n, t)| format!("{n}: {}", super::DType::of(t))).collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "the closure returned other columns for one partition than for the first: {}, not {}; astype(..) inside of it makes them alike",
+            show(&have),
+            show(&want)
+        );
+        return Err(Error::bad_argument(method, message));
+    }
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), rows.columns().to_vec(), &options)
+        .map_err(|e| ErrorKind::Engine { operation: method.to_owned(), message: e.to_string() }.into())
+}
+
+/// The rows of a plan in partitions that end before these rows, and with the last.
+fn cut(plan: &Plan, places: impl FnOnce(usize, u64) -> Result<Vec<usize>>) -> Result<Plan> {
+    let index = super::index::of(plan);
+    let ranges = |ends: Vec<usize>, rows: usize| -> Vec<Range<usize>> {
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        starts.zip(ends.iter().copied().chain([rows])).map(|(start, end)| start..end).collect()
+    };
+    let batch = match engine::collect(plan, false) {
+        Err(e) if matches!(e.kind(), ErrorKind::ResultTooLarge { .. }) => {
+            let spool = engine::with_right_types(plan, |plan| engine::in_order(plan, Spool::of))?;
+            let ranges = ranges(places(spool.rows(), spool.bytes)?, spool.rows());
+            let (schema, count) = (spool.schema(), ranges.len() as u32);
+            let make = move |i: u32| spool.read(ranges[i as usize].start, ranges[i as usize].end);
+            return scan(Arc::new(Lazy::new(schema, count, Arc::new(make)).ordered_by(index)), "repartition");
+        }
+        other => other?,
+    };
+    let part = |range: Range<usize>| pieces(&batch.slice(range.start, range.end - range.start));
+    let parts = ranges(places(batch.num_rows(), engine::size(&batch))?, batch.num_rows()).into_iter().map(part).collect();
+    held(batch.schema(), parts, index)
+}
+
+/// A closure over a table.
+type OverTable = Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>;
+
 impl DataFrame {
-    /// Computes the frame at once and keeps it in so many partitions of about the same number of rows, in the same order.
+    /// Computes the frame at once and keeps it in so many partitions of about the same number of rows, in the same order: in
+    /// memory, or on disk where the limit of memory does not hold it.
     #[track_caller]
     pub fn repartition(&self, npartitions: usize) -> Self {
-        if self.quiet().is_err() {
-            return self.clone();
-        }
         let parts = npartitions.max(1);
-        Self::from_result(self.compute().and_then(|table| {
-            let batch = table.batch();
-            let place = |p: usize| batch.num_rows() * p / parts;
-            let part = |p: usize| (place(p)..place(p + 1)).step_by(8192).map(|at| batch.slice(at, 8192.min(place(p + 1) - at))).collect();
-            held(batch.schema(), (0..parts).map(part).collect())
-        }))
+        self.cut_at(|rows, _| Ok((1..parts).map(|p| rows * p / parts).collect()))
+    }
+
+    /// As [`repartition`](DataFrame::repartition), in partitions of about so many bytes in memory, such as `"100MB"`.
+    #[track_caller]
+    pub fn repartition_size(&self, size: &str) -> Self {
+        self.cut_at(|rows, held| {
+            let told = || Error::bad_argument("repartition_size", format!("{size:?} is no size; {} is one", crate::units::BYTES_LOOK));
+            let bytes = crate::units::parse_bytes(size).ok_or_else(told)?;
+            let parts = held.div_ceil(bytes.max(1)).clamp(1, rows.max(1) as u64) as usize;
+            Ok((1..parts).map(|p| rows * p / parts).collect())
+        })
+    }
+
+    /// Computes the frame at once and keeps it in the partitions between these values of its index, which orders it: the first
+    /// has what is below the first value, the second what is not, up to the second value, and so on.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("k", Series::from_iter([5i64, 1, 3, 2, 4]))]).set_index("k");
+    /// let parts: Vec<usize> = df.repartition_divisions([2, 5]).partitions().iter().map(|p| p.len()).collect::<Result<_, _>>()?;
+    /// assert_eq!(parts, [1, 3, 1]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn repartition_divisions<V: super::IntoExpr>(&self, divisions: impl IntoIterator<Item = V>) -> Self {
+        self.divided(&divisions.into_iter().map(V::into_expr).collect::<Vec<_>>())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn divided(&self, divisions: &[super::Expr]) -> Self {
+        const METHOD: &str = "repartition_divisions";
+        let places = self.quiet().and_then(|plan| {
+            let index = super::index::required(METHOD, plan)?;
+            let below = |v: &super::Expr| self.filter(super::col(&index).lt(v)).len();
+            divisions.iter().map(below).collect::<Result<Vec<_>>>()
+        });
+        match places {
+            Ok(places) if places.is_sorted() => self.cut_at(|_, _| Ok(places)),
+            Ok(_) => Self::from_result(Err(Error::bad_argument(METHOD, "divisions rise from one to the next".to_owned()))),
+            Err(_) if self.quiet().is_err() => self.clone(),
+            Err(e) => Self::from_result(Err(e)),
+        }
+    }
+
+    /// The computed rows, in partitions that end before these rows of so many, which hold so many bytes.
+    #[track_caller]
+    fn cut_at(&self, places: impl FnOnce(usize, u64) -> Result<Vec<usize>>) -> Self {
+        let Ok(plan) = self.quiet() else { return self.clone() };
+        Self::from_result(cut(plan, places))
     }
 
     /// Computes one partition, counted from 0, and keeps it as a frame.
@@ -38,19 +274,26 @@ impl DataFrame {
             return Self::from_result(Err(Error::bad_argument("get_partition", message)));
         }
         Self::from_result(engine::with_right_types(plan, |plan| {
-            let (schema, batches) = engine::nth_partition(plan, number, |rows| async move { Ok((rows.schema(), kept(rows).await?)) })?;
-            held(schema, vec![batches])
+            let batch = Partitions::of(plan)?.get(number)?;
+            held(batch.schema(), vec![vec![batch]], super::index::of(plan))
         }))
     }
 
-    /// The frames of all partitions.
+    /// The frames of all partitions, computed and kept.
     #[track_caller]
     pub fn partitions(&self) -> Vec<Self> {
-        (0..self.npartitions()).map(|i| self.get_partition(i)).collect()
+        let Ok(plan) = self.quiet() else { return vec![self.clone()] };
+        let index = super::index::of(plan);
+        let all = engine::with_right_types(plan, |plan| engine::each_partition(plan, |_| Ok(|_, rows| kept(rows))));
+        match all {
+            Ok((_, parts)) => parts.into_iter().map(|b| Self::from_result(held(b.schema(), vec![vec![b]], index.clone()))).collect(),
+            Err(e) => vec![Self::from_result(Err(e))],
+        }
     }
 
-    /// Computes the frame at once and calls a closure with each partition, side by side; the tables that it returns, which must
-    /// have the same columns, are the partitions of the new frame.
+    /// Calls a closure with each partition when the frame is computed, side by side; the tables that it returns, which must
+    /// have the same columns, are the partitions of the new frame. The first partition is computed at once, as it tells the
+    /// columns.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -61,46 +304,163 @@ impl DataFrame {
     /// ```
     #[track_caller]
     pub fn map_partitions(&self, closure: impl Fn(Table) -> Result<Table> + Send + Sync + 'static) -> Self {
-        self.mapped(Arc::new(closure))
+        self.mapped("map_partitions", Arc::new(closure))
     }
 
     #[inline(never)]
     #[track_caller]
-    fn mapped(&self, closure: Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>) -> Self {
-        let plan = match self.quiet() {
-            Ok(plan) => plan,
-            Err(_) => return self.clone(),
-        };
-        let done = engine::with_right_types(plan, |plan| {
-            let closure = closure.clone();
-            let work = move |_, rows: SendableRecordBatchStream| {
-                let closure = closure.clone();
-                async move {
-                    let schema = rows.schema();
-                    let batches = kept(rows).await?;
-                    let part = engine::concat(&schema, &batches)?;
-                    // A closure may take long: other partitions go on beside it.
-                    let called = tokio::task::spawn_blocking(move || crate::sched::within(|| closure(Table::new(part)))).await;
-                    called.map_err(engine::joined)?
-                }
-            };
-            Ok(engine::each_partition(plan, |_| Ok(work))?.1)
-        });
-        Self::from_result(done.and_then(|tables| {
-            let Some(first) = tables.first() else { return held(Arc::new(arrow::datatypes::Schema::empty()), vec![Vec::new()]) };
-            let schema = first.batch().schema();
-            let types =
-                |t: &Table| t.batch().schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect::<Vec<_>>();
-            if let Some(other) = tables.iter().find(|t| types(t) != types(first)) {
-                let message = format!("the closure returned other columns for one partition: {:?} and {:?}", types(first), types(other));
-                return Err(Error::bad_argument("map_partitions", message));
+    fn mapped(&self, method: &'static str, closure: OverTable) -> Self {
+        self.over_partitions(method, Change::Each(Arc::new(move |all, i| Ok(closure(Table::new(all.get(i)?))?.batch().clone()))))
+    }
+
+    /// As [`map_partitions`](DataFrame::map_partitions), where the closure also sees so many rows before and behind the
+    /// partition. It returns a row for each row that it was given; those of the neighbours are taken away.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("x", Series::from_iter(0..10i64))]).repartition(3);
+    /// let sums = df.map_overlap(1, 0, |part| {
+    ///     let x = part.column("x")?.to_vec::<i64>()?;
+    ///     let sums = (0..x.len()).map(|i| if i == 0 { x[0] } else { x[i - 1] + x[i] });
+    ///     DataFrame::from_columns([("sum", Series::from_iter(sums))]).compute()
+    /// });
+    /// assert_eq!(sums.compute()?.column("sum")?.to_vec::<i64>()?, [0, 1, 3, 5, 7, 9, 11, 13, 15, 17]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn map_overlap(&self, before: usize, after: usize, closure: impl Fn(Table) -> Result<Table> + Send + Sync + 'static) -> Self {
+        self.overlapped(before, after, Arc::new(closure))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn overlapped(&self, before: usize, after: usize, closure: OverTable) -> Self {
+        const METHOD: &str = "map_overlap";
+        let change = move |all: &Partitions, i: usize| {
+            let (rows, head, tail) = all.around(i, before, after)?;
+            let given = rows.num_rows();
+            let made = closure(Table::new(rows))?;
+            if made.len() != given {
+                let message = format!("the closure was given {given} rows and returned {}; it returns one for each", made.len());
+                return Err(Error::bad_argument(METHOD, message));
             }
-            let nullable = Arc::new(arrow::datatypes::Schema::new(
-                schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>(),
-            ));
-            let part = |t: &Table| RecordBatch::try_new(nullable.clone(), t.batch().columns().to_vec()).map(|b| vec![b]);
-            let parts = tables.iter().map(part).collect::<std::result::Result<Vec<_>, _>>();
-            held(nullable.clone(), parts.map_err(|e| ErrorKind::Engine { operation: "map_partitions".to_owned(), message: e.to_string() })?)
-        }))
+            Ok(made.batch().slice(head, given - head - tail))
+        };
+        self.over_partitions(METHOD, Change::Each(Arc::new(change)))
+    }
+
+    #[track_caller]
+    fn over_partitions(&self, method: &'static str, change: Change) -> Self {
+        let Ok(plan) = self.quiet() else { return self.clone() };
+        Self::from_result(changed(method, plan, &change).and_then(|table| scan(Arc::new(table), method)))
+    }
+
+    /// What becomes of all partitions, in one.
+    #[track_caller]
+    pub(super) fn over_all(&self, method: &'static str, change: OfAll) -> Self {
+        self.over_partitions(method, Change::All(change))
+    }
+
+    /// Number of its partitions and what computes each, for other collections. Where a column of a file gets a wider type on the
+    /// way, partitions that were computed before keep theirs.
+    pub(crate) fn to_partitions(&self) -> Result<(usize, TableOf)> {
+        let plan = super::csv::current(self.quiet()?)?;
+        let known = Mutex::new(Arc::new(Partitions::of(&plan)?));
+        let at = move || known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let count = at().count();
+        let get = move |i: usize| {
+            engine::with_right_types(&plan, |plan| {
+                let known = at();
+                if known.plan == *plan {
+                    return known.get(i).map(Table::new);
+                }
+                Partitions { plan: plan.clone(), target: known.target, count, together: known.together.as_ref().map(|_| Mutex::default()) }
+                    .get(i)
+                    .map(Table::new)
+            })
+        };
+        Ok((count, Arc::new(get)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn frame(rows: i64) -> DataFrame {
+        DataFrame::from_columns([("x", Series::from_iter(0..rows)), ("k", Series::from_iter((0..rows).map(|i| i % 3)))])
+    }
+
+    fn xs(df: &DataFrame) -> Vec<i64> {
+        df.compute().unwrap().column("x").unwrap().to_vec().unwrap()
+    }
+
+    #[test]
+    fn closures_run_when_the_frame_is_computed() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = calls.clone();
+        let df = frame(100).repartition(4).map_partitions(move |part| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(part.tail(1))
+        });
+        assert_eq!(calls.load(Ordering::SeqCst), 1, "the first partition tells the columns");
+        assert_eq!(xs(&df), [24, 49, 74, 99]);
+        assert_eq!(calls.load(Ordering::SeqCst), 4, "and is not computed twice");
+        assert_eq!(xs(&df), [24, 49, 74, 99]);
+        // Partitions that are made of one another.
+        let sorted = frame(20).groupby("k").agg([("x", "sum")]).map_partitions(|part| Ok(part.head(2)));
+        assert_eq!(xs(&sorted), [63, 70]);
+    }
+
+    #[test]
+    fn partitions_of_files_whose_types_get_wider() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let rows: String = (0..3000).map(|i| if i == 2100 { "1.5,a\n".to_owned() } else { format!("{i},b\n") }).collect();
+        std::fs::write(&path, format!("x,y\n{rows}")).unwrap();
+        let read = Csv::new().blocksize(600).infer_rows(10).read(path.to_str().unwrap());
+        let df = read.map_partitions(Ok);
+        let x = df.compute().unwrap().column("x").unwrap().to_vec::<f64>().unwrap();
+        assert_eq!((x.len(), x[2100], x[2999]), (3000, 1.5, 2999.0));
+    }
+
+    #[test]
+    fn what_a_closure_does_wrong_is_told() {
+        let df = frame(10).repartition(2).map_partitions(|part| {
+            let first = part.column("x")?.to_vec::<i64>()?[0];
+            if first == 0 { Ok(part) } else { DataFrame::from_columns([("y", Series::from_iter([1i64]))]).compute() }
+        });
+        let e = df.compute().unwrap_err().to_string();
+        assert!(e.contains("map_partitions") && e.contains("y: int64") && e.contains("x: int64, k: int64"), "{e}");
+        let e = frame(10).map_overlap(1, 1, |part| Ok(part.head(1))).compute().unwrap_err().to_string();
+        assert!(e.contains("10 rows and returned 1"), "{e}");
+        let e = frame(3).repartition_size("big").compute().unwrap_err().to_string();
+        assert!(e.contains("repartition_size") && e.contains("big"), "{e}");
+        let e = frame(3).repartition_divisions([1]).compute().unwrap_err().to_string();
+        assert!(e.contains("set_index"), "{e}");
+    }
+
+    #[test]
+    fn neighbours_are_seen_across_several_partitions() {
+        for parts in [1, 2, 5, 12] {
+            let df = frame(12).repartition(parts).map_overlap(2, 1, |part| {
+                let x = part.column("x")?.to_vec::<i64>()?;
+                let around = |i: usize| x[i.saturating_sub(2)..(i + 2).min(x.len())].iter().sum::<i64>();
+                DataFrame::from_columns([("x", Series::from_iter((0..x.len()).map(around)))]).compute()
+            });
+            assert_eq!(xs(&df), [1, 3, 6, 10, 14, 18, 22, 26, 30, 34, 38, 30], "{parts} partitions");
+        }
+    }
+
+    #[test]
+    fn sizes_and_divisions_say_where_to_cut() {
+        let df = frame(1000);
+        assert_eq!(df.repartition_size("4000 B").npartitions(), 4);
+        let parts = df.set_index("x").repartition_divisions([10, 500]);
+        let ends = parts.partitions().iter().map(|p| p.len().unwrap()).collect::<Vec<_>>();
+        assert_eq!(ends, [10, 490, 500]);
+        assert_eq!(xs(&parts), (0..1000).collect::<Vec<_>>());
     }
 }

@@ -213,6 +213,8 @@ impl Agg {
     }
 
     fn parts(self, x: df::Expr, t: &DataType) -> Parts {
+        // Files may hold what is not a number, which is missing.
+        let x = if t.is_floating() { super::elementwise::number(x) } else { x };
         let bool = *t == DataType::Boolean;
         let float = || cast(if bool { cast(x.clone(), DataType::Int64) } else { x.clone() }, DataType::Float64);
         if matches!(t, DataType::Timestamp(..) | DataType::Date32) && matches!(self, Self::Mean | Self::Median) {

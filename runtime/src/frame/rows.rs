@@ -5,10 +5,11 @@ use super::DType;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
-    RecordBatch, RecordBatchOptions, StringBuilder, TimestampNanosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
+    RecordBatch, RecordBatchOptions, StringBuilder, StringDictionaryBuilder, TimestampNanosecondBuilder, UInt8Builder, UInt16Builder,
+    UInt32Builder, UInt64Builder,
 };
 use arrow::compute::kernels::cast_utils::{Parser, string_to_timestamp_nanos};
-use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef, TimeUnit};
 use serde::ser::{Error as _, Impossible, Serialize, SerializeMap, SerializeStruct, Serializer};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<Data
         DType::Str => DataType::Utf8,
         DType::Date => DataType::Date32,
         DType::Datetime => DataType::Timestamp(TimeUnit::Nanosecond, None),
+        DType::Category => super::cat::arrow_type(),
         DType::Other(other) => {
             let message = format!("column {name:?} cannot be made of type {other}; the named types of DType can");
             return Err(Error::bad_argument(method, message));
@@ -168,6 +170,7 @@ columns! {
     Float32(Float32Builder, DataType::Float32) = |c: &Cell| float(c).map(|x| x.map(|x| x as f32));
     Float64(Float64Builder, DataType::Float64) = float;
     Str(StringBuilder, DataType::Utf8) = text;
+    Category(StringDictionaryBuilder<Int32Type>, DataType::Dictionary(..)) = text;
     Date(Date32Builder, DataType::Date32) = day;
     Datetime(TimestampNanosecondBuilder, DataType::Timestamp(..)) = instant;
 }

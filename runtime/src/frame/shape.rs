@@ -1,21 +1,18 @@
 //! Steps that give a frame another shape: summaries, pivots, melted and dummy columns, correlations, steps of time.
 
 use super::expr::{Expr, IntoExpr, col};
-use super::instants::step;
 use super::names::IntoNames;
 use super::order::{ROW, numbered, sorted};
-use super::reduce::{IntoAgg, IntoSpec, aggregated, aggregates};
+use super::reduce::{IntoAgg, aggregated};
 use super::udf::quantiles_of;
 use super::{Agg, DataFrame, Plan, Result, bare, bound, unique};
-use crate::csv::kind::Kind;
 use crate::error::Error;
-use arrow::array::{Array, ArrayRef, AsArray, ListBuilder, TimestampMicrosecondBuilder};
+use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
-use std::sync::Arc;
 
 pub(super) const ORDER: &str = "__order__";
 
@@ -269,165 +266,4 @@ impl DataFrame {
             Err(e) => Self::from_result(Err(e)),
         }
     }
-
-    /// Groups the rows by steps of time of a column, such as `"1h"` or `"15min"`, counted from the start of the first day. Steps
-    /// without rows are there too, from the first to the last.
-    ///
-    /// ```
-    /// use rask::prelude::*;
-    /// let t = Series::from_iter(["2020-01-01 10:05", "2020-01-01 12:40", "2020-01-01 10:50"]);
-    /// let df = DataFrame::from_columns([("t", t), ("x", Series::from_iter([1.0, 2.0, 3.0]))]).with_column("t", col("t").to_datetime(""));
-    /// assert_eq!(df.resample("1h", "t").sum("x").compute()?.column("x")?.to_vec::<f64>()?, [4.0, 0.0, 2.0]);
-    /// # Ok::<(), rask::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn resample(&self, step: &str, on: &str) -> Resampler {
-        Resampler { frame: self.by_steps(step, on), step: step.to_owned(), on: on.to_owned() }
-    }
-
-    /// The frame with the starts of steps in place of instants.
-    #[inline(never)]
-    #[track_caller]
-    fn by_steps(&self, length: &str, on: &str) -> Self {
-        const FIRST: &str = "__first__";
-        match step(length) {
-            Ok(micros) if super::instants::DAY % micros != 0 => {
-                let first = self.select(on).reduced(Agg::Min).rename([(on, FIRST)]);
-                let both = super::Merge::new().how(super::Join::Cross).join(self, &first);
-                both.put_columns("resample", vec![(on.to_owned(), floor_from(&col(on), &col(FIRST), micros))]).drop(FIRST)
-            }
-            // A step that is none is reported by the first call that uses it.
-            _ => self.put_columns("resample", vec![(on.to_owned(), col(on).dt().floor(length))]),
-        }
-    }
 }
-
-/// Rows by steps of time; made by [`DataFrame::resample`].
-#[derive(Debug, Clone)]
-#[must_use = "a grouping does nothing until one of its methods is called"]
-pub struct Resampler {
-    frame: DataFrame,
-    step: String,
-    on: String,
-}
-
-impl Resampler {
-    /// Several results: each with its name, the column, and what becomes of its values.
-    #[track_caller]
-    pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> DataFrame {
-        match results.into_iter().map(S::into_spec).collect::<Result<Vec<_>>>() {
-            Ok(specs) => self.aggregate(&specs),
-            Err(e) => DataFrame::from_result(Err(e)),
-        }
-    }
-
-    /// Number of rows of each step, in a column `size`.
-    #[track_caller]
-    pub fn size(&self) -> DataFrame {
-        self.aggregate(&[("size".to_owned(), String::new(), Agg::Size)])
-    }
-
-    /// The first, greatest, least and last value of a column in each step, in columns `open`, `high`, `low` and `close`.
-    #[track_caller]
-    pub fn ohlc(&self, column: &str) -> DataFrame {
-        let four = [("open", Agg::First), ("high", Agg::Max), ("low", Agg::Min), ("close", Agg::Last)];
-        self.aggregate(&four.map(|(n, a)| (n.to_owned(), column.to_owned(), a)))
-    }
-
-    /// The value of each named column below which a share of the step lies, exactly.
-    #[track_caller]
-    pub fn quantile(&self, columns: impl IntoNames, share: f64) -> DataFrame {
-        self.each(Agg::Quantile(share), columns.into_names())
-    }
-
-    #[inline(never)]
-    #[track_caller]
-    fn each(&self, agg: Agg, columns: Vec<String>) -> DataFrame {
-        self.aggregate(&columns.into_iter().map(|c| (c.clone(), c, agg)).collect::<Vec<_>>())
-    }
-
-    #[inline(never)]
-    #[track_caller]
-    fn aggregate(&self, specs: &[super::reduce::Spec]) -> DataFrame {
-        const STEPS: &str = "__steps__";
-        let found = self.frame.groupby(&self.on).agg(specs.iter().cloned());
-        let next = col(&self.on).shift(-1);
-        let steps = found.with_column(STEPS, steps_between(&col(&self.on), &next, &self.step)).explode(STEPS);
-        let value = |(name, _, agg): &super::reduce::Spec| {
-            let none = match agg {
-                Agg::Sum | Agg::Count | Agg::Size | Agg::Nunique => 0i64.into_expr(),
-                Agg::Prod => 1i64.into_expr(),
-                _ => Expr::new(df::lit(ScalarValue::Null)),
-            };
-            (name.clone(), super::when(col(STEPS).eq(col(&self.on))).then(col(name)).otherwise(none))
-        };
-        let values = steps.put_columns("resample", specs.iter().map(value).collect());
-        values.with_column(&self.on, col(STEPS)).drop(STEPS)
-    }
-}
-
-/// The last step that is not later, counted from the start of the day of another instant.
-fn floor_from(x: &Expr, first: &Expr, micros: i64) -> Expr {
-    let returns = |t: &[DataType]| {
-        if super::time::is_time(&t[0]) {
-            Ok(Kind::Time.arrow())
-        } else {
-            super::udf::wrong_type("resample", &t[0], "a datetime; to_datetime(format) makes one of text")
-        }
-    };
-    let args = vec![x.get().clone(), first.get().clone()];
-    Expr::new(super::udf::rowwise("floor_from", micros.to_string(), args, returns, move |a| {
-        let (times, firsts) = (super::instants::wall(&a[0])?, super::instants::wall(&a[1])?);
-        let one = |(t, first): (Option<i64>, Option<i64>)| {
-            let (t, day) = (t?, first?.div_euclid(super::instants::DAY) * super::instants::DAY);
-            Some(day + (t - day).div_euclid(micros) * micros)
-        };
-        Ok(Arc::new(times.iter().zip(firsts.iter()).map(one).collect::<arrow::array::TimestampMicrosecondArray>()))
-    }))
-}
-
-/// The steps from one instant to before the next one, as lists.
-fn steps_between(from: &Expr, to: &Expr, length: &str) -> Expr {
-    let micros = step(length).unwrap_or(1);
-    let list = DataType::new_list(Kind::Time.arrow(), true);
-    let args = vec![from.get().clone(), to.get().clone()];
-    Expr::new(super::udf::rowwise(
-        "steps",
-        length.to_owned(),
-        args,
-        move |_| Ok(list.clone()),
-        move |a| {
-            let ends = [cast(&a[0], &Kind::Time.arrow())?, cast(&a[1], &Kind::Time.arrow())?];
-            let [from, to] = [0, 1].map(|i| ends[i].as_primitive::<TimestampMicrosecondType>());
-            let mut lists = ListBuilder::new(TimestampMicrosecondBuilder::new());
-            for i in 0..from.len() {
-                let start = from.value(i);
-                let end = if to.is_valid(i) { to.value(i) } else { start + 1 };
-                if (end - start) / micros > 100_000_000 {
-                    return super::udf::wrong_value(format!(
-                        "resample: {} steps have no rows, which is more than can be made",
-                        (end - start) / micros
-                    ));
-                }
-                (start..end).step_by(micros as usize).for_each(|t| lists.values().append_value(t));
-                lists.append(from.is_valid(i));
-            }
-            let made: ArrayRef = Arc::new(lists.finish());
-            Ok(made)
-        },
-    ))
-}
-
-macro_rules! define {
-    ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
-        impl Resampler {$(
-            $(#[$doc])*
-            /// Of each named column, for each step.
-            #[track_caller]
-            pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
-                self.each(Agg::$agg, columns.into_names())
-            }
-        )*}
-    };
-}
-aggregates!(define);

@@ -1,6 +1,8 @@
 //! Sorts in memory: all rows are gathered, their keys sorted side by side, and rows put together in that order. Where the memory
 //! that is allowed does not hold them, the engine's own sort takes over, which goes to disk.
 
+use super::engine;
+use super::keeping;
 use super::order::ROW;
 use crate::config;
 use crate::sched;
@@ -28,7 +30,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 /// Rows of a batch: the engine's own number.
 const BATCH: usize = 8192;
 
-/// The plan with sorts of whole tables as sorts in memory.
+/// The plan without sorts of what is in order, and with the other sorts of whole tables in memory.
 pub(super) fn in_memory(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let replaced = plan.transform_down(|node| {
         let whole = node.downcast_ref::<SortPreservingMergeExec>().filter(|m| m.fetch().is_none()).and_then(|m| {
@@ -40,12 +42,19 @@ pub(super) fn in_memory(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Executio
             let one = sort.input().output_partitioning().partition_count() == 1;
             (one && sort.fetch().is_none() && !sort.preserve_partitioning()).then_some(sort)
         };
-        Ok(match whole.or_else(single) {
+        let found = whole.or_else(single);
+        let merged = node.downcast_ref::<SortPreservingMergeExec>().filter(|m| m.fetch().is_none()).map(|m| (m.input(), m.expr()));
+        if let Some((input, order)) = found.map(|s| (s.input(), s.expr())).or(merged)
+            && let Some(kept) = keeping::in_order(input, order)?
+        {
+            return Ok(Transformed::yes(kept));
+        }
+        Ok(match found {
             Some(sort) => Transformed::yes(Arc::new(Sorted::new(sort.input().clone(), sort.expr().clone())) as Arc<dyn ExecutionPlan>),
             None => Transformed::no(node),
         })
     });
-    replaced.data()
+    keeping::apart(replaced.data()?)
 }
 
 /// The rows of all partitions in order.
@@ -141,7 +150,7 @@ async fn gathered(input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>, me
             while let Some(batch) = rows.next().await {
                 let batch = batch?;
                 // The rows, the rows in order, and a key and a place for each.
-                memory.try_grow(2 * size(&batch) + 32 * batch.num_rows())?;
+                memory.try_grow(2 * engine::size(&batch) as usize + 32 * batch.num_rows())?;
                 batches.push(batch);
             }
             Ok::<_, DataFusionError>((partition, batches))
@@ -149,15 +158,16 @@ async fn gathered(input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>, me
     }
     let mut parts = vec![Vec::new(); partitions];
     while let Some(done) = tasks.join_next().await {
-        let (partition, batches) = done.map_err(|e| DataFusionError::Execution(format!("sort: {e}")))??;
-        parts[partition] = batches;
+        match done.map_err(|e| DataFusionError::Execution(format!("sort: {e}"))).flatten() {
+            Ok((partition, batches)) => parts[partition] = batches,
+            Err(e) => {
+                // What the others hold is free before anything else is tried.
+                tasks.shutdown().await;
+                return Err(e);
+            }
+        }
     }
     Ok(parts.into_iter().flatten().filter(|b| b.num_rows() > 0).collect())
-}
-
-/// Bytes of the rows of a batch, which may be a part of longer columns.
-fn size(batch: &RecordBatch) -> usize {
-    batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or_else(|_| c.get_array_memory_size())).sum()
 }
 
 /// A batch and a row in it.

@@ -2,6 +2,7 @@
 //! column.
 
 use super::dtype::DType;
+use super::map::FromCell;
 use crate::error::{ErrorKind, Result};
 use crate::opaque::Opaque;
 use crate::show::html::{self, thousands};
@@ -365,22 +366,47 @@ takes! {
     f64, DType::Float32 | DType::Float64 | DType::Int8 | DType::Int16 | DType::Int32 | DType::Int64 | DType::UInt8 | DType::UInt16
         | DType::UInt32 | DType::UInt64, DataType::Float64, |a, i| a.as_primitive::<Float64Type>().value(i);
     bool, DType::Bool, DataType::Boolean, |a, i| a.as_boolean().value(i);
-    String, DType::Str, DataType::Utf8, |a, i| a.as_string::<i32>().value(i).to_owned();
+    u32, DType::UInt8 | DType::UInt16 | DType::UInt32, DataType::UInt32, |a, i| a.as_primitive::<arrow::datatypes::UInt32Type>().value(i);
+    f32, DType::Float32, DataType::Float32, |a, i| a.as_primitive::<arrow::datatypes::Float32Type>().value(i);
+    String, DType::Str | DType::Category, DataType::Utf8, |a, i| a.as_string::<i32>().value(i).to_owned();
     chrono::NaiveDate, DType::Date, DataType::Date32, |a, i| a.as_primitive::<Date32Type>().value_as_date(i).unwrap_or_default();
     chrono::NaiveDateTime, DType::Datetime | DType::Date, DataType::Timestamp(TimeUnit::Microsecond, None),
         |a, i| a.as_primitive::<TimestampMicrosecondType>().value_as_datetime(i).unwrap_or_default();
+}
+
+/// Lists; a missing item is left out.
+impl<T: FromCell> FromColumn for Option<Vec<T>> {
+    fn values(column: &Column) -> Result<Vec<Self>> {
+        let array = &column.parts().1;
+        if !Vec::<T>::accepts(array.data_type()) {
+            let hint = format!("its values can be taken out as {}", column.taken_as());
+            return Err(column.wrong("to_vec", std::any::type_name::<Vec<T>>(), &hint));
+        }
+        Vec::<T>::cells(array).map_err(|e| column.wrong("to_vec", std::any::type_name::<Vec<T>>(), &e.to_string()))
+    }
+}
+
+impl<T: FromCell> FromColumn for Vec<T> {
+    fn values(column: &Column) -> Result<Vec<Self>> {
+        if column.nulls() > 0 && Self::accepts(column.parts().1.data_type()) {
+            let hint = format!("{} of its {} lists are missing: use to_vec::<Option<Vec<_>>>()", column.nulls(), column.len());
+            return Err(column.wrong("to_vec", "a list throughout", &hint));
+        }
+        Ok(Option::<Self>::values(column)?.into_iter().flatten().collect())
+    }
 }
 
 impl Column {
     fn taken_as(&self) -> &'static str {
         match self.dtype() {
             DType::Bool => "bool",
-            DType::Str => "String",
+            DType::Str | DType::Category => "String",
             DType::UInt64 => "u64 or f64",
             d if d.is_numeric() && !matches!(d, DType::Float32 | DType::Float64) => "i64 or f64",
             DType::Float32 | DType::Float64 => "f64",
             DType::Date => "NaiveDate",
             DType::Datetime => "NaiveDateTime",
+            DType::Other(list) if list.starts_with("list") => "Vec<String>, Vec<f64> or Vec<i64>, as the items are",
             _ => "no Rust type yet; turn them to text first",
         }
     }

@@ -152,11 +152,28 @@ fn what_users_expect_of_numbers_texts_and_days() {
     for (frame, parts) in [
         (df.with_column("o", col("x").cut([5.0, 1.0])), &["cut", "no edges"][..]),
         (df.with_column("o", (col("n") + 100_000_000_000_000i64).to_datetime_from("D")), &["too great for an instant"]),
-        (df.resample("1M", "d").sum("n"), &["resample", "\"1M\" is no step of time"]),
+        (df.resample("1 fortnight", "d").sum("n"), &["resample", "\"1 fortnight\" is no step of time"]),
         (df.merge_asof(&df, "n", &["nothing"]), &["merge_asof", "\"nothing\""]),
         (df.filter(col("k").gt(3)), &["Cannot cast string 'c'"]),
     ] {
         let said = frame.compute().unwrap_err().to_string();
         assert!(parts.iter().all(|p| said.contains(p)), "{said} lacks one of {parts:?}");
+    }
+}
+
+#[test]
+fn what_is_no_number_in_a_file_is_missing() {
+    use arrow::array::{ArrayRef, Float64Array, StringArray};
+    let x: ArrayRef = std::sync::Arc::new(Float64Array::from(vec![Some(f64::NAN), Some(2.0), None, Some(-1.0), Some(f64::NAN)]));
+    let k: ArrayRef = std::sync::Arc::new(StringArray::from(vec!["a", "a", "a", "b", "c"]));
+    let batch = RecordBatch::try_from_iter([("x", x), ("k", k)]).unwrap();
+    for parts in [1, 2, 5] {
+        let df = DataFrame::from_batch(Ok(batch.clone())).repartition(parts);
+        let groups = df.groupby("k").agg([("n", "x", "count"), ("least", "x", "min"), ("most", "x", "max"), ("mean", "x", "mean")]);
+        check(&groups, &["k n least most mean", "a 1 2.0 2.0 2.0", "b 1 -1.0 -1.0 -1.0", "c 0 - - -"]);
+        assert_eq!(df.dropna().len().unwrap(), 2);
+        assert_eq!(df.filter(col("x").isna()).len().unwrap(), 3);
+        check(&df.select("x").fillna(0.5), &["x", "0.5", "2.0", "0.5", "-1.0", "0.5"]);
+        assert!(df.col("x").max().compute().unwrap() == 2.0 && df.col("x").count().compute().unwrap() == 2);
     }
 }

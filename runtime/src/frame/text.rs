@@ -3,8 +3,9 @@
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
+use super::names::IntoNames;
 use super::udf::{keyed, rowwise, wrong_type};
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use fancy_regex::Regex;
@@ -263,12 +264,50 @@ patterns! {
     count() -> i64: |r, s| Some(r.find_iter(s).flatten().count() as i64);
     /// All that the pattern finds: of its first group where it has one.
     findall() -> Vec<String>: |r, s| Some(r.captures_iter(s).flatten().map(|c| c.get(usize::from(c.len() > 1)).map_or("", |m| m.as_str()).to_owned()).collect());
+    /// What the group of that number is wherever the pattern is found; group 1 is the first, 0 all of it.
+    extractall(group: usize) -> Vec<String>: |r, s| Some(r.captures_iter(s).flatten().filter_map(|c| c.get(group).map(|m| m.as_str().to_owned())).collect());
     /// What the group of that number is where the pattern is first found; group 1 is the first, 0 all of it.
     extract(group: usize) -> String: |r, s| r.captures(s).ok().flatten()?.get(group).map(|m| m.as_str().to_owned());
     /// A text in place of what the pattern finds; `$1` stands for a group.
     replace_regex(to: &str) -> String: |r, s| Some(r.replace_all(s, to.as_str()).into_owned());
     /// The parts between what the pattern finds.
     split_regex() -> Vec<String>: |r, s| Some(r.split(s).flatten().map(str::to_owned).collect());
+}
+
+impl<T: Target> Str<T> {
+    /// The text and those of other columns in one, with a separator between them; missing where one of them is.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("a", Series::from_iter(["x"])), ("b", Series::from_iter(["y"]))]);
+    /// assert_eq!(df.with_column("c", col("a").str().cat(["b"], "-")).compute()?.column("c")?.to_vec::<String>()?, ["x-y"]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn cat(&self, others: impl IntoNames, sep: &str) -> T {
+        let others = others.into_names();
+        self.0.with("str().cat", &|x| joined(x, &others, sep))
+    }
+}
+
+#[inline(never)]
+fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
+    let is_text = |t: &DataType| t.is_string() || t.is_null() || matches!(t, DataType::Dictionary(_, v) if v.is_string());
+    let returns = move |t: &[DataType]| match t.iter().find(|t| !is_text(t)) {
+        Some(other) => wrong_type("str().cat", other, "text; astype(DType::Str) makes it text"),
+        None => Ok(DataType::Utf8),
+    };
+    let args = std::iter::once(x.get().clone()).chain(others.iter().map(|n| super::bare(n))).collect();
+    let sep = sep.to_owned();
+    Expr::new(rowwise("str_cat", format!("{sep:?}"), args, returns, move |a| {
+        let texts = a.iter().map(|a| cast(a, &DataType::Utf8)).collect::<Result<Vec<_>, _>>()?;
+        let row = |i: usize| {
+            let parts: Option<Vec<&str>> = texts.iter().map(|t| t.is_valid(i).then(|| t.as_string::<i32>().value(i))).collect();
+            parts.map(|p| p.join(&sep))
+        };
+        Ok(Arc::new((0..a[0].len()).map(row).collect::<StringArray>()))
+    }))
 }
 
 /// A pattern, or what is wrong with it.

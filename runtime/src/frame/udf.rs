@@ -9,8 +9,8 @@ use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, PartitionEvaluatorArgs, StateFieldsArgs, WindowUDFFieldArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, PartitionEvaluator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, Volatility, WindowUDF, WindowUDFImpl,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, PartitionEvaluator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility, WindowUDF, WindowUDFImpl,
 };
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -33,6 +33,8 @@ impl Identity {
 
 type Returns = Arc<dyn Fn(&[DataType]) -> Result<DataType> + Send + Sync>;
 type Compute = Arc<dyn Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync>;
+type Gives = Arc<dyn Fn(&[FieldRef]) -> Result<Field> + Send + Sync>;
+type ByFields = Arc<dyn Fn(&[ArrayRef], &[FieldRef]) -> Result<ArrayRef> + Send + Sync>;
 
 macro_rules! identified {
     ($($function:ident)*) => {$(
@@ -59,8 +61,8 @@ identified! { Rowwise Columnwise Groupwise }
 /// A function over the values of a row. Where all arguments are constants, so is its value.
 struct Rowwise {
     identity: Identity,
-    returns: Returns,
-    compute: Compute,
+    gives: Gives,
+    compute: ByFields,
 }
 
 impl ScalarUDFImpl for Rowwise {
@@ -73,7 +75,12 @@ impl ScalarUDFImpl for Rowwise {
     }
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        (self.returns)(args)
+        let fields: Vec<FieldRef> = args.iter().map(|t| Arc::new(Field::new("", t.clone(), true))).collect();
+        Ok((self.gives)(&fields)?.data_type().clone())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        Ok(Arc::new((self.gives)(args.arg_fields)?.with_name(self.name())))
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
@@ -85,7 +92,7 @@ impl ScalarUDFImpl for Rowwise {
         let constant = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|a| a.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let made = (self.compute)(&arrays)?;
+        let made = (self.compute)(&arrays, &args.arg_fields)?;
         if constant { ScalarValue::try_from_array(&made, 0).map(ColumnarValue::Scalar) } else { Ok(ColumnarValue::Array(made)) }
     }
 }
@@ -98,7 +105,22 @@ pub(super) fn rowwise(
     returns: impl Fn(&[DataType]) -> Result<DataType> + Send + Sync + 'static,
     compute: impl Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> Expr {
-    let function = Rowwise { identity: Identity::new(name, key), returns: Arc::new(returns), compute: Arc::new(compute) };
+    let gives = move |fields: &[FieldRef]| {
+        let types: Vec<_> = fields.iter().map(|f| f.data_type().clone()).collect();
+        Ok(Field::new("", returns(&types)?, true))
+    };
+    of_fields(name, key, args, gives, move |arrays, _| compute(arrays))
+}
+
+/// As [`rowwise`], where more counts than the types of the columns.
+pub(super) fn of_fields(
+    name: &str,
+    key: String,
+    args: Vec<Expr>,
+    gives: impl Fn(&[FieldRef]) -> Result<Field> + Send + Sync + 'static,
+    compute: impl Fn(&[ArrayRef], &[FieldRef]) -> Result<ArrayRef> + Send + Sync + 'static,
+) -> Expr {
+    let function = Rowwise { identity: Identity::new(name, key), gives: Arc::new(gives), compute: Arc::new(compute) };
     ScalarUDF::new_from_impl(function).call(args)
 }
 

@@ -4,10 +4,13 @@
 use super::source::CsvTable;
 use crate::csv::kind::Kind;
 use crate::error::{Error, ErrorKind, Result};
+use crate::frame::lazy::Lazy;
 use crate::frame::{DType, DataFrame, Plan, Table, bare, engine};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder, Union};
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use std::collections::BTreeSet;
@@ -141,7 +144,7 @@ impl DataFrame {
         each_table(&current(self.plan()?)?, &mut |t| tables.push(t));
         let (mut names, mut dtypes, mut because) = (Vec::new(), Vec::new(), Vec::new());
         for table in &tables {
-            let schema = datafusion::catalog::TableProvider::schema(table);
+            let schema = TableProvider::schema(table);
             for (i, column) in table.table.columns.iter().enumerate() {
                 names.push(column.name.clone());
                 dtypes.push(DType::of(schema.field(i).data_type()).to_string());
@@ -161,13 +164,32 @@ fn table_of(scan: &TableScan) -> Option<CsvTable> {
     provider.downcast_ref::<CsvTable>().cloned()
 }
 
+/// What is done with the table of a scan whose partitions are made of another plan.
+fn inside<T>(scan: &TableScan, f: impl FnOnce(&Lazy, &Plan) -> T) -> Option<T> {
+    let provider = source_as_provider(&scan.source).ok()?;
+    let lazy = provider.downcast_ref::<Lazy>()?;
+    lazy.plan().map(|plan| f(lazy, plan))
+}
+
+/// The table of a scan, where its types have changed.
+fn renewed(scan: &TableScan) -> DfResult<Option<Arc<dyn TableProvider>>> {
+    if let Some(table) = table_of(scan).filter(|t| !t.is_current() && !t.settle) {
+        return Ok(Some(Arc::new(CsvTable::new(table.table))));
+    }
+    let made =
+        inside(scan, |lazy, plan| if is_current(plan) { None } else { Some(current(plan).and_then(|p| lazy.again(&p).transpose())) });
+    match made.flatten().transpose().map(Option::flatten) {
+        Ok(lazy) => Ok(lazy.map(|l| Arc::new(l) as Arc<dyn TableProvider>)),
+        Err(e) => Err(DataFusionError::External(Box::new(e))),
+    }
+}
+
 /// The plan with the types that are known by now.
 pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
     let renew = |node: LogicalPlan| match node {
-        LogicalPlan::TableScan(scan) => match table_of(&scan).filter(|t| !t.is_current() && !t.settle) {
+        LogicalPlan::TableScan(scan) => match renewed(&scan)? {
             Some(table) => {
-                let source = provider_as_source(Arc::new(CsvTable::new(table.table)));
-                let scan = TableScanBuilder::new(scan.table_name, source)
+                let scan = TableScanBuilder::new(scan.table_name, provider_as_source(table))
                     .with_projection(scan.projection)
                     .with_filters(scan.filters)
                     .with_fetch(scan.fetch);
@@ -209,6 +231,7 @@ fn each_table(plan: &Plan, found: &mut dyn FnMut(CsvTable)) {
     let _ = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             table_of(scan).into_iter().for_each(&mut *found);
+            inside(scan, |_, plan| each_table(plan, found));
         }
         Ok(TreeNodeRecursion::Continue)
     });

@@ -1,0 +1,441 @@
+//! Categories: columns of text that comes out of a list, under pandas' names. Where the list is known it is kept with the
+//! column's type, so that every partition has the same codes.
+
+use super::column::LazySeries;
+use super::elementwise::Target;
+use super::expr::Expr;
+use super::udf::{of_fields, wrong_type};
+use super::{DType, DataFrame, IntoNames, col};
+use crate::error::Result;
+use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Int32Type};
+use datafusion::error::{DataFusionError, Result as DfResult};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Where a field keeps its categories.
+const CATEGORIES: &str = "categories";
+const ORDERED: &str = "ordered";
+
+/// Categories in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Categories {
+    texts: Vec<String>,
+    ordered: bool,
+}
+
+impl Categories {
+    /// Those of a column, where they are known.
+    fn of(field: &Field) -> Option<Self> {
+        let texts = serde_json::from_str(field.metadata().get(CATEGORIES)?).ok()?;
+        Some(Self { texts, ordered: field.metadata().contains_key(ORDERED) })
+    }
+
+    fn field(&self) -> Field {
+        // A list of texts is always JSON.
+        let texts = serde_json::to_string(&self.texts).unwrap_or_default();
+        let ordered = self.ordered.then(|| (ORDERED.to_owned(), String::new()));
+        let known = std::iter::once((CATEGORIES.to_owned(), texts)).chain(ordered);
+        Field::new("category", arrow_type(), true).with_metadata(known.collect())
+    }
+}
+
+/// The type of categories.
+pub(super) fn arrow_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+fn is_category(t: &DataType) -> bool {
+    matches!(t, DataType::Dictionary(_, values) if values.is_string())
+}
+
+/// Whether a column is sorted by its categories and not by their texts.
+pub(super) fn is_known(field: &Field) -> bool {
+    field.metadata().contains_key(CATEGORIES)
+}
+
+/// The places of values in their categories; -1 for a missing one.
+pub(super) fn codes(x: &Expr) -> Expr {
+    let returns = |fields: &[Arc<Field>]| known("codes", &fields[0]).map(|_| Field::new("codes", DataType::Int32, true));
+    Expr::new(of_fields("codes", String::new(), vec![x.get().clone()], returns, |arrays, fields| {
+        let texts = cast(&arrays[0], &DataType::Utf8)?;
+        let known = known("codes", &fields[0])?;
+        let places = places(&known.texts);
+        let code = |text: Option<&str>| text.and_then(|t| places.get(t).copied()).unwrap_or(-1);
+        Ok(Arc::new(texts.as_string::<i32>().iter().map(code).collect::<Int32Array>()))
+    }))
+}
+
+fn places(texts: &[String]) -> HashMap<&str, i32> {
+    texts.iter().enumerate().map(|(i, t)| (t.as_str(), i as i32)).collect()
+}
+
+fn problem<T>(method: &str, message: &str) -> DfResult<T> {
+    Err(DataFusionError::Plan(format!("cat().{method}: {message}")))
+}
+
+fn known(method: &str, field: &Field) -> DfResult<Categories> {
+    match Categories::of(field) {
+        Some(known) => Ok(known),
+        None if is_category(field.data_type()) => {
+            problem(method, "the categories are not known yet; as_known() or categorize(..) finds them in the data")
+        }
+        None => wrong_type(&format!("cat().{method}"), field.data_type(), "a category; astype(DType::Category) makes one of text"),
+    }
+}
+
+/// New categories, and for each old one what it becomes: the same text, or another.
+type Change = Arc<dyn Fn(&Categories) -> std::result::Result<(Categories, Renames), String> + Send + Sync>;
+type Renames = HashMap<String, String>;
+/// A new list of categories, of the old one and what a method was given.
+type Relist = fn(&[String], &[String]) -> std::result::Result<Vec<String>, String>;
+
+/// A column with other categories. Values that are none of them are missing.
+#[inline(never)]
+fn changed(x: &Expr, method: &'static str, key: String, change: Change) -> Expr {
+    let again = change.clone();
+    let applied = move |change: &Change, field: &Field| {
+        let made = change(&known(method, field)?).or_else(|e| problem(method, &e))?;
+        let mut seen = HashSet::new();
+        match made.0.texts.iter().find(|t| !seen.insert(t.as_str())) {
+            Some(twice) => problem(method, &format!("{twice:?} would be a category twice")),
+            None => Ok(made),
+        }
+    };
+    let returns = move |fields: &[Arc<Field>]| Ok(applied(&change, &fields[0])?.0.field());
+    Expr::new(of_fields(&format!("cat_{method}"), key, vec![x.get().clone()], returns, move |arrays, fields| {
+        let (categories, renames) = applied(&again, &fields[0])?;
+        encoded(&arrays[0], &categories.texts, &renames)
+    }))
+}
+
+fn encoded(array: &ArrayRef, categories: &[String], renames: &Renames) -> DfResult<ArrayRef> {
+    let texts = cast(array, &DataType::Utf8)?;
+    let places = places(categories);
+    let code = |text: Option<&str>| text.and_then(|t| places.get(renames.get(t).map_or(t, String::as_str)).copied());
+    let codes: Int32Array = texts.as_string::<i32>().iter().map(code).collect();
+    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(codes, Arc::new(StringArray::from(categories.to_vec())))?))
+}
+
+/// A column as categories of this list.
+fn listed(x: &Expr, texts: Vec<String>) -> Expr {
+    let categories = Categories { texts, ordered: false };
+    let key = format!("{categories:?}");
+    let of = categories.clone();
+    let returns = move |_: &[Arc<Field>]| Ok(of.field());
+    Expr::new(of_fields("categories", key, vec![x.get().clone()], returns, move |arrays, _| {
+        encoded(&arrays[0], &categories.texts, &Renames::new())
+    }))
+}
+
+/// What is done with categories, made by [`Expr::cat`].
+#[derive(Debug, Clone)]
+pub struct Cat<T>(T);
+
+impl Expr {
+    /// The categories of a column, under pandas' names: `col("size").cat().codes()`.
+    #[must_use]
+    pub fn cat(&self) -> Cat<Self> {
+        Cat(self.clone())
+    }
+}
+
+impl LazySeries {
+    /// The categories of the column.
+    #[must_use]
+    pub fn cat(&self) -> Cat<Self> {
+        Cat(self.clone())
+    }
+}
+
+fn texts<S: AsRef<str>>(list: impl IntoIterator<Item = S>) -> Vec<String> {
+    list.into_iter().map(|s| s.as_ref().to_owned()).collect()
+}
+
+impl<T: Target> Cat<T> {
+    #[inline(never)]
+    #[track_caller]
+    fn change(&self, method: &'static str, key: String, change: Change) -> T {
+        self.0.with(method, &|x| changed(x, method, key.clone(), change.clone()))
+    }
+
+    #[track_caller]
+    fn relisted(&self, method: &'static str, list: &[String], make: Relist) -> T {
+        let (key, list) = (format!("{list:?}"), list.to_vec());
+        let change: Change =
+            Arc::new(move |old| Ok((Categories { texts: make(&old.texts, &list)?, ordered: old.ordered }, Renames::new())));
+        self.change(method, key, change)
+    }
+
+    /// The places of values in the list of categories, from 0; -1 for a missing value.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("s", Series::from_iter(["m", "s", "m", "l"]))]).categorize("s");
+    /// assert_eq!(df.with_column("c", col("s").cat().codes()).compute()?.column("c")?.to_vec::<i64>()?, [1, 2, 1, 0]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn codes(&self) -> T {
+        self.0.with("cat().codes", &codes)
+    }
+
+    /// With the categories as an order: the first is the least.
+    #[must_use]
+    #[track_caller]
+    pub fn as_ordered(&self) -> T {
+        self.change("as_ordered", String::new(), Arc::new(|old| Ok((Categories { ordered: true, ..old.clone() }, Renames::new()))))
+    }
+
+    /// With the categories without an order.
+    #[must_use]
+    #[track_caller]
+    pub fn as_unordered(&self) -> T {
+        self.change("as_unordered", String::new(), Arc::new(|old| Ok((Categories { ordered: false, ..old.clone() }, Renames::new()))))
+    }
+
+    /// With more categories, behind those that there are.
+    #[must_use]
+    #[track_caller]
+    pub fn add_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
+        self.relisted("add_categories", &texts(categories), |old, new| Ok(old.iter().chain(new).cloned().collect()))
+    }
+
+    /// Without some categories; their values become missing.
+    #[must_use]
+    #[track_caller]
+    pub fn remove_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
+        self.relisted("remove_categories", &texts(categories), |old, gone| match gone.iter().find(|g| !old.contains(g)) {
+            Some(other) => Err(format!("{other:?} is no category; there are {}", old.join(", "))),
+            None => Ok(old.iter().filter(|t| !gone.contains(t)).cloned().collect()),
+        })
+    }
+
+    /// With the same categories in another order.
+    #[must_use]
+    #[track_caller]
+    pub fn reorder_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
+        self.relisted("reorder_categories", &texts(categories), |old, new| {
+            let same = old.len() == new.len() && old.iter().all(|t| new.contains(t));
+            if same { Ok(new.to_vec()) } else { Err(format!("these are not the categories that there are: {}", old.join(", "))) }
+        })
+    }
+
+    /// With these categories; values of others become missing.
+    #[must_use]
+    #[track_caller]
+    pub fn set_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
+        self.relisted("set_categories", &texts(categories), |_, new| Ok(new.to_vec()))
+    }
+
+    /// With other names of categories: pairs of the old and the new one. Those that are not named keep theirs.
+    #[must_use]
+    #[track_caller]
+    pub fn rename_categories<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> T {
+        let renames: Renames = names.into_iter().map(|(a, b)| (a.as_ref().to_owned(), b.as_ref().to_owned())).collect();
+        self.renamed(renames)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn renamed(&self, renames: Renames) -> T {
+        let mut key: Vec<_> = renames.iter().collect();
+        key.sort();
+        let key = format!("{key:?}");
+        let change: Change = Arc::new(move |old| {
+            let texts = old.texts.iter().map(|t| renames.get(t).unwrap_or(t).clone()).collect();
+            Ok((Categories { texts, ordered: old.ordered }, renames.clone()))
+        });
+        self.change("rename_categories", key, change)
+    }
+
+    /// As categories that are not known: what comes next need not agree on them.
+    #[must_use]
+    #[track_caller]
+    pub fn as_unknown(&self) -> T {
+        self.0.with("cat().as_unknown", &|x| {
+            let returns = |_: &[Arc<Field>]| Ok(Field::new("category", arrow_type(), true));
+            Expr::new(of_fields("cat_as_unknown", String::new(), vec![x.get().clone()], returns, |a, _| Ok(cast(&a[0], &arrow_type())?)))
+        })
+    }
+}
+
+impl Cat<LazySeries> {
+    #[track_caller]
+    fn here(&self) -> Result<Option<Categories>> {
+        let frame = self.0.to_frame();
+        let plan = frame.plan()?;
+        let field = plan.schema().field(0).clone();
+        if !is_category(field.data_type()) {
+            let e = wrong_type::<()>("cat", field.data_type(), "a category; astype(DType::Category) makes one of text");
+            return e.map(|()| None).map_err(|e| crate::Error::engine("cat", &e));
+        }
+        Ok(Categories::of(&field))
+    }
+
+    /// The categories in their order; computed where they are not known.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`], and where the column has no categories.
+    #[track_caller]
+    pub fn categories(&self) -> Result<Vec<String>> {
+        match self.here()? {
+            Some(known) => Ok(known.texts),
+            None => self.0.found(),
+        }
+    }
+
+    /// Whether the categories are known without computing.
+    ///
+    /// # Errors
+    /// The error of an earlier step, and where the column has no categories.
+    #[track_caller]
+    pub fn known(&self) -> Result<bool> {
+        Ok(self.here()?.is_some())
+    }
+
+    /// Whether the categories are in an order that means something.
+    ///
+    /// # Errors
+    /// The error of an earlier step, and where the column has no categories.
+    #[track_caller]
+    pub fn ordered(&self) -> Result<bool> {
+        Ok(self.here()?.is_some_and(|c| c.ordered))
+    }
+
+    /// With categories that are known: the different values in order, computed at once where they are not known yet.
+    #[track_caller]
+    pub fn as_known(&self) -> LazySeries {
+        match self.here() {
+            Ok(Some(_)) => self.0.clone(),
+            Ok(None) => self.0.known_by(self.0.found()),
+            Err(e) => self.0.known_by(Err(e)),
+        }
+    }
+
+    /// Without the categories that no value has, which are found at once.
+    #[track_caller]
+    pub fn remove_unused_categories(&self) -> LazySeries {
+        let used = self.here().and_then(|known| {
+            let used: HashSet<String> = self.0.found()?.into_iter().collect();
+            Ok(known.map(|k| k.texts.into_iter().filter(|t| used.contains(t)).collect::<Vec<_>>()).unwrap_or_default())
+        });
+        match used {
+            Ok(used) => self.set_categories(used),
+            Err(e) => self.0.known_by(Err(e)),
+        }
+    }
+}
+
+impl LazySeries {
+    /// The different values in order, as texts.
+    #[track_caller]
+    fn found(&self) -> Result<Vec<String>> {
+        let texts = self.astype(DType::Str).dropna().unique();
+        let mut found: Vec<String> = texts.compute()?.to_vec()?;
+        found.sort();
+        Ok(found)
+    }
+
+    #[track_caller]
+    fn known_by(&self, found: Result<Vec<String>>) -> Self {
+        match found {
+            Ok(found) => self.with("cat().as_known", &|x| listed(x, found.clone())),
+            Err(e) => self.failed(e),
+        }
+    }
+}
+
+impl DataFrame {
+    /// The columns as categories that are known: their different values in order, which are computed at once.
+    #[track_caller]
+    pub fn categorize(&self, columns: impl IntoNames) -> Self {
+        self.categorized(&columns.into_names())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn categorized(&self, columns: &[String]) -> Self {
+        if self.quiet().is_err() {
+            return self.clone();
+        }
+        let found = columns.iter().map(|c| Ok((c.clone(), listed(&col(c), self.col(c).found()?)))).collect::<Result<Vec<_>>>();
+        match found {
+            Ok(made) => self.put_columns("categorize", made),
+            Err(e) => Self::from_result(Err(e)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    fn frame() -> DataFrame {
+        let sizes = [Some("m"), Some("s"), None, Some("l"), Some("m"), Some("s")];
+        DataFrame::from_columns([("size", Series::from_iter(sizes)), ("x", Series::from_iter([1i64, 2, 3, 4, 5, 6]))])
+    }
+
+    fn codes(df: &DataFrame) -> Vec<i64> {
+        df.with_column("c", col("size").cat().codes()).compute().unwrap().column("c").unwrap().to_vec().unwrap()
+    }
+
+    #[test]
+    fn categories_are_the_same_in_all_partitions() {
+        for parts in [1, 2, 6] {
+            let df = frame().repartition(parts).categorize("size");
+            assert_eq!(df.dtypes().unwrap()[0], DType::Category);
+            assert_eq!(codes(&df), [1, 2, -1, 0, 1, 2]);
+            assert_eq!(codes(&df.persist().unwrap().filter(col("x").gt(3))), [0, 1, 2]);
+            let size = df.col("size").cat();
+            assert_eq!((size.categories().unwrap(), size.known().unwrap()), (vec!["l".into(), "m".into(), "s".into()], true));
+        }
+    }
+
+    #[test]
+    fn lists_of_categories_change() {
+        let df = frame().categorize("size");
+        let with = |e: Expr| df.with_column("size", e);
+        let ordered = with(col("size").cat().reorder_categories(["s", "m", "l"])).with_column("size", col("size").cat().as_ordered());
+        assert_eq!(codes(&ordered), [1, 0, -1, 2, 1, 0]);
+        assert!(ordered.col("size").cat().ordered().unwrap());
+        let sorted = ordered.sort_values("size").compute().unwrap();
+        assert_eq!(sorted.column("x").unwrap().to_vec::<i64>().unwrap(), [2, 6, 1, 5, 4, 3]);
+        let sums = ordered.groupby("size").sum("x").compute().unwrap();
+        assert_eq!(sums.column("size").unwrap().to_vec::<String>().unwrap(), ["s", "m", "l"]);
+        let renamed = with(col("size").cat().rename_categories([("l", "large")]));
+        assert_eq!(renamed.compute().unwrap().column("size").unwrap().to_vec::<Option<String>>().unwrap()[3].as_deref(), Some("large"));
+        let gone = with(col("size").cat().remove_categories(["m"]));
+        assert_eq!(codes(&gone), [-1, 1, -1, 0, -1, 1]);
+        let more = with(col("size").cat().add_categories(["xl"]));
+        assert_eq!(more.col("size").cat().categories().unwrap(), ["l", "m", "s", "xl"]);
+        assert_eq!(more.col("size").cat().remove_unused_categories().cat().categories().unwrap(), ["l", "m", "s"]);
+        assert_eq!(codes(&with(col("size").cat().set_categories(["s", "xl"]))), [-1, 0, -1, -1, -1, 0]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_told() {
+        let df = frame().with_column("size", col("size").astype(DType::Category));
+        let said = |df: DataFrame| df.compute().unwrap_err().to_string();
+        assert!(!df.col("size").cat().known().unwrap());
+        let e = said(df.with_column("c", col("size").cat().codes()));
+        assert!(e.contains("not known yet") && e.contains("as_known"), "{e}");
+        assert_eq!(df.col("size").cat().as_known().cat().codes().compute().unwrap().to_vec::<i64>().unwrap(), [1, 2, -1, 0, 1, 2]);
+        let e = said(df.with_column("c", col("x").cat().codes()));
+        assert!(e.contains("int64") && e.contains("DType::Category"), "{e}");
+        let e = df.col("x").cat().categories().unwrap_err().to_string();
+        assert!(e.contains("int64"), "{e}");
+        let known = frame().categorize("size");
+        for (e, want) in [
+            (col("size").cat().add_categories(["m"]), "\"m\" would be a category twice"),
+            (col("size").cat().remove_categories(["z"]), "\"z\" is no category; there are l, m, s"),
+            (col("size").cat().reorder_categories(["m", "s"]), "these are not the categories"),
+        ] {
+            let e = said(known.with_column("size", e));
+            assert!(e.contains(want), "{e}");
+        }
+        assert!(said(frame().categorize("sice")).contains("sice"));
+    }
+}
