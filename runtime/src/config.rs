@@ -3,7 +3,7 @@
 
 use crate::error::{ErrorKind, Result};
 use crate::units;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 /// The workers of this process: groups of threads that share a limit of memory.
@@ -44,6 +44,23 @@ impl Cluster {
         let asked = self.memory_limit.map_or(u64::MAX, |m| m.saturating_mul(self.workers as u64));
         if asked == u64::MAX { asked } else { asked.min(system_memory().unwrap_or(u64::MAX)) }
     }
+}
+
+/// A folder in which this process alone writes. Those of processes that were ended before they could clear up are removed.
+pub(crate) fn own_folder(root: &Path) -> PathBuf {
+    const NAME: &str = "rask-frames-";
+    let is_over = |name: &str| {
+        let pid = name.strip_prefix(NAME).filter(|p| p.parse::<u32>().is_ok());
+        pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists())
+    };
+    for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
+        if is_over(&entry.file_name().to_string_lossy()) {
+            // Another process may be doing the same.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let own = root.join(format!("{NAME}{}", std::process::id()));
+    if std::fs::create_dir_all(&own).is_ok() { own } else { root.to_owned() }
 }
 
 /// A number of bytes as a user gave it to `method`.
@@ -119,6 +136,18 @@ mod tests {
         for (cores, want) in cases {
             assert_eq!(split(cores), want, "{cores}");
         }
+    }
+
+    #[test]
+    fn folders_of_processes_that_are_gone_are_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        for name in ["rask-frames-4294967295", "rask-frames-x", "rask-frames-1"] {
+            std::fs::create_dir(at(name)).unwrap();
+        }
+        let own = own_folder(root.path());
+        assert!(own.is_dir() && own.ends_with(format!("rask-frames-{}", std::process::id())));
+        assert!(!at("rask-frames-4294967295").exists() && at("rask-frames-x").exists() && at("rask-frames-1").exists());
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use super::partitions::{Partitions, with_columns};
 use super::{DataFrame, GroupBy, Table, col, engine};
+use crate::config;
 use crate::error::{Error, Result};
-use crate::sched;
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::{partition, take};
 use arrow::datatypes::{Field, Schema};
-use rayon::prelude::*;
+use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 
 const METHOD: &str = "groupby(..).apply";
@@ -51,10 +51,11 @@ fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -
     let failed = |e: arrow::error::ArrowError| Error::engine(METHOD, &e.into());
     let column = |k: &String| rows.schema().index_of(k).map(|i| rows.column(i).clone()).map_err(failed);
     let columns = keys.iter().map(column).collect::<Result<Vec<_>>>()?;
-    let one = |start: usize, len: usize| {
-        let made = closure(Table::new(rows.slice(start, len)))?;
-        with_keys(made.batch(), keys, &columns, start)
-    };
+    let (of, closure, names, arrays) = (rows.clone(), closure.clone(), keys.to_vec(), columns.clone());
+    let one = Arc::new(move |start: usize, len: usize| {
+        let made = closure(Table::new(of.slice(start, len)))?;
+        with_keys(made.batch(), &names, &arrays, start)
+    });
     if rows.num_rows() == 0 {
         return one(0, 0).map_err(|e| {
             let message = format!("there are no groups, and for a table without rows the closure says: {e}");
@@ -63,8 +64,12 @@ fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -
     }
     let groups =
         if columns.is_empty() { std::iter::once(0..rows.num_rows()).collect() } else { partition(&columns).map_err(failed)?.ranges() };
-    let made: Vec<RecordBatch> =
-        sched::pool::pool().install(|| groups.par_iter().map(|g| sched::within(|| one(g.start, g.len()))).collect::<Result<_>>())?;
+    // Closures may compute frames themselves, so they run beside the engine, and not on the threads of tasks.
+    let calls = stream::iter(groups).map(move |g| {
+        let one = one.clone();
+        engine::beside(move || one(g.start, g.len()))
+    });
+    let made: Vec<RecordBatch> = engine::wait(calls.buffered(config::threads()).try_collect())?;
     let schema = super::partitions::nullable(&made[0].schema());
     let made = made.iter().map(|b| with_columns(METHOD, b, &schema)).collect::<Result<Vec<_>>>()?;
     engine::concat(&schema, &made)
@@ -106,6 +111,22 @@ mod tests {
         let all = all.compute().unwrap();
         assert_eq!(all.column("n").unwrap().to_vec::<i64>().unwrap(), [30, 30, 30, 10]);
         assert_eq!(all.column("k").unwrap().to_vec::<Option<i64>>().unwrap(), [Some(0), Some(1), Some(2), None]);
+    }
+
+    #[test]
+    fn closures_and_tasks_may_sort_frames_themselves() {
+        let rows = || {
+            DataFrame::from_columns([("k", Series::from_iter((0..400i64).map(|i| i % 40))), ("x", Series::from_iter((0..400i64).rev()))])
+        };
+        let least = rows().groupby("k").apply(|g| {
+            let x = g.column("x")?.to_vec::<i64>()?;
+            DataFrame::from_columns([("x", Series::from_iter(x))]).sort_values("x").head(1)
+        });
+        assert_eq!(least.len().unwrap(), 40);
+        let tasks: Vec<_> = (0..16).map(|_| delayed(move || rows().groupby("k").sum("x").len().unwrap()).call(())).collect();
+        assert_eq!(compute(tasks).unwrap(), [40; 16]);
+        let sums = rows().merge(&rows().groupby("k").mean("x").rename([("x", "mean")]), "k");
+        assert_eq!(compute(sums.to_delayed()).unwrap().iter().map(Table::len).sum::<usize>(), 400);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{Agg, DType, DataFrame, Table, bound, col};
 use crate::error::{Error, Result};
 use crate::show::Show;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::DataType;
 use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr as df;
 use std::sync::Arc;
@@ -53,22 +54,26 @@ impl LazySeries {
     /// error of 0.8 %, in a few kilobytes however many there are. [`nunique`](LazySeries::nunique) counts them.
     #[track_caller]
     pub fn nunique_approx(&self) -> LazyScalar {
-        self.nearly("nunique_approx", expr_fn::approx_distinct)
+        self.nearly("nunique_approx", |x, t| {
+            let counted = t.is_integer() || t.is_string() || t.is_temporal();
+            expr_fn::approx_distinct(if counted { x } else { df::cast(x, DataType::Utf8) })
+        })
     }
 
     /// About the middle value, by a t-digest (T. Dunning, 2019) of 100 centroids: its rank is off by less than 1 % as a rule, and
     /// other partitions may give another value. [`median`](LazySeries::median) is exact.
     #[track_caller]
     pub fn median_approximate(&self) -> LazyScalar {
-        self.nearly("median_approximate", |x| expr_fn::approx_median(df::cast(x, arrow::datatypes::DataType::Float64)))
+        self.nearly("median_approximate", |x, _| expr_fn::approx_median(df::cast(x, DataType::Float64)))
     }
 
     #[inline(never)]
     #[track_caller]
-    fn nearly(&self, method: &str, f: fn(df::Expr) -> df::Expr) -> LazyScalar {
+    fn nearly(&self, method: &str, f: fn(df::Expr, &DataType) -> df::Expr) -> LazyScalar {
         LazyScalar::of(self.frame().step(method, |b, plan| {
             let x = bound(method, col(self.name()).get(), plan)?;
-            b.aggregate(Vec::<df::Expr>::new(), [f(x).alias(self.name())]).map_err(|e| Error::engine(method, &e))
+            let t = df::ExprSchemable::get_type(&x, plan.schema()).map_err(|e| Error::engine(method, &e))?;
+            b.aggregate(Vec::<df::Expr>::new(), [f(x, &t).alias(self.name())]).map_err(|e| Error::engine(method, &e))
         }))
     }
 }

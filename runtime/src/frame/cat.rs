@@ -28,7 +28,9 @@ struct Categories {
 impl Categories {
     /// Those of a column, where they are known.
     fn of(field: &Field) -> Option<Self> {
-        let texts = serde_json::from_str(field.metadata().get(CATEGORIES)?).ok()?;
+        // A cast keeps what the field says beside its type.
+        let known = field.metadata().get(CATEGORIES).filter(|_| is_category(field.data_type()))?;
+        let texts = serde_json::from_str(known).ok()?;
         Some(Self { texts, ordered: field.metadata().contains_key(ORDERED) })
     }
 
@@ -52,7 +54,7 @@ fn is_category(t: &DataType) -> bool {
 
 /// Whether a column is sorted by its categories and not by their texts.
 pub(super) fn is_known(field: &Field) -> bool {
-    field.metadata().contains_key(CATEGORIES)
+    is_category(field.data_type()) && field.metadata().contains_key(CATEGORIES)
 }
 
 /// The places of values in their categories; -1 for a missing one.
@@ -149,6 +151,12 @@ impl LazySeries {
     }
 }
 
+/// A column as categories that are not known.
+pub(super) fn unknown(x: &Expr) -> Expr {
+    let returns = |_: &[Arc<Field>]| Ok(Field::new("category", arrow_type(), true));
+    Expr::new(of_fields("cat_as_unknown", String::new(), vec![x.get().clone()], returns, |a, _| Ok(cast(&a[0], &arrow_type())?)))
+}
+
 fn texts<S: AsRef<str>>(list: impl IntoIterator<Item = S>) -> Vec<String> {
     list.into_iter().map(|s| s.as_ref().to_owned()).collect()
 }
@@ -182,7 +190,8 @@ impl<T: Target> Cat<T> {
         self.0.with("cat().codes", &codes)
     }
 
-    /// With the categories as an order: the first is the least.
+    /// With the categories as an order: the first is the least. Sorts and groups go by it; comparisons, `min` and `max` go by the
+    /// texts, and by `codes()` where the order is meant.
     #[must_use]
     #[track_caller]
     pub fn as_ordered(&self) -> T {
@@ -255,10 +264,7 @@ impl<T: Target> Cat<T> {
     #[must_use]
     #[track_caller]
     pub fn as_unknown(&self) -> T {
-        self.0.with("cat().as_unknown", &|x| {
-            let returns = |_: &[Arc<Field>]| Ok(Field::new("category", arrow_type(), true));
-            Expr::new(of_fields("cat_as_unknown", String::new(), vec![x.get().clone()], returns, |a, _| Ok(cast(&a[0], &arrow_type())?)))
-        })
+        self.0.with("cat().as_unknown", &unknown)
     }
 }
 
@@ -413,6 +419,26 @@ mod tests {
         assert_eq!(more.col("size").cat().categories().unwrap(), ["l", "m", "s", "xl"]);
         assert_eq!(more.col("size").cat().remove_unused_categories().cat().categories().unwrap(), ["l", "m", "s"]);
         assert_eq!(codes(&with(col("size").cat().set_categories(["s", "xl"]))), [-1, 0, -1, -1, -1, 0]);
+    }
+
+    #[test]
+    fn other_types_and_other_lists_are_other_categories() {
+        let numbers = DataFrame::from_columns([("n", Series::from_iter([Some("10"), Some("2"), None, Some("1")]))]).categorize("n");
+        let sorted = |df: DataFrame| df.compute().unwrap().column("n").unwrap().to_vec::<Option<i64>>().unwrap();
+        assert_eq!(sorted(numbers.with_column("n", col("n").astype(DType::Int64)).sort_values("n")), [Some(1), Some(2), Some(10), None]);
+        let size = frame().categorize("size").with_column("size", col("size").cat().reorder_categories(["s", "m", "l"]));
+        let down = size.sort_values_descending("size").compute().unwrap();
+        assert_eq!(down.column("x").unwrap().to_vec::<i64>().unwrap(), [4, 1, 5, 2, 6, 3]);
+        let more = DataFrame::from_columns([("size", Series::from_iter(["xs"])), ("x", Series::from_iter([9i64]))]).categorize("size");
+        let both = concat([&size, &more]);
+        assert!(!both.col("size").cat().known().unwrap());
+        assert_eq!(both.col("size").cat().categories().unwrap(), ["l", "m", "s", "xs"]);
+        assert_eq!(concat([&size, &size]).col("size").cat().categories().unwrap(), ["s", "m", "l"]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.arrow");
+        let kinds = DataFrame::from_columns([("k", Series::from_iter((0..30_000).map(|i| format!("k{}", i / 9000))))]);
+        kinds.with_column("k", col("k").astype(DType::Category)).to_ipc(path.to_str().unwrap()).unwrap();
+        assert_eq!(read_ipc(path.to_str().unwrap()).col("k").nunique().compute().unwrap(), 4);
     }
 
     #[test]

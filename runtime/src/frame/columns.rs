@@ -103,7 +103,7 @@ impl DataFrame {
             let fields = plan.schema().fields();
             let fits = |t: DType| t.to_string() == kind || kind == "number" && t.is_numeric();
             let names: Vec<_> = fields.iter().filter(|f| fits(DType::of(f.data_type()))).map(|f| bare(f.name())).collect();
-            let known = ["bool", "date", "datetime"].contains(&kind) || kind.starts_with(['i', 'u', 'f', 's', 'n']);
+            let known = ["bool", "date", "datetime"].contains(&kind) || kind.starts_with(['i', 'u', 'f', 's', 'n', 'c']);
             if known { Ok(names) } else { Err(Error::bad_argument("select_dtypes", format!("{kind:?} is no type; there are \"number\", \"str\", \"bool\", \"int64\", \"float64\", \"date\", \"datetime\" and others"))) }
         })
     }
@@ -429,7 +429,8 @@ impl DataFrame {
             let keys = columns.iter().map(|n| bound("value_counts", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
             unique("value_counts", columns.iter().chain([&"count".to_owned()]))?;
             let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
-            let b = match keys.iter().cloned().map(df::Expr::is_not_null).reduce(df::Expr::and) {
+            let there = columns.iter().map(|n| bound("value_counts", col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
+            let b = match there.into_iter().reduce(df::Expr::and) {
                 Some(there) => b.filter(there).map_err(failed)?,
                 None => b,
             };

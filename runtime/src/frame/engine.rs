@@ -8,8 +8,9 @@ use crate::sched::{self, progress::Job};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNode;
+use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::context::{SessionContext, SessionState};
-use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
@@ -20,6 +21,7 @@ use datafusion::prelude::SessionConfig;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use std::cell::Cell;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -90,9 +92,13 @@ fn new_session(partitions: usize, cluster: &Cluster) -> SessionContext {
         .set_bool("datafusion.execution.collect_statistics", true);
     let limit = cluster.memory();
     let config = config.with_sort_spill_reservation_bytes((limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize);
-    let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone());
+    // What a folder holds is looked up for each frame: files may have come since.
+    let lookups = CacheManagerConfig::default().with_list_files_cache_limit(0);
+    let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone()).with_cache_manager(lookups);
     if limit < u64::MAX {
-        environment = environment.with_memory_limit(limit as usize, 1.0).with_temp_file_path(&cluster.local_directory);
+        // Operators that can go to disk share what the others leave, so that none of them has to write crumbs.
+        let pool = TrackConsumersPool::new(FairSpillPool::new(limit as usize), NonZeroUsize::MIN.saturating_add(2));
+        environment = environment.with_memory_pool(Arc::new(pool)).with_temp_file_path(config::own_folder(&cluster.local_directory));
     }
     order::with_planner(&match environment.build_arc() {
         Ok(environment) => SessionContext::new_with_config_rt(config, environment),
@@ -136,7 +142,7 @@ pub(super) async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> +
 }
 
 /// A panic inside the engine.
-fn joined(e: tokio::task::JoinError) -> Error {
+pub(super) fn joined(e: tokio::task::JoinError) -> Error {
     let message = match e.try_into_panic() {
         Ok(payload) => sched::panic_text(&*payload),
         Err(e) => e.to_string(),
@@ -151,18 +157,23 @@ pub(super) fn current(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
 
 /// The physical plan for all workers, or in one partition.
 fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    planned_by(plan, engine().sessions[usize::from(ordered)].state())
+    planned_by(plan, engine().sessions[usize::from(ordered)].state(), SORTS_TO_JOIN.get())
 }
 
-/// The physical plan for so many partitions.
-pub(super) fn planned(plan: &LogicalPlan, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+/// The physical plan for so many partitions; with joins that go to disk, where that is wanted.
+pub(super) fn planned(plan: &LogicalPlan, partitions: usize, sorts_to_join: bool) -> Result<Arc<dyn ExecutionPlan>> {
     let mut state = session().state();
     state.config_mut().options_mut().execution.target_partitions = partitions;
-    planned_by(plan, state)
+    planned_by(plan, state, sorts_to_join)
 }
 
-fn planned_by(plan: &LogicalPlan, mut state: SessionState) -> Result<Arc<dyn ExecutionPlan>> {
-    state.config_mut().options_mut().optimizer.prefer_hash_join = !SORTS_TO_JOIN.get();
+fn planned_by(plan: &LogicalPlan, mut state: SessionState, sorts_to_join: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    let options = state.config_mut().options_mut();
+    options.optimizer.prefer_hash_join = !sorts_to_join;
+    if sorts_to_join {
+        // The engine joins by sorting where there are several partitions alone.
+        options.execution.target_partitions = options.execution.target_partitions.max(2);
+    }
     let plan = plan.clone();
     wait(async move { state.create_physical_plan(&plan).await.and_then(sort::in_memory).map_err(|e| Error::engine("planning", &e)) })
 }
@@ -194,7 +205,7 @@ impl Drop for Restored {
     }
 }
 
-fn has_join(plan: &LogicalPlan) -> bool {
+pub(super) fn has_join(plan: &LogicalPlan) -> bool {
     // The walk itself cannot fail.
     plan.exists(|node| Ok(matches!(node, LogicalPlan::Join(_)))).unwrap_or(false)
 }
@@ -262,11 +273,11 @@ where
 pub(super) fn each_of<T: Send + 'static, F>(
     physical: &Arc<dyn ExecutionPlan>,
     work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
-) -> Result<Vec<T>>
+) -> Result<(SchemaRef, Vec<T>)>
 where
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    Ok(consume(physical, false, work)?.1)
+    consume(physical, false, work)
 }
 
 /// Computes the plan and does something with all rows in their order, one partition after the other.

@@ -1,11 +1,12 @@
 //! Files that are no CSV: Parquet, lines of JSON, Arrow's own format, and tables of SQLite; and the ways back.
 
+use super::spool::{cast_to, plain};
 use super::{DataFrame, Plan, engine, held, remote};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs;
 use crate::pending::{self, Pending};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::options::ArrowReadOptions;
@@ -107,9 +108,50 @@ pub(super) fn parquet(path: &str) -> Result<Plan> {
     };
     let ending = if folder.is_dir() { ".parquet".to_owned() } else { ending(&paths[0]) };
     planned("read_parquet", async move {
+        let session = engine::session();
         let options = ParquetReadOptions::default().table_partition_cols(columns);
-        engine::session().read_parquet(paths, ParquetReadOptions { file_extension: &ending, ..options }).await
+        let options = ParquetReadOptions { file_extension: &ending, ..options };
+        let all = of_all(&paths, |path| session.read_parquet(path, options.clone())).await?;
+        session.read_parquet(paths, ParquetReadOptions { schema: all.as_ref(), ..options }).await
     })
+}
+
+/// The columns of several files, as the engine would take those of the first; `None` for one file.
+async fn of_all<F>(paths: &[String], read: impl Fn(String) -> F) -> DfResult<Option<Schema>>
+where
+    F: Future<Output = DfResult<datafusion::dataframe::DataFrame>>,
+{
+    if paths.len() < 2 {
+        return Ok(None);
+    }
+    let mut all: Vec<FieldRef> = Vec::new();
+    for path in paths {
+        for field in read(path.clone()).await?.schema().fields() {
+            match all.iter_mut().find(|f| f.name() == field.name()) {
+                Some(known) => *known = Arc::new(wider(known, field)?),
+                None => all.push(field.clone()),
+            }
+        }
+    }
+    Ok(Some(Schema::new(all.into_iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>())))
+}
+
+/// A column that holds the values of both.
+fn wider(a: &Field, b: &Field) -> DfResult<Field> {
+    let (x, y) = (a.data_type(), b.data_type());
+    let number = |t: &DataType| t.is_integer() || t.is_floating();
+    match (x, y) {
+        _ if x == y || y.is_null() => Ok(a.clone()),
+        _ if x.is_null() => Ok(b.clone()),
+        _ if number(x) && number(y) => {
+            Ok(a.clone().with_data_type(if x.is_integer() && y.is_integer() { DataType::Int64 } else { DataType::Float64 }))
+        }
+        _ => {
+            let mut both = a.clone();
+            both.try_merge(b)?;
+            Ok(both)
+        }
+    }
 }
 
 /// The files of a folder and of those inside, in order.
@@ -150,8 +192,11 @@ fn json(path: &str) -> Result<Plan> {
         _ => FileCompressionType::UNCOMPRESSED,
     };
     planned("read_json", async move {
+        let session = engine::session();
         let options = JsonReadOptions { schema_infer_max_records: usize::MAX, file_compression_type: compression, ..Default::default() };
-        engine::session().read_json(paths, JsonReadOptions { file_extension: &ending, ..options }).await
+        let options = JsonReadOptions { file_extension: &ending, ..options };
+        let all = of_all(&paths, |path| session.read_json(path, options.clone())).await?;
+        session.read_json(paths, JsonReadOptions { schema: all.as_ref(), ..options }).await
     })
 }
 
@@ -193,11 +238,12 @@ impl Sink for Lines {
     }
 }
 
-struct Ipc(arrow::ipc::writer::FileWriter<Pending>);
+/// A file of Arrow, which holds texts in place of categories: it has room for one dictionary alone.
+struct Ipc(arrow::ipc::writer::FileWriter<Pending>, SchemaRef);
 
 impl Sink for Ipc {
     fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
-        self.0.write(batch).map_err(|e| e.to_string())
+        self.0.write(&cast_to(batch, &self.1).map_err(|e| e.to_string())?).map_err(|e| e.to_string())
     }
     fn end(mut self: Box<Self>) -> std::result::Result<Pending, String> {
         self.0.finish().map_err(|e| e.to_string())?;
@@ -237,8 +283,9 @@ impl DataFrame {
     /// As [`DataFrame::to_csv`].
     pub fn to_ipc(&self, path: &str) -> Result<Vec<String>> {
         self.written("to_ipc", path, |file, schema| {
-            let writer = arrow::ipc::writer::FileWriter::try_new(file, schema).map_err(|e| e.to_string())?;
-            Ok(Box::new(Ipc(writer)))
+            let stored = plain(schema);
+            let writer = arrow::ipc::writer::FileWriter::try_new(file, &stored).map_err(|e| e.to_string())?;
+            Ok(Box::new(Ipc(writer, stored)))
         })
     }
 
@@ -329,6 +376,27 @@ mod tests {
         assert!(e.contains("to_parquet") && e.contains("one.json"), "{e}");
         let e = read_parquet(&at("one.json")).compute().unwrap_err().to_string();
         assert!(e.contains("read_parquet"), "{e}");
+    }
+
+    #[test]
+    fn columns_are_those_of_all_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(at("a.json"), "{\"x\": 1}\n").unwrap();
+        std::fs::write(at("b.json"), "{\"x\": 2.5, \"late\": \"y\"}\n").unwrap();
+        let both = read_json(&at("*.json")).compute().unwrap();
+        assert_eq!(both.column("x").unwrap().to_vec::<f64>().unwrap(), [1.0, 2.5]);
+        assert_eq!(both.column("late").unwrap().to_vec::<Option<String>>().unwrap(), [None, Some("y".into())]);
+        DataFrame::from_columns([("x", Series::from_iter([1i64]))]).to_parquet(&at("a.parquet")).unwrap();
+        DataFrame::from_columns([("y", Series::from_iter([0.5])), ("x", Series::from_iter([7i64]))]).to_parquet(&at("b.parquet")).unwrap();
+        let both = read_parquet(&at("*.parquet"));
+        assert_eq!(both.columns().unwrap(), ["x", "y"]);
+        assert_eq!(both.compute().unwrap().column("y").unwrap().to_vec::<Option<f64>>().unwrap(), [None, Some(0.5)]);
+        // What comes into a folder later is there for the next frame.
+        let sum = || read_parquet(folder.path().to_str().unwrap()).col("x").sum().compute().unwrap().as_i64();
+        assert_eq!(sum(), Some(8));
+        DataFrame::from_columns([("x", Series::from_iter([100i64]))]).to_parquet(&at("c.parquet")).unwrap();
+        assert_eq!(sum(), Some(108));
     }
 
     #[test]

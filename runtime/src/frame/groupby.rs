@@ -168,7 +168,8 @@ impl GroupBy {
             let failed = |e| Error::engine(&method, &e);
             let keys = self.keys.iter().map(|k| bound("groupby", col(k).get(), plan)).collect::<Result<Vec<_>>>()?;
             unique("groupby", self.keys.iter().chain(specs.iter().map(|s| &s.0)))?;
-            let there = keys.iter().cloned().map(df::Expr::is_not_null).reduce(df::Expr::and).filter(|_| self.dropna);
+            let there = self.keys.iter().map(|k| bound("groupby", col(k).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
+            let there = there.into_iter().reduce(df::Expr::and).filter(|_| self.dropna);
             let b = aggregated_where(&method, plan, there, &keys, &specs)?;
             if self.keys.is_empty() {
                 return Ok(b);

@@ -3,7 +3,7 @@
 
 use super::held::Held;
 use super::lazy::Lazy;
-use super::order::{NUMBERED, ORDERED};
+use super::order::{NUMBERED, ORDERED, ROW};
 use super::{DataFrame, Expr, IntoExpr, Plan, Scalar, bare, bound, col, column, engine};
 use crate::csv::value;
 use crate::error::{Error, Result};
@@ -49,10 +49,13 @@ pub(super) fn of(plan: &Plan) -> Option<String> {
     match plan {
         LogicalPlan::Extension(e) if [NUMBERED, ORDERED].contains(&e.node.name()) => of(e.node.inputs()[0]),
         LogicalPlan::Sort(sort) => match sort.expr.first() {
+            // Rows that were brought back into their order.
+            Some(first) if first.asc && name_of(&first.expr).as_deref() == Some(ROW) => of(&sort.input),
             Some(first) if first.asc => name_of(&first.expr),
             _ => None,
         },
         LogicalPlan::Filter(f) => of(&f.input),
+        LogicalPlan::Window(w) => of(&w.input),
         LogicalPlan::SubqueryAlias(a) => of(&a.input),
         LogicalPlan::Projection(p) => {
             let index = of(&p.input)?;
@@ -235,6 +238,8 @@ mod tests {
             assert_eq!(df.loc_at("2020-01-01 05:00").len().unwrap(), 1);
             assert_eq!(df.loc("2021".."2022").compute().unwrap().len(), 0);
         }
+        let changed = df.with_column("d", col("x").diff(1)).repartition(3).with_column("e", col("x").cumsum());
+        assert_eq!(changed.loc("2020-01-02".."2020-01-04").len().unwrap(), 48);
         let by_name = df.rename([("t", "when")]);
         assert_eq!(by_name.index().unwrap().as_deref(), Some("when"));
         assert_eq!(by_name.drop("when").index().unwrap(), None);

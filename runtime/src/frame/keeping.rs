@@ -1,11 +1,12 @@
 //! Joins that keep the order of rows by themselves: one side is held for all workers to look into, the rows of the other stay
 //! where they are, so that what is joined need not be sorted; and partitions one after the other as one.
 
+use super::engine;
 use super::order::{ORDERED_EXEC, is_row};
 use arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{JoinType, Statistics};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
@@ -185,22 +186,29 @@ fn ahead(
         while let Some(batch) = rows.next().await {
             if let Ok(batch) = &batch {
                 // Where memory is short, what was given is taken first; a single batch is always let through.
-                while held.size() > 0 && held.try_grow(batch.get_array_memory_size()).is_err() {
+                while held.try_grow(engine::size(batch) as usize).is_err() && held.size() > 0 {
                     told.notified().await;
                 }
             }
-            if give.send(batch).is_err() {
+            // Behind an error, a stream may go on with errors for ever.
+            let failed = batch.is_err();
+            if give.send(batch).is_err() || failed {
                 break;
             }
         }
     });
-    Ok(stream::unfold((take, task, memory, taken), |(mut take, task, memory, taken)| async move {
-        let batch = take.recv().await?;
+    Ok(stream::unfold(Some((take, task, memory, taken)), |state| async move {
+        let (mut take, task, memory, taken) = state?;
+        let Some(batch) = take.recv().await else {
+            // A task that did not come to its end panicked.
+            let ended = task.join().await;
+            return ended.err().map(|e| (Err(DataFusionError::Execution(engine::joined(e).to_string())), None));
+        };
         if let Ok(batch) = &batch {
-            memory.shrink(batch.get_array_memory_size().min(memory.size()));
+            memory.shrink((engine::size(batch) as usize).min(memory.size()));
         }
         taken.notify_one();
-        Some((batch, (take, task, memory, taken)))
+        Some((batch, Some((take, task, memory, taken))))
     }))
 }
 
@@ -237,6 +245,15 @@ mod tests {
             check(&left, &right, how);
             check(&right, &left, how);
         }
+    }
+
+    #[test]
+    fn a_panic_on_one_side_is_an_error() {
+        let right = frame(&(0..1000).collect::<Vec<_>>(), "j", 3);
+        let right = right.with_column("j", col("j").map(|j: i64| if j == 800 { panic!("no {j}") } else { j }));
+        let left = frame(&(0..50_000).map(|i| i % 1000).collect::<Vec<_>>(), "i", 2);
+        let e = left.merge(&right, "k").with_row_index("row").compute().unwrap_err().to_string();
+        assert!(e.contains("no 800"), "{e}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::expr::{Expr, IntoExpr, col};
 use super::order::{ROW, numbered, sorted};
-use super::{DType, DataFrame, IntoNames, Plan, bare, bound, names_of, unique};
+use super::{DType, DataFrame, IntoNames, Plan, bare, bound, cat, names_of, unique};
 use crate::error::{Error, ErrorKind, Result};
 use datafusion::common::{Column, NullEquality, ScalarValue};
 use datafusion::functions::expr_fn as f;
@@ -347,9 +347,19 @@ fn below(frames: &[DataFrame]) -> DataFrame {
                 names.push(name);
             }
         }
+        let differ = |n: &String| {
+            let mut of = plans.iter().filter_map(|p| p.schema().field_with_unqualified_name(n).ok());
+            let first = of.next();
+            first.is_some_and(|f| cat::is_known(f) && of.any(|o| o.metadata() != f.metadata())) || of.any(|o| cat::is_known(o))
+        };
         let alike = |plan: &Plan| {
             let have = names_of(plan);
-            let column = |n: &String| if have.contains(n) { bare(n) } else { df::lit(ScalarValue::Null).alias(n) };
+            let column = |n: &String| match have.contains(n) {
+                // Where frames know other categories, none are known of all of them.
+                true if differ(n) => cat::unknown(&col(n)).get().clone().alias(n),
+                true => bare(n),
+                false => df::lit(ScalarValue::Null).alias(n),
+            };
             // Numbers keep the rows in order, which a union by itself does not.
             LogicalPlanBuilder::from(numbered(plan)?).project(names.iter().map(column)).and_then(LogicalPlanBuilder::build)
         };

@@ -61,10 +61,10 @@ pub(super) fn key(method: &str, name: &str, plan: &Plan) -> crate::error::Result
     if !known {
         return Ok(column);
     }
-    // A missing value is the last, not the first.
+    // A missing value has no code.
     let codes = super::cat::codes(&super::col(name)).get().clone();
-    let last = datafusion::logical_expr::when(column.is_null(), datafusion::logical_expr::lit(i32::MAX)).otherwise(codes);
-    last.map_err(|e| crate::error::Error::engine(method, &e))
+    let there = datafusion::logical_expr::when(column.is_not_null(), codes).end();
+    there.map_err(|e| crate::error::Error::engine(method, &e))
 }
 
 /// The plan without the sort of its last steps, for what does not go by the order of rows.

@@ -6,27 +6,26 @@ use super::{DataFrame, Plan, Table, engine, held, scan};
 use crate::config;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
-use datafusion::execution::SendableRecordBatchStream;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows of a batch: the engine's own number.
 const BATCH: usize = 8192;
 
-/// All rows of a partition.
-async fn kept(rows: SendableRecordBatchStream) -> Result<RecordBatch> {
-    let schema = rows.schema();
-    engine::concat(&schema, &engine::keep("partitions")(0, rows).await?)
-}
-
 /// The partitions of a plan, as many as there were when they were asked for first, each computed when it is asked for.
 pub(crate) struct Partitions {
     plan: Plan,
+    physical: Arc<dyn ExecutionPlan>,
     /// For how many partitions the engine plans.
     target: usize,
     count: usize,
+    /// Whether joins are planned to go to disk.
+    sorts_to_join: AtomicBool,
     /// Partitions that are made of one another are all computed at once, and kept.
     together: Option<Mutex<Option<Arc<Vec<RecordBatch>>>>>,
 }
@@ -37,17 +36,20 @@ fn are_alone(plan: &Arc<dyn ExecutionPlan>) -> bool {
     match plan.children()[..] {
         [] => true,
         [input] => plan.name() != "RepartitionExec" && partitions(input) == partitions(plan) && are_alone(input),
-        _ => false,
+        ref all => plan.name() == "UnionExec" && all.iter().all(|p| are_alone(p)),
     }
 }
 
 impl Partitions {
     pub(super) fn of(plan: &Plan) -> Result<Self> {
-        let target = config::threads();
-        let physical = engine::planned(plan, target)?;
+        Self::planned_for(plan, config::threads())
+    }
+
+    fn planned_for(plan: &Plan, target: usize) -> Result<Self> {
+        let physical = engine::planned(plan, target, false)?;
         let count = physical.output_partitioning().partition_count();
         let together = (!are_alone(&physical)).then(Mutex::default);
-        Ok(Self { plan: plan.clone(), target, count, together })
+        Ok(Self { plan: plan.clone(), physical, target, count, sorts_to_join: false.into(), together })
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -56,22 +58,48 @@ impl Partitions {
 
     /// The rows of one partition.
     fn get(&self, number: usize) -> Result<RecordBatch> {
-        let planned = || engine::planned(&self.plan, self.target);
         let Some(together) = &self.together else {
-            return engine::nth(&planned()?, number, kept);
+            // What a source found out about its files is kept; where operators stand, is not.
+            let physical = reset_plan_states(self.physical.clone()).map_err(|e| Error::engine("partitions", &e))?;
+            let schema = physical.schema();
+            let batches = engine::nth(&physical, number, |rows| engine::keep("partitions")(0, rows))?;
+            return engine::concat(&schema, &batches);
         };
         // What failed, or was stopped, is tried again by the next call.
         let mut all = together.lock().unwrap_or_else(PoisonError::into_inner);
         if all.is_none() {
-            *all = Some(Arc::new(engine::each_of(&planned()?, |_, rows| kept(rows))?));
+            *all = Some(Arc::new(self.all()?));
         }
         // It was filled a line ago where it was empty.
         Ok(all.as_ref().expect("the partitions are there")[number].clone())
     }
 
-    /// The rows of all partitions.
+    /// The rows of all partitions, computed together.
+    fn all(&self) -> Result<Vec<RecordBatch>> {
+        let compute = || {
+            let physical = engine::planned(&self.plan, self.target, self.sorts_to_join.load(Ordering::Relaxed))?;
+            engine::each_of(&physical, engine::keep("partitions"))
+        };
+        let (schema, parts) = match compute() {
+            // Where memory does not hold a side of a join, it goes to disk.
+            Err(e) if e.is_out_of_memory() && engine::has_join(&self.plan) && !self.sorts_to_join.swap(true, Ordering::Relaxed) => {
+                compute()?
+            }
+            other => other?,
+        };
+        let mut parts = parts.iter().map(|p| engine::concat(&schema, p)).collect::<Result<Vec<_>>>()?;
+        if parts.len() != self.count {
+            // Planned otherwise, there may be another number of them.
+            let all = engine::concat(&schema, &parts)?;
+            let place = |i: usize| all.num_rows() * i / self.count;
+            parts = (0..self.count).map(|i| all.slice(place(i), place(i + 1) - place(i))).collect();
+        }
+        Ok(parts)
+    }
+
+    /// The rows of all partitions in one.
     pub(super) fn whole(&self) -> Result<RecordBatch> {
-        let parts = engine::each_of(&engine::planned(&self.plan, self.target)?, |_, rows| kept(rows))?;
+        let parts = self.all()?;
         let schema = parts.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
         engine::concat(&schema, &parts)
     }
@@ -154,7 +182,9 @@ fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Lazy> {
 
 /// The columns, each of which may have missing values.
 pub(crate) fn nullable(schema: &Schema) -> SchemaRef {
-    Arc::new(Schema::new(schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()))
+    // Other partitions may have other categories.
+    let field = |f: &Arc<Field>| f.as_ref().clone().with_nullable(true).with_metadata(HashMap::new());
+    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
 /// Rows in batches of the engine's own size.
@@ -284,9 +314,9 @@ impl DataFrame {
     pub fn partitions(&self) -> Vec<Self> {
         let Ok(plan) = self.quiet() else { return vec![self.clone()] };
         let index = super::index::of(plan);
-        let all = engine::with_right_types(plan, |plan| engine::each_partition(plan, |_| Ok(|_, rows| kept(rows))));
+        let all = engine::with_right_types(plan, |plan| engine::each_partition(plan, |_| Ok(engine::keep("partitions"))));
         match all {
-            Ok((_, parts)) => parts.into_iter().map(|b| Self::from_result(held(b.schema(), vec![vec![b]], index.clone()))).collect(),
+            Ok((schema, parts)) => parts.into_iter().map(|p| Self::from_result(held(schema.clone(), vec![p], index.clone()))).collect(),
             Err(e) => vec![Self::from_result(Err(e))],
         }
     }
@@ -365,18 +395,20 @@ impl DataFrame {
     /// way, partitions that were computed before keep theirs.
     pub(crate) fn to_partitions(&self) -> Result<(usize, TableOf)> {
         let plan = super::csv::current(self.quiet()?)?;
-        let known = Mutex::new(Arc::new(Partitions::of(&plan)?));
-        let at = move || known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let count = at().count();
+        let first = Arc::new(Partitions::of(&plan)?);
+        let (count, target) = (first.count, first.target);
+        let known = Mutex::new(first);
         let get = move |i: usize| {
             engine::with_right_types(&plan, |plan| {
-                let known = at();
-                if known.plan == *plan {
-                    return known.get(i).map(Table::new);
-                }
-                Partitions { plan: plan.clone(), target: known.target, count, together: known.together.as_ref().map(|_| Mutex::default()) }
-                    .get(i)
-                    .map(Table::new)
+                let partitions = {
+                    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                    if known.plan != *plan {
+                        // Types have become wider.
+                        *known = Arc::new(Partitions { count, ..Partitions::planned_for(plan, target)? });
+                    }
+                    known.clone()
+                };
+                partitions.get(i).map(Table::new)
             })
         };
         Ok((count, Arc::new(get)))

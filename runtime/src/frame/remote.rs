@@ -30,38 +30,46 @@ pub(super) static STORES: LazyLock<Arc<dyn ObjectStoreRegistry>> = LazyLock::new
 
 /// The names under which the engine finds the files of a URL.
 pub(super) fn reachable(method: &str, url: &str, by_ranges: bool) -> Result<Vec<String>> {
-    let one = |url: String| match fs::ranged(method, &url)?.filter(|_| by_ranges) {
-        Some(store) => register(method, &url, store),
-        None => fetched(method, &url),
-    };
-    fs::expand(method, url)?.into_iter().map(one).collect()
+    let urls = fs::expand(method, url)?;
+    let store = if by_ranges { fs::ranged(method, &urls[0])? } else { None };
+    match store {
+        Some(store) => {
+            register(method, &urls[0], store)?;
+            Ok(urls)
+        }
+        None => fetched(method, &urls),
+    }
 }
 
-fn register(method: &str, url: &str, store: Arc<dyn ObjectStore>) -> Result<String> {
+fn register(method: &str, url: &str, store: Arc<dyn ObjectStore>) -> Result<()> {
     let at = ListingTableUrl::parse(url).map_err(|e| Error::engine(method, &e))?;
     STORES.register_store(at.object_store().as_ref(), store);
-    Ok(url.to_owned())
+    Ok(())
 }
 
-/// A file that is fetched now.
-fn fetched(method: &str, url: &str) -> Result<String> {
+/// Files that are fetched now. The engine looks for all files of a table in one store.
+fn fetched(method: &str, urls: &[String]) -> Result<Vec<String>> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let mut from = fs::open_for(method, url)?;
-    let mut file = tempfile::tempfile_in(&config::cluster().local_directory).map_err(Error::io(method, url))?;
-    let size = std::io::copy(&mut from, &mut file).map_err(Error::io(method, url))?;
-    let name = url.split(['?', '#']).next().unwrap_or(url).rsplit('/').next().unwrap_or(url);
-    let location = ObjectPath::from(name);
-    let name = format!("rask-fetched://{}/{location}", NEXT.fetch_add(1, Ordering::Relaxed));
-    let meta = ObjectMeta { location, last_modified: Utc::now(), size, e_tag: None, version: None };
-    register(method, &name, Arc::new(Fetched { url: url.to_owned(), file: Arc::new(file), meta }))
+    let (number, mut files, mut names) = (NEXT.fetch_add(1, Ordering::Relaxed), Vec::new(), Vec::new());
+    for (i, url) in urls.iter().enumerate() {
+        let mut from = fs::open_for(method, url)?;
+        let mut file = tempfile::tempfile_in(&config::cluster().local_directory).map_err(Error::io(method, url))?;
+        let size = std::io::copy(&mut from, &mut file).map_err(Error::io(method, url))?;
+        let name = url.split(['?', '#']).next().unwrap_or(url).rsplit('/').next().unwrap_or(url);
+        let ending: String = name.rsplit('.').next().unwrap_or("").chars().filter(char::is_ascii_alphanumeric).collect();
+        let location = ObjectPath::from(format!("{i:06}.{ending}"));
+        names.push(format!("rask-fetched://{number}/{location}"));
+        files.push((Arc::new(file), ObjectMeta { location, last_modified: Utc::now(), size, e_tag: None, version: None }));
+    }
+    register(method, &names[0], Arc::new(Fetched { url: urls[0].clone(), files }))?;
+    Ok(names)
 }
 
-/// One file that was fetched.
+/// Files that were fetched.
 #[derive(Debug)]
 struct Fetched {
     url: String,
-    file: Arc<File>,
-    meta: ObjectMeta,
+    files: Vec<(Arc<File>, ObjectMeta)>,
 }
 
 impl fmt::Display for Fetched {
@@ -71,9 +79,9 @@ impl fmt::Display for Fetched {
 }
 
 impl Fetched {
-    /// The file opened once more, with a place of its own to read at; where the system has no name for it, there is none.
-    fn opened(&self) -> Option<File> {
-        File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd())).ok()
+    fn metas(&self, below: Option<&ObjectPath>) -> Vec<ObjectMeta> {
+        let wanted = |m: &&ObjectMeta| below.is_none_or(|b| m.location.as_ref().starts_with(b.as_ref()));
+        self.files.iter().map(|f| &f.1).filter(wanted).cloned().collect()
     }
 
     fn refused<T>(&self, operation: &str) -> StoreResult<T> {
@@ -90,19 +98,21 @@ fn read(file: &File, from: u64, to: u64) -> std::io::Result<Bytes> {
 #[async_trait::async_trait]
 impl ObjectStore for Fetched {
     async fn get_opts(&self, location: &ObjectPath, options: GetOptions) -> StoreResult<GetResult> {
-        if *location != self.meta.location {
+        let Some((file, meta)) = self.files.iter().find(|(_, meta)| meta.location == *location) else {
             return Err(StoreError::NotFound { path: location.to_string(), source: self.url.clone().into() });
-        }
+        };
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Generic { store: "fetched", source };
         let range = match options.range {
-            Some(range) => range.as_range(self.meta.size).map_err(|e| failed(Box::new(e)))?,
-            None => 0..self.meta.size,
+            Some(range) => range.as_range(meta.size).map_err(|e| failed(Box::new(e)))?,
+            None => 0..meta.size,
         };
-        let (meta, attributes) = (self.meta.clone(), Attributes::default());
-        if let (true, Some(file)) = (range == (0..meta.size), self.opened()) {
+        let (meta, attributes) = (meta.clone(), Attributes::default());
+        // The file opened once more, with a place of its own to read at, where the system has a name for it.
+        let opened = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        if let (true, Ok(file)) = (range == (0..meta.size), opened) {
             return Ok(GetResult { payload: GetResultPayload::File(file, PathBuf::from(&self.url)), meta, range, attributes });
         }
-        let (file, end) = (self.file.clone(), range.end);
+        let (file, end) = (file.clone(), range.end);
         let starts = stream::iter((range.start..range.end).step_by(STEP as usize));
         let steps = starts.then(move |from| {
             let file = file.clone();
@@ -114,12 +124,12 @@ impl ObjectStore for Fetched {
         Ok(GetResult { payload: GetResultPayload::Stream(steps.boxed()), meta, range, attributes })
     }
 
-    fn list(&self, _: Option<&ObjectPath>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        stream::iter([Ok(self.meta.clone())]).boxed()
+    fn list(&self, below: Option<&ObjectPath>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        stream::iter(self.metas(below).into_iter().map(Ok)).boxed()
     }
 
-    async fn list_with_delimiter(&self, _: Option<&ObjectPath>) -> StoreResult<ListResult> {
-        Ok(ListResult { common_prefixes: Vec::new(), objects: vec![self.meta.clone()] })
+    async fn list_with_delimiter(&self, below: Option<&ObjectPath>) -> StoreResult<ListResult> {
+        Ok(ListResult { common_prefixes: Vec::new(), objects: self.metas(below) })
     }
 
     async fn put_opts(&self, _: &ObjectPath, _: PutPayload, _: PutOptions) -> StoreResult<PutResult> {

@@ -249,7 +249,7 @@ fn stepped(x: &Expr, first: Option<&Expr>, step: Step) -> Expr {
 
 /// The steps from one instant to before the next one, as lists.
 fn steps_between(from: &Expr, to: &Expr, step: Step) -> Expr {
-    const MOST: usize = 100_000_000;
+    const MOST: usize = 20_000_000;
     let list = DataType::new_list(Kind::Time.arrow(), true);
     let args = vec![from.get().clone(), to.get().clone()];
     let returns = move |_: &[DataType]| Ok(list.clone());
@@ -260,8 +260,9 @@ fn steps_between(from: &Expr, to: &Expr, step: Step) -> Expr {
         for i in 0..from.len() {
             let start = from.value(i);
             let end = if to.is_valid(i) { to.value(i) } else { start + 1 };
+            let room = MOST + 1 - ArrayBuilder::len(lists.values()).min(MOST + 1);
             let steps = std::iter::successors(Some(start), |t| Some(step.next(*t))).take_while(|t| *t < end);
-            steps.for_each(|t| lists.values().append_value(t));
+            steps.take(room).for_each(|t| lists.values().append_value(t));
             if ArrayBuilder::len(lists.values()) > MOST {
                 return wrong_value(format!("resample: more than {MOST} steps would have no rows"));
             }

@@ -1,5 +1,6 @@
 //! Steps that give a frame another shape: summaries, pivots, melted and dummy columns, correlations, steps of time.
 
+use super::elementwise::number;
 use super::expr::{Expr, IntoExpr, col};
 use super::names::IntoNames;
 use super::order::{ROW, numbered, sorted};
@@ -82,14 +83,15 @@ impl DataFrame {
                 let hidden = |c: &str, what: &str| format!("__{what}__{c}__");
                 let failed = |e| Error::engine("describe", &e);
                 let (mut made, mut cells) = (Vec::new(), Vec::new());
-                for (c, list) in columns.iter().map(|c| (c, quantiles_of(df::cast(bare(c), DataType::Float64), quantiles))) {
-                    let x = || df::cast(bare(c), DataType::Float64);
+                for (c, list) in columns.iter().map(|c| (c, quantiles_of(df::cast(number(bare(c)), DataType::Float64), quantiles))) {
+                    let value = || number(bare(c));
+                    let x = || df::cast(value(), DataType::Float64);
                     let part = |agg: &Agg| match agg {
-                        Agg::Count => expr_fn::count(bare(c)),
+                        Agg::Count => expr_fn::count(value()),
                         Agg::Mean => expr_fn::avg(x()),
                         Agg::Std => expr_fn::stddev(x()),
-                        Agg::Min => expr_fn::min(bare(c)),
-                        _ => expr_fn::max(bare(c)),
+                        Agg::Min => expr_fn::min(value()),
+                        _ => expr_fn::max(value()),
                     };
                     made.extend(first.iter().chain([&Agg::Max]).map(|a| part(a).alias(hidden(c, &a.name()))));
                     made.push(list.alias(hidden(c, "quantiles")));
@@ -163,7 +165,7 @@ impl DataFrame {
                 return Err(Error::bad_argument(method, "the frame has no column of numbers".to_owned()));
             }
             let name = |i: usize, j: usize| format!("__{}_{}__", i.min(j), i.max(j));
-            let x = |i: usize| df::cast(bare(&columns[i]), DataType::Float64);
+            let x = |i: usize| df::cast(number(bare(&columns[i])), DataType::Float64);
             let pairs = (0..columns.len()).flat_map(|i| (i..columns.len()).map(move |j| (i, j)));
             let made: Vec<_> = pairs.map(|(i, j)| f(x(i), x(j)).alias(name(i, j))).collect();
             let one =

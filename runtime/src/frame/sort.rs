@@ -5,7 +5,6 @@ use super::engine;
 use super::keeping;
 use super::order::ROW;
 use crate::config;
-use crate::sched;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, interleave_record_batch};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, SchemaRef, UInt64Type};
@@ -24,11 +23,18 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Exe
 use futures::{StreamExt, TryStreamExt, stream};
 use rayon::prelude::*;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tokio::task::{JoinSet, spawn_blocking};
 
 /// Rows of a batch: the engine's own number.
 const BATCH: usize = 8192;
+
+/// Threads that sort and do nothing else: on those of tasks, a sort could wait for a task that waits for the sort.
+static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(config::threads()).thread_name(|i| format!("rask-sort-{i}")).build();
+    // Without threads nothing can be sorted; the message says which limit was met.
+    threads.unwrap_or_else(|e| panic!("the threads that sort could not be started: {e}"))
+});
 
 /// The plan without sorts of what is in order, and with the other sorts of whole tables in memory.
 pub(super) fn in_memory(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -188,7 +194,7 @@ async fn sorted(
     }
     let failed = |e: tokio::task::JoinError| DataFusionError::Execution(format!("sort: {e}"));
     let (batches, places) = spawn_blocking(move || {
-        let places = sched::pool::pool().install(|| order(&batches, &keys))?;
+        let places = POOL.install(|| order(&batches, &keys))?;
         Ok::<_, DataFusionError>((Arc::new(batches), Arc::new(places)))
     })
     .await

@@ -3,8 +3,9 @@
 use super::engine;
 use crate::config;
 use crate::error::{Error, Result};
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
@@ -13,6 +14,7 @@ use futures::StreamExt;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 /// What errors name.
 const METHOD: &str = "repartition";
@@ -31,6 +33,23 @@ fn failed(e: ArrowError) -> Error {
     Error::engine(METHOD, &e.into())
 }
 
+/// The columns with values in place of dictionaries, of which a file holds one alone.
+pub(super) fn plain(schema: &Schema) -> SchemaRef {
+    let field = |f: &Arc<Field>| match f.data_type() {
+        DataType::Dictionary(_, values) => f.as_ref().clone().with_data_type(values.as_ref().clone()),
+        _ => f.as_ref().clone(),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+/// The rows with columns of these types.
+pub(super) fn cast_to(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
+    let columns = columns.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(failed)
+}
+
 impl Spool {
     /// Writes all rows.
     pub(super) async fn of(mut rows: SendableRecordBatchStream) -> Result<Self> {
@@ -38,11 +57,12 @@ impl Spool {
         let io = |e: io::Error| Error::io(METHOD, &folder.display().to_string())(e);
         let file = tempfile::tempfile_in(&folder).map_err(io)?;
         let (schema, mut starts, mut bytes) = (rows.schema(), vec![0], 0);
-        let mut writer = FileWriter::try_new(BufWriter::new(file), &schema).map_err(failed)?;
+        let stored = plain(&schema);
+        let mut writer = FileWriter::try_new(BufWriter::new(file), &stored).map_err(failed)?;
         while let Some(batch) = rows.next().await {
             let batch = batch.map_err(|e| Error::engine(METHOD, &e))?;
             if batch.num_rows() > 0 {
-                writer.write(&batch).map_err(failed)?;
+                writer.write(&cast_to(&batch, &stored)?).map_err(failed)?;
                 starts.push(starts.last().map_or(0, |s| s + batch.num_rows()));
                 bytes += engine::size(&batch);
             }
@@ -70,7 +90,7 @@ impl Spool {
         reader.set_index(first).map_err(failed)?;
         let mut found = Vec::new();
         for (start, batch) in self.starts[first..].iter().zip(reader).take_while(|(start, _)| **start < to) {
-            let batch = batch.map_err(failed)?;
+            let batch = cast_to(&batch.map_err(failed)?, &self.schema)?;
             let begin = from.saturating_sub(*start);
             found.push(batch.slice(begin, (to - start).min(batch.num_rows()) - begin));
         }

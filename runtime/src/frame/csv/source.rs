@@ -28,7 +28,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::OnceCell;
 
 /// A table of CSV files, with types as they were known when a plan was made of it.
@@ -177,6 +177,10 @@ type States = OnceCell<HashMap<(usize, u64), State>>;
 
 impl DataSource for CsvSource {
     fn open(&self, partition: usize, _: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
+        if let (Some(left), Some(rows)) = (&self.job.left, self.job.table.nrows) {
+            // The one partition is read from its start, maybe not for the first time.
+            left.store(rows, Ordering::Relaxed);
+        }
         let source = self.clone();
         let pieces = stream::iter(self.work[partition].clone());
         let batches = pieces.then(move |piece| source.clone().rows(piece)).try_flatten();
