@@ -60,7 +60,8 @@ pub(crate) fn own_folder(root: &Path) -> PathBuf {
         }
     }
     let own = root.join(format!("{NAME}{}", std::process::id()));
-    if std::fs::create_dir_all(&own).is_ok() { own } else { root.to_owned() }
+    // A folder that is not there is not made: whoever writes to it says so.
+    if own.is_dir() || std::fs::create_dir(&own).is_ok() { own } else { root.to_owned() }
 }
 
 /// A number of bytes as a user gave it to `method`.
