@@ -113,7 +113,7 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn to_rows<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
-        serde_arrow::from_record_batch(self.compute()?.batch()).map_err(|e| told(&e))
+        serde_arrow::from_record_batch(self.compute()?.batch()).map_err(|e| Error::bad_argument("to_rows", e.message().to_owned()))
     }
 
     /// A bag of the frame's rows, by serde, partition by partition; nothing is computed until the bag is.
@@ -131,7 +131,9 @@ impl DataFrame {
     /// ```
     pub fn to_bag<T: Element + DeserializeOwned>(&self) -> Result<Bag<T>> {
         let (count, get) = self.to_partitions()?;
-        let rows = move |i| serde_arrow::from_record_batch::<Vec<T>>(get(i)?.batch()).map_err(|e| told(&e));
+        let rows = move |i| {
+            serde_arrow::from_record_batch::<Vec<T>>(get(i)?.batch()).map_err(|e| Error::bad_argument("to_bag", e.message().to_owned()))
+        };
         let size = |rows: &Vec<T>| size_list(rows);
         Ok(Bag::from_delayed(&delayed_parts("to-bag", count, Parts { get: Arc::new(rows), size })))
     }

@@ -424,6 +424,18 @@ impl Show for Scalar {
     }
 }
 
+impl super::IntoExpr for Scalar {
+    fn into_expr(self) -> super::Expr {
+        match self {
+            Self::Null => super::Expr::new(df::lit(datafusion::common::ScalarValue::Null)),
+            Self::Bool(b) => super::Expr::new(df::lit(b)),
+            Self::Int(i) => i.into_expr(),
+            Self::Float(x) => x.into_expr(),
+            Self::Str(s) => s.as_str().into_expr(),
+        }
+    }
+}
+
 impl PartialEq<f64> for Scalar {
     fn eq(&self, other: &f64) -> bool {
         self.as_f64() == Some(*other)

@@ -1,7 +1,7 @@
 //! Running a frame's plan: one DataFusion session for all frames, every operator's partition streams watched so that the
 //! view under the cell shows them as tasks, and Cancel reaches into each batch.
 
-use super::{csv, order, remote, sort, watch};
+use super::{csv, order, pool, remote, sort, watch};
 use crate::config::{self, Cluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::context::{SessionContext, SessionState};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
@@ -21,7 +21,6 @@ use datafusion::prelude::SessionConfig;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use std::cell::Cell;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -96,9 +95,8 @@ fn new_session(partitions: usize, cluster: &Cluster) -> SessionContext {
     let lookups = CacheManagerConfig::default().with_list_files_cache_limit(0);
     let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone()).with_cache_manager(lookups);
     if limit < u64::MAX {
-        // Operators that can go to disk share what the others leave, so that none of them has to write crumbs.
-        let pool = TrackConsumersPool::new(FairSpillPool::new(limit as usize), NonZeroUsize::MIN.saturating_add(2));
-        environment = environment.with_memory_pool(Arc::new(pool)).with_temp_file_path(config::own_folder(&cluster.local_directory));
+        environment =
+            environment.with_memory_pool(pool::shared(limit as usize)).with_temp_file_path(config::own_folder(&cluster.local_directory));
     }
     order::with_planner(&match environment.build_arc() {
         Ok(environment) => SessionContext::new_with_config_rt(config, environment),

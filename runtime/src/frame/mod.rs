@@ -6,7 +6,7 @@
 //! tells it to the engine. `order`, `sort` and `keeping` keep and make the order of rows, `index` finds rows by it. `csv`,
 //! `files`, `remote`, `sqlite`, `made` and `series` say where rows come from, `held`, `lazy` and `spool` where they are kept;
 //! `columns`, `column`, `asked`, `groupby`, `apply`, `resample`, `shape`, `merge`, `partitions`, `sql` and the methods here
-//! what is done with them; `engine` and `watch` how it runs, `table` what comes out.
+//! what is done with them; `engine`, `pool` and `watch` how it runs, `table` what comes out.
 
 mod apply;
 mod asked;
@@ -33,6 +33,7 @@ mod merge;
 mod names;
 mod order;
 pub(crate) mod partitions;
+mod pool;
 mod reduce;
 mod remote;
 mod resample;

@@ -255,14 +255,14 @@ impl DataFrame {
         })
     }
 
-    /// Computes the frame at once and keeps it in the partitions between these values of its index, which orders it: the first
-    /// has what is below the first value, the second what is not, up to the second value, and so on.
+    /// Computes the frame at once and keeps it in the partitions between these values of its index, which orders it: from each to
+    /// before the next, and the last value with it. All rows lie between the first and the last.
     ///
     /// ```
     /// use rask::prelude::*;
     /// let df = DataFrame::from_columns([("k", Series::from_iter([5i64, 1, 3, 2, 4]))]).set_index("k");
-    /// let parts: Vec<usize> = df.repartition_divisions([2, 5]).partitions().iter().map(|p| p.len()).collect::<Result<_, _>>()?;
-    /// assert_eq!(parts, [1, 3, 1]);
+    /// let parts: Vec<usize> = df.repartition_divisions([1, 2, 5]).partitions().iter().map(|p| p.len()).collect::<Result<_, _>>()?;
+    /// assert_eq!(parts, [1, 4]);
     /// # Ok::<(), rask::Error>(())
     /// ```
     #[track_caller]
@@ -273,18 +273,27 @@ impl DataFrame {
     #[inline(never)]
     #[track_caller]
     fn divided(&self, divisions: &[super::Expr]) -> Self {
-        const METHOD: &str = "repartition_divisions";
-        let places = self.quiet().and_then(|plan| {
-            let index = super::index::required(METHOD, plan)?;
-            let below = |v: &super::Expr| self.filter(super::col(&index).lt(v)).len();
-            divisions.iter().map(below).collect::<Result<Vec<_>>>()
-        });
-        match places {
-            Ok(places) if places.is_sorted() => self.cut_at(|_, _| Ok(places)),
-            Ok(_) => Self::from_result(Err(Error::bad_argument(METHOD, "divisions rise from one to the next".to_owned()))),
-            Err(_) if self.quiet().is_err() => self.clone(),
+        let Ok(plan) = self.quiet() else { return self.clone() };
+        match self.places_of(plan, divisions) {
+            Ok(places) => self.cut_at(|_, _| Ok(places)),
             Err(e) => Self::from_result(Err(e)),
         }
+    }
+
+    /// How many rows are before each of the inner divisions.
+    fn places_of(&self, plan: &Plan, divisions: &[super::Expr]) -> Result<Vec<usize>> {
+        const METHOD: &str = "repartition_divisions";
+        let bad = |message: &str| Error::bad_argument(METHOD, message.to_owned());
+        let index = super::index::required(METHOD, plan)?;
+        let [first, inner @ .., last] = divisions else {
+            return Err(bad("there are at least two divisions: where the rows begin and where they end"));
+        };
+        let x = || super::col(&index);
+        if !self.filter(x().lt(first).or(x().gt(last))).is_empty()? {
+            return Err(bad("some rows are before the first or behind the last of the divisions; divisions() tells those that there are"));
+        }
+        let places = inner.iter().map(|v| self.filter(x().lt(v)).len()).collect::<Result<Vec<_>>>()?;
+        if places.is_sorted() { Ok(places) } else { Err(bad("divisions rise from one to the next")) }
     }
 
     /// The computed rows, in partitions that end before these rows of so many, which hold so many bytes.
@@ -490,9 +499,13 @@ mod tests {
     fn sizes_and_divisions_say_where_to_cut() {
         let df = frame(1000);
         assert_eq!(df.repartition_size("4000 B").npartitions(), 4);
-        let parts = df.set_index("x").repartition_divisions([10, 500]);
+        let parts = df.set_index("x").repartition_divisions([0, 10, 500, 999]);
         let ends = parts.partitions().iter().map(|p| p.len().unwrap()).collect::<Vec<_>>();
         assert_eq!(ends, [10, 490, 500]);
         assert_eq!(xs(&parts), (0..1000).collect::<Vec<_>>());
+        let again = df.set_index("x").repartition_divisions(parts.divisions().unwrap());
+        assert_eq!(again.divisions().unwrap(), parts.divisions().unwrap());
+        let e = df.set_index("x").repartition_divisions([0, 10]).compute().unwrap_err().to_string();
+        assert!(e.contains("behind the last"), "{e}");
     }
 }

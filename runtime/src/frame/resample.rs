@@ -10,11 +10,9 @@ use super::{Agg, DataFrame};
 use crate::csv::kind::Kind;
 use crate::csv::value;
 use crate::error::{Error, Result};
-use arrow::array::{Array, ArrayBuilder, AsArray, ListBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder};
+use arrow::array::{Array, ArrayBuilder, AsArray, Int64Array, ListBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr as df;
 use std::sync::Arc;
 
 /// Steps of time: of one length in microseconds, or so many units of the calendar.
@@ -216,12 +214,13 @@ impl Resampler {
         let next = col(&self.on).shift(-1);
         let steps = found.with_column(STEPS, steps_between(&col(&self.on), &next, self.step)).explode(STEPS);
         let value = |(name, _, agg): &Spec| {
-            let none = match agg {
-                Agg::Sum | Agg::Count | Agg::Size | Agg::Nunique => 0i64.into_expr(),
-                Agg::Prod => 1i64.into_expr(),
-                _ => Expr::new(df::lit(ScalarValue::Null)),
+            let there = super::when(col(STEPS).eq(col(&self.on))).then(col(name)).into_expr();
+            let value = match agg {
+                Agg::Sum | Agg::Count | Agg::Size | Agg::Nunique => filled(&there, 0),
+                Agg::Prod => filled(&there, 1),
+                _ => there,
             };
-            (name.clone(), super::when(col(STEPS).eq(col(&self.on))).then(col(name)).otherwise(none))
+            (name.clone(), value)
         };
         let values = steps.put_columns("resample", specs.iter().map(value).collect());
         values.with_column(&self.on, col(STEPS)).drop(STEPS)
@@ -244,6 +243,15 @@ fn stepped(x: &Expr, first: Option<&Expr>, step: Step) -> Expr {
         let firsts = wall(firsts)?;
         let one = |(t, first): (Option<i64>, Option<i64>)| Some(step.of(t?, first?));
         Ok(Arc::new(times.iter().zip(firsts.iter()).map(one).collect::<TimestampMicrosecondArray>()))
+    }))
+}
+
+/// A number of the column's own type where a value is missing.
+fn filled(x: &Expr, number: i64) -> Expr {
+    let returns = |t: &[DataType]| Ok(t[0].clone());
+    Expr::new(rowwise("filled", number.to_string(), vec![x.get().clone()], returns, move |a| {
+        let number = cast(&Int64Array::new_scalar(number).into_inner(), a[0].data_type())?;
+        Ok(arrow::compute::kernels::zip::zip(&arrow::compute::is_not_null(&a[0])?, &a[0], &arrow::array::Scalar::new(number))?)
     }))
 }
 
@@ -316,6 +324,14 @@ mod tests {
         check("2MS", &[("2019-12-01", 3), ("2020-02-01", 1), ("2020-06-01", 1), ("2020-12-01", 1)]);
         check("2ME", &[("2019-12-31", 1), ("2020-02-29", 3), ("2020-06-30", 1), ("2021-02-28", 1)]);
         check("2W", &[("2020-01-05", 2), ("2020-01-19", 1), ("2020-03-01", 1), ("2020-07-05", 1), ("2021-01-03", 1)]);
+    }
+
+    #[test]
+    fn sums_keep_their_type() {
+        let t = Series::from_iter(["2020-01-01", "2020-03-01"]);
+        let df = DataFrame::from_columns([("t", t), ("n", Series::from_iter([5u64, 7]))]).with_column("t", col("t").to_datetime(""));
+        let sums = df.resample("MS", "t").sum("n").compute().unwrap();
+        assert_eq!(sums.column("n").unwrap().to_vec::<u64>().unwrap(), [5, 0, 7]);
     }
 
     #[test]
