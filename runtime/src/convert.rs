@@ -3,8 +3,9 @@
 use crate::bag::{Bag, Element};
 use crate::delayed::{Delayed, keep, typed};
 use crate::error::{Error, ErrorKind, Result};
+use crate::frame::engine::BATCH;
 use crate::frame::lazy::Partition;
-use crate::frame::partitions::{nullable, pieces, with_columns};
+use crate::frame::partitions::{Together, nullable, pieces, with_columns};
 use crate::frame::rows::{Rows, schema};
 use crate::frame::{DType, DataFrame, Table};
 use crate::graph::pack::{self, Pack};
@@ -18,12 +19,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_arrow::schema::{SchemaLike, TracingOptions};
 use std::borrow::Borrow;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Once};
 
 /// Rows that tell the columns where the user does not.
 const SAMPLE: usize = 1000;
-/// Rows of a batch: the engine's own number.
-const BATCH: usize = 8192;
 
 impl<T: Element + Serialize> Bag<T> {
     /// A frame of rows that are maps or structs, partition by partition; nothing is computed until the frame is.
@@ -113,7 +112,7 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn to_rows<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
-        serde_arrow::from_record_batch(self.compute()?.batch()).map_err(|e| Error::bad_argument("to_rows", e.message().to_owned()))
+        rows_of("to_rows", &self.compute()?)
     }
 
     /// A bag of the frame's rows, by serde, partition by partition; nothing is computed until the bag is.
@@ -131,9 +130,7 @@ impl DataFrame {
     /// ```
     pub fn to_bag<T: Element + DeserializeOwned>(&self) -> Result<Bag<T>> {
         let (count, get) = self.to_partitions()?;
-        let rows = move |i| {
-            serde_arrow::from_record_batch::<Vec<T>>(get(i)?.batch()).map_err(|e| Error::bad_argument("to_bag", e.message().to_owned()))
-        };
+        let rows = move |i| rows_of("to_bag", &get(i)?);
         let size = |rows: &Vec<T>| size_list(rows);
         Ok(Bag::from_delayed(&delayed_parts("to-bag", count, Parts { get: Arc::new(rows), size })))
     }
@@ -263,6 +260,11 @@ fn gathered(mut points: Vec<Point>, table: Arc<dyn Fn(Value) -> Result<Table> + 
     frame(schema, &points, Arc::new(move |value| Ok(pieces(&with_columns("from_delayed", table(value)?.batch(), &of)?))))
 }
 
+/// The rows of a table as values, by serde.
+fn rows_of<T: DeserializeOwned>(method: &str, table: &Table) -> Result<Vec<T>> {
+    serde_arrow::from_record_batch(table.batch()).map_err(|e| Error::bad_argument(method, e.message().to_owned()))
+}
+
 /// The columns that rows have, by serde.
 fn fields_of<T: Serialize>(rows: &[T]) -> Result<Vec<FieldRef>> {
     let options = TracingOptions::default().allow_null_fields(true).coerce_numbers(true).guess_dates(true);
@@ -283,18 +285,13 @@ fn frame(schema: Result<SchemaRef>, points: &[Point], convert: Arc<dyn Fn(Value)
     let partitions = points.len() as u32;
     // Partitions that are made of one another are all made at once, and kept while the frame is there.
     let alone = points.iter().all(|p| p.layer.inputs.is_empty());
-    let together: Mutex<Option<Arc<Layer>>> = Mutex::new(None);
+    let together = Together::new();
     let make: Partition = Arc::new(move |i| {
         let point = if alone {
             points[i as usize].clone()
         } else {
-            // What failed, or was stopped, is tried again by the next computation.
-            let mut all = together.lock().unwrap_or_else(PoisonError::into_inner);
-            if all.is_none() {
-                *all = Some(keep("to-dataframe", &points, |p, v| p.layer.work.size(v))?);
-            }
-            // It was filled a line ago where it was empty.
-            all.as_ref().expect("the partitions are there").at(i)
+            let layer: Arc<Layer> = together.get(|| keep("to-dataframe", &points, |p, v| p.layer.work.size(v)))?;
+            layer.at(i)
         };
         convert(sched::compute(&[point])?.remove(0))
     });

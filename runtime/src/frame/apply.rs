@@ -1,7 +1,7 @@
 //! Closures over groups: each gets the rows of one group as a table, and returns rows of the new frame.
 
 use super::partitions::{Partitions, with_columns};
-use super::{DataFrame, GroupBy, Table, col, engine};
+use super::{DataFrame, GroupBy, Table, engine};
 use crate::config;
 use crate::error::{Error, Result};
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
@@ -36,11 +36,9 @@ impl GroupBy {
     #[inline(never)]
     #[track_caller]
     fn applied(&self, closure: Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>) -> DataFrame {
-        let (frame, keys) = self.parts();
-        let there = keys.iter().map(|k| col(k).notna()).reduce(|a, b| a.and(b));
-        let rows = there.filter(|_| self.drops_missing()).map_or_else(|| frame.clone(), |there| frame.filter(there));
-        let sorted = rows.sorted(METHOD, keys, true);
-        let keys = keys.to_vec();
+        let rows = self.there().map_or_else(|| self.frame.clone(), |there| self.frame.filter(there));
+        let sorted = rows.sorted(METHOD, &self.keys, true);
+        let keys = self.keys.clone();
         // Groups do not end where partitions do.
         sorted.over_all(METHOD, Arc::new(move |all: &Partitions| each_group(&all.whole()?, &keys, &closure)))
     }
@@ -86,8 +84,7 @@ fn with_keys(made: &RecordBatch, keys: &[String], columns: &[ArrayRef], row: usi
     }
     fields.extend(schema.fields().iter().cloned());
     arrays.extend(made.columns().iter().cloned());
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(made.num_rows()));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).map_err(failed)
+    engine::batch(METHOD, &Arc::new(Schema::new(fields)), arrays, made.num_rows())
 }
 
 #[cfg(test)]

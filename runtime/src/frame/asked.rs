@@ -2,7 +2,7 @@
 
 use super::column::{LazyScalar, LazySeries};
 use super::expr::{Expr, IntoExpr};
-use super::{Agg, DType, DataFrame, Table, bound, col};
+use super::{Agg, DType, DataFrame, Table, bound, col, engine};
 use crate::error::{Error, Result};
 use crate::show::Show;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -107,9 +107,8 @@ impl DataFrame {
     /// ```
     pub fn memory_usage(&self) -> Result<Table> {
         let table = self.compute()?;
-        let bytes = |c: &ArrayRef| c.to_data().get_slice_memory_size().map_or(0, |n| n as i64);
         let names: ArrayRef = Arc::new(StringArray::from(table.columns()));
-        let bytes: ArrayRef = Arc::new(table.batch().columns().iter().map(|c| Some(bytes(c))).collect::<Int64Array>());
+        let bytes: ArrayRef = Arc::new(table.batch().columns().iter().map(|c| Some(engine::size_of(c) as i64)).collect::<Int64Array>());
         let made = RecordBatch::try_from_iter([("column", names), ("bytes", bytes)]);
         made.map(Table::new).map_err(|e| Error::engine("memory_usage", &e.into()))
     }

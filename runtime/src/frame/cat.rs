@@ -48,7 +48,7 @@ pub(super) fn arrow_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
-fn is_category(t: &DataType) -> bool {
+pub(super) fn is_category(t: &DataType) -> bool {
     matches!(t, DataType::Dictionary(_, values) if values.is_string())
 }
 

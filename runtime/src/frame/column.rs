@@ -284,7 +284,7 @@ impl LazySeries {
 }
 
 macro_rules! define {
-    ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
+    ([] $($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl LazySeries {$(
             $(#[$doc])*
             #[track_caller]

@@ -468,7 +468,7 @@ fn dice(places: &arrow::array::ArrayRef, seed: u64) -> datafusion::error::Result
 }
 
 macro_rules! define {
-    ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
+    ([] $($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl DataFrame {$(
             $(#[$doc])*
             /// Of each column that has it, as one row.

@@ -65,7 +65,7 @@ impl DType {
             DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => {
                 Self::Datetime
             }
-            DataType::Dictionary(_, values) if values.is_string() => Self::Category,
+            t if super::cat::is_category(t) => Self::Category,
             DataType::Duration(_) => Self::Other("timedelta".to_owned()),
             DataType::List(item) | DataType::LargeList(item) => Self::Other(format!("list[{}]", Self::of(item.data_type()))),
             DataType::Timestamp(_, Some(zone)) => Self::Other(format!("datetime[{zone}]")),

@@ -5,7 +5,7 @@ use super::{csv, order, pool, remote, sort, watch};
 use crate::config::{self, Cluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
@@ -21,6 +21,7 @@ use datafusion::prelude::SessionConfig;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -73,10 +74,12 @@ fn new_engine(cluster: &Cluster) -> Engine {
         .build()
         // Without threads there is no runtime.
         .unwrap_or_else(|e| panic!("the threads that run frames could not be started: {e}"));
-    Engine { cluster: cluster.clone(), runtime: Some(runtime), sessions: [threads, 1].map(|n| new_session(n, cluster)) }
+    let spills = (cluster.memory() < u64::MAX).then(|| config::own_folder(&cluster.local_directory));
+    Engine { cluster: cluster.clone(), runtime: Some(runtime), sessions: [threads, 1].map(|n| new_session(n, cluster, spills.as_deref())) }
 }
 
-fn new_session(partitions: usize, cluster: &Cluster) -> SessionContext {
+/// A session that plans for so many partitions, and goes to disk in this folder where memory has a limit.
+fn new_session(partitions: usize, cluster: &Cluster, spills: Option<&Path>) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_information_schema(false)
@@ -94,9 +97,8 @@ fn new_session(partitions: usize, cluster: &Cluster) -> SessionContext {
     // What a folder holds is looked up for each frame: files may have come since.
     let lookups = CacheManagerConfig::default().with_list_files_cache_limit(0);
     let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone()).with_cache_manager(lookups);
-    if limit < u64::MAX {
-        environment =
-            environment.with_memory_pool(pool::shared(limit as usize)).with_temp_file_path(config::own_folder(&cluster.local_directory));
+    if let Some(folder) = spills {
+        environment = environment.with_memory_pool(pool::shared(limit as usize)).with_temp_file_path(folder);
     }
     order::with_planner(&match environment.build_arc() {
         Ok(environment) => SessionContext::new_with_config_rt(config, environment),
@@ -231,7 +233,8 @@ pub(super) fn keep(
             while let Some(batch) = rows.next().await {
                 let batch = batch.map_err(|e| Error::engine(operation, &e))?;
                 if limit < u64::MAX {
-                    let bytes = held.fetch_add(size(&batch), Ordering::Relaxed) + size(&batch);
+                    let own = size(&batch);
+                    let bytes = held.fetch_add(own, Ordering::Relaxed) + own;
                     if bytes > limit {
                         return Err(ErrorKind::ResultTooLarge { bytes, limit }.into());
                     }
@@ -243,14 +246,26 @@ pub(super) fn keep(
     }
 }
 
+/// Rows of a batch: the engine's own number.
+pub(crate) const BATCH: usize = 8192;
+
+/// A batch of so many rows, which may have no columns.
+pub(super) fn batch(operation: &str, schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
+        .map_err(|e| ErrorKind::Engine { operation: operation.to_owned(), message: e.to_string() }.into())
+}
+
 /// Bytes of the rows of a batch, which may be a part of longer columns.
 pub(super) fn size(batch: &RecordBatch) -> u64 {
-    let column = |c: &ArrayRef| {
-        // Long texts of views lie elsewhere, and several columns may have parts of the same.
-        let long = c.as_string_view_opt().map_or(0, |views| views.total_buffer_bytes_used());
-        (c.to_data().get_slice_memory_size().unwrap_or_else(|_| c.get_array_memory_size()) + long) as u64
-    };
-    batch.columns().iter().map(column).sum()
+    batch.columns().iter().map(size_of).sum()
+}
+
+/// Bytes of the values of a column.
+pub(super) fn size_of(column: &ArrayRef) -> u64 {
+    // Long texts of views lie elsewhere, and several columns may have parts of the same.
+    let long = column.as_string_view_opt().map_or(0, |views| views.total_buffer_bytes_used());
+    (column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()) + long) as u64
 }
 
 /// Computes the plan for all workers, and does something with each partition's rows; `work` is made for so many partitions.
@@ -265,17 +280,6 @@ where
     let physical = physical(plan, false)?;
     let work = work(physical.output_partitioning().partition_count())?;
     consume(&physical, false, work)
-}
-
-/// Computes all partitions of a plan, and does something with each one's rows.
-pub(super) fn each_of<T: Send + 'static, F>(
-    physical: &Arc<dyn ExecutionPlan>,
-    work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
-) -> Result<(SchemaRef, Vec<T>)>
-where
-    F: Future<Output = Result<T>> + Send + 'static,
-{
-    consume(physical, false, work)
 }
 
 /// Computes the plan and does something with all rows in their order, one partition after the other.
@@ -368,7 +372,8 @@ fn watched(physical: &Arc<dyn ExecutionPlan>, ordered: bool) -> Result<Watched> 
     Ok((job, watched, context))
 }
 
-fn consume<T: Send + 'static, F>(
+/// Computes all partitions of a plan, and does something with each one's rows.
+pub(super) fn consume<T: Send + 'static, F>(
     physical: &Arc<dyn ExecutionPlan>,
     ordered: bool,
     work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,

@@ -2,18 +2,18 @@
 
 use super::expr::{Expr, IntoExpr};
 use super::order::{self, ROW, numbered};
-use super::reduce::{Spec, aggregated_where, aggregates};
+use super::reduce::{Spec, aggregated_where, aggregates, of_named_columns};
 use super::{Agg, DataFrame, IntoAgg, IntoNames, IntoSpec, bare, bound, col, unique};
 use crate::error::{Error, Result};
-use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
+use datafusion::logical_expr::LogicalPlanBuilder;
 use std::fmt;
 
 /// A frame whose rows are grouped; made by [`DataFrame::groupby`].
 #[derive(Clone)]
 #[must_use = "a grouping does nothing until one of its methods is called"]
 pub struct GroupBy {
-    frame: DataFrame,
-    keys: Vec<String>,
+    pub(super) frame: DataFrame,
+    pub(super) keys: Vec<String>,
     dropna: bool,
 }
 
@@ -22,14 +22,9 @@ impl GroupBy {
         Self { frame, keys, dropna: true }
     }
 
-    /// The frame and its keys.
-    pub(super) fn parts(&self) -> (&DataFrame, &[String]) {
-        (&self.frame, &self.keys)
-    }
-
-    /// Whether rows whose key is missing are left out.
-    pub(super) fn drops_missing(&self) -> bool {
-        self.dropna
+    /// Whether a row belongs to a group; `None` where all do.
+    pub(super) fn there(&self) -> Option<Expr> {
+        self.keys.iter().filter(|_| self.dropna).map(|k| col(k).notna()).reduce(|a, b| a.and(b))
     }
 
     /// Whether rows whose key is missing are left out. Default: true, as in pandas and Dask.
@@ -151,8 +146,7 @@ impl GroupBy {
 
     /// The value in rows that belong to a group; missing in others.
     fn grouped(&self, value: &Expr) -> Expr {
-        let there = self.keys.iter().filter(|_| self.dropna).map(|k| col(k).notna()).reduce(|a, b| a.and(b));
-        there.map_or_else(|| value.clone(), |there| super::when(there).then(value).into_expr())
+        self.there().map_or_else(|| value.clone(), |there| super::when(there).then(value).into_expr())
     }
 
     #[inline(never)]
@@ -168,8 +162,7 @@ impl GroupBy {
             let failed = |e| Error::engine(&method, &e);
             let keys = self.keys.iter().map(|k| bound("groupby", col(k).get(), plan)).collect::<Result<Vec<_>>>()?;
             unique("groupby", self.keys.iter().chain(specs.iter().map(|s| &s.0)))?;
-            let there = self.keys.iter().map(|k| bound("groupby", col(k).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
-            let there = there.into_iter().reduce(df::Expr::and).filter(|_| self.dropna);
+            let there = self.there().map(|there| bound("groupby", there.get(), plan)).transpose()?;
             let b = aggregated_where(&method, plan, there, &keys, &specs)?;
             if self.keys.is_empty() {
                 return Ok(b);
@@ -181,19 +174,7 @@ impl GroupBy {
     }
 }
 
-macro_rules! define {
-    ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
-        impl GroupBy {$(
-            $(#[$doc])*
-            /// Of each named column, for each group.
-            #[track_caller]
-            pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
-                self.each(Agg::$agg, columns.into_names())
-            }
-        )*}
-    };
-}
-aggregates!(define);
+aggregates!(of_named_columns GroupBy "group");
 
 macro_rules! along {
     ($($(#[$doc:meta])* $name:ident($($a:ident: $t:ty),*);)*) => {

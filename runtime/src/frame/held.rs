@@ -23,31 +23,31 @@ use std::sync::Arc;
 /// A table in memory.
 #[derive(Debug)]
 pub(super) struct Held {
-    schema: SchemaRef,
-    parts: Vec<Vec<RecordBatch>>,
-    ranges: Option<Ranges>,
+    table: MemTable,
+    /// Where a column orders the rows: its values in each partition, and the partitions.
+    ranges: Option<(Ranges, Vec<Vec<RecordBatch>>)>,
 }
 
 impl Held {
-    pub(super) fn new(schema: SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Self {
-        let ranges = index.and_then(|index| Ranges::of(&schema, &parts, index));
-        Self { schema, parts, ranges }
+    pub(super) fn new(schema: SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Result<Self> {
+        let ranges = index.and_then(|index| Some((Ranges::of(&schema, &parts, index)?, parts.clone())));
+        Ok(Self { table: MemTable::try_new(schema, parts)?, ranges })
     }
 
     /// The column that orders the rows.
     pub(super) fn index(&self) -> Option<&str> {
-        self.ranges.as_ref().map(|r| r.index.as_str())
+        self.ranges.as_ref().map(|(r, _)| r.index.as_str())
     }
 
-    /// The partitions that may have rows for which the filters hold.
-    fn chosen(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Vec<RecordBatch>>> {
-        let (Some(ranges), Some(filter)) = (&self.ranges, conjunction(filters.to_vec())) else { return Ok(self.parts.clone()) };
-        let filter = state.create_physical_expr(filter, &DFSchema::try_from(self.schema.as_ref().clone())?)?;
-        let Some(rule) = PruningPredicateBuilder::new().with_file_schema(self.schema.clone()).build(filter) else {
-            return Ok(self.parts.clone());
-        };
+    /// The table with those partitions alone that may have rows for which the filters hold; `None` for all.
+    fn chosen(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<MemTable>> {
+        let (Some((ranges, parts)), Some(filter)) = (&self.ranges, conjunction(filters.to_vec())) else { return Ok(None) };
+        let schema = self.schema();
+        let filter = state.create_physical_expr(filter, &DFSchema::try_from(schema.as_ref().clone())?)?;
+        let Some(rule) = PruningPredicateBuilder::new().with_file_schema(schema.clone()).build(filter) else { return Ok(None) };
         let keep = rule.prune(ranges)?;
-        Ok(self.parts.iter().zip(keep).map(|(part, keep)| if keep { part.clone() } else { Vec::new() }).collect())
+        let parts = parts.iter().zip(keep).map(|(part, keep)| if keep { part.clone() } else { Vec::new() });
+        MemTable::try_new(schema, parts.collect()).map(Some)
     }
 }
 
@@ -80,7 +80,7 @@ impl PruningStatistics for Ranges {
 #[async_trait::async_trait]
 impl TableProvider for Held {
     fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+        self.table.schema()
     }
 
     fn table_type(&self) -> TableType {
@@ -100,7 +100,8 @@ impl TableProvider for Held {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let table = MemTable::try_new(self.schema.clone(), self.chosen(state, filters)?)?;
+        let chosen = self.chosen(state, filters)?;
+        let table = chosen.as_ref().unwrap_or(&self.table);
         Ok(Arc::new(HeldExec(table.scan(state, projection, &[], limit).await?)))
     }
 }

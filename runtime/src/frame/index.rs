@@ -101,16 +101,23 @@ fn period(text: &str) -> Option<[NaiveDate; 2]> {
     Some([first, next?])
 }
 
-/// An end of a range, for instants that are written as text: the start of the period that is named, or what follows it.
-fn end(value: &Expr, is_time: bool, next: bool) -> (Expr, bool) {
-    let df::Expr::Literal(ScalarValue::Utf8(Some(text)), _) = value.get() else { return (value.clone(), false) };
-    let (micros, is_next) = match period(text) {
-        Some(days) => (value::time(days[usize::from(next)].to_string().as_bytes()), next),
-        None => (value::time(text.as_bytes()), false),
+/// A bound of a range of instants that may be written as text: a period is all of it, whichever end it is.
+fn moved(bound: &Bound<Expr>, is_end: bool) -> Bound<Expr> {
+    let (Bound::Included(value) | Bound::Excluded(value)) = bound else { return Bound::Unbounded };
+    let df::Expr::Literal(ScalarValue::Utf8(Some(text)), _) = value.get() else { return bound.clone() };
+    let instant = |text: &str| {
+        let micros = value::time(text.as_bytes())?;
+        Some(Expr::new(df::lit(ScalarValue::TimestampMicrosecond(Some(micros), None))))
     };
-    match micros.filter(|_| is_time) {
-        Some(micros) => (Expr::new(df::lit(ScalarValue::TimestampMicrosecond(Some(micros), None))), is_next),
-        None => (value.clone(), false),
+    let Some(days) = period(text) else {
+        return bound.clone().map(|v| instant(text).unwrap_or(v));
+    };
+    // From the start of the period on, or from what follows it.
+    let is_next = matches!(bound, Bound::Included(_)) == is_end;
+    match instant(&days[usize::from(is_next)].to_string()) {
+        Some(at) if is_end => Bound::Excluded(at),
+        Some(at) => Bound::Included(at),
+        None => bound.clone(),
     }
 }
 
@@ -155,22 +162,19 @@ impl DataFrame {
         self.step("loc", |b, plan| {
             let name = required("loc", plan)?;
             let t = plan.schema().field_with_unqualified_name(&name).map_err(|e| Error::engine("loc", &e))?.data_type();
-            let is_time = matches!(t, DataType::Timestamp(..) | DataType::Date32);
+            let (from, to) = match t {
+                DataType::Timestamp(..) | DataType::Date32 => (moved(from, false), moved(to, true)),
+                _ => (from.clone(), to.clone()),
+            };
             let x = col(&name);
             let low = match from {
-                Bound::Included(v) => Some(x.ge(end(v, is_time, false).0)),
-                Bound::Excluded(v) => {
-                    let (v, is_next) = end(v, is_time, true);
-                    Some(if is_next { x.ge(v) } else { x.gt(v) })
-                }
+                Bound::Included(v) => Some(x.ge(v)),
+                Bound::Excluded(v) => Some(x.gt(v)),
                 Bound::Unbounded => None,
             };
             let high = match to {
-                Bound::Included(v) => {
-                    let (v, is_next) = end(v, is_time, true);
-                    Some(if is_next { x.lt(v) } else { x.le(v) })
-                }
-                Bound::Excluded(v) => Some(x.lt(end(v, is_time, false).0)),
+                Bound::Included(v) => Some(x.le(v)),
+                Bound::Excluded(v) => Some(x.lt(v)),
                 Bound::Unbounded => None,
             };
             let inside = low.into_iter().chain(high).reduce(|a, b| a.and(b));

@@ -179,34 +179,31 @@ fn ahead(
     context: &Arc<TaskContext>,
 ) -> Result<impl stream::Stream<Item = Result<RecordBatch>> + use<>> {
     let memory = Arc::new(MemoryConsumer::new("concat").register(context.memory_pool()));
-    let (give, take) = mpsc::unbounded_channel::<Result<RecordBatch>>();
+    let (give, take) = mpsc::unbounded_channel::<(Result<RecordBatch>, usize)>();
     let taken = Arc::new(tokio::sync::Notify::new());
     let (held, told) = (memory.clone(), taken.clone());
     let task = datafusion::common::runtime::SpawnedTask::spawn(async move {
         while let Some(batch) = rows.next().await {
-            if let Ok(batch) = &batch {
-                // Where memory is short, what was given is taken first; a single batch is always let through.
-                while held.try_grow(engine::size(batch) as usize).is_err() && held.size() > 0 {
-                    told.notified().await;
-                }
+            let bytes = batch.as_ref().map_or(0, |b| engine::size(b) as usize);
+            // Where memory is short, what was given is taken first; a single batch is always let through.
+            while held.try_grow(bytes).is_err() && held.size() > 0 {
+                told.notified().await;
             }
             // Behind an error, a stream may go on with errors for ever.
             let failed = batch.is_err();
-            if give.send(batch).is_err() || failed {
+            if give.send((batch, bytes)).is_err() || failed {
                 break;
             }
         }
     });
     Ok(stream::unfold(Some((take, task, memory, taken)), |state| async move {
         let (mut take, task, memory, taken) = state?;
-        let Some(batch) = take.recv().await else {
+        let Some((batch, bytes)) = take.recv().await else {
             // A task that did not come to its end panicked.
             let ended = task.join().await;
             return ended.err().map(|e| (Err(DataFusionError::Execution(engine::joined(e).to_string())), None));
         };
-        if let Ok(batch) = &batch {
-            memory.shrink((engine::size(batch) as usize).min(memory.size()));
-        }
+        memory.shrink(bytes.min(memory.size()));
         taken.notify_one();
         Some((batch, Some((take, task, memory, taken))))
     }))

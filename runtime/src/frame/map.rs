@@ -30,7 +30,8 @@ pub trait FromCell: Sized {
     fn cells(array: &ArrayRef) -> DfResult<Vec<Option<Self>>>;
 }
 
-fn is_text(t: &DataType) -> bool {
+/// Whether values are texts, or nothing but missing.
+pub(super) fn is_text(t: &DataType) -> bool {
     match t {
         DataType::Dictionary(_, values) => is_text(values),
         t => t.is_string() || t.is_null(),

@@ -16,7 +16,7 @@ mod columns;
 mod csv;
 mod dtype;
 mod elementwise;
-mod engine;
+pub(crate) mod engine;
 mod explain;
 mod expr;
 mod files;
@@ -384,27 +384,25 @@ fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
     }
     let fields: Vec<_> = columns.iter().map(|(n, s)| Field::new(n, s.array().data_type().clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
-    let failed = |e: &dyn fmt::Display| ErrorKind::Engine { operation: "from_columns".to_owned(), message: e.to_string() };
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     let arrays = columns.iter().map(|(_, s)| s.array().clone()).collect();
-    batches(&RecordBatch::try_new_with_options(schema, arrays, &options).map_err(|e| failed(&e))?)
+    batches(&engine::batch("from_columns", &schema, arrays, rows)?)
 }
 
 /// A plan over partitions in memory; their rows are in the order of the index, where one is given.
 fn held(schema: arrow::datatypes::SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Result<Plan> {
-    scan(Arc::new(held::Held::new(schema, parts, index)), "persist")
+    let table = held::Held::new(schema, parts, index).map_err(|e| Error::engine("persist", &e))?;
+    scan(Arc::new(table), "persist")
 }
 
 /// A plan over rows in memory.
 fn batches(batch: &RecordBatch) -> Result<Plan> {
     let rows = batch.num_rows();
     // Batches of the engine's own size, dealt out in runs so that the partitions keep the order.
-    const BATCH: usize = 8192;
-    let parts = crate::config::threads().min(rows.div_ceil(BATCH)).max(1);
+    let parts = crate::config::threads().min(rows.div_ceil(engine::BATCH)).max(1);
     let each = rows.div_ceil(parts);
     let part = |p: usize| {
         let (start, end) = (p * each, ((p + 1) * each).min(rows));
-        (start..end.max(start)).step_by(BATCH).map(|i| batch.slice(i, BATCH.min(end - i))).collect()
+        partitions::pieces(&batch.slice(start, end.saturating_sub(start)))
     };
     held(batch.schema(), (0..parts).map(part).collect(), None)
 }

@@ -10,7 +10,7 @@ use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
+    Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr, UserDefinedLogicalNode, UserDefinedLogicalNodeCore, when,
 };
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr};
@@ -63,7 +63,7 @@ pub(super) fn key(method: &str, name: &str, plan: &Plan) -> crate::error::Result
     }
     // A missing value has no code.
     let codes = super::cat::codes(&super::col(name)).get().clone();
-    let there = datafusion::logical_expr::when(column.is_not_null(), codes).end();
+    let there = when(column.is_not_null(), codes).end();
     there.map_err(|e| crate::error::Error::engine(method, &e))
 }
 

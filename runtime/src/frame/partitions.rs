@@ -1,5 +1,6 @@
 //! Frames by their partitions: one of them, another number of them, a closure over each.
 
+use super::engine::BATCH;
 use super::lazy::Lazy;
 use super::spool::Spool;
 use super::{DataFrame, Plan, Table, engine, held, scan};
@@ -11,23 +12,40 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Rows of a batch: the engine's own number.
-const BATCH: usize = 8192;
 
 /// The partitions of a plan, as many as there were when they were asked for first, each computed when it is asked for.
 pub(crate) struct Partitions {
     plan: Plan,
-    physical: Arc<dyn ExecutionPlan>,
     /// For how many partitions the engine plans.
     target: usize,
     count: usize,
-    /// Whether joins are planned to go to disk.
-    sorts_to_join: AtomicBool,
-    /// Partitions that are made of one another are all computed at once, and kept.
-    together: Option<Mutex<Option<Arc<Vec<RecordBatch>>>>>,
+    made: Made,
+}
+
+/// How partitions are made.
+enum Made {
+    /// Each by itself.
+    Alone(Arc<dyn ExecutionPlan>),
+    /// Of one another: all are computed at once, and kept.
+    Together(Together<Arc<Vec<RecordBatch>>>),
+}
+
+/// What is made once, when it is asked for first. What failed, or was stopped, is tried again by the next call.
+pub(crate) struct Together<T>(Mutex<Option<T>>);
+
+impl<T: Clone> Together<T> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    pub(crate) fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*made {
+            return Ok(made.clone());
+        }
+        Ok(made.insert(make()?).clone())
+    }
 }
 
 /// Whether each partition is made of one of a source, and of nothing else.
@@ -48,43 +66,32 @@ impl Partitions {
     fn planned_for(plan: &Plan, target: usize) -> Result<Self> {
         let physical = engine::planned(plan, target, false)?;
         let count = physical.output_partitioning().partition_count();
-        let together = (!are_alone(&physical)).then(Mutex::default);
-        Ok(Self { plan: plan.clone(), physical, target, count, sorts_to_join: false.into(), together })
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.count
+        let made = if are_alone(&physical) { Made::Alone(physical) } else { Made::Together(Together::new()) };
+        Ok(Self { plan: plan.clone(), target, count, made })
     }
 
     /// The rows of one partition.
     fn get(&self, number: usize) -> Result<RecordBatch> {
-        let Some(together) = &self.together else {
-            // What a source found out about its files is kept; where operators stand, is not.
-            let physical = reset_plan_states(self.physical.clone()).map_err(|e| Error::engine("partitions", &e))?;
-            let schema = physical.schema();
-            let batches = engine::nth(&physical, number, |rows| engine::keep("partitions")(0, rows))?;
-            return engine::concat(&schema, &batches);
-        };
-        // What failed, or was stopped, is tried again by the next call.
-        let mut all = together.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.is_none() {
-            *all = Some(Arc::new(self.all()?));
+        match &self.made {
+            Made::Together(all) => Ok(all.get(|| self.all().map(Arc::new))?[number].clone()),
+            Made::Alone(physical) => {
+                // What a source found out about its files is kept; where operators stand, is not.
+                let physical = reset_plan_states(physical.clone()).map_err(|e| Error::engine("partitions", &e))?;
+                let batches = engine::nth(&physical, number, |rows| engine::keep("partitions")(0, rows))?;
+                engine::concat(&physical.schema(), &batches)
+            }
         }
-        // It was filled a line ago where it was empty.
-        Ok(all.as_ref().expect("the partitions are there")[number].clone())
     }
 
     /// The rows of all partitions, computed together.
     fn all(&self) -> Result<Vec<RecordBatch>> {
-        let compute = || {
-            let physical = engine::planned(&self.plan, self.target, self.sorts_to_join.load(Ordering::Relaxed))?;
-            engine::each_of(&physical, engine::keep("partitions"))
+        let compute = |sorts_to_join| {
+            let physical = engine::planned(&self.plan, self.target, sorts_to_join)?;
+            engine::consume(&physical, false, engine::keep("partitions"))
         };
-        let (schema, parts) = match compute() {
+        let (schema, parts) = match compute(false) {
             // Where memory does not hold a side of a join, it goes to disk.
-            Err(e) if e.is_out_of_memory() && engine::has_join(&self.plan) && !self.sorts_to_join.swap(true, Ordering::Relaxed) => {
-                compute()?
-            }
+            Err(e) if e.is_out_of_memory() && engine::has_join(&self.plan) => compute(true)?,
             other => other?,
         };
         let mut parts = parts.iter().map(|p| engine::concat(&schema, p)).collect::<Result<Vec<_>>>()?;
@@ -107,29 +114,34 @@ impl Partitions {
     /// The rows of one partition, with so many rows before and behind it, and how many of these there are.
     fn around(&self, number: usize, before: usize, after: usize) -> Result<(RecordBatch, usize, usize)> {
         let own = self.get(number)?;
-        let (mut head, mut tail, mut missing) = (Vec::new(), Vec::new(), before);
-        for i in (0..number).rev().take_while(|_| before > 0) {
-            let part = self.get(i)?;
-            let n = missing.min(part.num_rows());
-            head.insert(0, part.slice(part.num_rows() - n, n));
-            missing -= n;
-            if missing == 0 {
-                break;
-            }
-        }
-        let mut wanted = after;
-        for i in (number + 1..self.count).take_while(|_| after > 0) {
-            let part = self.get(i)?;
-            let n = wanted.min(part.num_rows());
-            tail.push(part.slice(0, n));
-            wanted -= n;
-            if wanted == 0 {
-                break;
-            }
-        }
+        let last = |part: &RecordBatch, n: usize| part.slice(part.num_rows() - n, n);
+        let (mut all, head) = self.some(before, (0..number).rev(), last)?;
+        all.reverse();
         let schema = own.schema();
-        let all: Vec<_> = head.into_iter().chain([own]).chain(tail).collect();
-        Ok((engine::concat(&schema, &all)?, before - missing, after - wanted))
+        all.push(own);
+        let (tail, behind) = self.some(after, number + 1..self.count, |part, n| part.slice(0, n))?;
+        all.extend(tail);
+        Ok((engine::concat(&schema, &all)?, head, behind))
+    }
+
+    /// So many rows of partitions, one after the other, or all where there are fewer; and how many they are.
+    fn some(
+        &self,
+        wanted: usize,
+        partitions: impl Iterator<Item = usize>,
+        of: fn(&RecordBatch, usize) -> RecordBatch,
+    ) -> Result<(Vec<RecordBatch>, usize)> {
+        let (mut found, mut rows) = (Vec::new(), 0);
+        for i in partitions {
+            if rows == wanted {
+                break;
+            }
+            let part = self.get(i)?;
+            let n = (wanted - rows).min(part.num_rows());
+            found.push(of(&part, n));
+            rows += n;
+        }
+        Ok((found, rows))
     }
 }
 
@@ -160,7 +172,7 @@ impl Change {
 fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Lazy> {
     engine::with_right_types(plan, |plan| {
         let partitions = Arc::new(Partitions::of(plan)?);
-        let count = if let Change::All(_) = change { 1 } else { partitions.count() };
+        let count = if let Change::All(_) = change { 1 } else { partitions.count };
         let (told, of) = (change.clone(), partitions.clone());
         let first = match count {
             0 => RecordBatch::new_empty(Arc::new(Schema::empty())),
@@ -205,9 +217,7 @@ pub(crate) fn with_columns(method: &str, rows: &RecordBatch, schema: &SchemaRef)
         );
         return Err(Error::bad_argument(method, message));
     }
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), rows.columns().to_vec(), &options)
-        .map_err(|e| ErrorKind::Engine { operation: method.to_owned(), message: e.to_string() }.into())
+    engine::batch(method, schema, rows.columns().to_vec(), rows.num_rows())
 }
 
 /// The rows of a plan in partitions that end before these rows, and with the last.

@@ -6,7 +6,7 @@ use super::udf::{Fold, fold, quantiles_of, rowwise, wrong_value};
 use super::{DType, Expr, Plan, bare, bound, col};
 use crate::csv::kind::Kind;
 use crate::error::{Error, ErrorKind, Result};
-use arrow::array::{AsArray, Int64Array};
+use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::functions::expr_fn as f;
 use datafusion::functions_aggregate::expr_fn;
@@ -87,8 +87,9 @@ const NAMES: [(&str, Agg); 20] = [
 
 /// The aggregations that frames, columns, groups and steps of time have as methods. THE table: `$define` makes a method of each.
 macro_rules! aggregates {
-    ($define:ident) => {
+    ($define:ident $($of:tt)*) => {
         $define! {
+            [$($of)*]
             /// The sum of the values that are there; 0 where there are none. Whole numbers whose sum does not fit into 64 bits are
             /// an error.
             sum Sum;
@@ -132,6 +133,21 @@ macro_rules! aggregates {
     };
 }
 pub(super) use aggregates;
+
+/// Methods of a type whose `each` gives what becomes of named columns, for what `$of` says: for [`aggregates`].
+macro_rules! of_named_columns {
+    ([$target:ident $of:literal] $($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
+        impl $target {$(
+            $(#[$doc])*
+            #[doc = concat!("Of each named column, for each ", $of, ".")]
+            #[track_caller]
+            pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
+                self.each(Agg::$agg, columns.into_names())
+            }
+        )*}
+    };
+}
+pub(super) use of_named_columns;
 
 /// An [`Agg`], or its name in pandas: `"sum"`, `"mean"`.
 pub trait IntoAgg {
@@ -289,11 +305,16 @@ fn fitting_sum(sum: df::Expr, about: df::Expr) -> df::Expr {
             if let (Some(x), true) = (too_great, a[0].data_type().is_integer()) {
                 return wrong_value(format!("sum: {x:e} does not fit into 64 bits; astype(DType::Float64) adds up decimals"));
             }
-            let zero = arrow::compute::cast(&Int64Array::new_scalar(0).into_inner(), a[0].data_type())?;
-            let there = arrow::compute::is_not_null(&a[0])?;
-            Ok(arrow::compute::kernels::zip::zip(&there, &a[0], &arrow::array::Scalar::new(zero))?)
+            filled(&a[0], 0)
         },
     )
+}
+
+/// The values, with a number of their own type for those that are missing.
+pub(super) fn filled(values: &ArrayRef, number: i64) -> datafusion::error::Result<ArrayRef> {
+    let number = arrow::compute::cast(&Int64Array::new_scalar(number).into_inner(), values.data_type())?;
+    let there = arrow::compute::is_not_null(values)?;
+    Ok(arrow::compute::kernels::zip::zip(&there, values, &arrow::array::Scalar::new(number))?)
 }
 
 /// Decimals with one zero; other values as they are.

@@ -3,14 +3,14 @@
 use super::expr::{Expr, IntoExpr, col};
 use super::instants::{DAY, step, wall};
 use super::names::IntoNames;
-use super::reduce::{IntoSpec, Spec, aggregates};
+use super::reduce::{IntoSpec, Spec, aggregates, filled, of_named_columns};
 use super::time::is_time;
 use super::udf::{rowwise, wrong_type, wrong_value};
 use super::{Agg, DataFrame};
 use crate::csv::kind::Kind;
 use crate::csv::value;
 use crate::error::{Error, Result};
-use arrow::array::{Array, ArrayBuilder, AsArray, Int64Array, ListBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder};
+use arrow::array::{Array, ArrayBuilder, AsArray, ListBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use std::sync::Arc;
@@ -216,8 +216,8 @@ impl Resampler {
         let value = |(name, _, agg): &Spec| {
             let there = super::when(col(STEPS).eq(col(&self.on))).then(col(name)).into_expr();
             let value = match agg {
-                Agg::Sum | Agg::Count | Agg::Size | Agg::Nunique => filled(&there, 0),
-                Agg::Prod => filled(&there, 1),
+                Agg::Sum | Agg::Count | Agg::Size | Agg::Nunique => or_number(&there, 0),
+                Agg::Prod => or_number(&there, 1),
                 _ => there,
             };
             (name.clone(), value)
@@ -247,12 +247,9 @@ fn stepped(x: &Expr, first: Option<&Expr>, step: Step) -> Expr {
 }
 
 /// A number of the column's own type where a value is missing.
-fn filled(x: &Expr, number: i64) -> Expr {
+fn or_number(x: &Expr, number: i64) -> Expr {
     let returns = |t: &[DataType]| Ok(t[0].clone());
-    Expr::new(rowwise("filled", number.to_string(), vec![x.get().clone()], returns, move |a| {
-        let number = cast(&Int64Array::new_scalar(number).into_inner(), a[0].data_type())?;
-        Ok(arrow::compute::kernels::zip::zip(&arrow::compute::is_not_null(&a[0])?, &a[0], &arrow::array::Scalar::new(number))?)
-    }))
+    Expr::new(rowwise("filled", number.to_string(), vec![x.get().clone()], returns, move |a| filled(&a[0], number)))
 }
 
 /// The steps from one instant to before the next one, as lists.
@@ -280,19 +277,7 @@ fn steps_between(from: &Expr, to: &Expr, step: Step) -> Expr {
     }))
 }
 
-macro_rules! define {
-    ($($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
-        impl Resampler {$(
-            $(#[$doc])*
-            /// Of each named column, for each step.
-            #[track_caller]
-            pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
-                self.each(Agg::$agg, columns.into_names())
-            }
-        )*}
-    };
-}
-aggregates!(define);
+aggregates!(of_named_columns Resampler "step");
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,8 @@ use super::DType;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
-    RecordBatch, RecordBatchOptions, StringBuilder, StringDictionaryBuilder, TimestampNanosecondBuilder, UInt8Builder, UInt16Builder,
-    UInt32Builder, UInt64Builder,
+    RecordBatch, StringBuilder, StringDictionaryBuilder, TimestampNanosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder,
+    UInt64Builder,
 };
 use arrow::compute::kernels::cast_utils::{Parser, string_to_timestamp_nanos};
 use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef, TimeUnit};
@@ -208,9 +208,7 @@ impl Rows {
 
     pub(crate) fn finish(mut self) -> Result<RecordBatch> {
         let arrays = self.columns.iter_mut().map(Column::finish).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        RecordBatch::try_new_with_options(self.schema, arrays, &options)
-            .map_err(|e| ErrorKind::Engine { operation: "to_dataframe".to_owned(), message: e.to_string() }.into())
+        super::engine::batch("to_dataframe", &self.schema, arrays, self.rows)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sorts in memory: all rows are gathered, their keys sorted side by side, and rows put together in that order. Where the memory
 //! that is allowed does not hold them, the engine's own sort takes over, which goes to disk.
 
-use super::engine;
+use super::engine::{self, BATCH};
 use super::keeping;
 use super::order::ROW;
 use crate::config;
@@ -25,9 +25,6 @@ use rayon::prelude::*;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 use tokio::task::{JoinSet, spawn_blocking};
-
-/// Rows of a batch: the engine's own number.
-const BATCH: usize = 8192;
 
 /// Threads that sort and do nothing else: on those of tasks, a sort could wait for a task that waits for the sort.
 static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {

@@ -3,7 +3,7 @@
 use super::engine;
 use crate::config;
 use crate::error::{Error, Result};
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::RecordBatch;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -46,8 +46,7 @@ pub(super) fn plain(schema: &Schema) -> SchemaRef {
 pub(super) fn cast_to(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
     let columns = columns.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(failed)
+    engine::batch(METHOD, schema, columns, batch.num_rows())
 }
 
 impl Spool {

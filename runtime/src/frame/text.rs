@@ -3,6 +3,7 @@
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
+use super::map::is_text;
 use super::names::IntoNames;
 use super::udf::{keyed, rowwise, wrong_type};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder};
@@ -96,8 +97,7 @@ fn over<R: Made>(
 ) -> Expr {
     let returns = move |t: &[DataType]| match (&t[0], &problem) {
         (_, Some(problem)) => Err(datafusion::error::DataFusionError::Plan(format!("str().{name}: {problem}"))),
-        (DataType::Dictionary(_, t), None) if t.is_string() => Ok(R::dtype()),
-        (t, None) if t.is_string() || t.is_null() => Ok(R::dtype()),
+        (t, None) if is_text(t) => Ok(R::dtype()),
         (t, None) => wrong_type(&format!("str().{name}"), t, "text; astype(DType::Str) makes it text"),
     };
     Expr::new(rowwise(&format!("str_{name}"), key, vec![x.get().clone()], returns, move |a| {
@@ -293,7 +293,6 @@ impl<T: Target> Str<T> {
 
 #[inline(never)]
 fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
-    let is_text = |t: &DataType| t.is_string() || t.is_null() || matches!(t, DataType::Dictionary(_, v) if v.is_string());
     let returns = move |t: &[DataType]| match t.iter().find(|t| !is_text(t)) {
         Some(other) => wrong_type("str().cat", other, "text; astype(DType::Str) makes it text"),
         None => Ok(DataType::Utf8),

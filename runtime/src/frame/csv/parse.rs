@@ -10,11 +10,11 @@ use crate::csv::quotes::State;
 use crate::csv::read::Stop;
 use crate::csv::scan::Row;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::DType;
+use crate::frame::{DType, engine as frame_engine};
 use crate::fs;
 use crate::show;
 use crate::show::html;
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::{CastOptions, cast_with_options, filter, prep_null_mask_filter};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -97,8 +97,7 @@ impl Job {
             (None, None, _) => self.column(block, &block.rows, *c, file),
         });
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(count));
-        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map_err(|e| engine(&e))
+        frame_engine::batch("read_csv", &self.schema, arrays, count)
     }
 
     /// Whether a place of a file is inside of quotes.
@@ -264,8 +263,7 @@ fn sieved(array: &ArrayRef, kept: &BooleanArray) -> ArrayRef {
 
 /// For which rows a condition is true; `None` for all.
 fn evaluate(condition: &Arc<dyn PhysicalExpr>, schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> Result<Option<BooleanArray>> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(|e| engine(&e))?;
+    let batch = frame_engine::batch("read_csv", schema, arrays, rows)?;
     let told = condition.evaluate(&batch).and_then(|v| v.into_array(rows)).map_err(|e| Error::engine("filter", &e))?;
     // What is not known is not true.
     let told = told.as_any().downcast_ref::<BooleanArray>().map(|t| if t.null_count() > 0 { prep_null_mask_filter(t) } else { t.clone() });
