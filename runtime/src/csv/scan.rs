@@ -48,6 +48,15 @@ struct Masks {
 
 /// Puts fields and rows of `data` into `out`, whose memory is used again. The text begins with a row; what follows the last line end is left out. Blank lines are no rows.
 pub(crate) fn index(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
+    rows(data, marks, out)?;
+    // A line of blanks is an empty one.
+    let is_blank = |bytes: &[u8]| bytes.iter().all(|b| matches!(b, b' ' | b'\t') && *b != marks.sep);
+    let bounds = &out.bounds;
+    out.rows.retain(|r| r.fields > 1 || !is_blank(&data[bounds[r.first as usize] as usize..bounds[r.first as usize + 1] as usize - 1]));
+    Ok(())
+}
+
+fn rows(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the processor has what the function is compiled for, as the line above has found.

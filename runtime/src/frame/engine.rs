@@ -1,7 +1,7 @@
 //! Running a frame's plan: one DataFusion session for all frames, every operator's partition streams watched so that the
 //! view under the cell shows them as tasks, and Cancel reaches into each batch.
 
-use super::{csv, order, pool, remote, sort, watch};
+use super::{csv, grouped, order, pool, remote, sort, watch};
 use crate::config::{self, Cluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
@@ -11,7 +11,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::context::{SessionContext, SessionState};
 use datafusion::execution::memory_pool::MemoryPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
@@ -75,11 +75,25 @@ fn new_engine(cluster: &Cluster) -> Engine {
         // Without threads there is no runtime.
         .unwrap_or_else(|e| panic!("the threads that run frames could not be started: {e}"));
     let spills = (cluster.memory() < u64::MAX).then(|| config::own_folder(&cluster.local_directory));
-    Engine { cluster: cluster.clone(), runtime: Some(runtime), sessions: [threads, 1].map(|n| new_session(n, cluster, spills.as_deref())) }
+    let environment = new_environment(cluster, spills.as_deref());
+    Engine { cluster: cluster.clone(), runtime: Some(runtime), sessions: [threads, 1].map(|n| new_session(n, cluster, &environment)) }
 }
 
-/// A session that plans for so many partitions, and goes to disk in this folder where memory has a limit.
-fn new_session(partitions: usize, cluster: &Cluster, spills: Option<&Path>) -> SessionContext {
+/// What all plans run in: memory, and the folder where they go to disk if memory has a limit.
+fn new_environment(cluster: &Cluster, spills: Option<&Path>) -> Arc<RuntimeEnv> {
+    // What a folder holds is looked up for each frame: files may have come since.
+    let lookups = CacheManagerConfig::default().with_list_files_cache_limit(0);
+    let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone()).with_cache_manager(lookups);
+    if let Some(folder) = spills {
+        // Operators go to disk at 60 % of the limit, as tasks do: they do not count all that they hold.
+        environment = environment.with_memory_pool(pool::shared((cluster.memory() / 5 * 3) as usize)).with_temp_file_path(folder);
+    }
+    // A folder that cannot be used: without it, what does not fit into memory is an error when it happens.
+    environment.build_arc().unwrap_or_default()
+}
+
+/// A session that plans for so many partitions.
+fn new_session(partitions: usize, cluster: &Cluster, environment: &Arc<RuntimeEnv>) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_information_schema(false)
@@ -94,17 +108,7 @@ fn new_session(partitions: usize, cluster: &Cluster, spills: Option<&Path>) -> S
         .set_bool("datafusion.execution.collect_statistics", true);
     let limit = cluster.memory();
     let config = config.with_sort_spill_reservation_bytes((limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize);
-    // What a folder holds is looked up for each frame: files may have come since.
-    let lookups = CacheManagerConfig::default().with_list_files_cache_limit(0);
-    let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone()).with_cache_manager(lookups);
-    if let Some(folder) = spills {
-        environment = environment.with_memory_pool(pool::shared(limit as usize)).with_temp_file_path(folder);
-    }
-    order::with_planner(&match environment.build_arc() {
-        Ok(environment) => SessionContext::new_with_config_rt(config, environment),
-        // A folder that cannot be used: without it, what does not fit into memory is an error when it happens.
-        Err(_) => SessionContext::new_with_config(config),
-    })
+    order::with_planner(&SessionContext::new_with_config_rt(config, environment.clone()))
 }
 
 /// Number of this thread's worker.
@@ -175,7 +179,14 @@ fn planned_by(plan: &LogicalPlan, mut state: SessionState, sorts_to_join: bool) 
         options.execution.target_partitions = options.execution.target_partitions.max(2);
     }
     let plan = plan.clone();
-    wait(async move { state.create_physical_plan(&plan).await.and_then(sort::in_memory).map_err(|e| Error::engine("planning", &e)) })
+    wait(async move {
+        state
+            .create_physical_plan(&plan)
+            .await
+            .and_then(sort::in_memory)
+            .and_then(grouped::by_threads)
+            .map_err(|e| Error::engine("planning", &e))
+    })
 }
 
 /// Does something with the plan. Where a value of a file does not fit the type of its column, it is done again with the plan
@@ -290,7 +301,10 @@ pub(super) fn in_order<T: Send + 'static, F>(
 where
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    let (job, watched, context) = watched(&physical(plan, true)?, true)?;
+    let whole = physical(plan, false)?;
+    // What ends in a sort is in order however many work on it.
+    let (whole, ordered) = if sort::is_last(&whole) { (whole, false) } else { (physical(plan, true)?, true) };
+    let (job, watched, context) = watched(&whole, ordered)?;
     let done = wait(async move {
         let schema = watched.schema();
         let partitions = futures::stream::iter(0..watched.output_partitioning().partition_count());
@@ -382,18 +396,24 @@ where
     F: Future<Output = Result<T>> + Send + 'static,
 {
     let schema = physical.schema();
+    let threads = config::threads();
     let (job, watched, context) = watched(physical, ordered)?;
     let result = wait(async move {
         // Spawned tasks die with this set when the user stops the computation.
         let mut tasks = tokio::task::JoinSet::new();
         let partitions = watched.output_partitioning().partition_count();
-        for partition in 0..partitions {
-            let stream = watched.execute(partition, context.clone()).map_err(|e| Error::engine("compute", &e))?;
-            let work = work(partition, stream);
-            tasks.spawn(async move { (partition, work.await) });
-        }
         let mut parts: Vec<Option<T>> = (0..partitions).map(|_| None).collect();
-        while let Some(done) = tasks.join_next().await {
+        let mut left = 0..partitions;
+        loop {
+            // There may be thousands; as many are open at once as there are threads.
+            while tasks.len() < threads
+                && let Some(partition) = left.next()
+            {
+                let stream = watched.execute(partition, context.clone()).map_err(|e| Error::engine("compute", &e))?;
+                let work = work(partition, stream);
+                tasks.spawn(async move { (partition, work.await) });
+            }
+            let Some(done) = tasks.join_next().await else { break };
             let (partition, part) = done.map_err(joined)?;
             parts[partition] = Some(part?);
         }

@@ -160,12 +160,17 @@ impl ExecutionPlan for Concatenated {
     }
 }
 
+/// Whether rows come out of an operator in the order in which they go in, from one input.
+pub(super) fn keeps_order(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<ProjectionExec>() || plan.is::<FilterExec>() || plan.name() == ORDERED_EXEC
+}
+
 /// The plan with partitions of their own where it ends in all of them in order: whoever computes it reads them in order.
 pub(super) fn apart(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     if let Some(all) = plan.downcast_ref::<Concatenated>() {
         return Ok(all.input.clone());
     }
-    if plan.is::<ProjectionExec>() || plan.is::<FilterExec>() || plan.name() == ORDERED_EXEC {
+    if keeps_order(&plan) {
         let input = plan.children()[0];
         let parts = apart(input.clone())?;
         return if Arc::ptr_eq(input, &parts) { Ok(plan) } else { replace_children_if_necessary(plan, vec![parts]) };

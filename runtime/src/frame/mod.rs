@@ -1,12 +1,12 @@
 //! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a logical plan; each method
 //! gives a new frame; `compute` runs it on all workers.
 //!
-//! `names` and `expr` say which columns; `elementwise`, `when`, `text`, `time`, `instants`, `cat`, `list` and `map` what is
-//! made of each value, `window` and `rolling` what is made of neighbouring rows, `reduce` what is made of all of them; `udf`
-//! tells it to the engine. `order`, `sort` and `keeping` keep and make the order of rows, `index` finds rows by it. `csv`,
-//! `files`, `remote`, `sqlite`, `made` and `series` say where rows come from, `held`, `lazy` and `spool` where they are kept;
-//! `columns`, `column`, `asked`, `groupby`, `apply`, `resample`, `shape`, `merge`, `partitions`, `sql` and the methods here
-//! what is done with them; `engine`, `pool` and `watch` how it runs, `table` what comes out.
+//! `names` and `expr` say which columns; `elementwise`, `when`, `text`, `time`, `instants`, `cat`, `list` and `map` what is made
+//! of each value, `window` and `rolling` what is made of neighbouring rows, `reduce` what is made of all of them; `udf` tells it
+//! to the engine. `order`, `sort` and `keeping` keep and make the order of rows, `index` finds rows by it. `csv`, `files`,
+//! `remote`, `sqlite`, `made` and `series` say where rows come from, `held`, `lazy` and `spool` where they are kept, `grouped` in
+//! how many parts they are read; `columns`, `column`, `asked`, `groupby`, `apply`, `resample`, `shape`, `merge`, `partitions`,
+//! `sql` and the methods here what is done with them; `engine`, `pool` and `watch` how it runs, `table` what comes out.
 
 mod apply;
 mod asked;
@@ -21,6 +21,7 @@ mod explain;
 mod expr;
 mod files;
 mod groupby;
+mod grouped;
 mod held;
 mod index;
 mod instants;

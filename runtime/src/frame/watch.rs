@@ -34,7 +34,7 @@ pub(super) fn name(plan: &dyn ExecutionPlan) -> Option<String> {
         Text(plan, style).to_string()
     };
     let text = match plan.name() {
-        "CooperativeExec" | "CoalesceBatchesExec" | "OrderedExec" => return None,
+        "CooperativeExec" | "CoalesceBatchesExec" | "OrderedExec" | "GroupedExec" => return None,
         "DataSourceExec" => {
             let text = detail(DisplayFormatType::Default);
             ["csv", "parquet", "json"]

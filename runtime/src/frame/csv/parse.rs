@@ -45,7 +45,9 @@ pub(super) struct Job {
 impl Drop for Job {
     fn drop(&mut self) {
         let bad = *self.bad.get_mut();
-        if bad > 0 && self.table.on_bad_lines == BadLines::Warn && !self.settle {
+        // Where types have changed since, all is read again and said then.
+        let is_current = self.kinds == self.table.types.kinds();
+        if bad > 0 && self.table.on_bad_lines == BadLines::Warn && !self.settle && is_current {
             show::warn(&format!("read_csv: {} with too many fields left out", html::count(bad as usize, "line")));
         }
     }

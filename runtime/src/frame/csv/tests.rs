@@ -225,6 +225,18 @@ fn lines_with_too_many_fields() {
 }
 
 #[test]
+fn lines_of_blanks_are_no_rows() {
+    for (sep, text) in [(',', "   \na,b\n1,2\n   \n \t\n\n3,4\n \n"), ('\t', "a\tb\n1\t2\n  \n3\t4\n  ")] {
+        let t = check(&Csv::new().sep(sep), text.as_bytes()).unwrap();
+        assert_eq!(t.column("a").unwrap().to_vec::<i64>().unwrap(), [1, 3], "{text:?}");
+    }
+    let quoted = check(&Csv::new(), b"a\n \n1\n\" \"\n  \n3\n").unwrap();
+    assert_eq!(texts(&quoted, "a"), some(&["1", " ", "3"]));
+    // Between tabs there are two fields.
+    assert_eq!(check(&Csv::new().sep('\t'), b"a\tb\n\t\n1\t2\n").unwrap().len(), 2);
+}
+
+#[test]
 fn compressed_and_encoded() {
     let text: String =
         std::iter::once("state\tg\n".to_owned()).chain((0..5000).map(|i| format!("é{}\t{}\n", i % 4, i as f64 / 1000.0))).collect();

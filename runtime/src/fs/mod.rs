@@ -1,48 +1,16 @@
-//! Files by name or URL: local paths, `file://`, `http://`, `https://`, `s3://`, as streams of bytes. What waits for a network
-//! runs on threads of its own.
+//! Files by name or URL: local paths, `file://`, `http://`, `https://`, `s3://`, as streams of bytes. `net` asks for what lies
+//! behind a network, on threads of its own.
+
+mod net;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sched;
-use bytes::Bytes;
-use futures::stream::{BoxStream, StreamExt, TryStreamExt};
-use object_store::aws::AmazonS3Builder;
-use object_store::http::HttpBuilder;
+use futures::TryStreamExt;
+use net::{http, s3, store, wait};
 use object_store::path::Path as ObjectPath;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
-/// A server that does not answer at all is given up after this.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// One that stops in the middle of an answer, after this.
-const SILENT: Duration = Duration::from_secs(60);
-
-static NET: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(2).thread_name("rask-net").enable_all();
-    // Without threads there is no network; the message says which limit was met.
-    builder.build().unwrap_or_else(|e| panic!("the threads for the network could not be started: {e}"))
-});
-
-static HTTP: LazyLock<reqwest::Result<reqwest::Client>> = LazyLock::new(|| {
-    reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENT).user_agent(concat!("rask/", env!("CARGO_PKG_VERSION"))).build()
-});
-
-/// Waits for the network, or until the user stops it.
-fn wait<T, E: std::error::Error + Send + Sync + 'static>(work: impl Future<Output = std::result::Result<T, E>>) -> io::Result<T> {
-    NET.block_on(async {
-        tokio::select! {
-            done = tokio::time::timeout(SILENT, work) => match done {
-                Ok(result) => result.map_err(|e| io::Error::other(causes(&e))),
-                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {} seconds", SILENT.as_secs()))),
-            },
-            () = sched::until_cancelled() => Err(io::Error::other("stopped by the user")),
-        }
-    })
-}
+pub(crate) use net::ranged;
 
 /// The bytes of a file or URL, from the start.
 pub struct File(Box<dyn Read + Send>);
@@ -100,99 +68,6 @@ pub(crate) fn open_for(method: &str, url: &str) -> Result<File> {
 
 fn failed(method: &str, path: &str, source: io::Error) -> Error {
     ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source }.into()
-}
-
-fn http(method: &str, url: &str) -> Result<Chunks> {
-    let other = |e: &reqwest::Error| failed(method, url, io::Error::other(causes(e)));
-    let client = HTTP.as_ref().map_err(other)?.clone();
-    let asked = url.to_owned();
-    let answer = wait(async move { client.get(asked).send().await?.error_for_status() }).map_err(|e| failed(method, url, e))?;
-    Ok(Chunks::new(answer.bytes_stream().map_err(|e| io::Error::other(causes(&e))).boxed()))
-}
-
-/// How stores ask.
-fn asking() -> (ClientOptions, RetryConfig) {
-    let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled().with_allow_http(true);
-    (options, RetryConfig { max_retries: 2, retry_timeout: CONNECT, ..Default::default() })
-}
-
-/// What gives parts of a URL's file, where the server does; other servers give all of it or nothing.
-pub(crate) fn ranged(method: &str, url: &str) -> Result<Option<Arc<dyn ObjectStore>>> {
-    if url.starts_with("s3://") {
-        return Ok(Some(store(method, url)?.0));
-    }
-    let other = |e: &dyn std::error::Error| failed(method, url, io::Error::other(causes(e)));
-    let client = HTTP.as_ref().map_err(|e| other(e))?.clone();
-    let asked = client.get(url).header("Range", "bytes=0-0");
-    let answer = wait(async move { asked.send().await?.error_for_status() }).map_err(|e| failed(method, url, e))?;
-    // A query is part of the file's name here, and none of the store's.
-    if answer.status().as_u16() != 206 || url.contains(['?', '#']) {
-        return Ok(None);
-    }
-    let origin = answer.url().origin().ascii_serialization();
-    // What was sent on to another place is asked for there by whoever reads all of it.
-    if !url.starts_with(&origin) {
-        return Ok(None);
-    }
-    let (options, retry) = asking();
-    let store = HttpBuilder::new().with_url(origin).with_client_options(options).with_retry(retry).build().map_err(|e| other(&e))?;
-    Ok(Some(Arc::new(store)))
-}
-
-fn store(method: &str, url: &str) -> Result<(Arc<dyn ObjectStore>, String)> {
-    let rest = url.strip_prefix("s3://").unwrap_or(url);
-    let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-    let (options, retry) = asking();
-    let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(options).with_retry(retry).build();
-    Ok((Arc::new(store.map_err(|e| failed(method, url, io::Error::other(causes(&e))))?), key.to_owned()))
-}
-
-fn s3(method: &str, url: &str) -> Result<Chunks> {
-    let (store, key) = store(method, url)?;
-    let at = ObjectPath::parse(&key).map_err(|e| failed(method, url, io::Error::other(e.to_string())))?;
-    let got = wait(async move { store.get(&at).await }).map_err(|e| failed(method, url, e))?;
-    Ok(Chunks::new(got.into_stream().map_err(|e| io::Error::other(causes(&e))).boxed()))
-}
-
-/// An error with everything that led to it, as libraries put the interesting part last.
-fn causes(e: &dyn std::error::Error) -> String {
-    let mut text = e.to_string();
-    let mut at = e.source();
-    while let Some(cause) = at {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text += ": ";
-            text += &more;
-        }
-        at = cause.source();
-    }
-    text
-}
-
-/// A stream of chunks as a reader.
-struct Chunks {
-    stream: BoxStream<'static, io::Result<Bytes>>,
-    rest: Bytes,
-}
-
-impl Chunks {
-    fn new(stream: BoxStream<'static, io::Result<Bytes>>) -> Self {
-        Self { stream, rest: Bytes::new() }
-    }
-}
-
-impl Read for Chunks {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        while self.rest.is_empty() {
-            match wait(self.stream.try_next())? {
-                Some(chunk) => self.rest = chunk,
-                None => return Ok(0),
-            }
-        }
-        let n = to.len().min(self.rest.len());
-        to[..n].copy_from_slice(&self.rest.split_to(n));
-        Ok(n)
-    }
 }
 
 /// The files that a path, a pattern or a URL names, in the order of their names.
@@ -298,7 +173,7 @@ pub(crate) mod tests {
         let begun = std::time::Instant::now();
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let e = open(&format!("http://{closed}/x")).unwrap_err().to_string();
-        assert!(e.contains("refused") && begun.elapsed() < Duration::from_secs(5), "{e}");
+        assert!(e.contains("refused") && begun.elapsed().as_secs() < 5, "{e}");
         let e = open("/nowhere/at.all").unwrap_err().to_string();
         assert!(e.contains("/nowhere/at.all"), "{e}");
     }

@@ -1,30 +1,32 @@
 //! Sorts in memory: all rows are gathered, their keys sorted side by side, and rows put together in that order. Where the memory
-//! that is allowed does not hold them, the engine's own sort takes over, which goes to disk.
+//! that is allowed does not hold them, the engine's own sort takes over with what was gathered and what is left; it goes to disk.
+
+mod begun;
+mod keys;
 
 use super::engine::{self, BATCH};
 use super::keeping;
 use super::order::ROW;
 use crate::config;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{cast, interleave_record_batch};
-use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, SchemaRef, UInt64Type};
-use arrow::row::{RowConverter, SortField};
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::SchemaRef;
+use begun::Begun;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr, expressions::Column};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
-use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
-use rayon::prelude::*;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
 /// Threads that sort and do nothing else: on those of tasks, a sort could wait for a task that waits for the sort.
 static POOL: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
@@ -58,6 +60,11 @@ pub(super) fn in_memory(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Executio
         })
     });
     keeping::apart(replaced.data()?)
+}
+
+/// Whether the last that happens to the rows is that they are sorted, in one partition.
+pub(super) fn is_last(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<Sorted>() || keeping::keeps_order(plan) && is_last(plan.children()[0])
 }
 
 /// The rows of all partitions in order.
@@ -119,21 +126,21 @@ impl ExecutionPlan for Sorted {
         let (input, order, schema) = (self.input.clone(), self.order.clone(), self.schema());
         let rows = stream::once(async move {
             let memory = Arc::new(MemoryConsumer::new("sort").register(context.memory_pool()));
-            match gathered(&input, &context, &memory).await {
-                Ok(batches) => sorted(input.schema(), batches, keys(&input, &order), memory).await,
-                Err(e) if matches!(e.find_root(), DataFusionError::ResourcesExhausted(_)) => {
-                    drop(memory);
-                    on_disk(reset_plan_states(input)?, &order).execute(0, context)
-                }
-                Err(e) => Err(e),
+            let parts = gathered(&input, &context, &memory).await?;
+            if parts.iter().any(|(_, rest)| rest.is_some()) {
+                // The sort on disk takes these rows first, and counts them by itself.
+                drop(memory);
+                return on_disk(Arc::new(Begun::new(input.schema(), parts)), &order).execute(0, context);
             }
+            let batches = parts.into_iter().flat_map(|(batches, _)| batches).filter(|b| b.num_rows() > 0).collect();
+            sorted(input.schema(), batches, wanted(&input, &order), memory).await
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows.try_flatten())))
     }
 }
 
 /// The keys that are needed: rows that come in the order of their numbers keep it where all else is equal.
-fn keys(input: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Vec<PhysicalSortExpr> {
+fn wanted(input: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Vec<PhysicalSortExpr> {
     let is_row = |e: &PhysicalSortExpr| e.expr.downcast_ref::<Column>().is_some_and(|c| c.name() == ROW) && !e.options.descending;
     let mut keys: Vec<_> = order.iter().cloned().collect();
     if keys.len() > 1 && keys.last().is_some_and(is_row) && input.output_ordering().is_some_and(|o| is_row(o.first())) {
@@ -142,42 +149,38 @@ fn keys(input: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Vec<PhysicalSort
     keys
 }
 
-/// All rows, partition by partition.
-async fn gathered(input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>, memory: &Arc<MemoryReservation>) -> Result<Vec<RecordBatch>> {
+/// What was read of a partition, and what is left of it where memory was full.
+type Part = (Vec<RecordBatch>, Option<SendableRecordBatchStream>);
+
+/// The rows of each partition, as many as memory holds.
+async fn gathered(input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>, memory: &Arc<MemoryReservation>) -> Result<Vec<Part>> {
     let mut tasks = JoinSet::new();
+    let full = Arc::new(AtomicBool::new(false));
     let partitions = input.output_partitioning().partition_count();
     for partition in 0..partitions {
-        let (mut rows, memory) = (input.execute(partition, context.clone())?, memory.clone());
+        let (mut rows, memory, full) = (input.execute(partition, context.clone())?, memory.clone(), full.clone());
         tasks.spawn(async move {
             let mut batches = Vec::new();
-            while let Some(batch) = rows.next().await {
-                let batch = batch?;
+            while !full.load(Ordering::Relaxed) {
+                let Some(batch) = rows.next().await.transpose()? else { return Ok((partition, (batches, None))) };
                 // The rows, the rows in order, and a key and a place for each.
-                memory.try_grow(2 * engine::size(&batch) as usize + 32 * batch.num_rows())?;
+                let bytes = 2 * engine::size(&batch) as usize + 32 * batch.num_rows();
+                full.fetch_or(memory.try_grow(bytes).is_err(), Ordering::Relaxed);
                 batches.push(batch);
             }
-            Ok::<_, DataFusionError>((partition, batches))
+            Ok::<_, DataFusionError>((partition, (batches, Some(rows))))
         });
     }
-    let mut parts = vec![Vec::new(); partitions];
+    let mut parts: Vec<Part> = (0..partitions).map(|_| Part::default()).collect();
     while let Some(done) = tasks.join_next().await {
-        match done.map_err(|e| DataFusionError::Execution(format!("sort: {e}"))).flatten() {
-            Ok((partition, batches)) => parts[partition] = batches,
-            Err(e) => {
-                // What the others hold is free before anything else is tried.
-                tasks.shutdown().await;
-                return Err(e);
-            }
-        }
+        let (partition, part) = done.map_err(failed).flatten()?;
+        parts[partition] = part;
     }
-    Ok(parts.into_iter().flatten().filter(|b| b.num_rows() > 0).collect())
+    Ok(parts)
 }
 
-/// A batch and a row in it.
-type Place = u64;
-
-fn place(batch: usize, row: usize) -> Place {
-    (batch as u64) << 32 | row as u64
+fn failed(e: JoinError) -> DataFusionError {
+    DataFusionError::Execution(format!("sort: {e}"))
 }
 
 async fn sorted(
@@ -189,9 +192,8 @@ async fn sorted(
     if batches.is_empty() {
         return Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream::empty())));
     }
-    let failed = |e: tokio::task::JoinError| DataFusionError::Execution(format!("sort: {e}"));
     let (batches, places) = spawn_blocking(move || {
-        let places = POOL.install(|| order(&batches, &keys))?;
+        let places = POOL.install(|| keys::order(&batches, &keys))?;
         Ok::<_, DataFusionError>((Arc::new(batches), Arc::new(places)))
     })
     .await
@@ -216,90 +218,13 @@ async fn sorted(
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }
 
-/// The places of all rows in order; of equal rows, those that come first are first.
-fn order(batches: &[RecordBatch], keys: &[PhysicalSortExpr]) -> Result<Vec<Place>> {
-    let column = |key: &PhysicalSortExpr, batch: &RecordBatch| -> Result<ArrayRef> {
-        let values = key.expr.evaluate(batch)?.into_array(batch.num_rows())?;
-        Ok(match values.data_type() {
-            // Both zeros are equal.
-            DataType::Float64 => Arc::new(values.as_primitive::<Float64Type>().unary::<_, Float64Type>(|x| x + 0.0)),
-            DataType::Float32 => Arc::new(values.as_primitive::<Float32Type>().unary::<_, Float32Type>(|x| x + 0.0)),
-            _ => values,
-        })
-    };
-    let columns = |batch: &RecordBatch| keys.iter().map(|k| column(k, batch)).collect::<Result<Vec<_>>>();
-    let columns = batches.par_iter().map(columns).collect::<Result<Vec<_>>>()?;
-    let numbers = |key: usize| -> Option<Vec<Vec<u64>>> { columns.par_iter().map(|c| numbers(&c[key], &keys[key])).collect() };
-    match keys.len() {
-        1 => {
-            if let Some(numbers) = numbers(0) {
-                return Ok(by_numbers(&numbers));
-            }
-        }
-        2 => {
-            if let (Some(first), Some(second)) = (numbers(0), numbers(1)) {
-                let both = |(a, b): (&Vec<u64>, &Vec<u64>)| {
-                    a.iter().zip(b).map(|(a, b)| u128::from(*a) << 64 | u128::from(*b)).collect::<Vec<_>>()
-                };
-                return Ok(by_numbers(&first.par_iter().zip(&second).map(both).collect::<Vec<_>>()));
-            }
-        }
-        _ => {}
-    }
-    let fields = keys.iter().zip(&columns[0]).map(|(k, c)| SortField::new_with_options(c.data_type().clone(), k.options)).collect();
-    let converter = RowConverter::new(fields)?;
-    let rows = columns.iter().map(|c| converter.convert_columns(c)).collect::<std::result::Result<Vec<_>, _>>()?;
-    let mut places: Vec<Place> =
-        batches.iter().enumerate().flat_map(|(b, batch)| (0..batch.num_rows()).map(move |r| place(b, r))).collect();
-    let row = |p: &Place| rows[(p >> 32) as usize].row((p & 0xffff_ffff) as usize);
-    places.par_sort_unstable_by(|a, b| row(a).cmp(&row(b)).then_with(|| a.cmp(b)));
-    Ok(places)
-}
-
-fn by_numbers<N: Copy + Ord + Send + Sync>(numbers: &[Vec<N>]) -> Vec<Place> {
-    let pair = |(b, batch): (usize, &Vec<N>)| batch.iter().enumerate().map(|(r, n)| (*n, place(b, r))).collect::<Vec<_>>();
-    let mut pairs: Vec<(N, Place)> = numbers.par_iter().enumerate().flat_map_iter(pair).collect();
-    pairs.par_sort_unstable();
-    pairs.into_par_iter().map(|(_, place)| place).collect()
-}
-
-/// The values of a key as numbers of the same order, missing ones included; `None` where there are none.
-fn numbers(array: &ArrayRef, key: &PhysicalSortExpr) -> Option<Vec<u64>> {
-    const SIGN: u64 = 1 << 63;
-    let float = |x: f64| {
-        let bits = x.to_bits();
-        if bits & SIGN == 0 { bits ^ SIGN } else { !bits }
-    };
-    let mut numbers: Vec<u64> = match array.data_type() {
-        DataType::UInt64 => array.as_primitive::<UInt64Type>().values().to_vec(),
-        t if t.is_floating() => {
-            cast(array, &DataType::Float64).ok()?.as_primitive::<Float64Type>().values().iter().map(|x| float(*x)).collect()
-        }
-        t if t.is_integer() || matches!(t, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Duration(_)) => {
-            cast(array, &DataType::Int64).ok()?.as_primitive::<Int64Type>().values().iter().map(|i| *i as u64 ^ SIGN).collect()
-        }
-        _ => return None,
-    };
-    if key.options.descending {
-        numbers.iter_mut().for_each(|n| *n = !*n);
-    }
-    if array.null_count() > 0 {
-        let missing = if key.options.nulls_first { 0 } else { u64::MAX };
-        for (i, n) in numbers.iter_mut().enumerate() {
-            if array.is_null(i) {
-                *n = missing;
-            } else if *n == missing {
-                return None;
-            }
-        }
-    }
-    Some(numbers)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::prelude::{DataFrame, Series};
+    use arrow::array::AsArray;
+    use arrow::datatypes::Float64Type;
+    use datafusion::physical_plan::execution_plan::reset_plan_states;
     use rand::{RngExt, SeedableRng};
 
     /// Rows in order, by a sort that is written out.
@@ -355,12 +280,14 @@ mod tests {
     #[test]
     fn what_memory_does_not_hold_is_sorted_on_disk() {
         use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+        use datafusion::prelude::SessionConfig;
         let df = DataFrame::timeseries("2000-01-01", "2000-01-16", "1s").sort_values("x");
         let plan = crate::frame::engine::current(df.plan().unwrap()).unwrap();
         assert!(datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string().contains("in memory"));
         let xs = |limit: usize| {
-            let environment = RuntimeEnvBuilder::new().with_memory_limit(limit, 1.0).build_arc().unwrap();
-            let context = Arc::new(TaskContext::default().with_runtime(environment));
+            let environment = RuntimeEnvBuilder::new().with_memory_pool(crate::frame::pool::shared(limit)).build_arc().unwrap();
+            let settings = SessionConfig::new().with_sort_spill_reservation_bytes(1 << 20);
+            let context = Arc::new(TaskContext::default().with_session_config(settings).with_runtime(environment));
             let plan = reset_plan_states(plan.clone()).unwrap();
             let batches = crate::frame::engine::wait(async move { Ok(datafusion::physical_plan::collect(plan, context).await.unwrap()) });
             let column = |b: &RecordBatch| b.column(3).as_primitive::<Float64Type>().values().to_vec();

@@ -1,0 +1,146 @@
+//! Sources of many partitions that are read as few: a frame may have thousands of partitions, but an operator that brings rows
+//! of all of them together would hold something for each of them at once.
+
+use crate::config;
+use datafusion::common::Statistics;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties};
+use futures::{TryStreamExt, stream};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The plan with no more partitions than threads below operators that bring rows of all of them together.
+pub(super) fn by_threads(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    grouped(plan, config::threads(), false)
+}
+
+fn partitions(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    plan.output_partitioning().partition_count()
+}
+
+fn grouped(plan: Arc<dyn ExecutionPlan>, threads: usize, below: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    let is_source = plan.children().is_empty() || plan.is::<UnionExec>();
+    // Partitions that are sorted by themselves are not sorted one after the other.
+    if below && is_source && partitions(&plan) > threads && plan.output_ordering().is_none() {
+        return Ok(Arc::new(Grouped::new(plan, threads)));
+    }
+    let child = |input: &Arc<dyn ExecutionPlan>| {
+        let brought_together = partitions(&plan) <= threads && partitions(input) > threads;
+        grouped(input.clone(), threads, below || brought_together)
+    };
+    let children = plan.children().into_iter().map(child).collect::<Result<Vec<_>>>()?;
+    replace_children_if_necessary(plan, children)
+}
+
+/// Neighbouring partitions one after the other, as one.
+#[derive(Debug)]
+struct Grouped {
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl Grouped {
+    fn new(input: Arc<dyn ExecutionPlan>, groups: usize) -> Self {
+        let order = EquivalenceProperties::new(input.schema());
+        let (emission, boundedness) = (input.pipeline_behavior(), input.boundedness());
+        let properties = Arc::new(PlanProperties::new(order, Partitioning::UnknownPartitioning(groups), emission, boundedness));
+        Self { input, properties }
+    }
+
+    fn groups(&self) -> usize {
+        self.properties.partitioning.partition_count()
+    }
+
+    /// The partitions of a group.
+    fn of(&self, group: usize) -> Range<usize> {
+        let all = partitions(&self.input);
+        group * all / self.groups()..(group + 1) * all / self.groups()
+    }
+}
+
+impl DisplayAs for Grouped {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GroupedExec: partitions={} as {}", partitions(&self.input), self.groups())
+    }
+}
+
+impl ExecutionPlan for Grouped {
+    fn name(&self) -> &str {
+        "GroupedExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self::new(children.swap_remove(0), self.groups())))
+    }
+
+    fn child_stats_requests(&self, _: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(None)]
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        Ok(inputs[0].clone())
+    }
+
+    fn execute(&self, group: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.input.clone();
+        let parts = stream::iter(self.of(group).map(Ok)).and_then(move |i| {
+            let rows = input.execute(i, context.clone());
+            async move { rows }
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), parts.try_flatten())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    #[test]
+    fn many_partitions_are_read_as_few_in_their_order() {
+        let xs: Vec<i64> = (0..2_000).map(|i| i * 7919 % 1013).collect();
+        let df = DataFrame::from_columns([("x", Series::from_iter(xs.clone()))]).repartition(200);
+        assert_eq!(df.npartitions(), 200);
+        let firsts = df.groupby("x").agg([("n", "x", "count")]);
+        let plan = firsts.explain().unwrap().to_string();
+        assert!(plan.contains("GroupedExec: partitions=200"), "{plan}");
+        assert_eq!(firsts.compute().unwrap().column("n").unwrap().to_vec::<i64>().unwrap().iter().sum::<i64>(), 2_000);
+        // What is made of each row stays in its partition, and what goes by the order of rows has it.
+        let twice = df.with_column("twice", col("x") * 2);
+        assert!(twice.npartitions() == 200 && !twice.explain().unwrap().to_string().contains("GroupedExec"));
+        let mut sum = 0;
+        let sums: Vec<i64> = xs
+            .iter()
+            .map(|x| {
+                sum += x;
+                sum
+            })
+            .collect();
+        assert_eq!(df.with_column("sum", col("x").cumsum()).compute().unwrap().column("sum").unwrap().to_vec::<i64>().unwrap(), sums);
+        let both = concat([&df, &df]).drop_duplicates_by(["x"]);
+        assert_eq!(both.len().unwrap(), 1013);
+    }
+}

@@ -1,0 +1,296 @@
+//! What lies behind a network: bytes of URLs as streams, in parts that are asked for side by side where the server gives parts.
+
+use super::failed;
+use crate::error::Result;
+use crate::sched;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
+use object_store::http::HttpBuilder;
+use object_store::path::Path as ObjectPath;
+use object_store::{ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig};
+use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, RANGE};
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// A server that does not answer at all is given up after this.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// One that stops in the middle of an answer, after this.
+const SILENT: Duration = Duration::from_secs(60);
+
+static NET: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).thread_name("rask-net").enable_all();
+    // Without threads there is no network; the message says which limit was met.
+    builder.build().unwrap_or_else(|e| panic!("the threads for the network could not be started: {e}"))
+});
+
+static HTTP: LazyLock<reqwest::Result<reqwest::Client>> = LazyLock::new(|| {
+    reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENT).user_agent(concat!("rask/", env!("CARGO_PKG_VERSION"))).build()
+});
+
+/// Waits for the network, or until the user stops it.
+pub(super) fn wait<T, E: std::error::Error + Send + Sync + 'static>(
+    work: impl Future<Output = std::result::Result<T, E>>,
+) -> io::Result<T> {
+    NET.block_on(async {
+        tokio::select! {
+            done = tokio::time::timeout(SILENT, work) => match done {
+                Ok(result) => result.map_err(|e| io::Error::other(causes(&e))),
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {} seconds", SILENT.as_secs()))),
+            },
+            () = sched::until_cancelled() => Err(io::Error::other("stopped by the user")),
+        }
+    })
+}
+
+/// Bytes of one request for a part of a file, and how many of them are under way at once.
+const PART: u64 = 8 << 20;
+const PARTS: usize = 4;
+/// Times that a part is asked for.
+const TRIES: usize = 3;
+
+/// Gets some bytes of a file that is still the same.
+type Get = Arc<dyn Fn(Range<u64>) -> BoxFuture<'static, io::Result<Bytes>> + Send + Sync>;
+
+/// The bytes of a file, of which the first part is being answered already.
+fn in_parts(first: BoxStream<'static, io::Result<Bytes>>, size: u64, get: Get) -> Chunks {
+    let starts = (1..size.div_ceil(PART)).map(|i| i * PART);
+    let parts = stream::iter(starts).map(move |start| {
+        let (get, range) = (get.clone(), start..size.min(start + PART));
+        // A task goes on while what came before is being worked on; it ends with the set.
+        let mut task = tokio::task::JoinSet::new();
+        task.spawn(async move {
+            let mut tried = 1;
+            loop {
+                match get(range.clone()).await {
+                    Err(_) if tried < TRIES => tried += 1,
+                    done => return done,
+                }
+            }
+        });
+        async move { task.join_next().await.map_or_else(|| Ok(Bytes::new()), |done| done.map_err(io::Error::other)?) }
+    });
+    Chunks::new(first.chain(parts.buffered(PARTS)).boxed())
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the file changed while it was read")
+}
+
+/// What tells that a file is still the same, as far as a server says it.
+fn version(headers: &HeaderMap) -> [Option<&[u8]>; 2] {
+    [ETAG, LAST_MODIFIED].map(|name: HeaderName| headers.get(name).map(|v| v.as_bytes()))
+}
+
+/// The bytes of an answer and of the whole file: `bytes 0-99/1234`.
+fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
+    let (range, size) = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
+    let (from, last) = range.split_once('-')?;
+    Some((from.parse().ok()?..last.parse::<u64>().ok()? + 1, size.parse().ok()?))
+}
+
+async fn asked(client: &reqwest::Client, url: &str, range: &Range<u64>) -> reqwest::Result<reqwest::Response> {
+    client.get(url).header(RANGE, format!("bytes={}-{}", range.start, range.end - 1)).send().await
+}
+
+pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
+    let other = |e: &reqwest::Error| failed(method, url, io::Error::other(causes(e)));
+    let client = HTTP.as_ref().map_err(other)?.clone();
+    let url: Arc<str> = url.into();
+    let (of, from) = (client.clone(), url.clone());
+    let answer = wait(async move {
+        let answer = asked(&of, &from, &(0..PART)).await?;
+        // An empty file has no such part; and a part that does not begin with the file or has no end is none.
+        let whole = match answer.status().as_u16() {
+            416 => true,
+            206 => content_range(answer.headers()).is_none_or(|(range, size)| range != (0..size.min(PART))),
+            _ => false,
+        };
+        let answer = if whole { of.get(&*from).send().await? } else { answer };
+        answer.error_for_status()
+    });
+    let answer = answer.map_err(|e| failed(method, &url, e))?;
+    let (parts, headers) = (answer.status().as_u16() == 206, answer.headers().clone());
+    let size = content_range(&headers).filter(|_| parts).map_or(0, |(_, size)| size);
+    let get: Get = Arc::new(move |range| {
+        let (client, url, headers) = (client.clone(), url.clone(), headers.clone());
+        Box::pin(async move {
+            let failed = |e: reqwest::Error| io::Error::other(causes(&e));
+            let answer = asked(&client, &url, &range).await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+            if content_range(answer.headers()) != Some((range, size)) || version(answer.headers()) != version(&headers) {
+                return Err(changed());
+            }
+            answer.bytes().await.map_err(failed)
+        })
+    });
+    Ok(in_parts(answer.bytes_stream().map_err(|e| io::Error::other(causes(&e))).boxed(), size, get))
+}
+
+/// How stores ask.
+fn asking() -> (ClientOptions, RetryConfig) {
+    let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled().with_allow_http(true);
+    (options, RetryConfig { max_retries: 2, retry_timeout: CONNECT, ..Default::default() })
+}
+
+/// What gives parts of a URL's file, where the server does; other servers give all of it or nothing.
+pub(crate) fn ranged(method: &str, url: &str) -> Result<Option<Arc<dyn ObjectStore>>> {
+    if url.starts_with("s3://") {
+        return Ok(Some(store(method, url)?.0));
+    }
+    let other = |e: &dyn std::error::Error| failed(method, url, io::Error::other(causes(e)));
+    let client = HTTP.as_ref().map_err(|e| other(e))?.clone();
+    let asked = client.get(url).header("Range", "bytes=0-0");
+    let answer = wait(async move { asked.send().await?.error_for_status() }).map_err(|e| failed(method, url, e))?;
+    // A query is part of the file's name here, and none of the store's.
+    if answer.status().as_u16() != 206 || url.contains(['?', '#']) {
+        return Ok(None);
+    }
+    let origin = answer.url().origin().ascii_serialization();
+    // What was sent on to another place is asked for there by whoever reads all of it.
+    if !url.starts_with(&origin) {
+        return Ok(None);
+    }
+    let (options, retry) = asking();
+    let store = HttpBuilder::new().with_url(origin).with_client_options(options).with_retry(retry).build().map_err(|e| other(&e))?;
+    Ok(Some(Arc::new(store)))
+}
+
+pub(super) fn store(method: &str, url: &str) -> Result<(Arc<dyn ObjectStore>, String)> {
+    let rest = url.strip_prefix("s3://").unwrap_or(url);
+    let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+    let (options, retry) = asking();
+    let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(options).with_retry(retry).build();
+    Ok((Arc::new(store.map_err(|e| failed(method, url, io::Error::other(causes(&e))))?), key.to_owned()))
+}
+
+pub(super) fn s3(method: &str, url: &str) -> Result<Chunks> {
+    let (store, key) = store(method, url)?;
+    let at = ObjectPath::parse(&key).map_err(|e| failed(method, url, io::Error::other(e.to_string())))?;
+    let (of, from) = (store.clone(), at.clone());
+    let got = wait(async move {
+        let part = GetOptions { range: Some(GetRange::Bounded(0..PART)), ..Default::default() };
+        match of.get_opts(&from, part).await {
+            // An empty object has no such part.
+            Err(e) if !matches!(e, object_store::Error::NotFound { .. }) => of.get(&from).await,
+            got => got,
+        }
+    });
+    let got = got.map_err(|e| failed(method, url, e))?;
+    let (size, tag) = (got.meta.size, got.meta.e_tag.clone());
+    let size = if got.range == (0..size.min(PART)) { size } else { 0 };
+    let get: Get = Arc::new(move |range| {
+        let (store, at, tag) = (store.clone(), at.clone(), tag.clone());
+        Box::pin(async move {
+            let part = GetOptions { range: Some(GetRange::Bounded(range)), if_match: tag, ..Default::default() };
+            match store.get_opts(&at, part).await {
+                Err(object_store::Error::Precondition { .. }) => Err(changed()),
+                got => got.map_err(|e| io::Error::other(causes(&e)))?.bytes().await.map_err(|e| io::Error::other(causes(&e))),
+            }
+        })
+    });
+    Ok(in_parts(got.into_stream().map_err(|e| io::Error::other(causes(&e))).boxed(), size, get))
+}
+
+/// An error with everything that led to it, as libraries put the interesting part last.
+pub(super) fn causes(e: &dyn std::error::Error) -> String {
+    let mut text = e.to_string();
+    let mut at = e.source();
+    while let Some(cause) = at {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text += ": ";
+            text += &more;
+        }
+        at = cause.source();
+    }
+    text
+}
+
+/// A stream of chunks as a reader.
+pub(super) struct Chunks {
+    stream: BoxStream<'static, io::Result<Bytes>>,
+    rest: Bytes,
+}
+
+impl Chunks {
+    fn new(stream: BoxStream<'static, io::Result<Bytes>>) -> Self {
+        Self { stream, rest: Bytes::new() }
+    }
+}
+
+impl Read for Chunks {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match wait(self.stream.try_next())? {
+                Some(chunk) => self.rest = chunk,
+                None => return Ok(0),
+            }
+        }
+        let n = to.len().min(self.rest.len());
+        to[..n].copy_from_slice(&self.rest.split_to(n));
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A server that gives parts of a file, says how many it gave, and has another file behind so many of them.
+    fn serve(file: Arc<Vec<u8>>, changes: usize) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, given) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let count = given.clone();
+        std::thread::spawn(move || {
+            for socket in listener.incoming() {
+                let (mut socket, file, given) = (socket.unwrap(), file.clone(), given.clone());
+                std::thread::spawn(move || {
+                    let lines = BufReader::new(socket.try_clone().unwrap()).lines().map(|l| l.unwrap().to_lowercase());
+                    let range = lines.take_while(|l| !l.is_empty()).find_map(|l| l.strip_prefix("range: bytes=").map(str::to_owned));
+                    let number = given.fetch_add(1, Ordering::Relaxed);
+                    let tag = if number < changes { "one" } else { "other" };
+                    let (head, body) = match range {
+                        Some(_) if file.is_empty() => ("416 Range Not Satisfiable\r\n".to_owned(), &file[..]),
+                        Some(range) => {
+                            let (from, last) = range.split_once('-').unwrap();
+                            let (from, end) = (from.parse::<usize>().unwrap(), file.len().min(last.parse::<usize>().unwrap() + 1));
+                            (format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{}\r\n", end - 1, file.len()), &file[from..end])
+                        }
+                        None => ("200 OK\r\n".to_owned(), &file[..]),
+                    };
+                    let more = format!("Content-Length: {}\r\nETag: \"{tag}\"\r\nConnection: close\r\n\r\n", body.len());
+                    // Whoever asked may have gone.
+                    let _ = socket.write_all(format!("HTTP/1.1 {head}{more}").as_bytes()).and_then(|()| socket.write_all(body));
+                });
+            }
+        });
+        (format!("http://{address}/file"), count)
+    }
+
+    #[test]
+    fn large_files_come_in_parts() {
+        for size in [0, 5, PART as usize, PART as usize * 5 / 2] {
+            let file: Arc<Vec<u8>> = Arc::new((0..size).map(|i| (i / 7 % 251) as u8).collect());
+            let (url, given) = serve(file.clone(), usize::MAX);
+            let mut read = Vec::new();
+            http("test", &url).unwrap().read_to_end(&mut read).unwrap();
+            assert!(read == *file, "{size}");
+            assert_eq!(given.load(Ordering::Relaxed), if size == 0 { 2 } else { size.div_ceil(PART as usize) });
+        }
+    }
+
+    #[test]
+    fn files_that_change_are_an_error() {
+        let (url, _) = serve(Arc::new(vec![7; PART as usize * 2]), 1);
+        let e = http("test", &url).unwrap().read_to_end(&mut Vec::new()).unwrap_err().to_string();
+        assert!(e.contains("changed while it was read"), "{e}");
+    }
+}
