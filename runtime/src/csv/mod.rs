@@ -14,6 +14,8 @@
 
 pub(crate) mod block;
 pub(crate) mod column;
+#[cfg(test)]
+mod compared;
 pub(crate) mod dialect;
 pub(crate) mod kind;
 pub(crate) mod print;

@@ -1,16 +1,15 @@
 //! Random and mutated files, read here and by the `csv` crate, which must find the same rows. `RASK_FUZZ_SECONDS` sets how long
 //! this looks for a difference; the suite's own time is a minute.
 
+use super::compared::{Rows, expected, found};
 use super::dialect::Dialect;
 use super::quotes::{State, Walker, passage};
-use super::read::{Blocks, Stop};
+use super::read::Blocks;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::fs::File;
 use std::io::Cursor;
 use std::time::{Duration, Instant};
-
-type Rows = Vec<Vec<Vec<u8>>>;
 
 /// A text: runs of letters and marks, rows as they are written by good programs, or those with a few bytes changed.
 fn text(random: &mut StdRng) -> Vec<u8> {
@@ -50,36 +49,6 @@ fn text(random: &mut StdRng) -> Vec<u8> {
         }
     }
     out
-}
-
-/// The rows by the `csv` crate.
-fn expected(text: &[u8]) -> Rows {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-    reader.byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect()).filter(|r| !is_blank(r)).collect()
-}
-
-/// Whether a row is a line of blanks, which is one for the `csv` crate and none here; in quotes it is one for both.
-fn is_blank(row: &Vec<Vec<u8>>) -> bool {
-    row.len() == 1 && !row[0].is_empty() && row[0].iter().all(|b| *b == b' ')
-}
-
-/// The rows of some blocks; `None` where the text ends inside of quotes.
-fn found<R: std::io::Read>(mut blocks: Blocks<R>) -> Option<Rows> {
-    let (mut rows, mut scratch): (Rows, _) = (Vec::new(), Vec::new());
-    loop {
-        match blocks.next() {
-            Ok(None) => {
-                rows.retain(|r| !is_blank(r));
-                return Some(rows);
-            }
-            Ok(Some(block)) => {
-                rows.extend(block.rows.iter().map(|r| (0..r.fields).map(|j| block.field(*r, j, &mut scratch).unwrap().to_vec()).collect()));
-                blocks.give_back(block);
-            }
-            Err(Stop::OpenQuote(_)) => return None,
-            Err(e) => panic!("{e:?}"),
-        }
-    }
 }
 
 /// The rows of a file that is read in parts which begin anywhere.
