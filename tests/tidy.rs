@@ -141,7 +141,9 @@ fn dangerous_words_stand_only_where_they_may() {
 #[test]
 fn versions_stand_in_the_root_manifest_alone() {
     let mut problems = Vec::new();
-    for (file, text) in sources("toml").iter().filter(|(f, _)| f.ends_with("Cargo.toml") && f != "Cargo.toml") {
+    // The fuzzer is a workspace of its own.
+    let own = ["Cargo.toml", "tests/fuzz/Cargo.toml"];
+    for (file, text) in sources("toml").iter().filter(|(f, _)| f.ends_with("Cargo.toml") && !own.contains(&f.as_str())) {
         let mut section = "";
         for line in text.lines() {
             if line.starts_with('[') {

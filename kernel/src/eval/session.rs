@@ -463,11 +463,19 @@ fn prepare(runtime: &Runtime, folder: &Path) -> std::io::Result<()> {
     std::fs::copy(runtime.folder.join("Cargo.lock"), krate.join("Cargo.lock")).map(drop)
 }
 
+/// Settings of the C library. Its default is eight heaps for each core, each with holes: a sort that goes to disk would hold half
+/// as much memory again.
+const MALLOC: &str = "GLIBC_TUNABLES";
+
 /// The evaluator's command: this program, in the environment that the user's shell had.
 fn child_command(runtime: &Runtime, folder: &Path) -> Result<Command, String> {
     let mut command = Command::new(std::env::current_exe().map_err(|e| format!("this program cannot find itself: {e}"))?);
     command.arg("evaluate").env(rask_wire::env::RUNTIME, &runtime.folder).env(rask_wire::env::SESSION, folder);
     users_environment(&mut command);
+    if std::env::var_os(MALLOC).is_none() {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        command.env(MALLOC, format!("glibc.malloc.arena_max={}", cores.max(2)));
+    }
     Ok(command)
 }
 

@@ -71,8 +71,10 @@ impl Dialect {
     /// One line: its fields go to `out`; where the next begins, and whether a line end was there.
     fn row(&self, text: &[u8], start: usize, out: &mut Block) -> (usize, bool) {
         let is_white = matches!(self.sep, Sep::White);
-        // A line of blanks is an empty one.
-        let filled = start + if is_white { spaces(&text[start..]) } else { self.blanks(&text[start..]) };
+        // A line of blanks is an empty one, if no separator is among them.
+        let blanks = if is_white { spaces(&text[start..]) } else { self.blanks(&text[start..]) };
+        let separates = |at: usize| !is_white && self.separator(&text[at..]).is_some();
+        let filled = if (start..start + blanks).any(separates) { start } else { start + blanks };
         if let Some(end) = self.line_end(text, filled) {
             return end;
         }

@@ -15,7 +15,7 @@
 pub(crate) mod block;
 pub(crate) mod column;
 #[cfg(test)]
-mod compared;
+mod compared_tests;
 pub(crate) mod dialect;
 pub(crate) mod kind;
 pub(crate) mod print;

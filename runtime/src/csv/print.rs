@@ -67,9 +67,20 @@ impl<'a> Column<'a> {
 impl Printing {
     /// The names of the columns as a line.
     pub(crate) fn header<'a>(&self, names: impl Iterator<Item = &'a String>, out: &mut Vec<u8>) {
+        let line = out.len();
         for name in names {
             self.text(name, out);
             out.push(self.sep);
+        }
+        self.line(line, out);
+    }
+
+    /// Ends a line that began at this place. One without a byte, or of blanks alone, would be no row.
+    fn line(&self, start: usize, out: &mut Vec<u8>) {
+        let last = out.len().saturating_sub(1);
+        if out[start..last].iter().all(|b| matches!(b, b' ' | b'\t') && *b != self.sep) {
+            out.insert(last, self.quote);
+            out.insert(start, self.quote);
         }
         end_line(out);
     }
@@ -93,11 +104,7 @@ impl Printing {
                 }
                 out.push(self.sep);
             }
-            // A line without a byte would be no row.
-            if out.len() == line + 1 {
-                out.splice(line..line, [self.quote, self.quote]);
-            }
-            end_line(out);
+            self.line(line, out);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Random and mutated files, read here and by the `csv` crate, which must find the same rows. `RASK_FUZZ_SECONDS` sets how long
 //! this looks for a difference; the suite's own time is a minute.
 
-use super::compared::{Rows, expected, found};
+use super::compared_tests::{Rows, expected, found};
 use super::dialect::Dialect;
 use super::quotes::{State, Walker, passage};
 use super::read::Blocks;

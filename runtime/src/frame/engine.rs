@@ -102,6 +102,8 @@ fn new_session(partitions: usize, cluster: &Cluster, environment: &Arc<RuntimeEn
         .set_bool("datafusion.execution.enable_file_stream_work_stealing", false)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.optimizer.prefer_existing_union", true)
+        // Partitions of a join with such a filter wait for one another, and here they may be read one after the other.
+        .set_bool("datafusion.optimizer.enable_join_dynamic_filter_pushdown", false)
         // The smaller side of a join is held once, for all workers to look into, and the rows of the other stay where they are.
         .set_usize("datafusion.optimizer.hash_join_single_partition_threshold", (cluster.memory() / 4).min(512 << 20) as usize)
         .set_usize("datafusion.optimizer.hash_join_single_partition_threshold_rows", 16 << 20)
@@ -396,7 +398,9 @@ where
     F: Future<Output = Result<T>> + Send + 'static,
 {
     let schema = physical.schema();
-    let threads = config::threads();
+    // There may be thousands of partitions; as many are open at once as there are threads. Those of a shuffle are all open: what
+    // nobody takes would pile up.
+    let open = if grouped::shuffles(physical) { usize::MAX } else { config::threads() };
     let (job, watched, context) = watched(physical, ordered)?;
     let result = wait(async move {
         // Spawned tasks die with this set when the user stops the computation.
@@ -405,8 +409,7 @@ where
         let mut parts: Vec<Option<T>> = (0..partitions).map(|_| None).collect();
         let mut left = 0..partitions;
         loop {
-            // There may be thousands; as many are open at once as there are threads.
-            while tasks.len() < threads
+            while tasks.len() < open
                 && let Some(partition) = left.next()
             {
                 let stream = watched.execute(partition, context.clone()).map_err(|e| Error::engine("compute", &e))?;

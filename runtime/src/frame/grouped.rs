@@ -6,7 +6,7 @@ use datafusion::common::Statistics;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{AcrossPartitions, EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -27,9 +27,8 @@ fn partitions(plan: &Arc<dyn ExecutionPlan>) -> usize {
 }
 
 fn grouped(plan: Arc<dyn ExecutionPlan>, threads: usize, below: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    let is_source = plan.children().is_empty() || plan.is::<UnionExec>();
-    // Partitions that are sorted by themselves are not sorted one after the other.
-    if below && is_source && partitions(&plan) > threads && plan.output_ordering().is_none() {
+    let is_source = plan.children().is_empty() || plan.is::<UnionExec>() && !shuffles(&plan);
+    if below && is_source && partitions(&plan) > threads && !is_in_parts(&plan) {
         return Ok(Arc::new(Grouped::new(plan, threads)));
     }
     let child = |input: &Arc<dyn ExecutionPlan>| {
@@ -38,6 +37,18 @@ fn grouped(plan: Arc<dyn ExecutionPlan>, threads: usize, below: bool) -> Result<
     };
     let children = plan.children().into_iter().map(child).collect::<Result<Vec<_>>>()?;
     replace_children_if_necessary(plan, children)
+}
+
+/// Whether the rows of each partition are known to be sorted or to have a value in common, which they are not and have not one
+/// after the other.
+fn is_in_parts(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let constants = plan.equivalence_properties().constants();
+    plan.output_ordering().is_some() || constants.iter().any(|c| !matches!(c.across_partitions, AcrossPartitions::Uniform(_)))
+}
+
+/// Whether rows move between partitions.
+pub(super) fn shuffles(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.name() == "RepartitionExec" || plan.children().into_iter().any(shuffles)
 }
 
 /// Neighbouring partitions one after the other, as one.
@@ -142,5 +153,25 @@ mod tests {
         assert_eq!(df.with_column("sum", col("x").cumsum()).compute().unwrap().column("sum").unwrap().to_vec::<i64>().unwrap(), sums);
         let both = concat([&df, &df]).drop_duplicates_by(["x"]);
         assert_eq!(both.len().unwrap(), 1013);
+    }
+    #[test]
+    fn joins_and_sorts_of_unions_end_and_are_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let rows = |from: i64, n: i64, parts| DataFrame::from_columns([("id", Series::from_iter(from..from + n))]).repartition(parts);
+        let path = |name: &str, df: DataFrame| {
+            let path = at(name);
+            std::fs::create_dir(&path).unwrap();
+            df.to_parquet(&format!("{path}/*.parquet")).unwrap();
+            read_parquet(&path)
+        };
+        let (a, b, d) = (path("a", rows(0, 40_000, 8)), path("b", rows(20_000, 40_000, 8)), path("d", rows(0, 50_000, 3)));
+        let text = "select count(*) as n from (select * from a union all select * from b) f join d on f.id = d.id";
+        let n = sql(text, [("a", &a), ("b", &b), ("d", &d)]).compute().unwrap();
+        assert_eq!(n.column("n").unwrap().to_vec::<i64>().unwrap(), [70_000]);
+        let (big, small) = (rows(0, 30_000, 15), rows(0, 1_000, 1));
+        let text = "select 'b' as src, id from big union all select 'a' as src, id from small order by src";
+        let src = sql(text, [("big", &big), ("small", &small)]).compute().unwrap().column("src").unwrap().to_vec::<String>().unwrap();
+        assert!(src.len() == 31_000 && src.is_sorted());
     }
 }

@@ -339,7 +339,7 @@ impl DataFrame {
             Ok(plan) => {
                 let outputs = draw(&plan, &mut drawing);
                 let result = drawing.add("result", false);
-                drawing.edges.extend(outputs.iter().map(|o| (*o, result)));
+                drawing.edges.extend(outputs.iter().flatten().map(|o| (*o, result)));
                 Picture::new(drawing, watch::tasks(&plan))
             }
             Err(e) => {
@@ -350,11 +350,15 @@ impl DataFrame {
     }
 }
 
-/// Adds an operator's tasks and returns them.
-fn draw(plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>, drawing: &mut Drawing) -> Vec<usize> {
-    let inputs: Vec<Vec<usize>> = plan.children().into_iter().map(|c| draw(c, drawing)).collect();
-    let Some(name) = watch::name(plan.as_ref()) else { return inputs.into_iter().flatten().collect() };
+/// Adds an operator's tasks and returns those of each partition.
+fn draw(plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>, drawing: &mut Drawing) -> Vec<Vec<usize>> {
+    let inputs: Vec<Vec<Vec<usize>>> = plan.children().into_iter().map(|c| draw(c, drawing)).collect();
     let n = plan.output_partitioning().partition_count();
+    let Some(name) = watch::name(plan.as_ref()) else {
+        // Neighbours may be read as one.
+        let all: Vec<Vec<usize>> = inputs.into_iter().flatten().collect();
+        return (0..n).map(|i| all[i * all.len() / n..(i + 1) * all.len() / n].concat()).collect();
+    };
     let mine: Vec<usize> = (0..n).map(|_| drawing.add(&name, true)).collect();
     if inputs.is_empty() {
         for (i, task) in mine.iter().enumerate() {
@@ -367,13 +371,13 @@ fn draw(plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>, drawing: &mut 
             let shuffles = name == "shuffle";
             for (i, from) in input.iter().enumerate() {
                 let to: &[usize] = if shuffles { &mine } else { &mine[i..=i] };
-                drawing.edges.extend(to.iter().map(|t| (*from, *t)));
+                drawing.edges.extend(from.iter().flat_map(|f| to.iter().map(move |t| (*f, *t))));
             }
         } else {
-            drawing.edges.extend(input.iter().flat_map(|from| mine.iter().map(move |to| (*from, *to))));
+            drawing.edges.extend(input.iter().flatten().flat_map(|from| mine.iter().map(move |to| (*from, *to))));
         }
     }
-    mine
+    mine.into_iter().map(|task| vec![task]).collect()
 }
 
 fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {

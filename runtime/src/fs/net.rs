@@ -10,11 +10,12 @@ use object_store::aws::AmazonS3Builder;
 use object_store::http::HttpBuilder;
 use object_store::path::Path as ObjectPath;
 use object_store::{ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig};
-use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, RANGE};
+use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, RANGE};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// A server that does not answer at all is given up after this.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -51,84 +52,128 @@ pub(super) fn wait<T, E: std::error::Error + Send + Sync + 'static>(
 /// Bytes of one request for a part of a file, and how many of them are under way at once.
 const PART: u64 = 8 << 20;
 const PARTS: usize = 4;
-/// Times that a part is asked for.
-const TRIES: usize = 3;
+/// Times that a part is asked for, and the pause before the second time.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
+/// An answer of which nothing comes for this long is asked for again.
+const STALLED: Duration = Duration::from_secs(15);
 
-/// Gets some bytes of a file that is still the same.
-type Get = Arc<dyn Fn(Range<u64>) -> BoxFuture<'static, io::Result<Bytes>> + Send + Sync>;
+type Body = BoxStream<'static, io::Result<Bytes>>;
 
-/// The bytes of a file, of which the first part is being answered already.
-fn in_parts(first: BoxStream<'static, io::Result<Bytes>>, size: u64, get: Get) -> Chunks {
+/// Asks for some bytes of a file that is still the same.
+type Get = Arc<dyn Fn(Range<u64>) -> BoxFuture<'static, io::Result<Body>> + Send + Sync>;
+
+/// The bytes of a file of this size, whose first part is being answered already.
+fn in_parts(first: Body, size: u64, get: Get) -> Chunks {
+    let first = begun(0..size.min(PART), Some(first), get.clone());
     let starts = (1..size.div_ceil(PART)).map(|i| i * PART);
-    let parts = stream::iter(starts).map(move |start| {
-        let (get, range) = (get.clone(), start..size.min(start + PART));
-        // A task goes on while what came before is being worked on; it ends with the set.
-        let mut task = tokio::task::JoinSet::new();
-        task.spawn(async move {
-            let mut tried = 1;
-            loop {
-                match get(range.clone()).await {
-                    Err(_) if tried < TRIES => tried += 1,
-                    done => return done,
-                }
-            }
-        });
-        async move { task.join_next().await.map_or_else(|| Ok(Bytes::new()), |done| done.map_err(io::Error::other)?) }
-    });
-    Chunks::new(first.chain(parts.buffered(PARTS)).boxed())
+    let others = stream::iter(starts).map(move |start| std::future::ready(begun(start..size.min(start + PART), None, get.clone())));
+    // Whoever looks at the start of a file alone has asked for one part.
+    Chunks::new(first.chain(others.buffered(PARTS).flatten()).boxed())
+}
+
+/// The bytes of a part. A task gets them while what came before is being worked on; it ends with the stream.
+fn begun(range: Range<u64>, body: Option<Body>, get: Get) -> Body {
+    let (give, take) = mpsc::unbounded_channel();
+    let work = NET.spawn(part(range, body, get, give));
+    let ends = Ends(work);
+    stream::unfold((take, ends), |(mut take, ends)| async move { take.recv().await.map(|chunk| (chunk, (take, ends))) }).boxed()
+}
+
+/// Ends a task when it goes.
+struct Ends(tokio::task::JoinHandle<()>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Gives the bytes of a part, and asks again for those that are missing where an answer breaks off.
+async fn part(mut left: Range<u64>, mut body: Option<Body>, get: Get, give: mpsc::UnboundedSender<io::Result<Bytes>>) {
+    let mut tried = 0;
+    while !left.is_empty() {
+        let Err(e) = some(&mut left, body.take(), &get, &give).await else { continue };
+        tried += 1;
+        if tried == TRIES || e.kind() == io::ErrorKind::InvalidData {
+            // Nobody may be there any more.
+            let _ = give.send(Err(e));
+            return;
+        }
+        tokio::time::sleep(PAUSE * tried).await;
+    }
+}
+
+/// Gives the bytes of one answer.
+async fn some(left: &mut Range<u64>, body: Option<Body>, get: &Get, give: &mpsc::UnboundedSender<io::Result<Bytes>>) -> io::Result<()> {
+    let stalled = |_| io::Error::new(io::ErrorKind::TimedOut, format!("nothing came for {} seconds", STALLED.as_secs()));
+    let mut body = match body {
+        Some(body) => body,
+        None => tokio::time::timeout(STALLED, get(left.clone())).await.map_err(stalled)??,
+    };
+    while let Some(mut chunk) = tokio::time::timeout(STALLED, body.try_next()).await.map_err(stalled)?? {
+        chunk.truncate((left.end - left.start) as usize);
+        left.start += chunk.len() as u64;
+        let _ = give.send(Ok(chunk));
+        if left.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("the answer ended {} bytes early", left.end - left.start)))
 }
 
 fn changed() -> io::Error {
-    io::Error::other("the file changed while it was read")
+    io::Error::new(io::ErrorKind::InvalidData, "the file changed while it was read")
 }
 
-/// What tells that a file is still the same, as far as a server says it.
-fn version(headers: &HeaderMap) -> [Option<&[u8]>; 2] {
-    [ETAG, LAST_MODIFIED].map(|name: HeaderName| headers.get(name).map(|v| v.as_bytes()))
+/// What tells that a file is still the same, as far as a server says it: a mark, or where there is none, its time.
+fn version(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    value(ETAG).map(|mark| mark.strip_prefix(b"W/").unwrap_or(mark)).or_else(|| value(LAST_MODIFIED))
 }
 
 /// The bytes of an answer and of the whole file: `bytes 0-99/1234`.
 fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
     let (range, size) = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
     let (from, last) = range.split_once('-')?;
-    Some((from.parse().ok()?..last.parse::<u64>().ok()? + 1, size.parse().ok()?))
+    Some((from.parse().ok()?..last.parse::<u64>().ok()?.checked_add(1)?, size.parse().ok()?))
 }
 
 async fn asked(client: &reqwest::Client, url: &str, range: &Range<u64>) -> reqwest::Result<reqwest::Response> {
     client.get(url).header(RANGE, format!("bytes={}-{}", range.start, range.end - 1)).send().await
 }
 
+fn body(answer: reqwest::Response) -> Body {
+    answer.bytes_stream().map_err(|e| io::Error::other(causes(&e))).boxed()
+}
+
 pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
     let other = |e: &reqwest::Error| failed(method, url, io::Error::other(causes(e)));
     let client = HTTP.as_ref().map_err(other)?.clone();
-    let url: Arc<str> = url.into();
-    let (of, from) = (client.clone(), url.clone());
+    let (of, from) = (client.clone(), url.to_owned());
     let answer = wait(async move {
         let answer = asked(&of, &from, &(0..PART)).await?;
-        // An empty file has no such part; and a part that does not begin with the file or has no end is none.
-        let whole = match answer.status().as_u16() {
-            416 => true,
-            206 => content_range(answer.headers()).is_none_or(|(range, size)| range != (0..size.min(PART))),
-            _ => false,
-        };
-        let answer = if whole { of.get(&*from).send().await? } else { answer };
-        answer.error_for_status()
+        let status = answer.status();
+        let first = content_range(answer.headers()).filter(|(range, size)| status.as_u16() == 206 && *range == (0..PART.min(*size)));
+        // What is neither a part from the start nor the whole file is asked for as a whole; an empty file has no part either.
+        let again = first.is_none() && status.as_u16() != 200;
+        let answer = if again { of.get(&from).send().await? } else { answer };
+        Ok::<_, reqwest::Error>((answer.error_for_status()?, first.map(|(_, size)| size)))
     });
-    let answer = answer.map_err(|e| failed(method, &url, e))?;
-    let (parts, headers) = (answer.status().as_u16() == 206, answer.headers().clone());
-    let size = content_range(&headers).filter(|_| parts).map_or(0, |(_, size)| size);
+    let (answer, size) = answer.map_err(|e| failed(method, url, e))?;
+    let Some(size) = size else { return Ok(Chunks::new(body(answer))) };
+    // Where the server sent us on, the other parts are there too.
+    let (url, headers): (Arc<str>, _) = (answer.url().as_str().into(), answer.headers().clone());
     let get: Get = Arc::new(move |range| {
         let (client, url, headers) = (client.clone(), url.clone(), headers.clone());
         Box::pin(async move {
-            let failed = |e: reqwest::Error| io::Error::other(causes(&e));
-            let answer = asked(&client, &url, &range).await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
-            if content_range(answer.headers()) != Some((range, size)) || version(answer.headers()) != version(&headers) {
-                return Err(changed());
-            }
-            answer.bytes().await.map_err(failed)
+            let answer = asked(&client, &url, &range).await.and_then(reqwest::Response::error_for_status);
+            let answer = answer.map_err(|e| io::Error::other(causes(&e)))?;
+            let same = content_range(answer.headers()) == Some((range, size)) && version(answer.headers()) == version(&headers);
+            if same { Ok(body(answer)) } else { Err(changed()) }
         })
     });
-    Ok(in_parts(answer.bytes_stream().map_err(|e| io::Error::other(causes(&e))).boxed(), size, get))
+    Ok(in_parts(body(answer), size, get))
 }
 
 /// How stores ask.
@@ -181,19 +226,22 @@ pub(super) fn s3(method: &str, url: &str) -> Result<Chunks> {
         }
     });
     let got = got.map_err(|e| failed(method, url, e))?;
-    let (size, tag) = (got.meta.size, got.meta.e_tag.clone());
-    let size = if got.range == (0..size.min(PART)) { size } else { 0 };
+    let (size, tag, whole) = (got.meta.size, got.meta.e_tag.clone(), got.range == (0..got.meta.size));
+    let stream = |got: object_store::GetResult| -> Body { got.into_stream().map_err(|e| io::Error::other(causes(&e))).boxed() };
+    if whole {
+        return Ok(Chunks::new(stream(got)));
+    }
     let get: Get = Arc::new(move |range| {
         let (store, at, tag) = (store.clone(), at.clone(), tag.clone());
         Box::pin(async move {
             let part = GetOptions { range: Some(GetRange::Bounded(range)), if_match: tag, ..Default::default() };
             match store.get_opts(&at, part).await {
                 Err(object_store::Error::Precondition { .. }) => Err(changed()),
-                got => got.map_err(|e| io::Error::other(causes(&e)))?.bytes().await.map_err(|e| io::Error::other(causes(&e))),
+                got => got.map(stream).map_err(|e| io::Error::other(causes(&e))),
             }
         })
     });
-    Ok(in_parts(got.into_stream().map_err(|e| io::Error::other(causes(&e))).boxed(), size, get))
+    Ok(in_parts(stream(got), size, get))
 }
 
 /// An error with everything that led to it, as libraries put the interesting part last.
@@ -244,8 +292,9 @@ mod tests {
     use std::net::TcpListener;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// A server that gives parts of a file, says how many it gave, and has another file behind so many of them.
-    fn serve(file: Arc<Vec<u8>>, changes: usize) -> (String, Arc<AtomicUsize>) {
+    /// A server that gives parts of a file, says how many it gave, has another file behind so many of them, and breaks off in the
+    /// middle of one of them.
+    fn serve(file: Arc<Vec<u8>>, changes: usize, breaks: usize) -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, given) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
         let count = given.clone();
@@ -267,6 +316,7 @@ mod tests {
                         None => ("200 OK\r\n".to_owned(), &file[..]),
                     };
                     let more = format!("Content-Length: {}\r\nETag: \"{tag}\"\r\nConnection: close\r\n\r\n", body.len());
+                    let body = if number == breaks { &body[..body.len() / 2] } else { body };
                     // Whoever asked may have gone.
                     let _ = socket.write_all(format!("HTTP/1.1 {head}{more}").as_bytes()).and_then(|()| socket.write_all(body));
                 });
@@ -279,17 +329,20 @@ mod tests {
     fn large_files_come_in_parts() {
         for size in [0, 5, PART as usize, PART as usize * 5 / 2] {
             let file: Arc<Vec<u8>> = Arc::new((0..size).map(|i| (i / 7 % 251) as u8).collect());
-            let (url, given) = serve(file.clone(), usize::MAX);
-            let mut read = Vec::new();
-            http("test", &url).unwrap().read_to_end(&mut read).unwrap();
-            assert!(read == *file, "{size}");
-            assert_eq!(given.load(Ordering::Relaxed), if size == 0 { 2 } else { size.div_ceil(PART as usize) });
+            for breaks in [usize::MAX, 0, 1] {
+                let (url, given) = serve(file.clone(), usize::MAX, breaks);
+                let mut read = Vec::new();
+                http("test", &url).unwrap().read_to_end(&mut read).unwrap();
+                assert!(read == *file, "{size}");
+                let asked = if size == 0 { 2 } else { size.div_ceil(PART as usize) };
+                assert_eq!(given.load(Ordering::Relaxed), asked + usize::from(size > 0 && breaks < asked), "{size} {breaks}");
+            }
         }
     }
 
     #[test]
     fn files_that_change_are_an_error() {
-        let (url, _) = serve(Arc::new(vec![7; PART as usize * 2]), 1);
+        let (url, _) = serve(Arc::new(vec![7; PART as usize * 2]), 1, usize::MAX);
         let e = http("test", &url).unwrap().read_to_end(&mut Vec::new()).unwrap_err().to_string();
         assert!(e.contains("changed while it was read"), "{e}");
     }

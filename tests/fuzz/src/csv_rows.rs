@@ -6,13 +6,13 @@
 #[path = "../../../runtime/src/csv"]
 mod csv_reader {
     pub(crate) mod block;
-    pub(crate) mod compared;
+    pub(crate) mod compared_tests;
     pub(crate) mod dialect;
     pub(crate) mod read;
     pub(crate) mod scan;
 }
 
-use csv_reader::compared::{expected, found};
+use csv_reader::compared_tests::{expected, found};
 use csv_reader::dialect::Dialect;
 use csv_reader::read::Blocks;
 

@@ -232,7 +232,14 @@ fn lines_of_blanks_are_no_rows() {
     }
     let quoted = check(&Csv::new(), b"a\n \n1\n\" \"\n  \n3\n").unwrap();
     assert_eq!(texts(&quoted, "a"), some(&["1", " ", "3"]));
-    // Between tabs there are two fields.
+    // And none that is written becomes one.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("blank.csv").display().to_string();
+    DataFrame::from_columns([(" ", Series::from_iter([" ", "x", "\t"]))]).to_csv(&path).unwrap();
+    let back = read_csv(&path).compute().unwrap();
+    assert_eq!((back.columns(), texts(&back, " ")), (vec![" ".to_owned()], some(&[" ", "x", "\t"])));
+    // Between tabs there are two fields, whatever they are called.
+    assert_eq!(check(&Csv::new().sep_regex(r"\t"), b"a\tb\n\t\n1\t2\n").unwrap().len(), 2);
     assert_eq!(check(&Csv::new().sep('\t'), b"a\tb\n\t\n1\t2\n").unwrap().len(), 2);
 }
 

@@ -31,7 +31,8 @@ pub(super) fn order(batches: &[RecordBatch], keys: &[PhysicalSortExpr]) -> Resul
     let columns = |batch: &RecordBatch| keys.iter().map(|k| column(k, batch)).collect::<Result<Vec<_>>>();
     let columns = batches.par_iter().map(columns).collect::<Result<Vec<_>>>()?;
     let lengths: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
-    let numbers = |batch: usize, key: usize| numbers(&columns[batch][key], &keys[key]);
+    let has_missing: Vec<bool> = (0..keys.len()).map(|key| columns.iter().any(|c| c[key].null_count() > 0)).collect();
+    let numbers = |batch: usize, key: usize| numbers(&columns[batch][key], &keys[key], has_missing[key]);
     let of_numbers = match keys.len() {
         1 => by_numbers(&lengths, |b| numbers(b, 0), |n, place| u128::from(n) << 64 | u128::from(place), |both| both as Place),
         2 => {
@@ -86,8 +87,9 @@ fn sort<P: Ord + Send>(all: &mut [P], threads: usize) {
     rayon::join(|| sort(low, threads / 2), || sort(high, threads - threads / 2));
 }
 
-/// The values of a key as numbers of the same order, missing ones included; `None` where there are none.
-fn numbers(array: &ArrayRef, key: &PhysicalSortExpr) -> Option<Vec<u64>> {
+/// The values of a key as numbers of the same order, missing ones included; `None` where there are none, such as where a value
+/// has the number of what is missing in this batch or another.
+fn numbers(array: &ArrayRef, key: &PhysicalSortExpr, has_missing: bool) -> Option<Vec<u64>> {
     const SIGN: u64 = 1 << 63;
     let float = |x: f64| {
         let bits = x.to_bits();
@@ -106,7 +108,7 @@ fn numbers(array: &ArrayRef, key: &PhysicalSortExpr) -> Option<Vec<u64>> {
     if key.options.descending {
         numbers.iter_mut().for_each(|n| *n = !*n);
     }
-    if array.null_count() > 0 {
+    if has_missing {
         let missing = if key.options.nulls_first { 0 } else { u64::MAX };
         for (i, n) in numbers.iter_mut().enumerate() {
             if array.is_null(i) {

@@ -24,8 +24,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
 /// Threads that sort and do nothing else: on those of tasks, a sort could wait for a task that waits for the sort.
@@ -155,17 +155,24 @@ type Part = (Vec<RecordBatch>, Option<SendableRecordBatchStream>);
 /// The rows of each partition, as many as memory holds.
 async fn gathered(input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>, memory: &Arc<MemoryReservation>) -> Result<Vec<Part>> {
     let mut tasks = JoinSet::new();
-    let full = Arc::new(AtomicBool::new(false));
+    let full = Arc::new(watch::Sender::new(false));
     let partitions = input.output_partitioning().partition_count();
     for partition in 0..partitions {
         let (mut rows, memory, full) = (input.execute(partition, context.clone())?, memory.clone(), full.clone());
         tasks.spawn(async move {
-            let mut batches = Vec::new();
-            while !full.load(Ordering::Relaxed) {
-                let Some(batch) = rows.next().await.transpose()? else { return Ok((partition, (batches, None))) };
+            let (mut batches, mut told) = (Vec::new(), full.subscribe());
+            while !*told.borrow() {
+                let batch = tokio::select! {
+                    // Another partition found that memory is full.
+                    _ = told.changed() => break,
+                    batch = rows.next() => batch.transpose()?,
+                };
+                let Some(batch) = batch else { return Ok((partition, (batches, None))) };
                 // The rows, the rows in order, and a key and a place for each.
                 let bytes = 2 * engine::size(&batch) as usize + 32 * batch.num_rows();
-                full.fetch_or(memory.try_grow(bytes).is_err(), Ordering::Relaxed);
+                if memory.try_grow(bytes).is_err() {
+                    full.send_replace(true);
+                }
                 batches.push(batch);
             }
             Ok::<_, DataFusionError>((partition, (batches, Some(rows))))
@@ -275,6 +282,18 @@ mod tests {
             let texts: Vec<_> = (0..n).map(|_| (random.random_range(0..4) > 0).then(|| "ab".repeat(random.random_range(0..3)))).collect();
             check(&values, &texts);
         }
+    }
+
+    #[test]
+    fn values_at_the_end_of_their_type_are_not_missing() {
+        let of = |values: &[Option<u64>]| {
+            let parts = values.chunks(2).map(|part| DataFrame::from_columns([("u", Series::from_iter(part.to_vec()))]));
+            crate::frame::concat(&parts.collect::<Vec<_>>())
+        };
+        let sorted = |df: DataFrame| df.compute().unwrap().column("u").unwrap().to_vec::<Option<u64>>().unwrap();
+        let df = of(&[Some(3), None, Some(0), Some(u64::MAX)]);
+        assert_eq!(sorted(df.sort_values_descending("u")), [Some(u64::MAX), Some(3), Some(0), None]);
+        assert_eq!(sorted(df.sort_values("u")), [Some(0), Some(3), Some(u64::MAX), None]);
     }
 
     #[test]

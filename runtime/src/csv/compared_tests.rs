@@ -7,11 +7,11 @@ pub(crate) type Rows = Vec<Vec<Vec<u8>>>;
 /// The rows by the `csv` crate.
 pub(crate) fn expected(text: &[u8]) -> Rows {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-    reader.byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect()).filter(|r| !is_blank(r)).collect()
+    reader.byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect::<Vec<_>>()).filter(|r| !is_blank(r)).collect()
 }
 
 /// Whether a row is a line of blanks, which is one for the `csv` crate and none here; in quotes it is one for both.
-fn is_blank(row: &Vec<Vec<u8>>) -> bool {
+fn is_blank(row: &[Vec<u8>]) -> bool {
     row.len() == 1 && !row[0].is_empty() && row[0].iter().all(|b| matches!(b, b' ' | b'\t'))
 }
 
