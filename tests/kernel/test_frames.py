@@ -32,7 +32,7 @@ class FramesBeyondMemory(unittest.TestCase):
                     'first == df.col("x").min().compute()?.as_f64().unwrap()', "true")
         self.within('df.select(["x", "id"]).sort_values("x").to_parquet("sorted.parquet")?;\nlet sorted = read_parquet("sorted.parquet");\nsorted.len()?', "^31622400$")
         # A closure has a whole partition, a copy of it as a vector, and so has the one beside it.
-        ran = self.k.ok('let falls = sorted.map_partitions(|part| {\n    let x = part.column("x")?.to_vec::<f64>()?;\n'
+        ran = self.k.ok('let falls = sorted.repartition(20).map_partitions(|part| {\n    let x = part.column("x")?.to_vec::<f64>()?;\n'
                         '    DataFrame::from_columns([("n", Series::from_iter([x.windows(2).filter(|w| w[0] > w[1]).count() as i64]))]).compute()\n});\n'
                         'falls.col("n").sum().compute()?', timeout=300)
         self.assertEqual(ran.text, "0")

@@ -59,8 +59,8 @@ impl Local {
     }
 
     /// Memory for the values that one worker holds: `"2GB"`, `"500 MiB"`, a part of the machine's such as `"0.5"`, or `"0"`
-    /// for no limit. Above 60 % of it values that are not in use and rows of
-    /// frames go to disk, above 80 % no work is begun that only adds.
+    /// for no limit. Above 60 % of it values that are not in use and rows of frames go to disk, above 80 % no work is begun
+    /// that only adds.
     pub fn memory_limit(mut self, limit: &str) -> Self {
         self.memory = Some(limit.to_owned());
         self

@@ -1,6 +1,6 @@
 //! The memory that the engine's operators share. Those that can go to disk get equal parts of what the others leave. A shuffle
-//! gets what it asks for: DataFusion 55 may wait for ever where a shuffle goes to disk (its issue 24883), and what a shuffle
-//! holds is bounded by its channels.
+//! and the merge of sorted partitions get what they ask for: DataFusion 55 may wait for ever where a shuffle goes to disk (its
+//! issue 24883), and a merge cannot do with less than a batch of each partition. What a shuffle holds is bounded by its channels.
 
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool};
@@ -16,16 +16,17 @@ const NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 #[derive(Debug)]
 struct Shared {
     others: TrackConsumersPool<FairSpillPool>,
-    shuffles: AtomicUsize,
+    needed: AtomicUsize,
 }
 
 /// A pool of so many bytes.
 pub(super) fn shared(limit: usize) -> Arc<dyn MemoryPool> {
-    Arc::new(Shared { others: TrackConsumersPool::new(FairSpillPool::new(limit), NAMED), shuffles: AtomicUsize::new(0) })
+    Arc::new(Shared { others: TrackConsumersPool::new(FairSpillPool::new(limit), NAMED), needed: AtomicUsize::new(0) })
 }
 
-fn is_shuffle(consumer: &MemoryConsumer) -> bool {
-    consumer.name().starts_with("RepartitionExec")
+/// Whether a consumer gets what it asks for.
+fn is_needed(consumer: &MemoryConsumer) -> bool {
+    ["RepartitionExec", "SortPreservingMergeExec"].iter().any(|name| consumer.name().starts_with(name))
 }
 
 impl fmt::Display for Shared {
@@ -40,35 +41,35 @@ impl MemoryPool for Shared {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        if !is_shuffle(consumer) {
+        if !is_needed(consumer) {
             self.others.register(consumer);
         }
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        if !is_shuffle(consumer) {
+        if !is_needed(consumer) {
             self.others.unregister(consumer);
         }
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
-        if is_shuffle(reservation.consumer()) {
-            self.shuffles.fetch_add(additional, Ordering::Relaxed);
+        if is_needed(reservation.consumer()) {
+            self.needed.fetch_add(additional, Ordering::Relaxed);
         } else {
             self.others.grow(reservation, additional);
         }
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        if is_shuffle(reservation.consumer()) {
-            self.shuffles.fetch_sub(shrink, Ordering::Relaxed);
+        if is_needed(reservation.consumer()) {
+            self.needed.fetch_sub(shrink, Ordering::Relaxed);
         } else {
             self.others.shrink(reservation, shrink);
         }
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        if is_shuffle(reservation.consumer()) {
+        if is_needed(reservation.consumer()) {
             self.grow(reservation, additional);
             return Ok(());
         }
@@ -76,7 +77,7 @@ impl MemoryPool for Shared {
     }
 
     fn reserved(&self) -> usize {
-        self.others.reserved() + self.shuffles.load(Ordering::Relaxed)
+        self.others.reserved() + self.needed.load(Ordering::Relaxed)
     }
 
     fn memory_limit(&self) -> MemoryLimit {
