@@ -60,21 +60,25 @@ struct Grouped {
 
 impl Grouped {
     fn new(input: Arc<dyn ExecutionPlan>, groups: usize) -> Self {
-        let order = EquivalenceProperties::new(input.schema());
-        let (emission, boundedness) = (input.pipeline_behavior(), input.boundedness());
-        let properties = Arc::new(PlanProperties::new(order, Partitioning::UnknownPartitioning(groups), emission, boundedness));
+        let properties = in_partitions(&input, groups);
         Self { input, properties }
     }
 
     fn groups(&self) -> usize {
         self.properties.partitioning.partition_count()
     }
+}
 
-    /// The partitions of a group.
-    fn of(&self, group: usize) -> Range<usize> {
-        let all = partitions(&self.input);
-        group * all / self.groups()..(group + 1) * all / self.groups()
-    }
+/// The partitions of a group, where so many are read as so many groups.
+pub(super) fn members(partitions: usize, groups: usize, group: usize) -> Range<usize> {
+    group * partitions / groups..(group + 1) * partitions / groups
+}
+
+/// What is known of the rows of a plan in so many other partitions.
+pub(super) fn in_partitions(input: &Arc<dyn ExecutionPlan>, partitions: usize) -> Arc<PlanProperties> {
+    let order = EquivalenceProperties::new(input.schema());
+    let (emission, boundedness) = (input.pipeline_behavior(), input.boundedness());
+    Arc::new(PlanProperties::new(order, Partitioning::UnknownPartitioning(partitions), emission, boundedness))
 }
 
 impl DisplayAs for Grouped {
@@ -96,10 +100,6 @@ impl ExecutionPlan for Grouped {
         vec![&self.input]
     }
 
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![false]
-    }
-
     fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
         Ok(TreeNodeRecursion::Continue)
     }
@@ -118,7 +118,7 @@ impl ExecutionPlan for Grouped {
 
     fn execute(&self, group: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.input.clone();
-        let parts = stream::iter(self.of(group).map(Ok)).and_then(move |i| {
+        let parts = stream::iter(members(partitions(&self.input), self.groups(), group).map(Ok)).and_then(move |i| {
             let rows = input.execute(i, context.clone());
             async move { rows }
         });
@@ -154,13 +154,13 @@ mod tests {
         let both = concat([&df, &df]).drop_duplicates_by(["x"]);
         assert_eq!(both.len().unwrap(), 1013);
     }
+
     #[test]
     fn joins_and_sorts_of_unions_end_and_are_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name).display().to_string();
         let rows = |from: i64, n: i64, parts| DataFrame::from_columns([("id", Series::from_iter(from..from + n))]).repartition(parts);
         let path = |name: &str, df: DataFrame| {
-            let path = at(name);
+            let path = folder.path().join(name).display().to_string();
             std::fs::create_dir(&path).unwrap();
             df.to_parquet(&format!("{path}/*.parquet")).unwrap();
             read_parquet(&path)

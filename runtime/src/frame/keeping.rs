@@ -1,8 +1,8 @@
 //! Joins that keep the order of rows by themselves: one side is held for all workers to look into, the rows of the other stay
 //! where they are, so that what is joined need not be sorted; and partitions one after the other as one.
 
-use super::engine;
 use super::order::{ORDERED_EXEC, is_row};
+use super::{engine, grouped};
 use arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{JoinType, Statistics};
@@ -10,7 +10,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
@@ -19,7 +19,7 @@ use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::{StreamExt, stream};
 use std::fmt;
 use std::sync::Arc;
@@ -111,9 +111,7 @@ struct Concatenated {
 
 impl Concatenated {
     fn new(input: Arc<dyn ExecutionPlan>) -> Self {
-        let order = EquivalenceProperties::new(input.schema());
-        let (emission, boundedness) = (input.pipeline_behavior(), input.boundedness());
-        let properties = Arc::new(PlanProperties::new(order, Partitioning::UnknownPartitioning(1), emission, boundedness));
+        let properties = grouped::in_partitions(&input, 1);
         Self { input, properties }
     }
 }

@@ -10,8 +10,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray,
 use arrow::datatypes::{DataType, Field, Schema};
 use std::sync::Arc;
 
-/// Rows of a batch: the engine's own number.
-const BATCH: i64 = 8192;
+const BATCH: i64 = super::engine::BATCH as i64;
 
 const NAMES: [&str; 26] = [
     "Alice", "Bob", "Charlie", "Dan", "Edith", "Frank", "George", "Hannah", "Ingrid", "Jerry", "Kevin", "Laura", "Michael", "Norbert",

@@ -357,7 +357,7 @@ fn draw(plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>, drawing: &mut 
     let Some(name) = watch::name(plan.as_ref()) else {
         // Neighbours may be read as one.
         let all: Vec<Vec<usize>> = inputs.into_iter().flatten().collect();
-        return (0..n).map(|i| all[i * all.len() / n..(i + 1) * all.len() / n].concat()).collect();
+        return (0..n).map(|i| all[grouped::members(all.len(), n, i)].concat()).collect();
     };
     let mine: Vec<usize> = (0..n).map(|_| drawing.add(&name, true)).collect();
     if inputs.is_empty() {

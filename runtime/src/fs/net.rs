@@ -189,8 +189,7 @@ pub(crate) fn ranged(method: &str, url: &str) -> Result<Option<Arc<dyn ObjectSto
     }
     let other = |e: &dyn std::error::Error| failed(method, url, io::Error::other(causes(e)));
     let client = HTTP.as_ref().map_err(|e| other(e))?.clone();
-    let asked = client.get(url).header("Range", "bytes=0-0");
-    let answer = wait(async move { asked.send().await?.error_for_status() }).map_err(|e| failed(method, url, e))?;
+    let answer = wait(async move { asked(&client, url, &(0..1)).await?.error_for_status() }).map_err(|e| failed(method, url, e))?;
     // A query is part of the file's name here, and none of the store's.
     if answer.status().as_u16() != 206 || url.contains(['?', '#']) {
         return Ok(None);
