@@ -12,10 +12,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Bytes that are text at once: they stay in the processor's cache while their lines are looked at.
-const BLOCK: usize = 1 << 20;
-/// Bytes that are looked at for the end of a line.
-const WINDOW: usize = 64 << 10;
+/// Bytes that are text at once: they stay in the processor's second cache while their lines are looked at, and leave most of
+/// it to what is made of them.
+const BLOCK: usize = 128 << 10;
+/// Bytes that are looked at for the end of a line: at first, and at most at once.
+const WINDOW: (usize, usize) = (1 << 10, 64 << 10);
 
 /// What ends a line.
 #[derive(Debug, Clone)]
@@ -148,10 +149,11 @@ impl Blocks<'_> {
         }
         let reach = self.delimiter.reach();
         let mut at = from.saturating_sub(reach as u64);
-        let mut bytes = Vec::new();
+        let (mut bytes, mut window) = (Vec::new(), WINDOW.0);
         loop {
             let old = bytes.len();
-            let more = (size - at - old as u64).min(WINDOW as u64) as usize;
+            let more = (size - at - old as u64).min(window as u64) as usize;
+            window = (window * 2).min(WINDOW.1);
             bytes.resize(old + more, 0);
             file.read_exact_at(&mut bytes[old..], at + old as u64).map_err(|e| self.failed(e))?;
             let last = at + bytes.len() as u64 == size;

@@ -3,6 +3,7 @@
 use super::{Bag, Element, list_of, name_for, push_all};
 use crate::delayed::args::TaskFn;
 use crate::graph::Name;
+use crate::graph::stream::Sink;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ impl<T: Element> Bag<T> {
         let function = Arc::new(function);
         self.step(name, move |up| {
             let f = function.clone();
-            Arc::new(move |part, sink| up(part, &mut |x| f(x).into_iter().all(&mut *sink)))
+            Arc::new(move |part, sink| up(part, &mut |x| push_each(f(x), sink)))
         })
     }
 
@@ -76,7 +77,7 @@ impl<T: Element> Bag<T> {
         T: IntoIterator,
         T::Item: Element,
     {
-        self.step(Name::new("flatten"), move |up| Arc::new(move |part, sink| up(part, &mut |x: T| x.into_iter().all(&mut *sink))))
+        self.step(Name::new("flatten"), move |up| Arc::new(move |part, sink| up(part, &mut |x: T| push_each(x, sink))))
     }
 
     /// Takes one part of every element: a field by its name, or an item by its number.
@@ -144,6 +145,13 @@ impl<A: Element, B: Element> Bag<(A, B)> {
     pub fn unzip(&self) -> (Bag<A>, Bag<B>) {
         (self.map(first), self.map(second))
     }
+}
+
+/// Pushes all of them, until no more are wanted.
+#[inline]
+fn push_each<T>(items: impl IntoIterator<Item = T>, sink: &mut Sink<'_, T>) -> bool {
+    #[expect(clippy::redundant_closure, reason = "given as it is, each element would go through one more call")]
+    items.into_iter().all(|x| sink(x))
 }
 
 pub(super) fn first<A, B>(pair: (A, B)) -> A {

@@ -3,17 +3,14 @@
 
 use super::elements::{first, second};
 use super::layers::Reads;
+use super::ordered::{Gathering, Ordered, hash};
+use super::reduce::merged;
 use super::{Bag, Element, gathered, push_all, push_list};
 use crate::delayed::typed;
 use crate::graph::stream::Part;
 use crate::graph::{Layer, Name};
-use foldhash::fast::FixedState;
-use indexmap::IndexMap;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::sync::Arc;
-
-/// A map in the order in which its keys came.
-type Ordered<K, V> = IndexMap<K, V, FixedState>;
 
 /// Partitions of groups: their number must not hang on the number of partitions before.
 const BUCKETS: usize = 32;
@@ -31,8 +28,7 @@ impl<T: Element> Bag<T> {
     where
         T: Hash + Eq,
     {
-        let add = |counts: &mut Ordered<T, u64>, x: T| *counts.entry(x).or_insert(0) += 1;
-        self.keyed("frequencies", add, |a, b| *a += b)
+        self.keyed("frequencies", |x| (x, ()), || 0, |n, ()| *n += 1, |a, b| *a += b)
     }
 
     /// The distinct elements, in the order in which they are first met.
@@ -40,18 +36,16 @@ impl<T: Element> Bag<T> {
     where
         T: Hash + Eq,
     {
-        let add = |seen: &mut Ordered<T, ()>, x: T| {
-            seen.entry(x).or_insert(());
-        };
-        self.keyed("distinct", add, |(), ()| ()).map(first)
+        self.keyed("distinct", |x| (x, ()), || (), |(), ()| (), |(), ()| ()).map(first)
     }
 
     /// The first element of each key, in their order.
     pub fn distinct_by<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Self {
-        let add = move |seen: &mut Ordered<K, T>, x: T| {
-            seen.entry(key(&x)).or_insert(x);
+        let keep = |first: &mut Option<T>, x: T| {
+            first.get_or_insert(x);
         };
-        self.keyed("distinct", add, |_, _| ()).map(second)
+        // Every key has an element.
+        self.keyed("distinct", move |x| (key(&x), x), || None, keep, |_, _| ()).flat_map(second)
     }
 
     /// Folds the elements of each key: `binop` adds an element to the total of its key within a partition, `combine` joins
@@ -70,35 +64,47 @@ impl<T: Element> Bag<T> {
         binop: impl Fn(A, T) -> A + Send + Sync + 'static,
         combine: impl Fn(A, A) -> A + Send + Sync + 'static,
     ) -> Bag<(K, A)> {
-        let add = move |totals: &mut Ordered<K, Option<A>>, x: T| {
-            let total = totals.entry(key(&x)).or_insert_with(|| Some(initial.clone()));
-            *total = total.take().map(|t| binop(t, x));
-        };
+        let begin = move || Some(initial.clone());
+        let add = move |total: &mut Option<A>, x: T| *total = total.take().map(|t| binop(t, x));
         let merge = move |a: &mut Option<A>, b: Option<A>| *a = a.take().zip(b).map(|(a, b)| combine(a, b));
         // Every key has a total.
-        self.keyed("foldby", add, merge).flat_map(|(key, total)| total.map(|t| (key, t)))
+        self.keyed("foldby", move |x| (key(&x), x), begin, add, merge).flat_map(|(key, total)| total.map(|t| (key, t)))
     }
 
     /// A value per key: of the elements of each partition, then of all. One partition holds them in the end.
-    fn keyed<K: Element + Hash + Eq, A: Element>(
+    fn keyed<K: Element + Hash + Eq, X: 'static, A: Element>(
         &self,
         name: &str,
-        add: impl Fn(&mut Ordered<K, A>, T) + Send + Sync + 'static,
+        split: impl Fn(T) -> (K, X) + Send + Sync + 'static,
+        begin: impl Fn() -> A + Send + Sync + 'static,
+        add: impl Fn(&mut A, X) + Send + Sync + 'static,
         merge: impl Fn(&mut A, A) + Send + Sync + 'static,
     ) -> Bag<(K, A)> {
-        let join = move |mut a: Ordered<K, A>, b: Ordered<K, A>| {
-            for (key, value) in b {
-                match a.entry(key) {
-                    indexmap::map::Entry::Occupied(mut there) => merge(there.get_mut(), value),
-                    indexmap::map::Entry::Vacant(place) => drop(place.insert(value)),
-                }
-            }
-            a
-        };
-        let layer = self.folded(name, Ordered::default, add, join);
+        let layer = self.by_key(name, split, begin, add, merge);
         gathered(name, 1, &[&layer], Box::new(|_, _, out| out.push((0, 0))), |part: &mut Part, sink| {
-            push_all(Arc::unwrap_or_clone(typed::<Ordered<K, A>>(part.take(0))), sink)
+            push_all(Arc::unwrap_or_clone(typed::<Ordered<K, A>>(part.take(0))).into_entries(), sink)
         })
+    }
+
+    /// A layer of one task: a map of all keys.
+    fn by_key<K: Element + Hash + Eq, X: 'static, A: Element>(
+        &self,
+        name: &str,
+        split: impl Fn(T) -> (K, X) + Send + Sync + 'static,
+        begin: impl Fn() -> A + Send + Sync + 'static,
+        add: impl Fn(&mut A, X) + Send + Sync + 'static,
+        merge: impl Fn(&mut A, A) + Send + Sync + 'static,
+    ) -> Arc<Layer> {
+        let parts = self.summarize(Name::new(&format!("{name}-partition")), move |part, up| {
+            let mut map = Gathering::new(&begin, &add);
+            up(part, &mut |x| {
+                let (key, value) = split(x);
+                map.push(key, value);
+                true
+            })?;
+            Ok(map.finish())
+        });
+        merged(name, &parts, move |a: Ordered<K, A>, b| a.merge(b, &merge))
     }
 
     /// The elements of each key together, those of a group in the order of the bag. All data moves between the partitions:
@@ -115,12 +121,11 @@ impl<T: Element> Bag<T> {
     /// ```
     pub fn groupby<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Bag<(K, Vec<T>)> {
         let split = self.summarize(Name::new("groupby-split"), move |part, up| {
-            let state = FixedState::default();
             let mut buckets: Vec<Vec<(K, T)>> = (0..BUCKETS).map(|_| Vec::new()).collect();
             up(part, &mut |x| {
                 let k = key(&x);
                 // The high bits choose the bucket; maps look at the low ones.
-                buckets[(state.hash_one(&k) >> 32) as usize % BUCKETS].push((k, x));
+                buckets[(hash(&k) >> 32) as usize % BUCKETS].push((k, x));
                 true
             })?;
             Ok(buckets)
@@ -131,14 +136,14 @@ impl<T: Element> Bag<T> {
             out.extend((0..parts).map(|p| (0, p * BUCKETS as u32 + bucket)));
         });
         gathered("groupby", BUCKETS as u32, &[&pieces], all, |part: &mut Part, sink| {
-            let mut groups: Ordered<K, Vec<T>> = Ordered::default();
+            let mut groups = Gathering::new(Vec::new, |group: &mut Vec<T>, x| group.push(x));
             for i in 0..part.values.len() {
                 push_list(part, i, &mut |(k, x): (K, T)| {
-                    groups.entry(k).or_default().push(x);
+                    groups.push(k, x);
                     true
                 })?;
             }
-            push_all(groups, sink)
+            push_all(groups.finish().into_entries(), sink)
         })
     }
 
@@ -160,12 +165,8 @@ impl<T: Element> Bag<T> {
         on_self: impl Fn(&T) -> K + Send + Sync + 'static,
         on_other: impl Fn(&U) -> K + Send + Sync + 'static,
     ) -> Bag<(U, T)> {
-        let add = move |table: &mut Ordered<K, Vec<U>>, x: U| table.entry(on_other(&x)).or_default().push(x);
-        let merge = |mut a: Ordered<K, Vec<U>>, b: Ordered<K, Vec<U>>| {
-            b.into_iter().for_each(|(k, list)| a.entry(k).or_default().extend(list));
-            a
-        };
-        let table = other.folded("join-table", Ordered::default, add, merge);
+        let split = move |x: U| (on_other(&x), x);
+        let table = other.by_key("join-table", split, Vec::new, |list: &mut Vec<U>, x| list.push(x), |a, b| a.extend(b));
         let reads: Reads = Box::new(|_, i, out| out.extend([(0, i), (1, 0)]));
         gathered("join", self.layer().len, &[&self.layer(), &table], reads, move |part: &mut Part, sink| {
             let table = typed::<Ordered<K, Vec<U>>>(part.take(1));

@@ -2,7 +2,6 @@
 //! are kept in place so that to compare and count words touches no other memory.
 
 use crate::graph::pack::{Pack, register};
-use arrayvec::ArrayString;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -21,16 +20,59 @@ pub struct Line(Text);
 
 #[derive(Clone)]
 enum Text {
-    Short(ArrayString<SHORT>),
-    Part { block: Arc<String>, start: u32, end: u32 },
+    Short(Short),
+    /// Longer than [`SHORT`].
+    Part {
+        block: Arc<String>,
+        start: u32,
+        end: u32,
+    },
+}
+
+/// A text in place. The bytes behind it are zero, so that texts are compared and hashed as one number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Short {
+    bytes: [u8; SHORT],
+    len: u8,
+}
+
+impl Short {
+    /// A part of a text, at most [`SHORT`] bytes: what follows it is read along and blanked out, which is quicker than to
+    /// copy as many bytes as there are.
+    #[inline(always)]
+    fn of(text: &[u8], start: usize, end: usize) -> Self {
+        let len = end - start;
+        let bytes = match text[start..].first_chunk::<SHORT>() {
+            Some(bytes) if len > 0 => (u128::from_le_bytes(*bytes) & u128::MAX >> (8 * (SHORT - len))).to_le_bytes(),
+            _ => {
+                let mut bytes = [0; SHORT];
+                bytes[..len].copy_from_slice(&text[start..end]);
+                bytes
+            }
+        };
+        Self { bytes, len: len as u8 }
+    }
+
+    #[inline(always)]
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len).min(SHORT)]
+    }
+
+    fn as_str(&self) -> &str {
+        // It was cut out of a text where characters begin.
+        std::str::from_utf8(self.as_bytes()).expect("a part of a text is a text")
+    }
 }
 
 impl Line {
-    /// A part of a block.
+    /// A part of a block, between places where characters begin.
+    #[inline]
     pub(super) fn new(block: &Arc<String>, start: usize, end: usize) -> Self {
-        match ArrayString::from(&block[start..end]) {
-            Ok(short) => Self(Text::Short(short)),
-            Err(_) => Self(Text::Part { block: block.clone(), start: start as u32, end: end as u32 }),
+        debug_assert!(block.is_char_boundary(start) && block.is_char_boundary(end), "{start}..{end} of {block:?}");
+        if end - start <= SHORT {
+            Self(Text::Short(Short::of(block.as_bytes(), start, end)))
+        } else {
+            Self(Text::Part { block: block.clone(), start: start as u32, end: end as u32 })
         }
     }
 
@@ -38,8 +80,25 @@ impl Line {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Text::Short(text) => text,
+            Text::Short(text) => text.as_str(),
             Text::Part { block, start, end } => &block[*start as usize..*end as usize],
+        }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Text::Short(text) => text.as_bytes(),
+            Text::Part { block, start, end } => &block.as_bytes()[*start as usize..*end as usize],
+        }
+    }
+
+    /// A short text as a number, which no other short text is but those that end in bytes of zero.
+    #[inline]
+    pub(super) fn as_number(&self) -> Option<u128> {
+        match &self.0 {
+            Text::Short(text) => Some(u128::from_le_bytes(text.bytes)),
+            Text::Part { .. } => None,
         }
     }
 
@@ -56,12 +115,13 @@ impl Line {
         Self::from(text)
     }
 
-    /// A part of this line, by places in it.
+    /// A part of this line, by places in it where characters begin.
+    #[inline]
     pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
         match &self.0 {
             Text::Part { block, start, .. } => Self::new(block, *start as usize + from, *start as usize + to),
             // A part of a short text is short.
-            Text::Short(text) => Self(Text::Short(ArrayString::from(&text[from..to]).unwrap_or_default())),
+            Text::Short(text) => Self(Text::Short(Short::of(&text.bytes, from, to))),
         }
     }
 
@@ -86,13 +146,10 @@ pub struct Words {
     at: usize,
 }
 
-impl Iterator for Words {
-    type Item = Line;
-
-    #[inline(never)]
-    fn next(&mut self) -> Option<Line> {
-        let text = self.line.as_str();
-        let mut start = self.at;
+impl Words {
+    /// The next word that lies behind `at`, where it begins and ends; at the end of the text, an empty one.
+    fn after(text: &str, at: usize) -> (usize, usize) {
+        let mut start = at;
         while let Some(n) = space_at(text, start) {
             start += n;
         }
@@ -105,9 +162,80 @@ impl Iterator for Words {
                 end += 1;
             }
         }
+        (start, end)
+    }
+}
+
+impl Iterator for Words {
+    type Item = Line;
+
+    fn next(&mut self) -> Option<Line> {
+        let (start, end) = Self::after(&self.line, self.at);
         self.at = end;
         (end > start).then(|| self.line.slice(start, end))
     }
+
+    // What bags call: the words of a whole line are found at once.
+    #[inline]
+    fn all<F: FnMut(Line) -> bool>(&mut self, mut wanted: F) -> bool {
+        let bytes = self.line.bytes();
+        let mut chunk = self.at;
+        let (mut inside, mut start) = (false, 0);
+        while chunk < bytes.len() {
+            let Some(mut edges) = edges(&bytes[chunk..], inside) else {
+                // A word that has begun is looked at again, as it may go on.
+                self.at = if inside { start } else { chunk };
+                return self.by_ref().try_for_each(|word| if wanted(word) { Ok(()) } else { Err(()) }).is_ok();
+            };
+            while edges != 0 {
+                let at = chunk + edges.trailing_zeros() as usize;
+                edges &= edges - 1;
+                if inside && !wanted(self.line.slice(start, at)) {
+                    self.at = at;
+                    return false;
+                }
+                (inside, start) = (!inside, at);
+            }
+            chunk += CHUNK;
+        }
+        self.at = bytes.len();
+        !inside || wanted(self.line.slice(start, bytes.len()))
+    }
+}
+
+/// Bytes that are looked at together.
+const CHUNK: usize = 64;
+
+/// Where words begin and end in the first [`CHUNK`] bytes of a text, of which `inside` tells whether a word has begun before
+/// them: bit `i` stands for byte `i`. `None` where not all of them are ASCII.
+fn edges(text: &[u8], inside: bool) -> Option<u64> {
+    let mut chunk = [b' '; CHUNK];
+    let n = text.len().min(CHUNK);
+    match text.first_chunk() {
+        Some(whole) => chunk = *whole,
+        None => chunk[..n].copy_from_slice(&text[..n]),
+    }
+    if !chunk.is_ascii() {
+        return None;
+    }
+    let words =
+        chunk.as_chunks::<8>().0.iter().enumerate().fold(0, |mask, (i, eight)| mask | letters(u64::from_le_bytes(*eight)) << (8 * i));
+    let edges = words ^ (words << 1 | u64::from(inside));
+    // Where the text ends is no end that has been seen.
+    Some(if n < CHUNK { edges & ((1 << n) - 1) } else { edges })
+}
+
+/// A bit for each byte of eight that is no white space; all are ASCII.
+#[inline(always)]
+fn letters(x: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The highest bit of a byte tells whether it is as large as that, as no sum is above 255.
+    let at_least = |least: u64| x + ONES * (0x80 - least);
+    let space = at_least(b' '.into()) & !at_least(0x21);
+    let line = at_least(b'\t'.into()) & !at_least(0x0e);
+    let high = !(space | line) & ONES << 7;
+    // The product brings the eight bits together in the highest byte.
+    (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// Length of the white space at a place where a character begins; `None` where it is none, or the text ends.
@@ -154,15 +282,10 @@ impl fmt::Display for Line {
 impl PartialEq for Line {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        let (a, b) = (self.as_bytes(), other.as_bytes());
-        if a.len() != b.len() {
-            return false;
-        }
-        // Words are short: two reads that overlap are quicker than a call.
-        match (a.first_chunk::<8>(), b.first_chunk::<8>(), a.last_chunk::<8>(), b.last_chunk::<8>()) {
-            (Some(a0), Some(b0), Some(a1), Some(b1)) if a.len() <= SHORT => a0 == b0 && a1 == b1,
-            (None, None, None, None) => a.iter().zip(b).all(|(a, b)| a == b),
-            _ => a == b,
+        match (&self.0, &other.0) {
+            (Text::Short(a), Text::Short(b)) => a == b,
+            (Text::Part { .. }, Text::Part { .. }) => self.bytes() == other.bytes(),
+            _ => false,
         }
     }
 }
@@ -195,14 +318,16 @@ impl PartialOrd for Line {
 
 impl Ord for Line {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
+        // The order of characters is that of their bytes.
+        self.bytes().cmp(other.bytes())
     }
 }
 
 impl Hash for Line {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         // As `str` does, so that a map of lines can be asked with a `&str`.
-        state.write(self.as_bytes());
+        state.write(self.bytes());
         state.write_u8(0xff);
     }
 }
@@ -217,9 +342,6 @@ impl From<String> for Line {
     /// # Panics
     /// Where the text has 4 GiB or more.
     fn from(text: String) -> Self {
-        if let Ok(short) = ArrayString::from(&text) {
-            return Self(Text::Short(short));
-        }
         let end = text.len();
         assert!(u32::try_from(end).is_ok(), "a line holds less than 4 GiB, and this text has {end} bytes");
         Self::new(&Arc::new(text), 0, end)
@@ -240,8 +362,8 @@ impl serde::Serialize for Line {
 
 impl Pack for Line {
     fn pack(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).pack(out);
-        out.extend_from_slice(self.as_bytes());
+        (self.bytes().len() as u64).pack(out);
+        out.extend_from_slice(self.bytes());
     }
     fn unpack(from: &mut &[u8]) -> Option<Self> {
         String::unpack(from).map(Self::from)
@@ -249,7 +371,7 @@ impl Pack for Line {
     fn heap(&self) -> usize {
         match &self.0 {
             Text::Short(_) => 0,
-            Text::Part { .. } => self.len(),
+            Text::Part { start, end, .. } => (end - start) as usize,
         }
     }
 }
@@ -271,6 +393,22 @@ mod tests {
         assert_eq!(line.words().collect::<Vec<_>>(), ["naïve", "café,", "and_more_than_sixteen_bytes"]);
         for text in ["", " ", "a", "\u{a0}é\u{2003}b\u{85}c\x0bd\x1ce ", "\u{1f600} x\u{3000}", "ab  cd"] {
             assert!(Line::from(text).words().map(String::from).eq(text.split_whitespace()), "{text:?}");
+        }
+        // In steps of words, and stopped after each number of them.
+        for n in 0..200 {
+            let text: String =
+                (0..n).map(|i| [' ', 'a', 'b', '\t', 'c', if n % 3 == 0 { 'é' } else { 'd' }, 'e', '\x1c'][(i * i + n) % 8]).collect();
+            let want: Vec<_> = text.split_whitespace().map(Line::from).collect();
+            for stop in 0..=want.len() + 1 {
+                let (mut words, mut seen) = (Line::from(text.as_str()).words(), Vec::new());
+                let whole = words.all(|word| {
+                    seen.push(word);
+                    seen.len() < stop
+                });
+                assert_eq!(whole, stop > want.len() || want.is_empty(), "{text:?}");
+                seen.extend(words);
+                assert_eq!(seen, want, "{text:?} stopped after {stop}");
+            }
         }
         let shares = |a: &Line, b: &Line| match (&a.0, &b.0) {
             (Text::Part { block: a, .. }, Text::Part { block: b, .. }) => Arc::ptr_eq(a, b),

@@ -8,7 +8,7 @@
 //! | `elements` | what is done with each element |
 //! | `partitions` | what is done with whole partitions: zip, join, product, samples, repartition |
 //! | `reduce`, `numbers`, `exact` | one value of all elements |
-//! | `group` | values by key |
+//! | `group`, `ordered` | values by key; maps in the order in which keys came |
 //! | `text`, `blocks`, `line` | texts as lines |
 //! | `strings` | the `.str()` methods |
 //! | `write` | text files |
@@ -20,6 +20,7 @@ mod group;
 mod layers;
 mod line;
 mod numbers;
+mod ordered;
 mod partitions;
 mod reduce;
 mod sources;

@@ -27,6 +27,11 @@ pub(super) fn join_by<A: Element>(merge: impl Fn(A, A) -> A + Send + Sync + 'sta
     })
 }
 
+/// A layer of one task: the values of a layer merged in their order.
+pub(super) fn merged<A: Element>(name: &str, parts: &Arc<Layer>, merge: impl Fn(A, A) -> A + Send + Sync + 'static) -> Arc<Layer> {
+    tree(Name::new(&format!("{name}-merge")), parts, &join_by(merge), size_of_value::<A>, SPLIT_EVERY)
+}
+
 impl<T: Element> Bag<T> {
     /// A fold of each partition, a tree of merges, and what is made of the last one.
     pub(super) fn tree<A: Element, R: Element>(
@@ -61,7 +66,7 @@ impl<T: Element> Bag<T> {
             })?;
             Ok(total)
         });
-        tree(Name::new(&format!("{name}-merge")), &parts, &join_by(merge), size_of_value::<A>, SPLIT_EVERY)
+        merged(name, &parts, merge)
     }
 
     /// Folds the elements: `binop` adds an element to a partition's total, `combine` joins the totals of two partitions.

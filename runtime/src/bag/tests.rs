@@ -127,6 +127,7 @@ fn texts_come_from_http_and_s3() {
     let address = crate::fs::tests::serve(&[
         ("/a.txt", "one\ntwo\n"),
         ("/bucket/logs/b.txt", "three\n"),
+        ("/bucket/rows.csv", "id,text\n1,\"two\nlines\"\n2,x\n"),
         (
             "/bucket",
             "<?xml version=\"1.0\"?><ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>1</KeyCount><Contents><Key>logs/b.txt</Key>\
@@ -143,6 +144,10 @@ fn texts_come_from_http_and_s3() {
     }
     assert_eq!(read_text("s3://bucket/logs/b.txt").compute().unwrap(), ["three\n"]);
     assert_eq!(read_text("s3://bucket/logs/*.txt").compute().unwrap(), ["three\n"]);
+    let rows = crate::frame::read_csv("s3://bucket/rows.csv").compute().unwrap();
+    assert_eq!(rows.column("text").unwrap().to_vec::<String>().unwrap(), ["two\nlines", "x"]);
+    let e = crate::frame::read_csv("s3://bucket/none.csv").compute().unwrap_err().to_string();
+    assert!(e.contains("s3://bucket/none.csv"), "{e}");
     let e = read_text("s3://bucket/logs/c.txt").compute().unwrap_err().to_string();
     assert!(e.contains("s3://bucket/logs/c.txt"), "{e}");
 }
