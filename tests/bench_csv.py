@@ -1,7 +1,7 @@
 """Times reading and writing CSV beside other engines, in turn in one run.
 
 Usage: bench_csv.py [--rounds N] [--data FOLDER] [--peers PYTHON] [NAME...]
-The data are made on the first run (2.3 GB). PYTHON is an interpreter that has polars, duckdb and dask; without one only Rask runs.
+The data are made on the first run (2.3 GB). PYTHON is an interpreter that has polars, duckdb, datafusion and dask; without one only Rask runs.
 """
 import argparse, gzip, json, os, random, shutil, statistics, subprocess, sys, textwrap
 
@@ -17,7 +17,15 @@ def counted(file, column):
     """Rows of each value of a column."""
     return (f'let out = read_csv("{file}").groupby("{column}").size().compute()?.len();',
             {"polars": f"len(pl.scan_csv('{file}').group_by('{column}').len().collect(engine='streaming'))",
-             "duckdb": f"len(duckdb.sql(\"select {column}, count(*) from read_csv('{file}') group by 1\").fetchall())"})
+             "duckdb": f"len(duckdb.sql(\"select {column}, count(*) from read_csv('{file}') group by 1\").fetchall())",
+             "datafusion": fusion(file, f"select {column}, count(*) from t group by 1"),
+             "dask": f"len(dd.read_csv('{file}'{', blocksize=None' if file.endswith('.gz') else ''}).groupby('{column}').size().compute())"})
+
+
+def fusion(path, query, options=""):
+    """A query of DataFusion's own reader."""
+    ending = ".csv.gz', file_compression_type='gz" if path.endswith(".gz") else os.path.splitext(path)[1] or ".csv"
+    return f"(ctx.register_csv('t', '{path}', file_extension='{ending}'{options}), sum(b.num_rows for b in ctx.sql(\"{query}\").collect()))[1]"
 
 
 # Name: (what Rask does, what the others do, as an expression of their own module).
@@ -32,6 +40,15 @@ WORK = {
                       ".group_by('year', 'BUYER_STATE', 'BUYER_COUNTY').agg(pl.col('m').sum()).collect(engine='streaming'))",
             "duckdb": "len(duckdb.sql(\"select year(strptime(TRANSACTION_DATE, '%m%d%Y')) y, BUYER_STATE, BUYER_COUNTY, sum(CALC_BASE_WT_IN_GM * MME_Conversion_Factor) m "
                       "from read_csv('arcos.tsv', delim='\\t', types={'TRANSACTION_DATE': 'VARCHAR', 'NDC_NO': 'VARCHAR'}) group by all\").fetchall())",
+            "datafusion": fusion(
+                "arcos.tsv",
+                "select date_part('year', to_date(\\\"TRANSACTION_DATE\\\", '%m%d%Y')) y, \\\"BUYER_STATE\\\", \\\"BUYER_COUNTY\\\", "
+                "sum(\\\"CALC_BASE_WT_IN_GM\\\" * \\\"MME_Conversion_Factor\\\") m from t group by 1, 2, 3",
+                ", delimiter='\\t', schema=pa.schema([(n, pa.float64() if n in ('CALC_BASE_WT_IN_GM', 'MME_Conversion_Factor') else pa.string()) "
+                "for n in open('arcos.tsv').readline().strip().split('\\t')])"),
+            "dask": "len((lambda d: d.assign(year=dd.to_datetime(d.TRANSACTION_DATE, format='%m%d%Y').dt.year, m=d.CALC_BASE_WT_IN_GM * d.MME_Conversion_Factor)"
+                    "[['year', 'm', 'BUYER_STATE', 'BUYER_COUNTY']].groupby(['year', 'BUYER_STATE', 'BUYER_COUNTY']).m.sum().compute())"
+                    "(dd.read_csv('arcos.tsv', sep='\\t', dtype={'TRANSACTION_DATE': 'object', 'NDC_NO': 'object'})))",
         }),
     "gps": counted("gps.csv", "device_id"),
     "gps_all": (
@@ -39,6 +56,8 @@ WORK = {
         {
             "polars": "len(pl.scan_csv('gps.csv', try_parse_dates=True).select(pl.all().mean()).collect(engine='streaming'))",
             "duckdb": "len(duckdb.sql(\"" + SUM.replace("cast(timestamp as bigint)", "epoch(timestamp)").replace("from gps", "from read_csv('gps.csv')") + "\").fetchall())",
+            "datafusion": fusion("gps.csv", SUM.replace("cast(timestamp as bigint)", "to_unixtime(timestamp)").replace("from gps", "from t")),
+            "dask": "len([dd.read_csv('gps.csv', parse_dates=['timestamp']).mean().compute()])",
         }),
     "gzip": counted("gps.csv.gz", "device_id"),
     "quoted": counted("quoted.csv", "tag"),
@@ -47,6 +66,8 @@ WORK = {
         {
             "polars": "len(pl.scan_csv('files/*.csv').group_by('k').agg(pl.col('v').sum()).collect(engine='streaming'))",
             "duckdb": "len(duckdb.sql(\"select k, sum(v) from read_csv('files/*.csv') group by 1\").fetchall())",
+            "datafusion": fusion("files", "select k, sum(v) from t group by 1"),
+            "dask": "len(dd.read_csv('files/*.csv').groupby('k').v.sum().compute())",
         }),
     "write": (
         'let out = kept.to_csv("out/*.csv")?.len();',
@@ -116,10 +137,11 @@ def rask(name, folder):
 
 
 def peer(python, engine, code, name, folder):
-    begin = {"polars": "import polars as pl", "duckdb": "import duckdb", "dask": "import dask.dataframe as dd"}[engine]
+    begin = {"polars": "import polars as pl", "duckdb": "import duckdb", "dask": "import dask.dataframe as dd",
+             "datafusion": "import pyarrow as pa; from datafusion import SessionContext; ctx = SessionContext()"}[engine]
     kept = {"polars": "kept = pl.read_csv('gps.csv', n_rows=3150000, columns=[0, 1, 2, 3], try_parse_dates=True)",
             "duckdb": "duckdb.sql(\"create table kept as select timestamp, device_id, lat, long from read_csv('gps.csv') limit 3150000\")",
-            "dask": "kept = dd.from_pandas(__import__('pandas').read_csv('gps.csv', nrows=3150000, usecols=range(4), parse_dates=['timestamp']), npartitions=2)"}[engine]
+            "dask": "kept = dd.from_pandas(__import__('pandas').read_csv('gps.csv', nrows=3150000, usecols=range(4), parse_dates=['timestamp']), npartitions=2)"}.get(engine, "")
     program = f"""
         import time, json
         {begin}
@@ -137,11 +159,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--data", default=os.path.expanduser("~/.cache/rask/bench"))
     parser.add_argument("--peers")
+    parser.add_argument("--without", nargs="*", default=[], help="engines that do not run")
     args = parser.parse_args()
     os.makedirs(args.data, exist_ok=True)
     make(args.data)
     for name in args.names or WORK:
-        engines = {"rask": None, **(WORK[name][1] if args.peers else {})}
+        engines = {"rask": None, **({e: c for e, c in WORK[name][1].items() if e not in args.without} if args.peers else {})}
+        path = os.path.join(args.data, {"arcos": "arcos.tsv", "gps_all": "gps.csv", "gzip": "gps.csv.gz"}.get(name, name + ".csv"))
+        size = os.path.getsize(path) / 1e9 if os.path.exists(path) else 0
         times = {e: [] for e in engines}
         last = {}
         for _ in range(args.rounds):
@@ -155,7 +180,7 @@ def main():
             if times[engine]:
                 t = statistics.median(times[engine])
                 memory = f"{last[engine]['above']} MB above idle" if engine == "rask" else f"{last[engine]['peak']} MB in all"
-                print(f"{name:8} {engine:7} {t:7.3f} s ({min(times[engine]):.3f}-{max(times[engine]):.3f})  Rask takes {own / t:5.2f} of it   {memory}   {last[engine]['out']}", flush=True)
+                print(f"{name:8} {engine:7} {t:7.3f} s ({min(times[engine]):.3f}-{max(times[engine]):.3f})  Rask takes {own / t:5.2f} of it   {size / t:5.2f} GB/s   {memory}   {last[engine]['out']}", flush=True)
             else:
                 print(f"{name:8} {engine:7} {last[engine].get('error')}", flush=True)
 

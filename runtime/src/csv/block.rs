@@ -30,14 +30,21 @@ impl Block {
         Self { data, bounds: index.bounds, rows: index.rows, quote, ..Self::default() }
     }
 
+    /// Where a field of a row begins and ends, which must be there.
+    #[inline(always)]
+    pub(crate) fn ends(&self, row: Row, column: u32) -> (usize, usize) {
+        let j = (row.first + column) as usize;
+        (self.bounds[j] as usize, self.bounds[j + 1] as usize - 1)
+    }
+
     /// A field of a row as it stands there; `None` where the row is too short.
     #[inline(always)]
     pub(crate) fn raw(&self, row: Row, column: u32) -> Option<&[u8]> {
         if column >= row.fields {
             return None;
         }
-        let j = (row.first + column) as usize;
-        let bytes = &self.data[self.bounds[j] as usize..self.bounds[j + 1] as usize - 1];
+        let (start, end) = self.ends(row, column);
+        let bytes = &self.data[start..end];
         if !self.trim {
             return Some(bytes);
         }

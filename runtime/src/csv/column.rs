@@ -29,9 +29,14 @@ pub(crate) fn column(block: &Block, rows: &[Row], column: u32, reading: &Reading
     let own = !reading.given;
     Ok(match reading.kind {
         Kind::Nothing => Arc::new(fields.numbers::<Float64Type>(|_| None)?),
-        Kind::Int => Arc::new(fields.numbers::<Int64Type>(|f| values.int(f).filter(|_| !(own && kind::is_code(f.text()))))?),
+        Kind::Int => {
+            Arc::new(fields.numbers::<Int64Type>(|f| values.int(f).filter(|_| !(own && f.may_be_code() && kind::is_code(f.text()))))?)
+        }
         Kind::Float if reading.given => Arc::new(fields.numbers::<Float64Type>(|f| values.float(f))?),
-        Kind::Float => Arc::new(fields.numbers::<Float64Type>(|f| values.float(f).filter(|_| !kind::is_no_decimal(f.text())))?),
+        Kind::Float => {
+            let is_none = |f: Field<'_>| (f.may_be_code() || f.end - f.start > 18) && kind::is_no_decimal(f.text());
+            Arc::new(fields.numbers::<Float64Type>(|f| values.float(f).filter(|_| !is_none(f)))?)
+        }
         Kind::Date => Arc::new(fields.numbers::<Date32Type>(|f| value::date(f.text()))?),
         Kind::Time if reading.formats.is_empty() => Arc::new(fields.numbers::<TimestampMicrosecondType>(|f| value::time(f.text()))?),
         Kind::Time => {
@@ -61,8 +66,8 @@ impl Fields<'_> {
         let plain = block.quote.is_none() && !block.trim && !values.missing_first;
         for (i, row) in self.rows.iter().enumerate() {
             let field = if plain && column < row.fields {
-                let j = (row.first + column) as usize;
-                Field { data: &block.data, start: block.bounds[j] as usize, end: block.bounds[j + 1] as usize - 1 }
+                let (start, end) = block.ends(*row, column);
+                Field { data: &block.data, start, end }
             } else if let Some(text) = block.field(*row, column, &mut scratch).filter(|t| !(values.missing_first && values.is_missing(t))) {
                 Field::of(text)
             } else {
@@ -114,11 +119,21 @@ fn text(block: &Block, rows: &[Row], column: u32, values: &Values) -> Result<Str
     let mut offsets: Vec<i32> = Vec::with_capacity(rows.len() + 1);
     let mut missing: Vec<usize> = Vec::new();
     let mut scratch = Vec::new();
+    let plain = block.quote.is_none() && !block.trim;
     offsets.push(0);
     for (i, row) in rows.iter().enumerate() {
-        match block.field(*row, column, &mut scratch) {
-            Some(field) if !values.is_missing(field) => bytes.extend_from_slice(field),
-            _ => missing.push(i),
+        if plain && column < row.fields {
+            let (start, end) = block.ends(*row, column);
+            if values.is_missing(&block.data[start..end]) {
+                missing.push(i);
+            } else {
+                append(&mut bytes, &block.data, start, end);
+            }
+        } else {
+            match block.field(*row, column, &mut scratch) {
+                Some(field) if !values.is_missing(field) => bytes.extend_from_slice(field),
+                _ => missing.push(i),
+            }
         }
         offsets.push(bytes.len() as i32);
     }
@@ -128,4 +143,16 @@ fn text(block: &Block, rows: &[Row], column: u32, values: &Values) -> Result<Str
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
     let bytes = Buffer::from_vec(bytes);
     StringArray::try_new(offsets.clone(), bytes.clone(), nulls).map_err(|_| Misfit(first_bad(&bytes, &offsets).unwrap_or(0)))
+}
+
+/// Appends a part of a text. Of short ones more is copied and left out again, which is quicker than to copy as much as there is.
+#[inline(always)]
+fn append(to: &mut Vec<u8>, text: &[u8], start: usize, end: usize) {
+    match text[start..].first_chunk::<16>() {
+        Some(sixteen) if end - start <= 16 => {
+            to.extend_from_slice(sixteen);
+            to.truncate(to.len() - 16 + (end - start));
+        }
+        _ => to.extend_from_slice(&text[start..end]),
+    }
 }

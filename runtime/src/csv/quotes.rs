@@ -55,6 +55,9 @@ impl Walker {
     /// The state after a text.
     fn pass(&mut self, text: &[u8]) {
         let Some(quote) = self.marks.quote else { return };
+        if memchr::memchr(quote, text).is_none() {
+            return self.rest(text, 0);
+        }
         let text = self.pass_words(text);
         let mut seen = 0;
         for at in memchr::memchr_iter(quote, text) {
@@ -149,17 +152,35 @@ pub(crate) fn passage(path: &Path, start: u64, from: u64, to: u64, rules: (Marks
     let mut file = File::open(path)?;
     let walker = Walker::at(&mut file, from, start, rules, State::Outside)?;
     let mut walkers = [State::Outside, State::Inside, State::Behind].map(|state| Walker { state, ..walker.clone() });
-    let mut left = file.take(to - from);
+    // The start of the data is outside of quotes, and nothing else.
+    let ways = if from == start { 1 } else { walkers.len() };
+    pass(&mut walkers[..ways], file.take(to - from))?;
+    Ok(Passage(walkers.map(|w| w.state)))
+}
+
+/// The state at each of these places of a file, which are in order.
+pub(crate) fn states(path: &Path, start: u64, places: &[u64], rules: (Marks, bool)) -> io::Result<Vec<State>> {
+    let (mut at, mut state, mut states) = (start, State::Outside, Vec::new());
+    for place in places {
+        let mut file = File::open(path)?;
+        let mut walker = Walker::at(&mut file, at, start, rules, state)?;
+        pass(std::slice::from_mut(&mut walker), file.take(place.saturating_sub(at)))?;
+        (at, state) = (*place, walker.state);
+        states.push(state);
+    }
+    Ok(states)
+}
+
+/// Goes along a text in several ways, or a part of the way where the user stops it.
+fn pass(ways: &mut [Walker], mut text: impl Read) -> io::Result<()> {
     let mut piece = Vec::with_capacity(PIECE);
     loop {
         piece.clear();
-        left.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+        text.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
         if piece.is_empty() || crate::sched::cancelled() {
-            return Ok(Passage(walkers.map(|w| w.state)));
+            return Ok(());
         }
-        // The start of the data is outside of quotes, and nothing else.
-        let ways = if from == start { 1 } else { walkers.len() };
-        walkers[..ways].iter_mut().for_each(|w| w.pass(&piece));
+        ways.iter_mut().for_each(|w| w.pass(&piece));
     }
 }
 
@@ -187,6 +208,7 @@ mod tests {
                 let parts = [(0, cut), (cut, end)].map(|(a, b)| passage(&path, 0, a, b, (marks, trim)).unwrap());
                 let state = parts[1].from(parts[0].from(State::Outside));
                 assert_eq!(state == State::Inside, open, "{:?} cut at {cut}", String::from_utf8_lossy(&text));
+                assert_eq!(states(&path, 0, &[cut, end], (marks, trim)).unwrap(), [parts[0].from(State::Outside), state]);
             }
         }
     }

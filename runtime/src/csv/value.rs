@@ -41,6 +41,14 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Whether it may be a code (see [`super::kind::is_code`]): it begins with a zero and goes on.
+    #[inline(always)]
+    pub(crate) fn may_be_code(self) -> bool {
+        let digits = self.unsigned().1;
+        // Both are looked at always, as it is hard to foresee how many digits there are.
+        (digits.end - digits.start > 1) & (self.data.get(digits.start) == Some(&b'0'))
+    }
+
     /// Up to 16 bytes as one number, the last one highest, with zeros of text before them; `None` where there is no room.
     #[inline(always)]
     fn sixteen(self) -> Option<u128> {
@@ -427,18 +435,21 @@ impl Fixed {
         if text.len() != self.length || self.marks.iter().any(|(at, byte)| text[*at] != *byte) {
             return None;
         }
-        let two = |at: Option<usize>| at.map_or(Some(0), |at| fixed::<2>(text, at));
-        let [month, day, hour, minute, second] = self.others;
-        let seconds = if hour.is_none() && minute.is_none() && second.is_none() {
-            0
-        } else {
-            let (hour, minute, second) = (two(hour)?, two(minute)?, two(second)?);
-            if hour > 23 || minute > 59 || second > 59 {
-                return None;
-            }
-            hour * 3600 + minute * 60 + second
+        // What is not told is zero.
+        let two = |at: Option<usize>| match at {
+            Some(at) => text.get(at..)?.first_chunk().map(|two| u64::from(u16::from_le_bytes(*two))),
+            None => Some(u64::from(u16::from_le_bytes(*b"00"))),
         };
-        let days = days(fixed::<4>(text, self.year?)?, two(month)?, two(day)?)?;
+        let [month, day, hour, minute, second] = self.others;
+        let year = u64::from(u32::from_le_bytes(*text.get(self.year?..)?.first_chunk()?));
+        let date = eight_digits(year | two(month)? << 32 | two(day)? << 48)? as u32;
+        let time = eight_digits(two(None)? | two(hour)? << 16 | two(minute)? << 32 | two(second)? << 48)? as u32;
+        let (hour, minute, second) = (time / 10_000, time / 100 % 100, time % 100);
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let seconds = hour * 3600 + minute * 60 + second;
+        let days = days(date / 10_000, date / 100 % 100, date % 100)?;
         Some((i64::from(days) * 86_400 + i64::from(seconds)) * 1_000_000)
     }
 }

@@ -382,9 +382,10 @@ type Watched = (Arc<Job>, Arc<dyn ExecutionPlan>, Arc<TaskContext>);
 /// The plan with operators that report to a job of this computation.
 fn watched(physical: &Arc<dyn ExecutionPlan>, ordered: bool) -> Result<Watched> {
     let context = engine().sessions[usize::from(ordered)].task_ctx();
-    let names = watch::names(physical);
+    let physical = csv::guessed(physical.clone()).map_err(|e| Error::engine("planning", &e))?;
+    let names = watch::names(&physical);
     let job = Arc::new(Job::begin(names.iter().cloned()));
-    let watched = watch::wrap(physical, &names, &job, context.memory_pool()).map_err(|e| Error::engine("planning", &e))?;
+    let watched = watch::wrap(&physical, &names, &job, context.memory_pool()).map_err(|e| Error::engine("planning", &e))?;
     Ok((job, watched, context))
 }
 

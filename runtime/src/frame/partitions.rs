@@ -421,8 +421,8 @@ impl DataFrame {
             engine::with_right_types(&plan, |plan| {
                 let partitions = {
                     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-                    if known.plan != *plan {
-                        // Types have become wider.
+                    // Types have become wider, or what was taken for rows was none.
+                    if known.plan != *plan || !super::csv::is_current(&known.plan) {
                         *known = Arc::new(Partitions { count, ..Partitions::planned_for(plan, target)? });
                     }
                     known.clone()

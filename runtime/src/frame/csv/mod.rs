@@ -1,7 +1,8 @@
 //! CSV files as frames: `read_csv`, and `Csv` with its options. `open` looks at the files and makes a `table` of
 //! them, `sample` tells the columns' types from some rows and `types` keeps what is known of them, `source` gives rows to the
-//! engine, `parse` makes batches of blocks, `write` is the way back.
+//! engine, `cuts` tells what is inside of quotes where files are cut, `parse` makes batches of blocks, `write` is the way back.
 
+mod cuts;
 mod names;
 mod open;
 mod parse;
@@ -13,6 +14,7 @@ mod tests;
 mod types;
 mod write;
 
+pub(super) use cuts::guessed;
 pub use names::{ByteCount, ColumnList, ColumnRef, HeaderRow, Separator};
 pub(super) use types::{current, is_current, mended};
 

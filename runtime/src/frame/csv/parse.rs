@@ -6,7 +6,6 @@ use super::types::Reason;
 use crate::csv::block::Block;
 use crate::csv::column::{Misfit, column};
 use crate::csv::kind::Kind;
-use crate::csv::quotes::State;
 use crate::csv::read::Stop;
 use crate::csv::scan::Row;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,6 +26,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub(super) struct Job {
     pub(super) table: Arc<Table>,
     pub(super) kinds: Vec<Kind>,
+    /// As in [`super::types::Types`], when the plan was made.
+    pub(super) generation: u32,
     /// Columns of the table that come out.
     pub(super) projection: Vec<usize>,
     pub(super) schema: SchemaRef,
@@ -46,7 +47,7 @@ impl Drop for Job {
     fn drop(&mut self) {
         let bad = *self.bad.get_mut();
         // Where types have changed since, all is read again and said then.
-        let is_current = self.kinds == self.table.types.kinds();
+        let is_current = self.generation == self.table.types.generation() && self.kinds == self.table.types.kinds();
         if bad > 0 && self.table.on_bad_lines == BadLines::Warn && !self.settle && is_current {
             show::warn(&format!("read_csv: {} with too many fields left out", html::count(bad as usize, "line")));
         }
@@ -73,8 +74,9 @@ impl Job {
         self.leave_out_bad(block, file)?;
         self.read.add(block.data.len());
         let block = &*block;
-        if (block.quote.is_some() || block.bare) && self.table.types.doubt(|file, at| self.is_inside(file, at))? && !self.settle {
-            return Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: "samples were no rows".to_owned() }.into());
+        if block.quote.is_some() || block.bare {
+            self.table.types.see_quotes();
+            self.sure()?;
         }
         if self.settle {
             return self.settled(block, file);
@@ -102,10 +104,13 @@ impl Job {
         frame_engine::batch("read_csv", &self.schema, arrays, count)
     }
 
-    /// Whether a place of a file is inside of quotes.
-    fn is_inside(&self, file: usize, at: u64) -> Result<bool> {
-        let told = self.table.passage(file, self.table.files[file].start, at)?;
-        Ok(told.from(State::Outside) == State::Inside)
+    /// Looks into what was guessed, where something speaks against it; an error where the plan is to be made again.
+    pub(super) fn sure(&self) -> Result<()> {
+        self.table.look_into()?;
+        if self.settle || self.table.types.generation() == self.generation {
+            return Ok(());
+        }
+        Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: "what was taken for rows are none".to_owned() }.into())
     }
 
     fn is_text(&self, column: usize) -> bool {
@@ -134,6 +139,9 @@ impl Job {
     /// What a value that is not of its column's type leads to: an error, or a wider column and the same query again.
     #[cold]
     fn misfit(&self, block: &Block, rows: &[Row], at: Misfit, c: usize, field: u32, file: usize) -> Error {
+        if let Err(again) = self.sure() {
+            return again;
+        }
         let row = rows[at.0];
         let mut scratch = Vec::new();
         let bytes = block.field(row, field, &mut scratch).unwrap_or_default().to_vec();
@@ -199,6 +207,7 @@ impl Job {
             return Ok(());
         }
         if self.table.on_bad_lines == BadLines::Error {
+            self.sure()?;
             return Err(self.first_bad(file));
         }
         let before = block.rows.len();

@@ -2,7 +2,7 @@
 
 use super::BadLines;
 use super::table::{Table, io_error};
-use super::types::{Doubts, Known, Reason, Types};
+use super::types::{Known, Reason, Types, Unsure};
 use crate::csv::kind::Kind;
 use crate::csv::quotes::State;
 use crate::error::Result;
@@ -35,7 +35,7 @@ pub(super) fn head_bytes(infer_rows: Option<usize>) -> u64 {
 /// The kinds of the columns. `heads` are the starts of files, as far as they were read.
 pub(super) fn types(table: &Table, picked: &[usize], mut heads: HashMap<usize, Head>, infer_rows: Option<usize>) -> Result<Types> {
     let mut kinds = vec![(Kind::Nothing, None); table.columns.len()];
-    let mut doubts = Doubts::default();
+    let mut unsure = Unsure::default();
     let n = table.files.len();
     let mut seen = Vec::new();
     // Files without data tell nothing: then others are asked.
@@ -46,12 +46,12 @@ pub(super) fn types(table: &Table, picked: &[usize], mut heads: HashMap<usize, H
         }
         seen.push(file);
         let head = heads.remove(&file).map_or_else(|| head_of(table, file, infer_rows), Ok)?;
-        sample_file(table, file, &head, infer_rows, (&mut kinds, &mut doubts))?;
+        sample_file(table, file, &head, infer_rows, (&mut kinds, &mut unsure))?;
         if infer_rows.is_some() && kinds.iter().any(|k| k.0 != Kind::Nothing) {
             break;
         }
     }
-    Ok(Types::new(kinds, doubts))
+    Ok(Types::new(kinds, unsure))
 }
 
 fn head_of(table: &Table, file: usize, infer_rows: Option<usize>) -> Result<Head> {
@@ -67,14 +67,15 @@ fn sample_file(
     number: usize,
     head: &Head,
     infer_rows: Option<usize>,
-    (kinds, doubts): (&mut Known, &mut Doubts),
+    (kinds, unsure): (&mut Known, &mut Unsure),
 ) -> Result<()> {
     let file = &table.files[number];
     let rows = &head.text[file.start as usize..];
     take_in(table, &Sample { number, place: file.start, text: rows, last: head.last }, infer_rows.unwrap_or(usize::MAX), kinds);
     // A place further on may be inside of quotes. Where no quotes are seen it most likely is not; if there are some after all,
-    // the samples are looked at again (see `Types::doubt`).
+    // the samples are looked at again (see `Types::look_into`).
     let quote = table.dialect.quote;
+    unsure.quoted |= has(rows, quote);
     if !file.ranged || infer_rows.is_some() || head.last || has(rows, quote) {
         return Ok(());
     }
@@ -85,15 +86,16 @@ fn sample_file(
         let (disk, mut walker) = table.walk(number, at, State::Outside)?;
         let mut text = Vec::new();
         disk.take(SAMPLE as u64).read_to_end(&mut text).map_err(|e| io_error(&file.path, e))?;
+        unsure.quoted |= has(&text, quote);
         if let (Some(line), false) = (walker.line_end(&text), has(&text, quote)) {
             places.push((number, at));
             take_in(table, &Sample { number, place: at + line as u64, text: &text[line..], last: false }, usize::MAX, kinds);
         }
     }
     if quote.is_some() && !places.is_empty() {
-        doubts.places.extend(places);
-        if doubts.sure.is_empty() {
-            doubts.sure = sure;
+        unsure.samples.extend(places);
+        if unsure.sure.is_empty() {
+            unsure.sure = sure;
         }
     }
     Ok(())

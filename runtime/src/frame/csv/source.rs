@@ -1,6 +1,7 @@
 //! CSV files as a source of the engine: each partition reads a run of rows, so that partitions one after the other are the
 //! files in their order.
 
+use super::cuts::{self, States};
 use super::parse::Job;
 use super::table::{FileInfo, Table, io_error};
 use crate::csv::kind::Kind;
@@ -23,19 +24,19 @@ use datafusion::physical_plan::projection::ProjectionExprs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, Partitioning};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use tokio::sync::OnceCell;
 
 /// A table of CSV files, with types as they were known when a plan was made of it.
 #[derive(Debug, Clone)]
 pub(super) struct CsvTable {
     pub(super) table: Arc<Table>,
     kinds: Vec<Kind>,
+    generation: u32,
     schema: SchemaRef,
     /// Values are only looked at, and widen the types.
     pub(super) settle: bool,
@@ -43,18 +44,18 @@ pub(super) struct CsvTable {
 
 impl CsvTable {
     pub(super) fn new(table: Arc<Table>) -> Self {
-        let kinds = table.types.kinds();
+        let (generation, kinds) = (table.types.generation(), table.types.kinds());
         let field = |(i, kind): (usize, &Kind)| {
             let c = &table.columns[i];
             Field::new(&c.name, c.given.as_ref().map_or_else(|| kind.arrow(), |g| g.1.clone()), true)
         };
         let schema = Arc::new(Schema::new(kinds.iter().enumerate().map(field).collect::<Vec<_>>()));
-        Self { table, kinds, schema, settle: false }
+        Self { table, kinds, generation, schema, settle: false }
     }
 
-    /// Whether no type has changed since.
+    /// Whether nothing that it was made with has changed since.
     pub(super) fn is_current(&self) -> bool {
-        self.kinds == self.table.types.kinds()
+        self.generation == self.table.types.generation() && self.kinds == self.table.types.kinds()
     }
 
     /// The table for a look at its types alone.
@@ -103,6 +104,7 @@ impl TableProvider for CsvTable {
         let job = Job {
             table: self.table.clone(),
             kinds: self.kinds.clone(),
+            generation: self.generation,
             projection,
             schema,
             filter,
@@ -115,7 +117,8 @@ impl TableProvider for CsvTable {
         // What is to be in order is one partition.
         let wanted = if wanted > 1 && self.table.block.is_some() { wanted * PARTITIONS_PER_THREAD } else { wanted };
         let work = pieces(&self.table, wanted);
-        Ok(DataSourceExec::from_data_source(CsvSource { job: Arc::new(job), work: Arc::new(work), states: Arc::default(), metrics }))
+        let source = CsvSource { job: Arc::new(job), work: Arc::new(work), states: Arc::default(), guess: false, metrics };
+        Ok(DataSourceExec::from_data_source(source))
     }
 }
 
@@ -124,7 +127,7 @@ const PARTITIONS_PER_THREAD: usize = 16;
 
 /// A part of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Range { file: usize, from: u64, to: u64 },
     Whole { file: usize },
 }
@@ -165,15 +168,14 @@ fn pieces(table: &Table, wanted: usize) -> Vec<Vec<Piece>> {
 
 /// The rows of the files as a source of batches.
 #[derive(Debug, Clone)]
-struct CsvSource {
-    job: Arc<Job>,
-    work: Arc<Vec<Vec<Piece>>>,
+pub(super) struct CsvSource {
+    pub(super) job: Arc<Job>,
+    pub(super) work: Arc<Vec<Vec<Piece>>>,
     states: Arc<States>,
+    /// No file is taken to be cut inside of quotes.
+    guess: bool,
     metrics: ExecutionPlanMetricsSet,
 }
-
-/// Whether each place where files are cut is inside of quotes; found when the first part asks.
-type States = OnceCell<HashMap<(usize, u64), State>>;
 
 impl DataSource for CsvSource {
     fn open(&self, partition: usize, _: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
@@ -239,19 +241,28 @@ impl DataSource for CsvSource {
 }
 
 impl CsvSource {
+    /// The same, without a look at where files are cut.
+    pub(super) fn guessing(&self) -> Self {
+        Self { guess: true, ..self.clone() }
+    }
+
     async fn rows(self, piece: Piece) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         match piece {
             Piece::Whole { file } => Ok(self.whole(file)),
             Piece::Range { file, from, to } => {
-                let state = if from == self.job.table.files[file].start { State::Outside } else { self.states(file, from).await? };
+                let state = self.state(file, from).await?;
                 Ok(stream::iter(self.job.range(file, from, to, state)?).boxed())
             }
         }
     }
 
     /// Whether a place where a file is cut is inside of quotes.
-    async fn states(&self, file: usize, from: u64) -> Result<State> {
-        let all = self.states.get_or_try_init(|| find_states(self.job.table.clone(), self.work.clone())).await?;
+    async fn state(&self, file: usize, from: u64) -> Result<State> {
+        let table = &self.job.table;
+        if self.guess || table.dialect.quote.is_none() || from == table.files[file].start {
+            return Ok(State::Outside);
+        }
+        let all = self.states.get_or_try_init(|| cuts::states(table.clone(), self.work.clone())).await?;
         // Every cut was looked at.
         Ok(all.get(&(file, from)).copied().unwrap_or(State::Outside))
     }
@@ -286,32 +297,6 @@ impl CsvSource {
         });
         parsed.buffered(threads).boxed()
     }
-}
-
-/// Looks at the parts of all files that are cut, side by side.
-async fn find_states(table: Arc<Table>, work: Arc<Vec<Vec<Piece>>>) -> Result<HashMap<(usize, u64), State>> {
-    let ranges: Vec<_> = work.iter().flatten().copied().collect();
-    let cut = |file| ranges.iter().filter(|p| matches!(p, Piece::Range { file: f, .. } if *f == file)).count() > 1;
-    let mut parts = Vec::new();
-    for piece in &ranges {
-        // How the last part of a file leaves off does not matter.
-        if let Piece::Range { file, from, to } = *piece
-            && cut(file)
-            && to < table.files[file].size
-        {
-            let table = table.clone();
-            parts.push((file, to, tokio::task::spawn_blocking(move || table.passage(file, from, to))));
-        }
-    }
-    let mut states = HashMap::new();
-    let mut now = (usize::MAX, State::Outside);
-    for (file, to, part) in parts {
-        let told = part.await.map_err(|e| ErrorKind::Engine { operation: "read_csv".to_owned(), message: e.to_string() })??;
-        let before = if now.0 == file { now.1 } else { State::Outside };
-        now = (file, told.from(before));
-        states.insert((file, to), now.1);
-    }
-    Ok(states)
 }
 
 impl Job {
@@ -425,6 +410,7 @@ impl Iterator for Range {
 impl Range {
     fn failed(&mut self, e: Error) -> Option<Result<RecordBatch>> {
         self.over = true;
-        Some(Err(e))
+        // What was guessed may be why.
+        Some(Err(self.job.sure().err().unwrap_or(e)))
     }
 }

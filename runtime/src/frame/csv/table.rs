@@ -5,13 +5,14 @@ use super::types::Types;
 use crate::csv::column::Reading;
 use crate::csv::dialect::Dialect;
 use crate::csv::kind::Kind;
-use crate::csv::quotes::{Passage, State, Walker, passage};
+use crate::csv::quotes::{Passage, State, Walker, passage, states};
 use crate::csv::scan::Marks;
 use crate::csv::value::{Format, Values};
 use crate::decode::{Compression, Decoder, Transcode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs;
 use arrow::datatypes::DataType;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -109,6 +110,25 @@ impl Table {
     pub(super) fn passage(&self, file: usize, from: u64, to: u64) -> Result<Passage> {
         let FileInfo { path, start, .. } = &self.files[file];
         passage(Path::new(fs::local(path)), *start, from, to, self.rules()).map_err(|e| io_error(path, e))
+    }
+
+    /// Looks into what was guessed of places in the files (see [`Types::look_into`]).
+    pub(super) fn look_into(&self) -> Result<()> {
+        self.types.look_into(|places| {
+            let mut all = HashMap::new();
+            for (number, file) in self.files.iter().enumerate() {
+                let own: Vec<u64> = places.range((number, 0)..=(number, u64::MAX)).map(|p| p.1).collect();
+                if own.is_empty() {
+                    continue;
+                }
+                let told = states(Path::new(fs::local(&file.path)), file.start, &own, self.rules()).map_err(|e| io_error(&file.path, e))?;
+                if crate::sched::cancelled() {
+                    return Err(ErrorKind::Interrupted.into());
+                }
+                all.extend(own.into_iter().map(|at| (number, at)).zip(told));
+            }
+            Ok(all)
+        })
     }
 
     /// A file that is read on at this place, and what tells the next line end there.

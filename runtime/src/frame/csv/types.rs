@@ -3,6 +3,7 @@
 
 use super::source::CsvTable;
 use crate::csv::kind::Kind;
+use crate::csv::quotes::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::lazy::Lazy;
 use crate::frame::{DType, DataFrame, Plan, Table, bare, engine};
@@ -13,9 +14,9 @@ use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder, Union};
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The value that made a column what it is.
 #[derive(Debug, Clone)]
@@ -26,61 +27,95 @@ pub(super) struct Reason {
     pub(super) place: u64,
 }
 
+/// A file, and a place in it.
+pub(super) type Place = (usize, u64);
+
 /// The kinds of the columns, each with the value that decided it.
 pub(super) type Known = Vec<(Kind, Option<Reason>)>;
 
-/// Samples that were taken from the midst of files: at these places, and what was known without them.
+/// Places in files that are taken to be outside of quotes as long as no quotes are seen.
 #[derive(Debug, Default)]
-pub(super) struct Doubts {
-    pub(super) places: Vec<(usize, u64)>,
+pub(super) struct Unsure {
+    /// Where samples were taken, and what was known without them.
+    pub(super) samples: BTreeSet<Place>,
     pub(super) sure: Known,
+    /// Where files were cut.
+    cuts: BTreeSet<Place>,
+    /// Quotes have been seen.
+    pub(super) quoted: bool,
 }
 
 /// The kinds of a table's columns, and why each is what it is.
 #[derive(Debug, Default)]
 pub(super) struct Types {
     known: RwLock<Known>,
-    /// Samples that were no rows if they lie inside of quotes; `None` once that is known.
-    doubts: Mutex<Option<Doubts>>,
+    unsure: Mutex<Unsure>,
+    /// There are such places.
     in_doubt: AtomicBool,
-    /// Plans are to be made again, though no type has changed.
-    again: AtomicBool,
+    /// Goes up when plans are to be made again, though no type has changed.
+    generation: AtomicU32,
     /// Columns that were read when a value did not fit.
     lost: Mutex<BTreeSet<usize>>,
 }
 
 impl Types {
-    pub(super) fn new(known: Known, doubts: Doubts) -> Self {
-        let in_doubt = AtomicBool::new(!doubts.places.is_empty());
-        Self {
-            known: RwLock::new(known),
-            doubts: Mutex::new(Some(doubts)),
-            in_doubt,
-            again: AtomicBool::new(false),
-            lost: Mutex::default(),
+    pub(super) fn new(known: Known, unsure: Unsure) -> Self {
+        let in_doubt = AtomicBool::new(!unsure.samples.is_empty());
+        Self { known: RwLock::new(known), unsure: Mutex::new(unsure), in_doubt, ..Self::default() }
+    }
+
+    fn unsure(&self) -> MutexGuard<'_, Unsure> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it may be guessed that files are not cut inside of quotes; then that is looked into when quotes turn up.
+    pub(super) fn guess(&self, cuts: impl Iterator<Item = Place>) -> bool {
+        let mut unsure = self.unsure();
+        if !unsure.quoted {
+            unsure.cuts.extend(cuts);
+            self.in_doubt.store(true, Ordering::Release);
+        }
+        !unsure.quoted
+    }
+
+    /// Notes that there are quotes.
+    pub(super) fn see_quotes(&self) {
+        if self.in_doubt.load(Ordering::Acquire) {
+            self.unsure().quoted = true;
         }
     }
 
-    /// Called when quotes turn up: whether samples were taken from inside of them, by `is_inside`. Then what they told is
-    /// forgotten, and plans are to be made again.
-    pub(super) fn doubt(&self, is_inside: impl Fn(usize, u64) -> Result<bool>) -> Result<bool> {
+    /// Called when quotes turn up or anything fails: looks into what was guessed, with `states_at`. Where samples were taken from
+    /// the inside of quotes, what they told is forgotten; where anything was wrong, plans are to be made again.
+    pub(super) fn look_into(&self, states_at: impl Fn(&BTreeSet<Place>) -> Result<HashMap<Place, State>>) -> Result<()> {
         if !self.in_doubt.load(Ordering::Acquire) {
-            return Ok(false);
+            return Ok(());
         }
-        let mut place = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut wrong = false;
-        if let Some(doubts) = &*place {
-            for (file, at) in &doubts.places {
-                wrong |= is_inside(*file, *at)?;
-            }
+        let mut unsure = self.unsure();
+        if unsure.cuts.is_empty() && !unsure.quoted {
+            // Without quotes, samples were rows.
+            return Ok(());
         }
-        let doubts = place.take();
-        self.in_doubt.store(false, Ordering::Release);
-        if let (true, Some(doubts)) = (wrong, doubts) {
-            self.again.store(true, Ordering::Release);
-            *self.known.write().unwrap_or_else(PoisonError::into_inner) = doubts.sure;
+        let states = states_at(&unsure.samples.union(&unsure.cuts).copied().collect())?;
+        let wrong_sample = unsure.samples.iter().any(|p| states.get(p) == Some(&State::Inside));
+        let wrong_cut = unsure.cuts.iter().any(|p| states.get(p) != Some(&State::Outside));
+        unsure.quoted |= wrong_sample || wrong_cut;
+        unsure.cuts.clear();
+        if unsure.quoted {
+            unsure.samples.clear();
         }
-        Ok(wrong)
+        if wrong_sample {
+            *self.known.write().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut unsure.sure);
+        }
+        if wrong_sample || wrong_cut {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
+        self.in_doubt.store(!unsure.samples.is_empty(), Ordering::Release);
+        Ok(())
+    }
+
+    pub(super) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
     }
 
     pub(super) fn kinds(&self) -> Vec<Kind> {
@@ -253,10 +288,10 @@ pub(in crate::frame) fn is_current(plan: &Plan) -> bool {
 /// The plan made again, where it failed because values did not fit. The columns that lost are read to their end first, so
 /// that what else does not fit is known at once.
 pub(in crate::frame) fn mended(plan: &Plan) -> Result<Option<Plan>> {
-    let mut again = false;
-    each_table(plan, &mut |t| again |= t.table.types.again.swap(false, Ordering::AcqRel));
+    // What failed may have been given rows that are none. A file that cannot be looked into is not what failed.
+    each_table(plan, &mut |t| drop(t.table.look_into()));
     let tables = outdated(plan);
-    if tables.is_empty() && !again {
+    if tables.is_empty() {
         return Ok(None);
     }
     for table in tables {
