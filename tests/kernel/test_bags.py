@@ -188,7 +188,7 @@ class LiveView(unittest.TestCase):
                 pressed = time.time()
                 front.send(button, {"method": "custom", "content": {"event": "click"}})
                 reply = self.finish(front, cell)
-                self.assertLess(time.time() - pressed, 0.8)
+                self.assertLess(time.time() - pressed, 0.5)
                 self.assertEqual((reply["status"], reply["ename"]), ("error", "Interrupted"), reply)
                 self.assertEqual(front.models, {})
                 [last] = front.shown.values()

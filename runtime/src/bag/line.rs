@@ -6,6 +6,7 @@ use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::num::NonZeroU8;
 use std::ops::Deref;
 use std::sync::{Arc, Once};
 
@@ -32,9 +33,15 @@ enum Text {
 /// A text in place. The bytes behind it are zero, so that texts are compared and hashed as one number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Short {
-    bytes: [u8; SHORT],
-    len: u8,
+    bytes: Bytes,
+    /// One more than there are bytes: zero is left to tell the other form.
+    len: NonZeroU8,
 }
+
+/// Aligned, so that they are moved in whole words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(align(8))]
+struct Bytes([u8; SHORT]);
 
 impl Short {
     /// A part of a text, at most [`SHORT`] bytes: what follows it is read along and blanked out, which is quicker than to
@@ -50,12 +57,12 @@ impl Short {
                 bytes
             }
         };
-        Self { bytes, len: len as u8 }
+        Self { bytes: Bytes(bytes), len: NonZeroU8::MIN.saturating_add(len as u8) }
     }
 
     #[inline(always)]
     fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len).min(SHORT)]
+        &self.bytes.0[..usize::from(self.len.get() - 1).min(SHORT)]
     }
 
     fn as_str(&self) -> &str {
@@ -97,7 +104,7 @@ impl Line {
     #[inline]
     pub(super) fn as_number(&self) -> Option<u128> {
         match &self.0 {
-            Text::Short(text) => Some(u128::from_le_bytes(text.bytes)),
+            Text::Short(text) => Some(u128::from_le_bytes(text.bytes.0)),
             Text::Part { .. } => None,
         }
     }
@@ -121,7 +128,7 @@ impl Line {
         match &self.0 {
             Text::Part { block, start, .. } => Self::new(block, *start as usize + from, *start as usize + to),
             // A part of a short text is short.
-            Text::Short(text) => Self(Text::Short(Short::of(&text.bytes, from, to))),
+            Text::Short(text) => Self(Text::Short(Short::of(&text.bytes.0, from, to))),
         }
     }
 

@@ -123,42 +123,49 @@ const BATCH: usize = 64;
 /// Fills a map: `add` adds to the value of a key, which begins as `begin` says.
 pub(super) struct Gathering<K, X, V, B, A> {
     map: Ordered<K, V>,
-    waiting: Vec<(K, X)>,
+    /// Keys stay where they are unless they are new: moving each would take as long as finding it.
+    keys: Vec<Option<K>>,
+    values: Vec<X>,
     begin: B,
     add: A,
 }
 
 impl<K: Hash + Eq + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)> Gathering<K, X, V, B, A> {
     pub(super) fn new(begin: B, add: A) -> Self {
-        Self { map: Ordered::default(), waiting: Vec::with_capacity(BATCH), begin, add }
+        Self { map: Ordered::default(), keys: Vec::with_capacity(BATCH), values: Vec::with_capacity(BATCH), begin, add }
     }
 
     #[inline]
     pub(super) fn push(&mut self, key: K, value: X) {
-        self.waiting.push((key, value));
-        if self.waiting.len() == BATCH {
+        self.keys.push(Some(key));
+        self.values.push(value);
+        if self.keys.len() == BATCH {
             self.take_in();
         }
     }
 
     fn take_in(&mut self) {
-        let Self { map, waiting, begin, add } = self;
+        let Self { map, keys, values, begin, add } = self;
         let (mut hashes, mut slots) = ([0; BATCH], [0; BATCH]);
-        waiting.iter().zip(&mut hashes).for_each(|((key, _), h)| *h = hash(key));
+        keys.iter().flatten().zip(&mut hashes).for_each(|(key, h)| *h = hash(key));
         let mask = map.slots.len() - 1;
         slots.iter_mut().zip(&hashes).for_each(|(slot, h)| *slot = map.slots[*h as usize & mask]);
-        for (i, (key, _)) in waiting.iter().enumerate() {
-            let mut at = hashes[i] as usize;
-            while slots[i] != 0 && !((slots[i] ^ hashes[i]) >> PLACE == 0 && map.entries[place(slots[i])].0 == *key) {
+        for ((key, slot), hash) in keys.iter().flatten().zip(&mut slots).zip(&hashes) {
+            let mut at = *hash as usize;
+            while *slot != 0 && !((*slot ^ hash) >> PLACE == 0 && map.entries[place(*slot)].0 == *key) {
                 at += 1;
-                slots[i] = map.slots[at & mask];
+                *slot = map.slots[at & mask];
             }
         }
-        for (i, (key, value)) in waiting.drain(..).enumerate() {
-            // A key that is not there may be by now.
-            let total = if slots[i] == 0 { map.or_insert_with(key, hashes[i], &*begin) } else { &mut map.entries[place(slots[i])].1 };
+        for (((key, value), slot), hash) in keys.iter_mut().zip(values.drain(..)).zip(slots).zip(hashes) {
+            let total = match key.take_if(|_| slot == 0) {
+                // It may be there by now.
+                Some(new) => map.or_insert_with(new, hash, &*begin),
+                None => &mut map.entries[place(slot)].1,
+            };
             add(total, value);
         }
+        keys.clear();
     }
 
     pub(super) fn finish(mut self) -> Ordered<K, V> {

@@ -286,20 +286,26 @@ pub(crate) fn date(text: &[u8]) -> Option<i32> {
     days(fixed::<4>(text, 0)?, fixed::<2>(text, 5)?, fixed::<2>(text, 8)?)
 }
 
-/// Days since 1970, by the rules of Gregory (after Hinnant, "chrono-compatible low-level date algorithms").
+/// Days since 1970, by the rules of Gregory. Nothing hangs on a guess of the processor: dates come in any order.
 #[inline(always)]
 fn days(year: u32, month: u32, day: u32) -> Option<i32> {
     const LENGTHS: [u8; 16] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0];
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let length = u32::from(*LENGTHS.get(month as usize)?) + u32::from(leap && month == 2);
-    if day == 0 || day > length {
+    const BEFORE: [u16; 16] = [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 0, 0, 0];
+    // Of hundreds, those that 16 divides are those that 400 divides.
+    let leap = year.is_multiple_of(4) & (!year.is_multiple_of(100) | year.is_multiple_of(16));
+    let length = u32::from(*LENGTHS.get(month as usize)?) + u32::from(leap & (month == 2));
+    if day.wrapping_sub(1) >= length {
         return None;
     }
-    let (y, m) = if month > 2 { (year as i32, month - 3) } else { (year as i32 - 1, month + 9) };
-    let era = y.div_euclid(400);
-    let of_era = y.rem_euclid(400);
-    let of_year = (153 * m as i32 + 2) / 5 + day as i32 - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+    let before = i32::from(BEFORE[month as usize]) + i32::from(leap & (month > 2));
+    Some(before_year(year as i32) - before_year(1970) + before + day as i32 - 1)
+}
+
+/// Days before a year, from one that lies 4000 years before the first.
+#[inline(always)]
+const fn before_year(year: i32) -> i32 {
+    let y = year + 3999;
+    y * 365 + y / 4 - y / 100 + y / 400
 }
 
 /// Year, month and day of a day since 1970 (Neri and Schneider, "Euclidean affine functions and their application to calendar
@@ -435,21 +441,18 @@ impl Fixed {
         if text.len() != self.length || self.marks.iter().any(|(at, byte)| text[*at] != *byte) {
             return None;
         }
-        // What is not told is zero.
-        let two = |at: Option<usize>| match at {
-            Some(at) => text.get(at..)?.first_chunk().map(|two| u64::from(u16::from_le_bytes(*two))),
-            None => Some(u64::from(u16::from_le_bytes(*b"00"))),
-        };
+        let two = |at: Option<usize>| at.map_or(Some(0), |at| fixed::<2>(text, at));
         let [month, day, hour, minute, second] = self.others;
-        let year = u64::from(u32::from_le_bytes(*text.get(self.year?..)?.first_chunk()?));
-        let date = eight_digits(year | two(month)? << 32 | two(day)? << 48)? as u32;
-        let time = eight_digits(two(None)? | two(hour)? << 16 | two(minute)? << 32 | two(second)? << 48)? as u32;
-        let (hour, minute, second) = (time / 10_000, time / 100 % 100, time % 100);
-        if hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        let seconds = hour * 3600 + minute * 60 + second;
-        let days = days(date / 10_000, date / 100 % 100, date % 100)?;
+        let seconds = if hour.is_none() && minute.is_none() && second.is_none() {
+            0
+        } else {
+            let (hour, minute, second) = (two(hour)?, two(minute)?, two(second)?);
+            if hour > 23 || minute > 59 || second > 59 {
+                return None;
+            }
+            hour * 3600 + minute * 60 + second
+        };
+        let days = days(fixed::<4>(text, self.year?)?, two(month)?, two(day)?)?;
         Some((i64::from(days) * 86_400 + i64::from(seconds)) * 1_000_000)
     }
 }
