@@ -167,7 +167,8 @@ class Keys(Browser):
         self.shoot(page, "live-workers")
         for title, text in (("Tasks", "load"), ("Task stream", "thread 0")):
             live.locator(f".lm-TabBar-tab:has-text('{title}')").last.click()
-            live.locator(f"text={text}").first.wait_for(timeout=10_000)
+            # The tab that is hidden may say so too.
+            live.locator(f"text={text} >> visible=true").first.wait_for(timeout=10_000)
             self.shoot(page, "live-" + title.lower().replace(" ", "-"))
         live.locator("button:has-text('Cancel')").click()
         self.wait_idle(page, "[2]:")
