@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroU8;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, Once};
 
 /// Bytes of a text that is kept in place: what fits beside the other form in 24 bytes.
@@ -25,9 +25,31 @@ enum Text {
     /// Longer than [`SHORT`].
     Part {
         block: Arc<String>,
-        start: u32,
-        end: u32,
+        span: Span,
     },
+}
+
+/// Where a part of a block begins and ends. One number, as both forms of a text are then moved in the same words: bytes that are
+/// read in other pieces than they were written have to wait.
+#[derive(Clone, Copy)]
+struct Span(u64);
+
+impl Span {
+    fn new(start: usize, end: usize) -> Self {
+        Self(start as u64 | (end as u64) << 32)
+    }
+
+    fn start(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    fn end(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+
+    fn range(self) -> Range<usize> {
+        self.start()..self.end()
+    }
 }
 
 /// A text in place. The bytes behind it are zero, so that texts are compared and hashed as one number.
@@ -37,6 +59,18 @@ struct Short {
     /// One more than there are bytes: zero is left to tell the other form.
     len: NonZeroU8,
 }
+
+/// The bytes that belong to a text of each length, as two numbers.
+static OWN: [[u64; 2]; SHORT + 1] = {
+    let mut own = [[0; 2]; SHORT + 1];
+    let mut length = 1;
+    while length <= SHORT {
+        own[length] = own[length - 1];
+        own[length][(length - 1) / 8] |= 0xff << ((length - 1) % 8 * 8);
+        length += 1;
+    }
+    own
+};
 
 /// Aligned, so that they are moved in whole words.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,15 +83,18 @@ impl Short {
     #[inline(always)]
     fn of(text: &[u8], start: usize, end: usize) -> Self {
         let len = end - start;
-        let bytes = match text[start..].first_chunk::<SHORT>() {
-            Some(bytes) if len > 0 => (u128::from_le_bytes(*bytes) & u128::MAX >> (8 * (SHORT - len))).to_le_bytes(),
+        let length = NonZeroU8::MIN.saturating_add(len as u8);
+        match text[start..].as_chunks::<8>().0 {
+            [low, high, ..] => {
+                let own = OWN[len];
+                Word { bytes: [u64::from_le_bytes(*low) & own[0], u64::from_le_bytes(*high) & own[1]], length }.into()
+            }
             _ => {
                 let mut bytes = [0; SHORT];
                 bytes[..len].copy_from_slice(&text[start..end]);
-                bytes
+                Self { bytes: Bytes(bytes), len: length }
             }
-        };
-        Self { bytes: Bytes(bytes), len: NonZeroU8::MIN.saturating_add(len as u8) }
+        }
     }
 
     #[inline(always)]
@@ -71,16 +108,50 @@ impl Short {
     }
 }
 
+/// A short text as numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) bytes: [u64; SHORT / 8],
+    /// As in [`Short`].
+    pub(super) length: NonZeroU8,
+}
+
+impl Word {
+    /// In the way of foldhash.
+    #[inline(always)]
+    pub(super) fn hash(self) -> u64 {
+        let [low, high] = [self.bytes[0] ^ 0x9e37_79b9_7f4a_7c15, self.bytes[1] ^ 0xd1b5_4a32_d192_ed03];
+        let product = u128::from(low) * u128::from(high);
+        product as u64 ^ (product >> 64) as u64
+    }
+}
+
+impl From<Word> for Short {
+    #[inline(always)]
+    fn from(word: Word) -> Self {
+        let bytes = u128::from(word.bytes[0]) | u128::from(word.bytes[1]) << 64;
+        Self { bytes: Bytes(bytes.to_le_bytes()), len: word.length }
+    }
+}
+
+impl From<Word> for Line {
+    fn from(word: Word) -> Self {
+        Self(Text::Short(word.into()))
+    }
+}
+
 impl Line {
     /// A part of a block, between places where characters begin.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(block: &Arc<String>, start: usize, end: usize) -> Self {
         debug_assert!(block.is_char_boundary(start) && block.is_char_boundary(end), "{start}..{end} of {block:?}");
-        if end - start <= SHORT {
-            Self(Text::Short(Short::of(block.as_bytes(), start, end)))
-        } else {
-            Self(Text::Part { block: block.clone(), start: start as u32, end: end as u32 })
-        }
+        if end - start <= SHORT { Self(Text::Short(Short::of(block.as_bytes(), start, end))) } else { Self::long(block, start, end) }
+    }
+
+    // Apart, to keep what is done with short texts short.
+    #[inline(never)]
+    fn long(block: &Arc<String>, start: usize, end: usize) -> Self {
+        Self(Text::Part { block: block.clone(), span: Span::new(start, end) })
     }
 
     /// The text.
@@ -88,7 +159,7 @@ impl Line {
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Text::Short(text) => text.as_str(),
-            Text::Part { block, start, end } => &block[*start as usize..*end as usize],
+            Text::Part { block, span } => &block[span.range()],
         }
     }
 
@@ -96,17 +167,16 @@ impl Line {
     fn bytes(&self) -> &[u8] {
         match &self.0 {
             Text::Short(text) => text.as_bytes(),
-            Text::Part { block, start, end } => &block.as_bytes()[*start as usize..*end as usize],
+            Text::Part { block, span } => &block.as_bytes()[span.range()],
         }
     }
 
-    /// A short text as a number, which no other short text is but those that end in bytes of zero.
-    #[inline]
-    pub(super) fn as_number(&self) -> Option<u128> {
-        match &self.0 {
-            Text::Short(text) => Some(u128::from_le_bytes(text.bytes.0)),
-            Text::Part { .. } => None,
-        }
+    /// A short text as numbers.
+    #[inline(always)]
+    pub(super) fn as_word(&self) -> Option<Word> {
+        let Text::Short(Short { bytes: Bytes(bytes), len }) = &self.0 else { return None };
+        let [low, high] = bytes.as_chunks::<8>().0 else { return None };
+        Some(Word { bytes: [u64::from_le_bytes(*low), u64::from_le_bytes(*high)], length: *len })
     }
 
     /// A part of this line that `text`, which was taken out of it, stands for: `line.part(line.trim())`. What was not taken
@@ -123,10 +193,10 @@ impl Line {
     }
 
     /// A part of this line, by places in it where characters begin.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
         match &self.0 {
-            Text::Part { block, start, .. } => Self::new(block, *start as usize + from, *start as usize + to),
+            Text::Part { block, span } => Self::new(block, span.start() + from, span.start() + to),
             // A part of a short text is short.
             Text::Short(text) => Self(Text::Short(Short::of(&text.bytes.0, from, to))),
         }
@@ -185,11 +255,15 @@ impl Iterator for Words {
     // What bags call: the words of a whole line are found at once.
     #[inline]
     fn all<F: FnMut(Line) -> bool>(&mut self, mut wanted: F) -> bool {
-        let bytes = self.line.bytes();
+        let (text, line) = match &self.line.0 {
+            Text::Short(short) => (&short.bytes.0[..], 0..short.as_bytes().len()),
+            Text::Part { block, span } => (block.as_bytes(), span.range()),
+        };
+        let length = line.len();
         let mut chunk = self.at;
         let (mut inside, mut start) = (false, 0);
-        while chunk < bytes.len() {
-            let Some(mut edges) = edges(&bytes[chunk..], inside) else {
+        while chunk < length {
+            let Some(mut edges) = edges(&text[line.start + chunk..], length - chunk, inside) else {
                 // A word that has begun is looked at again, as it may go on.
                 self.at = if inside { start } else { chunk };
                 return self.by_ref().try_for_each(|word| if wanted(word) { Ok(()) } else { Err(()) }).is_ok();
@@ -205,44 +279,51 @@ impl Iterator for Words {
             }
             chunk += CHUNK;
         }
-        self.at = bytes.len();
-        !inside || wanted(self.line.slice(start, bytes.len()))
+        self.at = length;
+        !inside || wanted(self.line.slice(start, length))
     }
 }
 
 /// Bytes that are looked at together.
 const CHUNK: usize = 64;
 
-/// Where words begin and end in the first [`CHUNK`] bytes of a text, of which `inside` tells whether a word has begun before
-/// them: bit `i` stands for byte `i`. `None` where not all of them are ASCII.
-fn edges(text: &[u8], inside: bool) -> Option<u64> {
-    let mut chunk = [b' '; CHUNK];
-    let n = text.len().min(CHUNK);
-    match text.first_chunk() {
+/// Where words begin and end in the first [`CHUNK`] bytes of a text of this length, of which `inside` tells whether a word has
+/// begun before them: bit `i` stands for byte `i`. What lies behind the text is read along. `None` where not all of it is ASCII.
+#[inline(always)]
+fn edges(bytes: &[u8], length: usize, inside: bool) -> Option<u64> {
+    let mut chunk = [0; CHUNK];
+    match bytes.first_chunk() {
         Some(whole) => chunk = *whole,
-        None => chunk[..n].copy_from_slice(&text[..n]),
+        None => chunk[..bytes.len()].copy_from_slice(bytes),
     }
-    if !chunk.is_ascii() {
+    let eights = chunk.as_chunks::<8>().0.iter().map(|eight| u64::from_le_bytes(*eight));
+    let mask = |bits: fn(u64) -> u64| eights.clone().enumerate().fold(0, |mask, (i, eight)| mask | gathered(bits(eight)) << (8 * i));
+    let own = if length < CHUNK { (1 << length) - 1 } else { !0 };
+    if chunk.iter().fold(0, |all, b| all | b) >= 0x80 && mask(|x| x) & own != 0 {
         return None;
     }
-    let words =
-        chunk.as_chunks::<8>().0.iter().enumerate().fold(0, |mask, (i, eight)| mask | letters(u64::from_le_bytes(*eight)) << (8 * i));
-    let edges = words ^ (words << 1 | u64::from(inside));
+    let words = mask(letters);
     // Where the text ends is no end that has been seen.
-    Some(if n < CHUNK { edges & ((1 << n) - 1) } else { edges })
+    Some((words ^ (words << 1 | u64::from(inside))) & own)
 }
 
-/// A bit for each byte of eight that is no white space; all are ASCII.
+/// The highest bits of eight bytes, together.
+#[inline(always)]
+fn gathered(x: u64) -> u64 {
+    // The product brings them together in the highest byte.
+    (x >> 7 & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+/// Bytes whose highest bit tells that a byte of ASCII is no white space.
 #[inline(always)]
 fn letters(x: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
+    let x = x & (0x7f * ONES);
     // The highest bit of a byte tells whether it is as large as that, as no sum is above 255.
     let at_least = |least: u64| x + ONES * (0x80 - least);
     let space = at_least(b' '.into()) & !at_least(0x21);
     let line = at_least(b'\t'.into()) & !at_least(0x0e);
-    let high = !(space | line) & ONES << 7;
-    // The product brings the eight bits together in the highest byte.
-    (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    !(space | line)
 }
 
 /// Length of the white space at a place where a character begins; `None` where it is none, or the text ends.
@@ -378,7 +459,7 @@ impl Pack for Line {
     fn heap(&self) -> usize {
         match &self.0 {
             Text::Short(_) => 0,
-            Text::Part { start, end, .. } => (end - start) as usize,
+            Text::Part { span, .. } => span.range().len(),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Maps in the order in which their keys came: what counts, folds and groups hang on. A slot holds a part of a key's hash
 //! beside the place of its entry, so that most keys are found with one look at the slots and one at the entries.
 
-use super::line::Line;
+use super::line::{Line, Word};
 use foldhash::fast::FixedState;
 use std::any::Any;
 use std::hash::{BuildHasher, Hash};
+use std::num::NonZeroU8;
 
 /// Bits of a slot that tell the place of an entry; the others are the highest ones of the hash.
 const PLACE: u32 = 40;
@@ -27,50 +28,54 @@ impl<K, V> Default for Ordered<K, V> {
 /// The hash of a key: the same in all maps.
 #[inline]
 pub(super) fn hash<K: Hash + 'static>(key: &K) -> u64 {
-    // Words of texts are the most usual keys; the short ones are hashed as one number, in the way of foldhash.
-    match (key as &dyn Any).downcast_ref::<Line>().and_then(Line::as_number) {
-        Some(number) => {
-            let [low, high] = [number as u64 ^ 0x9e37_79b9_7f4a_7c15, (number >> 64) as u64 ^ 0xd1b5_4a32_d192_ed03];
-            let product = u128::from(low) * u128::from(high);
-            product as u64 ^ (product >> 64) as u64
-        }
-        None => FixedState::default().hash_one(key),
-    }
+    // Words of texts are the most usual keys; the short ones are hashed as one number.
+    short(key).map_or_else(|| FixedState::default().hash_one(key), Word::hash)
+}
+
+/// A key that is a short text.
+#[inline(always)]
+fn short<K: 'static>(key: &K) -> Option<Word> {
+    (key as &dyn Any).downcast_ref::<Line>().and_then(Line::as_word)
 }
 
 impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
-    /// The slot of a key: its own, or the empty one where it belongs.
-    #[inline]
-    fn slot(&self, key: &K, hash: u64) -> usize {
+    /// Where the slot of a key is, and what it tells: its own, or the empty one where it belongs. `first` is the slot that is
+    /// looked at first.
+    #[inline(always)]
+    fn find(&self, hash: u64, first: u64, is: impl Fn(&K) -> bool) -> (usize, u64) {
         let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
-        loop {
-            let slot = self.slots[at];
-            if slot == 0 || (slot ^ hash) >> PLACE == 0 && self.entries[place(slot)].0 == *key {
-                return at;
-            }
+        let (mut at, mut slot) = (hash as usize & mask, first);
+        while slot != 0 && !((slot ^ hash) >> PLACE == 0 && is(&self.entries[place(slot)].0)) {
             at = (at + 1) & mask;
+            slot = self.slots[at];
         }
+        (at, slot)
+    }
+
+    /// The slot that is looked at first.
+    #[inline]
+    fn first(&self, hash: u64) -> u64 {
+        self.slots[hash as usize & (self.slots.len() - 1)]
     }
 
     /// The value of a key, which is made where there is none.
+    #[inline(never)]
     fn or_insert_with(&mut self, key: K, hash: u64, make: impl FnOnce() -> V) -> &mut V {
-        let at = self.slot(&key, hash);
-        let slot = self.slots[at];
+        let (at, slot) = self.find(hash, self.first(hash), |k| *k == key);
         let entry = if slot == 0 { self.insert(at, hash, (key, make())) } else { place(slot) };
         &mut self.entries[entry].1
     }
 
     /// Puts an entry into an empty slot; its place.
     fn insert(&mut self, at: usize, hash: u64, entry: (K, V)) -> usize {
-        self.entries.push(entry);
         let next = self.entries.len();
-        assert!(next < 1 << PLACE, "a map holds less than 2^{PLACE} keys");
-        self.slots[at] = hash >> PLACE << PLACE | next as u64;
-        if next * 2 >= self.slots.len() {
+        assert!(next + 1 < 1 << PLACE, "a map holds less than 2^{PLACE} keys");
+        self.entries.push(entry);
+        self.slots[at] = slot(hash, next);
+        if self.entries.len() * 2 >= self.slots.len() {
             self.grow();
         }
-        next - 1
+        next
     }
 
     #[cold]
@@ -83,12 +88,13 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
             while self.slots[at] != 0 {
                 at = (at + 1) & mask;
             }
-            self.slots[at] = hash >> PLACE << PLACE | (i as u64 + 1);
+            self.slots[at] = slot(hash, i);
         }
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        let slot = self.slots[self.slot(key, hash(key))];
+        let hash = hash(key);
+        let (_, slot) = self.find(hash, self.first(hash), |k| k == key);
         (slot != 0).then(|| &self.entries[place(slot)].1)
     }
 
@@ -96,10 +102,9 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
     pub(super) fn merge(mut self, other: Self, join: impl Fn(&mut V, V)) -> Self {
         for (key, value) in other.entries {
             let hash = hash(&key);
-            let at = self.slot(&key, hash);
-            match self.slots[at] {
-                0 => drop(self.insert(at, hash, (key, value))),
-                slot => join(&mut self.entries[place(slot)].1, value),
+            match self.find(hash, self.first(hash), |k| *k == key) {
+                (at, 0) => drop(self.insert(at, hash, (key, value))),
+                (_, slot) => join(&mut self.entries[place(slot)].1, value),
             }
         }
         self
@@ -111,6 +116,12 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
     }
 }
 
+/// A slot for the entry at a place.
+#[inline]
+fn slot(hash: u64, place: usize) -> u64 {
+    hash >> PLACE << PLACE | (place as u64 + 1)
+}
+
 /// The place of an entry that a slot tells.
 #[inline]
 fn place(slot: u64) -> usize {
@@ -120,52 +131,103 @@ fn place(slot: u64) -> usize {
 /// Keys that are taken in together: looks at slots far apart take long, but not when they do not wait for one another.
 const BATCH: usize = 64;
 
+/// Keys that wait for the others of their batch. Short texts wait as numbers, each part in a list of its own: to move a text that
+/// was made just now takes longer than to look at its parts.
+struct Waiting<K> {
+    len: usize,
+    hashes: [u64; BATCH],
+    words: [[u64; BATCH]; 2],
+    /// `None` for keys that are no short texts.
+    lengths: [Option<NonZeroU8>; BATCH],
+    /// Those keys; others are what is left of earlier batches.
+    others: Vec<Option<K>>,
+}
+
+impl<K: Hash + Eq + Clone + 'static> Waiting<K> {
+    fn new() -> Self {
+        let others = (0..BATCH).map(|_| None).collect();
+        Self { len: 0, hashes: [0; BATCH], words: [[0; BATCH]; 2], lengths: [None; BATCH], others }
+    }
+
+    /// Whether the batch is full by that.
+    #[inline(always)]
+    fn push(&mut self, key: K) -> bool {
+        let i = self.len % BATCH;
+        if let Some(word) = short(&key) {
+            (self.words[0][i], self.words[1][i], self.lengths[i]) = (word.bytes[0], word.bytes[1], Some(word.length));
+            self.hashes[i] = word.hash();
+        } else {
+            self.push_other(i, key);
+        }
+        self.len = i + 1;
+        self.len == BATCH
+    }
+
+    // Apart, so that short texts are not moved for it.
+    #[inline(never)]
+    fn push_other(&mut self, i: usize, key: K) {
+        self.hashes[i] = hash(&key);
+        self.lengths[i] = None;
+        self.others[i] = Some(key);
+    }
+
+    #[inline(always)]
+    fn word(&self, i: usize) -> Option<Word> {
+        self.lengths[i].map(|length| Word { bytes: [self.words[0][i], self.words[1][i]], length })
+    }
+
+    #[inline(always)]
+    fn is(&self, i: usize, key: &K) -> bool {
+        let word = self.word(i);
+        short(key) == word && (word.is_some() || self.others[i].as_ref() == Some(key))
+    }
+
+    /// The key itself.
+    fn take(&mut self, i: usize) -> K {
+        let key = match self.word(i) {
+            Some(word) => (&Line::from(word) as &dyn Any).downcast_ref().cloned(),
+            None => self.others[i].take(),
+        };
+        // Where there are words, keys are lines; others are put there with their hash.
+        key.expect("a key is one of the two")
+    }
+}
+
 /// Fills a map: `add` adds to the value of a key, which begins as `begin` says.
 pub(super) struct Gathering<K, X, V, B, A> {
     map: Ordered<K, V>,
-    /// Keys stay where they are unless they are new: moving each would take as long as finding it.
-    keys: Vec<Option<K>>,
+    keys: Waiting<K>,
     values: Vec<X>,
     begin: B,
     add: A,
 }
 
-impl<K: Hash + Eq + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)> Gathering<K, X, V, B, A> {
+impl<K: Hash + Eq + Clone + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)> Gathering<K, X, V, B, A> {
     pub(super) fn new(begin: B, add: A) -> Self {
-        Self { map: Ordered::default(), keys: Vec::with_capacity(BATCH), values: Vec::with_capacity(BATCH), begin, add }
+        Self { map: Ordered::default(), keys: Waiting::new(), values: Vec::with_capacity(BATCH), begin, add }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, key: K, value: X) {
-        self.keys.push(Some(key));
         self.values.push(value);
-        if self.keys.len() == BATCH {
+        if self.keys.push(key) {
             self.take_in();
         }
     }
 
+    #[inline(never)]
     fn take_in(&mut self) {
         let Self { map, keys, values, begin, add } = self;
-        let (mut hashes, mut slots) = ([0; BATCH], [0; BATCH]);
-        keys.iter().flatten().zip(&mut hashes).for_each(|(key, h)| *h = hash(key));
-        let mask = map.slots.len() - 1;
-        slots.iter_mut().zip(&hashes).for_each(|(slot, h)| *slot = map.slots[*h as usize & mask]);
-        for ((key, slot), hash) in keys.iter().flatten().zip(&mut slots).zip(&hashes) {
-            let mut at = *hash as usize;
-            while *slot != 0 && !((*slot ^ hash) >> PLACE == 0 && map.entries[place(*slot)].0 == *key) {
-                at += 1;
-                *slot = map.slots[at & mask];
-            }
-        }
-        for (((key, value), slot), hash) in keys.iter_mut().zip(values.drain(..)).zip(slots).zip(hashes) {
-            let total = match key.take_if(|_| slot == 0) {
-                // It may be there by now.
-                Some(new) => map.or_insert_with(new, hash, &*begin),
-                None => &mut map.entries[place(slot)].1,
-            };
+        let mut slots = [0; BATCH];
+        slots.iter_mut().zip(&keys.hashes).for_each(|(slot, h)| *slot = map.first(*h));
+        for (i, value) in values.drain(..).enumerate() {
+            let hash = keys.hashes[i];
+            let (_, slot) = map.find(hash, slots[i], |k| keys.is(i, k));
+            // A new one may be there by now.
+            let total = if slot == 0 { map.or_insert_with(keys.take(i), hash, &*begin) } else { &mut map.entries[place(slot)].1 };
             add(total, value);
         }
-        keys.clear();
+        keys.len = 0;
     }
 
     pub(super) fn finish(mut self) -> Ordered<K, V> {
