@@ -58,11 +58,25 @@ pub(crate) fn index(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Ir
 
 fn rows(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
     #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the processor has what the function is compiled for, as the line above has found.
-        return unsafe { index_avx2(data, marks, out) };
+    {
+        if has_avx512() {
+            // SAFETY: the processor has what the function is compiled for, as the line above has found.
+            return unsafe { index_avx512(data, marks, out) };
+        }
+        if has_avx2() {
+            // SAFETY: as above.
+            return unsafe { index_avx2(data, marks, out) };
+        }
     }
-    walk(data, out, |word| masks(word, marks))
+    walk(data, out, |word| masks(word, marks), note)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    has_avx2()
+        && std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vbmi2")
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -77,7 +91,45 @@ fn has_avx2() -> bool {
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn index_avx2(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
     let masks = masks_avx2(marks);
-    walk(data, out, masks)
+    walk(data, out, masks, note)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,bmi1,bmi2,popcnt")]
+fn index_avx512(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
+    use std::arch::x86_64::{
+        __m128i, _mm512_add_epi32, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32,
+        _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512,
+    };
+    let [sep, quote, line, back] = [marks.sep, marks.quote.unwrap_or(0), b'\n', b'\r'].map(|b| _mm512_set1_epi8(b as i8));
+    let mask = if marks.quote.is_some() { !0 } else { 0 };
+    let masks = |word: &[u8; 64]| {
+        // SAFETY: there are 64 bytes; the load needs no alignment.
+        let bytes = unsafe { _mm512_loadu_si512(word.as_ptr().cast()) };
+        let lines = _mm512_cmpeq_epi8_mask(bytes, line) | _mm512_cmpeq_epi8_mask(bytes, back);
+        let ends = _mm512_cmpeq_epi8_mask(bytes, sep) | lines;
+        Masks { ends, lines, quotes: _mm512_cmpeq_epi8_mask(bytes, quote) & mask }
+    };
+    let numbers: [u8; 64] = std::array::from_fn(|i| i as u8 + 1);
+    // SAFETY: as above.
+    let numbers = unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) };
+    // The places of the ends move together, and become numbers sixteen at a time.
+    let note = |bounds: &mut [u32; 64], base: u32, ends: u64| {
+        let places = _mm512_maskz_compress_epi8(ends, numbers);
+        let base = _mm512_set1_epi32(base as i32);
+        let write = |to: &mut [u32], sixteen: __m128i| {
+            let to: &mut [u32; 16] = to.first_chunk_mut().expect("there is room for sixteen");
+            // SAFETY: there are 64 bytes; the store needs no alignment.
+            unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), _mm512_add_epi32(_mm512_cvtepu8_epi32(sixteen), base)) };
+        };
+        write(&mut bounds[..], _mm512_castsi512_si128(places));
+        if ends.count_ones() > 16 {
+            write(&mut bounds[16..], _mm512_extracti32x4_epi32::<1>(places));
+            write(&mut bounds[32..], _mm512_extracti32x4_epi32::<2>(places));
+            write(&mut bounds[48..], _mm512_extracti32x4_epi32::<3>(places));
+        }
+    };
+    walk(data, out, masks, note)
 }
 
 /// The words of a text alone, without the places of its fields: what is known at its end.
@@ -186,12 +238,9 @@ const ROOM: usize = 4096;
 /// Writes down the places behind the ends of a word, eight at a time: how many there are is hard to foresee, and what is
 /// written beyond them is written over.
 #[inline(always)]
-fn note(bounds: &mut Vec<u32>, found: usize, base: u32, mut ends: u64) {
-    if bounds.len() < found + 64 {
-        bounds.resize(found + ROOM, 0);
-    }
+fn note(bounds: &mut [u32; 64], base: u32, mut ends: u64) {
     let count = ends.count_ones() as usize;
-    for eight in bounds[found..found + 64].as_chunks_mut::<8>().0.iter_mut().take(count.div_ceil(8).max(1)) {
+    for eight in bounds.as_chunks_mut::<8>().0.iter_mut().take(count.div_ceil(8).max(1)) {
         for bound in eight {
             *bound = base + ends.trailing_zeros() + 1;
             ends &= ends.wrapping_sub(1);
@@ -200,7 +249,12 @@ fn note(bounds: &mut Vec<u32>, found: usize, base: u32, mut ends: u64) {
 }
 
 #[inline(always)]
-fn walk(data: &[u8], out: &mut Index, masks: impl Fn(&[u8; 64]) -> Masks) -> Result<(), Irregular> {
+fn walk(
+    data: &[u8],
+    out: &mut Index,
+    masks: impl Fn(&[u8; 64]) -> Masks,
+    note: impl Fn(&mut [u32; 64], u32, u64),
+) -> Result<(), Irregular> {
     out.rows.clear();
     out.quoted = false;
     out.bounds.resize(out.bounds.len().max(ROOM), 0);
@@ -223,7 +277,11 @@ fn walk(data: &[u8], out: &mut Index, masks: impl Fn(&[u8; 64]) -> Masks) -> Res
         let base = (i * 64) as u32;
         let mut lines = m.lines & m.ends;
         let at = found as u32;
-        note(&mut out.bounds, found, base, m.ends);
+        if out.bounds.len() < found + 64 {
+            out.bounds.resize(found + ROOM, 0);
+        }
+        // There is room by now.
+        note(out.bounds[found..].first_chunk_mut().expect("there is room for a word"), base, m.ends);
         found += m.ends.count_ones() as usize;
         while lines != 0 {
             let bit = lines & lines.wrapping_neg();
@@ -258,19 +316,32 @@ mod tests {
         all
     }
 
+    type Way = unsafe fn(&[u8], Marks, &mut Index) -> Result<(), Irregular>;
+
+    /// The ways with special instructions, and whether the processor has those.
+    fn ways() -> Vec<(fn() -> bool, Way)> {
+        #[cfg(target_arch = "x86_64")]
+        return vec![(has_avx2, index_avx2 as Way), (has_avx512, index_avx512 as Way)];
+        #[cfg(not(target_arch = "x86_64"))]
+        Vec::new()
+    }
+
     #[test]
-    fn both_ways_find_the_same() {
+    fn all_ways_find_the_same() {
         let mut regular = 0;
         for text in texts() {
             for quote in [None, Some(b'"')] {
                 let marks = Marks { sep: b',', quote };
                 let (mut portable, mut fast) = (Index::default(), Index::default());
-                let ended = walk(&text, &mut portable, |w| masks(w, marks));
-                assert_eq!(index(&text, marks, &mut fast), ended, "{:?}", String::from_utf8_lossy(&text));
-                if ended.is_ok() {
-                    assert_eq!(fast, portable, "{:?}", String::from_utf8_lossy(&text));
-                    regular += 1;
+                let ended = walk(&text, &mut portable, |w| masks(w, marks), note);
+                for (has, way) in ways() {
+                    if has() {
+                        // SAFETY: the processor has what the function is compiled for, as the line above has found.
+                        assert_eq!(unsafe { way(&text, marks, &mut fast) }, ended, "{:?}", String::from_utf8_lossy(&text));
+                        assert!(ended.is_err() || fast == portable, "{:?}", String::from_utf8_lossy(&text));
+                    }
                 }
+                regular += usize::from(ended.is_ok());
             }
         }
         assert!(regular > 1000, "{regular} of the texts are regular");
