@@ -2,6 +2,8 @@
 //! behind a network, on threads of its own.
 
 mod net;
+#[cfg(test)]
+pub(crate) use net::tests::serve as serve_parts;
 
 use crate::error::{Error, ErrorKind, Result};
 use futures::TryStreamExt;
@@ -10,7 +12,7 @@ use object_store::path::Path as ObjectPath;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-pub(crate) use net::ranged;
+pub(crate) use net::{middle_and_end, ranged};
 
 /// The bytes of a file or URL, from the start.
 pub struct File(Box<dyn Read + Send>);

@@ -176,6 +176,37 @@ pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
     Ok(in_parts(body(answer), size, get))
 }
 
+/// The middle and the end of a URL's file, `length` bytes of each, with their places; `None` where the server gives no parts, or
+/// the file is too short to have both.
+pub(crate) fn middle_and_end(url: &str, length: u64) -> Option<[(u64, Vec<u8>); 2]> {
+    let part: Box<dyn Fn(GetRange) -> BoxFuture<'static, io::Result<(Range<u64>, u64, Bytes)>>> = if url.starts_with("s3://") {
+        let (store, key) = store("", url).ok()?;
+        let at = ObjectPath::parse(&key).ok()?;
+        Box::new(move |range| {
+            let (store, at) = (store.clone(), at.clone());
+            Box::pin(async move {
+                let got = store.get_opts(&at, GetOptions { range: Some(range), ..Default::default() }).await?;
+                Ok((got.range.clone(), got.meta.size, got.bytes().await?))
+            })
+        })
+    } else {
+        let (client, url) = (HTTP.as_ref().ok()?.clone(), url.to_owned());
+        Box::new(move |range| {
+            let asked = client.get(&url).header(RANGE, range.to_string()).send();
+            Box::pin(async move {
+                let answer = asked.await.map_err(io::Error::other)?;
+                let told = content_range(answer.headers()).filter(|_| answer.status().as_u16() == 206);
+                let (range, size) = told.ok_or_else(|| io::Error::other("no part"))?;
+                Ok((range, size, answer.bytes().await.map_err(io::Error::other)?))
+            })
+        })
+    };
+    let fits = |range: &Range<u64>, bytes: &Bytes| range.end - range.start == length && bytes.len() as u64 == length;
+    let (end, size, last) = wait(part(GetRange::Suffix(length))).ok()?;
+    let (middle, _, midst) = wait(part(GetRange::Bounded(size / 2..size / 2 + length))).ok()?;
+    (fits(&end, &last) && fits(&middle, &midst)).then(|| [(middle.start, midst.to_vec()), (end.start, last.to_vec())])
+}
+
 /// How stores ask.
 fn asking() -> (ClientOptions, RetryConfig) {
     let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled().with_allow_http(true);
@@ -285,7 +316,7 @@ impl Read for Chunks {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
@@ -293,7 +324,7 @@ mod tests {
 
     /// A server that gives parts of a file, says how many it gave, has another file behind so many of them, and breaks off in the
     /// middle of one of them.
-    fn serve(file: Arc<Vec<u8>>, changes: usize, breaks: usize) -> (String, Arc<AtomicUsize>) {
+    pub(crate) fn serve(file: Arc<Vec<u8>>, changes: usize, breaks: usize) -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, given) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
         let count = given.clone();
@@ -309,7 +340,12 @@ mod tests {
                         Some(_) if file.is_empty() => ("416 Range Not Satisfiable\r\n".to_owned(), &file[..]),
                         Some(range) => {
                             let (from, last) = range.split_once('-').unwrap();
-                            let (from, end) = (from.parse::<usize>().unwrap(), file.len().min(last.parse::<usize>().unwrap() + 1));
+                            let last = last.parse::<usize>().unwrap();
+                            let (from, end) = match from.parse::<usize>() {
+                                Ok(from) => (from, file.len().min(last + 1)),
+                                // So many from the end.
+                                Err(_) => (file.len().saturating_sub(last), file.len()),
+                            };
                             (format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{}\r\n", end - 1, file.len()), &file[from..end])
                         }
                         None => ("200 OK\r\n".to_owned(), &file[..]),

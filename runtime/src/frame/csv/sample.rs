@@ -4,10 +4,11 @@ use super::BadLines;
 use super::table::{Table, io_error};
 use super::types::{Known, Reason, Types, Unsure};
 use crate::csv::kind::Kind;
-use crate::csv::quotes::State;
 use crate::error::Result;
+use crate::fs;
 use std::collections::HashMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 
 /// Bytes of a sample; the one at the start of a file is four times as long.
 const SAMPLE: usize = 64 << 10;
@@ -76,29 +77,51 @@ fn sample_file(
     // the samples are looked at again (see `Types::look_into`).
     let quote = table.dialect.quote;
     unsure.quoted |= has(rows, quote);
-    if !file.ranged || infer_rows.is_some() || head.last || has(rows, quote) {
+    if infer_rows.is_some() || head.last || has(rows, quote) {
         return Ok(());
     }
-    let sure = kinds.clone();
-    let mut places = Vec::new();
-    for at in [file.size / 2, file.size.saturating_sub(SAMPLE as u64)] {
-        let at = at.max(file.start);
-        let (disk, mut walker) = table.walk(number, at, State::Outside)?;
-        let mut text = Vec::new();
-        disk.take(SAMPLE as u64).read_to_end(&mut text).map_err(|e| io_error(&file.path, e))?;
+    let (sure, mut places) = (kinds.clone(), Vec::new());
+    for (at, text) in further(table, number)? {
         unsure.quoted |= has(&text, quote);
-        if let (Some(line), false) = (walker.line_end(&text), has(&text, quote)) {
+        if let (Some(line), false) = (line_end(&text), has(&text, quote)) {
             places.push((number, at));
             take_in(table, &Sample { number, place: at + line as u64, text: &text[line..], last: false }, usize::MAX, kinds);
         }
     }
-    if quote.is_some() && !places.is_empty() {
+    let told = kinds.iter().zip(&sure).any(|(k, s)| k.0 != s.0);
+    if quote.is_some() && told {
         unsure.samples.extend(places);
         if unsure.sure.is_empty() {
             unsure.sure = sure;
         }
     }
     Ok(())
+}
+
+/// Bytes of the middle and the end of a file, with their places.
+fn further(table: &Table, number: usize) -> Result<Vec<(u64, Vec<u8>)>> {
+    let file = &table.files[number];
+    if !file.ranged {
+        let parts = if table.has_parts(&file.path) { fs::middle_and_end(&file.path, SAMPLE as u64) } else { None };
+        return Ok(parts.map(Vec::from).unwrap_or_default());
+    }
+    let part = |at: u64| {
+        let at = at.max(file.start);
+        let mut text = Vec::new();
+        let mut disk = File::open(fs::local(&file.path))?;
+        disk.seek(SeekFrom::Start(at))?;
+        disk.take(SAMPLE as u64).read_to_end(&mut text)?;
+        Ok((at, text))
+    };
+    let places = [file.size / 2, file.size.saturating_sub(SAMPLE as u64)];
+    places.map(part).into_iter().collect::<std::io::Result<_>>().map_err(|e| io_error(&file.path, e))
+}
+
+/// Where the first line end of a text without quotes ends.
+fn line_end(text: &[u8]) -> Option<usize> {
+    let at = memchr::memchr2(b'\n', b'\r', text)?;
+    // What follows a half of a pair alone is an empty line, which is no row.
+    Some(at + 1)
 }
 
 fn has(text: &[u8], quote: Option<u8>) -> bool {

@@ -77,8 +77,13 @@ pub(super) fn io_error(path: &str, source: std::io::Error) -> Error {
 impl Table {
     /// Whether rows of such a file can be read from any place.
     pub(super) fn is_ranged(&self, path: &str) -> bool {
+        !fs::is_remote(path) && self.has_parts(path)
+    }
+
+    /// Whether a part of such a file tells its rows, wherever it lies.
+    pub(super) fn has_parts(&self, path: &str) -> bool {
         let plain = self.dialect.plain().is_some() && self.decoder.is_utf8() && self.decoder.is_strict();
-        plain && !fs::is_remote(path) && self.compression_of(path) == Compression::None && self.skipfooter == 0
+        plain && self.compression_of(path) == Compression::None && self.skipfooter == 0
     }
 
     fn compression_of(&self, path: &str) -> Compression {
@@ -119,6 +124,11 @@ impl Table {
             for (number, file) in self.files.iter().enumerate() {
                 let own: Vec<u64> = places.range((number, 0)..=(number, u64::MAX)).map(|p| p.1).collect();
                 if own.is_empty() {
+                    continue;
+                }
+                if !file.ranged {
+                    // To look would be to fetch all of it: what may be wrong is taken to be.
+                    all.extend(own.into_iter().map(|at| ((number, at), State::Inside)));
                     continue;
                 }
                 let told = states(Path::new(fs::local(&file.path)), file.start, &own, self.rules()).map_err(|e| io_error(&file.path, e))?;

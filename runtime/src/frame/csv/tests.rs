@@ -387,6 +387,29 @@ fn samples_from_the_end_are_used() {
 }
 
 #[test]
+fn samples_of_a_url_are_taken_from_its_midst_too() {
+    use std::sync::atomic::Ordering::Relaxed;
+    let rows = 300_000;
+    let text = |odd: &str, at: usize| -> String { (0..rows).map(|i| if i == at { odd.to_owned() } else { format!("{i}\n") }).collect() };
+    for (odd, kind) in [("0.5\n", Kind::Float), ("x\n", Kind::Text)] {
+        for at in [rows / 2 + 10_000, rows - 10] {
+            let (url, given) = crate::fs::serve_parts(Arc::new(format!("a\n{}", text(odd, at)).into_bytes()), usize::MAX, usize::MAX);
+            let table = open(&Csv::new().0, &url).unwrap();
+            assert_eq!((table.types.kinds(), given.load(Relaxed)), (vec![kind], 3));
+            // What the samples told holds, so the file is read once.
+            assert_eq!(read_csv(&url).len().unwrap(), rows);
+            assert_eq!(given.load(Relaxed), 7);
+        }
+    }
+    // The text of the midst turns out to be inside of quotes.
+    let inside = format!("a,b\n{}7,\"{}\"\n", "1,2\n".repeat(100_000), "x,y\n".repeat(200_000));
+    let (url, _) = crate::fs::serve_parts(Arc::new(inside.into_bytes()), usize::MAX, usize::MAX);
+    let frame = read_csv(&url);
+    assert_eq!(frame.col("a").sum().compute().unwrap(), 100_007.0);
+    assert_eq!(frame.dtypes().unwrap()[0], DType::Int64);
+}
+
+#[test]
 fn what_is_written_reads_back_to_the_bit() {
     use rand::{RngExt, SeedableRng};
     let mut random = rand::rngs::StdRng::seed_from_u64(9);
