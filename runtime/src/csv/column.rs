@@ -3,9 +3,10 @@
 use super::block::Block;
 use super::kind::{self, Kind};
 use super::scan::Row;
+use super::texts::texts;
 use super::value::{self, Field, Format, Values};
-use arrow::array::{ArrayRef, BooleanArray, BooleanBuilder, PrimitiveArray, StringArray};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::array::{ArrayRef, BooleanArray, BooleanBuilder, PrimitiveArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use std::sync::Arc;
 
@@ -28,23 +29,25 @@ pub(crate) fn column(block: &Block, rows: &[Row], column: u32, reading: &Reading
     let fields = Fields { block, rows, column, values };
     let own = !reading.given;
     Ok(match reading.kind {
-        Kind::Nothing => Arc::new(fields.numbers::<Float64Type>(|_| None)?),
+        Kind::Nothing => Arc::new(fields.numbers::<Float64Type>(|_| None, |_| None)?),
         Kind::Int => {
-            Arc::new(fields.numbers::<Int64Type>(|f| values.int(f).filter(|_| !(own && f.may_be_code() && kind::is_code(f.text()))))?)
+            let parse = |f: Field<'_>| values.int(f).filter(|_| !(own && kind::is_code(f.text())));
+            Arc::new(fields.numbers::<Int64Type>(value::plain_int, parse)?)
         }
-        Kind::Float if reading.given => Arc::new(fields.numbers::<Float64Type>(|f| values.float(f))?),
         Kind::Float => {
-            let is_none = |f: Field<'_>| (f.may_be_code() || f.end - f.start > 18) && kind::is_no_decimal(f.text());
-            Arc::new(fields.numbers::<Float64Type>(|f| values.float(f).filter(|_| !is_none(f)))?)
+            let parse = |f: Field<'_>| values.float(f).filter(|_| !(own && kind::is_no_decimal(f.text())));
+            Arc::new(fields.numbers::<Float64Type>(value::plain_float, parse)?)
         }
-        Kind::Date => Arc::new(fields.numbers::<Date32Type>(|f| value::date(f.text()))?),
-        Kind::Time if reading.formats.is_empty() => Arc::new(fields.numbers::<TimestampMicrosecondType>(|f| value::time(f.text()))?),
+        Kind::Date => Arc::new(fields.numbers::<Date32Type>(|f| value::date(f.text()), |f| value::date(f.text()))?),
+        Kind::Time if reading.formats.is_empty() => {
+            Arc::new(fields.numbers::<TimestampMicrosecondType>(|f| value::time(f.text()), |f| value::time(f.text()))?)
+        }
         Kind::Time => {
             let formatted = |f: Field<'_>| reading.formats.iter().find_map(|format| format.micros(f.text()));
-            Arc::new(fields.numbers::<TimestampMicrosecondType>(formatted)?)
+            Arc::new(fields.numbers::<TimestampMicrosecondType>(formatted, formatted)?)
         }
         Kind::Bool => Arc::new(bools(block, rows, column, values, own)?),
-        Kind::Text => Arc::new(text(block, rows, column, values)?),
+        Kind::Text => Arc::new(texts(block, rows, column, values)?),
     })
 }
 
@@ -57,39 +60,47 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
+    /// Reads what most fields are by `quick`, in a loop with nothing else in it, and what that does not know by `parse`.
     #[inline(always)]
-    fn numbers<T: ArrowPrimitiveType>(&self, parse: impl Fn(Field<'_>) -> Option<T::Native>) -> Result<PrimitiveArray<T>, Misfit> {
-        let mut out: Vec<T::Native> = Vec::with_capacity(self.rows.len());
+    fn numbers<T: ArrowPrimitiveType>(
+        &self,
+        quick: impl Fn(Field<'_>) -> Option<T::Native>,
+        parse: impl Fn(Field<'_>) -> Option<T::Native>,
+    ) -> Result<PrimitiveArray<T>, Misfit> {
+        let Self { block, rows, column, values } = *self;
+        let plain = block.quote.is_none() && !block.trim && !values.missing_first && values.are_plain();
+        let mut out: Vec<T::Native> = Vec::with_capacity(rows.len());
+        let mut others = Vec::new();
+        for (i, row) in rows.iter().enumerate() {
+            let value = if plain && column < row.fields {
+                let (start, end) = block.ends(*row, column);
+                quick(Field { data: &block.data, start, end })
+            } else {
+                None
+            };
+            if value.is_none() {
+                others.push(i);
+            }
+            out.push(value.unwrap_or_default());
+        }
         let mut missing = Vec::new();
         let mut scratch = Vec::new();
-        let Self { block, column, values, .. } = *self;
-        let plain = block.quote.is_none() && !block.trim && !values.missing_first;
-        for (i, row) in self.rows.iter().enumerate() {
-            let field = if plain && column < row.fields {
-                let (start, end) = block.ends(*row, column);
-                Field { data: &block.data, start, end }
-            } else if let Some(text) = block.field(*row, column, &mut scratch).filter(|t| !(values.missing_first && values.is_missing(t))) {
-                Field::of(text)
-            } else {
-                missing.push(i);
-                out.push(T::Native::default());
-                continue;
-            };
-            match parse(field) {
-                Some(value) => out.push(value),
-                None if values.is_missing(field.text()) => {
-                    missing.push(i);
-                    out.push(T::Native::default());
-                }
-                None => return Err(Misfit(i)),
+        for i in others {
+            match block.field(rows[i], column, &mut scratch) {
+                Some(text) if !(values.missing_first && values.is_missing(text)) => match parse(Field::of(text)) {
+                    Some(value) => out[i] = value,
+                    None if values.is_missing(text) => missing.push(i),
+                    None => return Err(Misfit(i)),
+                },
+                _ => missing.push(i),
             }
         }
-        Ok(PrimitiveArray::new(out.into(), nulls(&missing, self.rows.len())))
+        Ok(PrimitiveArray::new(out.into(), nulls(&missing, rows.len())))
     }
 }
 
 /// Which values are there, where some are missing.
-fn nulls(missing: &[usize], rows: usize) -> Option<NullBuffer> {
+pub(super) fn nulls(missing: &[usize], rows: usize) -> Option<NullBuffer> {
     (!missing.is_empty()).then(|| {
         let mut valid = vec![true; rows];
         missing.iter().for_each(|i| valid[*i] = false);
@@ -110,49 +121,4 @@ fn bools(block: &Block, rows: &[Row], column: u32, values: &Values, own: bool) -
         }
     }
     Ok(out.finish())
-}
-
-/// # Errors
-/// The first row whose bytes are no UTF-8.
-fn text(block: &Block, rows: &[Row], column: u32, values: &Values) -> Result<StringArray, Misfit> {
-    let mut bytes: Vec<u8> = Vec::with_capacity(rows.len() * 12);
-    let mut offsets: Vec<i32> = Vec::with_capacity(rows.len() + 1);
-    let mut missing: Vec<usize> = Vec::new();
-    let mut scratch = Vec::new();
-    let plain = block.quote.is_none() && !block.trim;
-    offsets.push(0);
-    for (i, row) in rows.iter().enumerate() {
-        if plain && column < row.fields {
-            let (start, end) = block.ends(*row, column);
-            if values.is_missing(&block.data[start..end]) {
-                missing.push(i);
-            } else {
-                append(&mut bytes, &block.data, start, end);
-            }
-        } else {
-            match block.field(*row, column, &mut scratch) {
-                Some(field) if !values.is_missing(field) => bytes.extend_from_slice(field),
-                _ => missing.push(i),
-            }
-        }
-        offsets.push(bytes.len() as i32);
-    }
-    let nulls = nulls(&missing, rows.len());
-    let first_bad =
-        |bytes: &[u8], offsets: &[i32]| offsets.windows(2).position(|w| std::str::from_utf8(&bytes[w[0] as usize..w[1] as usize]).is_err());
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    let bytes = Buffer::from_vec(bytes);
-    StringArray::try_new(offsets.clone(), bytes.clone(), nulls).map_err(|_| Misfit(first_bad(&bytes, &offsets).unwrap_or(0)))
-}
-
-/// Appends a part of a text. Of short ones more is copied and left out again, which is quicker than to copy as much as there is.
-#[inline(always)]
-fn append(to: &mut Vec<u8>, text: &[u8], start: usize, end: usize) {
-    match text[start..].first_chunk::<16>() {
-        Some(sixteen) if end - start <= 16 => {
-            to.extend_from_slice(sixteen);
-            to.truncate(to.len() - 16 + (end - start));
-        }
-        _ => to.extend_from_slice(&text[start..end]),
-    }
 }

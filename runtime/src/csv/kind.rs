@@ -56,7 +56,7 @@ impl Kind {
             Self::Int => DataType::Int64,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Timestamp(TimeUnit::Microsecond, None),
-            Self::Text => DataType::Utf8,
+            Self::Text => DataType::Utf8View,
         }
     }
 }

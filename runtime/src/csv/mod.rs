@@ -9,7 +9,7 @@
 //! | `quotes` | what is inside of quotes at any place of a file |
 //! | `value` | text to numbers, dates and the like |
 //! | `kind` | the types of columns, and how two of them become one |
-//! | `column` | fields to arrays |
+//! | `column`, `texts` | fields to arrays |
 //! | `print` | arrays to text |
 
 pub(crate) mod block;
@@ -24,4 +24,5 @@ pub(crate) mod read;
 pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
+mod texts;
 pub(crate) mod value;

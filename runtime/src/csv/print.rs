@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::value;
-use arrow::array::{Array, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
@@ -29,7 +29,7 @@ enum Column<'a> {
     Float(&'a Float64Array),
     Float32(&'a Float32Array),
     Bool(&'a BooleanArray),
-    Text(StringArray),
+    Text(StringViewArray),
     Date(arrow::array::PrimitiveArray<Date32Type>),
     Time(arrow::array::PrimitiveArray<TimestampMicrosecondType>),
     Other(&'a dyn Array, ArrayFormatter<'a>),
@@ -44,10 +44,14 @@ impl<'a> Column<'a> {
             DataType::Date32 => Self::Date(array.as_primitive().clone()),
             DataType::Timestamp(_, None) => Self::Time(cast(array, &Kind::Time.arrow())?.as_primitive().clone()),
             t if t.is_integer() && *t != DataType::UInt64 => Self::Int(cast(array, &DataType::Int64)?.as_primitive().clone()),
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text(cast(array, &DataType::Utf8)?.as_string().clone()),
-            DataType::Dictionary(_, values) if values.is_string() => Self::Text(cast(array, &DataType::Utf8)?.as_string().clone()),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::texts(array)?,
+            DataType::Dictionary(_, values) if values.is_string() => Self::texts(array)?,
             _ => Self::Other(array, ArrayFormatter::try_new(array, options)?),
         })
+    }
+
+    fn texts(array: &dyn Array) -> Result<Self, ArrowError> {
+        Ok(Self::Text(cast(array, &DataType::Utf8View)?.as_string_view().clone()))
     }
 
     fn is_missing(&self, i: usize) -> bool {

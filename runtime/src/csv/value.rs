@@ -41,14 +41,6 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Whether it may be a code (see [`super::kind::is_code`]): it begins with a zero and goes on.
-    #[inline(always)]
-    pub(crate) fn may_be_code(self) -> bool {
-        let digits = self.unsigned().1;
-        // Both are looked at always, as it is hard to foresee how many digits there are.
-        (digits.end - digits.start > 1) & (self.data.get(digits.start) == Some(&b'0'))
-    }
-
     /// Up to 16 bytes as one number, the last one highest, with zeros of text before them; `None` where there is no room.
     #[inline(always)]
     fn sixteen(self) -> Option<u128> {
@@ -62,6 +54,30 @@ impl<'a> Field<'a> {
         Some(bytes & own | ZEROS & !own)
     }
 
+    /// The eight bytes before a place of the text.
+    #[inline(always)]
+    fn eight_before(self, end: usize) -> Option<u64> {
+        self.data.get(..end)?.last_chunk().map(|eight| u64::from_le_bytes(*eight))
+    }
+
+    /// Whether the field, which has no sign, begins with a zero that another digit follows.
+    #[inline(always)]
+    fn leads_with_zero(self) -> bool {
+        self.data[self.start] == b'0' && self.end - self.start > 1 && self.data[self.start + 1] != b'.'
+    }
+
+    /// The field as Arrow's view of a text, where it has up to twelve bytes: its length, the bytes, and zeros. `None` where it
+    /// has more, or there is no room behind it.
+    #[inline(always)]
+    pub(crate) fn short_view(self) -> Option<u128> {
+        let n = self.end - self.start;
+        let bytes = u128::from_le_bytes(*self.data.get(self.start..self.start + 16)?.first_chunk()?);
+        if n > 12 {
+            return None;
+        }
+        Some((bytes & ((1 << (8 * n)) - 1)) << 32 | n as u128)
+    }
+
     /// As [`sixteen`](Field::sixteen), for up to 8.
     #[inline(always)]
     fn eight(self) -> Option<u64> {
@@ -71,7 +87,7 @@ impl<'a> Field<'a> {
             return None;
         }
         let own = u64::MAX << (64 - 8 * n as u32);
-        Some(bytes & own | 0x3030_3030_3030_3030 & !own)
+        Some(bytes & own | ZEROS & !own)
     }
 }
 
@@ -122,6 +138,11 @@ impl Values {
         if among(&self.trues) { Some(true) } else { among(&self.falses).then_some(false) }
     }
 
+    /// Whether numbers have no marks of their own.
+    pub(crate) fn are_plain(&self) -> bool {
+        self.decimal == b'.' && self.thousands.is_none()
+    }
+
     #[inline(always)]
     pub(crate) fn int(&self, field: Field<'_>) -> Option<i64> {
         match self.thousands {
@@ -132,7 +153,7 @@ impl Values {
 
     #[inline(always)]
     pub(crate) fn float(&self, field: Field<'_>) -> Option<f64> {
-        if self.decimal == b'.' && self.thousands.is_none() { float(field) } else { self.marked(field.text()) }
+        if self.are_plain() { float(field) } else { self.marked(field.text()) }
     }
 
     /// A decimal number with marks of its own.
@@ -157,6 +178,9 @@ fn grouped(text: &[u8], mark: u8, decimal: u8) -> Option<Vec<u8>> {
     let sound = !text[whole.len()..].contains(&mark) && whole.first() != Some(&mark) && whole.last() != Some(&mark);
     sound.then(|| text.iter().copied().filter(|b| *b != mark).collect())
 }
+
+/// Eight zeros of text.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// Eight digits at once, where all eight bytes are digits.
 #[inline(always)]
@@ -195,6 +219,63 @@ pub(crate) fn int(field: Field<'_>) -> Option<i64> {
         Some(number) => Some(if negative { -(number as i64) } else { number as i64 }),
         None => odd_int(field.text()),
     }
+}
+
+/// Of eight bytes the last `n`, one at least, with zeros of text before them.
+#[inline(always)]
+fn last_of(eight: u64, n: usize) -> u64 {
+    let own = u64::MAX << ((64 - 8 * n as u32) & 63);
+    eight & own | ZEROS & !own
+}
+
+/// A whole number of up to sixteen digits, after other text of eight bytes or more. `None` for others, and for codes; it is told
+/// by less than [`int`] needs.
+#[inline(always)]
+pub(crate) fn plain_int(field: Field<'_>) -> Option<i64> {
+    let (negative, bare) = field.unsigned();
+    let n = bare.end - bare.start;
+    let last = bare.eight_before(bare.end)?;
+    let number = match n {
+        1..=8 => eight_digits(last_of(last, n))?,
+        9..=16 => eight_digits(last_of(bare.eight_before(bare.end - 8)?, n - 8))? * 100_000_000 + eight_digits(last)?,
+        _ => return None,
+    };
+    if bare.leads_with_zero() {
+        return None;
+    }
+    Some(if negative { -(number as i64) } else { number as i64 })
+}
+
+/// A decimal number of up to sixteen bytes whose point, if it has one, is among the last eight, after other text of eight bytes
+/// or more. `None` for others, and for codes; it is told by less than [`float`] needs.
+#[inline(always)]
+pub(crate) fn plain_float(field: Field<'_>) -> Option<f64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (negative, bare) = field.unsigned();
+    let n = bare.end - bare.start;
+    if !(1..=16).contains(&n) || bare.leads_with_zero() {
+        return None;
+    }
+    let last = last_of(bare.eight_before(bare.end)?, n.min(8));
+    let no_point = last ^ (ONES * u64::from(b'.'));
+    // The lowest byte that is a point; those above it may be told wrong, but then no digits are left.
+    let points = no_point.wrapping_sub(ONES) & !no_point & ONES << 7;
+    if points == 0 || n == 1 {
+        let number = if n <= 8 { eight_digits(last)? } else { return None };
+        return Some(if negative { -(number as f64) } else { number as f64 });
+    }
+    let place = points.trailing_zeros() & !7;
+    // What stands before the point moves up into its place.
+    let moved = last & (!0xff << place) | (last & ((1 << place) - 1)) << 8;
+    let number = if n <= 8 {
+        eight_digits(moved | u64::from(b'0'))?
+    } else {
+        let before = last_of(bare.eight_before(bare.end - 8)?, n - 8);
+        eight_digits(before << 8 | u64::from(b'0'))? * 100_000_000 + eight_digits(moved | before >> 56)?
+    };
+    // There are fifteen digits at most, which are less than 2^53.
+    let value = number as f64 / POWERS[(7 - place / 8) as usize];
+    Some(if negative { -value } else { value })
 }
 
 /// What is too long, or stands too close to the start of the text, or is none.
@@ -277,13 +358,34 @@ fn fixed<const N: usize>(text: &[u8], at: usize) -> Option<u32> {
     digits.then_some(number)
 }
 
+/// Numbers of two digits in eight bytes: the one that begins at byte `i` is byte `i` of the result. `digits` has ones where there
+/// must be digits.
+#[inline(always)]
+fn pairs(eight: u64, digits: u64) -> Option<u64> {
+    let x = eight & digits | ZEROS & !digits;
+    let values = x.wrapping_sub(ZEROS);
+    if (x.wrapping_add(0x4646_4646_4646_4646) | values) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    Some(values.wrapping_mul(10).wrapping_add(values >> 8))
+}
+
+#[inline(always)]
+fn byte(x: u64, i: u32) -> u32 {
+    (x >> (8 * i)) as u32 & 0xff
+}
+
 /// Days since 1970 of `YYYY-MM-DD`.
 #[inline]
 pub(crate) fn date(text: &[u8]) -> Option<i32> {
-    if text.len() != 10 || text[4] != b'-' || text[7] != b'-' {
+    let text: &[u8; 10] = text.try_into().ok()?;
+    let (start, end) = (text.first_chunk()?, text.last_chunk()?);
+    let (start, end) = (u64::from_le_bytes(*start), u64::from_le_bytes(*end));
+    if start & 0xff00_00ff_0000_0000 != u64::from_le_bytes(*b"\0\0\0\0-\0\0-") {
         return None;
     }
-    days(fixed::<4>(text, 0)?, fixed::<2>(text, 5)?, fixed::<2>(text, 8)?)
+    let (start, end) = (pairs(start, 0x00ff_ff00_ffff_ffff)?, pairs(end, 0xffff << 48)?);
+    days(byte(start, 0) * 100 + byte(start, 2), byte(start, 5), byte(end, 6))
 }
 
 /// Days since 1970, by the rules of Gregory. Nothing hangs on a guess of the processor: dates come in any order.
@@ -353,12 +455,13 @@ pub(crate) fn time(text: &[u8]) -> Option<i64> {
         return None;
     }
     let day = i64::from(date(&text[..10])?);
-    let (hour, minute) = (fixed::<2>(text, 11)?, fixed::<2>(text, 14)?);
-    let second = match text.get(16) {
-        Some(b':') => fixed::<2>(text, 17)?,
-        None => 0,
+    let clock: [u8; 8] = match text.get(16) {
+        Some(b':') => *text.get(11..)?.first_chunk()?,
+        None => [text[11], text[12], b':', text[14], text[15], b':', b'0', b'0'],
         _ => return None,
     };
+    let clock = pairs(u64::from_le_bytes(clock), 0xffff_00ff_ff00_ffff)?;
+    let (hour, minute, second) = (byte(clock, 0), byte(clock, 3), byte(clock, 6));
     let micros = match text.get(19) {
         None => 0,
         Some(b'.') if (21..=26).contains(&text.len()) => {
@@ -494,6 +597,7 @@ mod tests {
             texts.push(format!("{:.*}", random.random_range(0..9), random.random_range(-1e6..1e6)));
             texts.push(f64::from_bits(random.random()).to_string());
         }
+        let mut quick = [0; 2];
         for t in texts.iter().filter(|t| !t.contains("NaN")) {
             // Alone, and behind other text.
             let behind = format!("0123456789,.-+{t}");
@@ -502,8 +606,15 @@ mod tests {
                 assert_eq!(int(field), t.parse().ok(), "{t}");
                 let (got, want) = (float(field), t.parse::<f64>().ok());
                 assert_eq!(got.map(f64::to_bits), want.map(f64::to_bits), "{t}");
+                // What the quick ways tell is the same.
+                quick[0] += usize::from(plain_int(field).is_some_and(|n| Some(n) == int(field) || panic!("{t}: {n}")));
+                quick[1] +=
+                    usize::from(plain_float(field).is_some_and(|n| got.map(f64::to_bits) == Some(n.to_bits()) || panic!("{t}: {n}")));
+                let code = crate::csv::kind::is_code(t.as_bytes());
+                assert!(!code || plain_int(field).or(plain_float(field).map(|n| n as i64)).is_none(), "{t}");
             }
         }
+        assert!(quick[0] > 1000 && quick[1] > 10_000, "{quick:?} are read in the quick ways");
         let number = |t: &str| float(Field::of(t.as_bytes()));
         assert_eq!((int(Field::of(b" 7 ")), number(" 1.5\t"), number("-inf")), (Some(7), Some(1.5), Some(f64::NEG_INFINITY)));
         assert_eq!((number("nan"), number("x"), number("1.2.3"), number("--1")), (None, None, None, None));

@@ -61,7 +61,7 @@ cells! {
         |a, i| Some(a.as_primitive::<Int32Type>().value(i));
     u64, "whole numbers without sign", |t| t.is_unsigned_integer() || t.is_null(), DataType::UInt64, |a, i| Some(a.as_primitive::<UInt64Type>().value(i));
     bool, "true or false", |t| matches!(t, DataType::Boolean | DataType::Null), DataType::Boolean, |a, i| Some(a.as_boolean().value(i));
-    String, "text", is_text, DataType::Utf8, |a, i| Some(a.as_string::<i32>().value(i).to_owned());
+    String, "text", is_text, DataType::Utf8View, |a, i| Some(a.as_string_view().value(i).to_owned());
     NaiveDate, "days or instants", |t| t.is_temporal() || t.is_null(), DataType::Date32,
         |a, i| NaiveDate::from_ymd_opt(1970, 1, 1).and_then(|d| {
             let days = i64::from(a.as_primitive::<Date32Type>().value(i));
@@ -150,8 +150,8 @@ where
 {
     fn erased(self) -> Erased {
         let call = move |array: &ArrayRef| {
-            let texts = cast(array, &DataType::Utf8)?;
-            Ok(R::series(texts.as_string::<i32>().iter().map(|v| v.and_then(|v| self(v).native())).collect()).array().clone())
+            let texts = cast(array, &DataType::Utf8View)?;
+            Ok(R::series(texts.as_string_view().iter().map(|v| v.and_then(|v| self(v).native())).collect()).array().clone())
         };
         Erased { wanted: String::WANTED, accepts: is_text, returns: gives::<R>(), call: Box::new(call) }
     }
@@ -164,8 +164,8 @@ where
 {
     fn erased(self) -> Erased {
         let call = move |array: &ArrayRef| {
-            let texts = cast(array, &DataType::Utf8)?;
-            Ok(R::series(texts.as_string::<i32>().iter().map(|v| self(v).native()).collect()).array().clone())
+            let texts = cast(array, &DataType::Utf8View)?;
+            Ok(R::series(texts.as_string_view().iter().map(|v| self(v).native()).collect()).array().clone())
         };
         Erased { wanted: String::WANTED, accepts: is_text, returns: gives::<R>(), call: Box::new(call) }
     }

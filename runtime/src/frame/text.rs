@@ -101,8 +101,8 @@ fn over<R: Made>(
         (t, None) => wrong_type(&format!("str().{name}"), t, "text; astype(DType::Str) makes it text"),
     };
     Expr::new(rowwise(&format!("str_{name}"), key, vec![x.get().clone()], returns, move |a| {
-        let texts = cast(&a[0], &DataType::Utf8)?;
-        Ok(R::array(texts.as_string::<i32>().iter().map(|t| t.and_then(&f)).collect()))
+        let texts = cast(&a[0], &DataType::Utf8View)?;
+        Ok(R::array(texts.as_string_view().iter().map(|t| t.and_then(&f)).collect()))
     }))
 }
 
@@ -300,9 +300,9 @@ fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
     let args = std::iter::once(x.get().clone()).chain(others.iter().map(|n| super::bare(n))).collect();
     let sep = sep.to_owned();
     Expr::new(rowwise("str_cat", format!("{sep:?}"), args, returns, move |a| {
-        let texts = a.iter().map(|a| cast(a, &DataType::Utf8)).collect::<Result<Vec<_>, _>>()?;
+        let texts = a.iter().map(|a| cast(a, &DataType::Utf8View)).collect::<Result<Vec<_>, _>>()?;
         let row = |i: usize| {
-            let parts: Option<Vec<&str>> = texts.iter().map(|t| t.is_valid(i).then(|| t.as_string::<i32>().value(i))).collect();
+            let parts: Option<Vec<&str>> = texts.iter().map(|t| t.is_valid(i).then(|| t.as_string_view().value(i))).collect();
             parts.map(|p| p.join(&sep))
         };
         Ok(Arc::new((0..a[0].len()).map(row).collect::<StringArray>()))

@@ -138,8 +138,8 @@ pub(super) fn is_time(t: &DataType) -> bool {
 }
 
 fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<TimestampMicrosecondArray> {
-    let texts = cast(array, &DataType::Utf8)?;
-    let texts = texts.as_string::<i32>();
+    let texts = cast(array, &DataType::Utf8View)?;
+    let texts = texts.as_string_view();
     let one = |text: &str| match format {
         Some(format) => format.micros(text.as_bytes()),
         // With an offset, it is the instant that a clock in Greenwich shows.
@@ -147,27 +147,17 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
             value::time(text.as_bytes()).or_else(|| chrono::DateTime::parse_from_rfc3339(text.trim()).ok().map(|t| t.timestamp_micros()))
         }
     };
-    let (mut all, mut lost) = (Vec::with_capacity(texts.len()), Vec::new());
-    for i in 0..texts.len() {
-        let micros = if texts.is_null(i) { Some(0) } else { one(texts.value(i)) };
-        if micros.is_none() {
-            lost.push(i);
+    let mut out = TimestampMicrosecondArray::builder(texts.len());
+    for text in texts {
+        let micros = text.and_then(one);
+        if let (Some(text), None, false) = (text, micros, coerce) {
+            let format = format.map_or("ISO 8601", Format::text);
+            let message = format!("to_datetime: {text:?} does not fit the format {format:?}; to_datetime_or_null makes it a missing value");
+            return Err(DataFusionError::Execution(message));
         }
-        all.push(micros.unwrap_or(0));
+        out.append_option(micros);
     }
-    if let (Some(first), false) = (lost.first(), coerce) {
-        let (text, format) = (texts.value(*first), format.map_or("ISO 8601", Format::text));
-        let message = format!("to_datetime: {text:?} does not fit the format {format:?}; to_datetime_or_null makes it a missing value");
-        return Err(DataFusionError::Execution(message));
-    }
-    let nulls = if lost.is_empty() {
-        texts.nulls().cloned()
-    } else {
-        let mut there: Vec<bool> = (0..texts.len()).map(|i| texts.is_valid(i)).collect();
-        lost.into_iter().for_each(|i| there[i] = false);
-        Some(there.into())
-    };
-    Ok(TimestampMicrosecondArray::new(all.into(), nulls))
+    Ok(out.finish())
 }
 
 fn parts(array: &ArrayRef, part: Part) -> DfResult<Int32Array> {

@@ -226,7 +226,11 @@ fn chosen(options: &Options, names: Vec<String>) -> Result<Vec<Column>> {
 
 /// How a given type is read, and what it becomes.
 fn kind_of(column: &str, dtype: &DType) -> Result<(Kind, DataType)> {
-    let wanted = if *dtype == DType::Datetime { Kind::Time.arrow() } else { arrow_type("read_csv", column, dtype)? };
+    let wanted = match dtype {
+        DType::Datetime => Kind::Time.arrow(),
+        DType::Str => Kind::Text.arrow(),
+        dtype => arrow_type("read_csv", column, dtype)?,
+    };
     let kind = match &wanted {
         DataType::Boolean => Kind::Bool,
         // Numbers that 64 bits with a sign do not hold.

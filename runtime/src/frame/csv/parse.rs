@@ -47,7 +47,7 @@ impl Drop for Job {
     fn drop(&mut self) {
         let bad = *self.bad.get_mut();
         // Where types have changed since, all is read again and said then.
-        let is_current = self.generation == self.table.types.generation() && self.kinds == self.table.types.kinds();
+        let is_current = self.table.types.are_still(self.generation, &self.kinds);
         if bad > 0 && self.table.on_bad_lines == BadLines::Warn && !self.settle && is_current {
             show::warn(&format!("read_csv: {} with too many fields left out", html::count(bad as usize, "line")));
         }
@@ -262,7 +262,7 @@ impl Job {
     }
 }
 
-fn engine(e: &arrow::error::ArrowError) -> Error {
+pub(super) fn engine(e: &arrow::error::ArrowError) -> Error {
     ErrorKind::Engine { operation: "read_csv".to_owned(), message: e.to_string() }.into()
 }
 

@@ -1,14 +1,19 @@
 //! CSV files as a source of the engine: each partition reads a run of rows, so that partitions one after the other are the
 //! files in their order.
+//!
+//! It is a `DataSource` of its own and no `FileSource`: those are given ranges of bytes by the engine, in an order of its choice,
+//! while here the parts of a file hang together (what is inside of quotes at a cut is told by the parts before it, and a value
+//! that does not fit has all of them read again). Filters, limits, progress and cancellation reach it all the same.
 
 use super::cuts::{self, States};
-use super::parse::Job;
+use super::parse::{Job, engine as engine_error};
 use super::table::{FileInfo, Table, io_error};
 use crate::csv::kind::Kind;
 use crate::csv::quotes::State;
 use crate::csv::read::Blocks;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
@@ -55,7 +60,7 @@ impl CsvTable {
 
     /// Whether nothing that it was made with has changed since.
     pub(super) fn is_current(&self) -> bool {
-        self.generation == self.table.types.generation() && self.kinds == self.table.types.kinds()
+        self.table.types.are_still(self.generation, &self.kinds)
     }
 
     /// The table for a look at its types alone.
@@ -325,7 +330,13 @@ impl Job {
         let left = disk.take(info.size.saturating_sub(place));
         let end = (to < info.size).then_some(to);
         let over = end.is_some_and(|end| place > end);
-        Ok(Range { job: self.clone(), file, blocks: Blocks::new(left, self.table.dialect.clone(), self.table.step, place, end), over })
+        Ok(Range {
+            job: self.clone(),
+            file,
+            blocks: Blocks::new(left, self.table.dialect.clone(), self.table.step, place, end),
+            over,
+            error: None,
+        })
     }
 
     /// The blocks of a file that is read from the start.
@@ -369,48 +380,58 @@ struct Range {
     file: usize,
     blocks: Blocks<std::io::Take<File>>,
     over: bool,
+    /// What comes behind the rows that were read before it.
+    error: Option<Error>,
 }
+
+/// Blocks are small, to stay in the processor's cache; operators want many rows at a time. So blocks are put together until they
+/// have as many rows, or bytes of text.
+const MANY_ROWS: usize = 8192;
+const MUCH_TEXT: usize = 2 << 20;
 
 impl Iterator for Range {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.over {
-            // Where no row comes out, nobody else looks.
-            if crate::sched::cancelled() {
-                return self.failed(ErrorKind::Interrupted.into());
-            }
-            let mut block = match self.blocks.next() {
-                Ok(Some(block)) => block,
-                Ok(None) => {
-                    self.over = true;
-                    return self.job.unchanged(self.file).err().map(Err);
+        let (mut parts, mut rows, mut bytes) = (Vec::new(), 0, 0);
+        while !self.over && rows < MANY_ROWS && bytes < MUCH_TEXT {
+            match self.block() {
+                Ok(Some((batch, read))) => {
+                    (rows, bytes) = (rows + batch.num_rows(), bytes + read);
+                    parts.push(batch);
                 }
-                Err(stop) => return self.failed(self.job.stopped(stop, self.file)),
-            };
-            match self.job.limit(&mut block, self.file) {
-                Ok(more) => self.over |= !more,
-                Err(e) => return self.failed(e),
-            }
-            if block.rows.is_empty() {
-                continue;
-            }
-            let batch = self.job.batch(&mut block, self.file);
-            self.blocks.give_back(block);
-            match batch {
-                Ok(batch) if batch.num_rows() == 0 => {}
-                Ok(batch) => return Some(Ok(batch)),
-                Err(e) => return self.failed(e),
+                Ok(None) => self.over = true,
+                Err(e) => {
+                    self.over = true;
+                    // What was guessed may be why.
+                    self.error = Some(self.job.sure().err().unwrap_or(e));
+                }
             }
         }
-        None
+        parts.retain(|p| p.num_rows() > 0);
+        match parts.len() {
+            0 => self.error.take().map(Err),
+            1 => parts.pop().map(Ok),
+            _ => Some(concat_batches(&self.job.schema, &parts).map_err(|e| engine_error(&e))),
+        }
     }
 }
 
 impl Range {
-    fn failed(&mut self, e: Error) -> Option<Result<RecordBatch>> {
-        self.over = true;
-        // What was guessed may be why.
-        Some(Err(self.job.sure().err().unwrap_or(e)))
+    /// The rows of the next block, and its bytes.
+    fn block(&mut self) -> Result<Option<(RecordBatch, usize)>> {
+        // Where no row comes out, nobody else looks.
+        if crate::sched::cancelled() {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        let Some(mut block) = self.blocks.next().map_err(|stop| self.job.stopped(stop, self.file))? else {
+            return self.job.unchanged(self.file).map(|()| None);
+        };
+        self.over |= !self.job.limit(&mut block, self.file)?;
+        let read = block.data.len();
+        let batch =
+            if block.rows.is_empty() { Ok(RecordBatch::new_empty(self.job.schema.clone())) } else { self.job.batch(&mut block, self.file) };
+        self.blocks.give_back(block);
+        Ok(Some((batch?, read)))
     }
 }

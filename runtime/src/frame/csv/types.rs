@@ -118,6 +118,11 @@ impl Types {
         self.generation.load(Ordering::Acquire)
     }
 
+    /// Whether nothing has changed since plans were made with these.
+    pub(super) fn are_still(&self, generation: u32, kinds: &[Kind]) -> bool {
+        self.generation() == generation && self.kinds() == kinds
+    }
+
     pub(super) fn kinds(&self) -> Vec<Kind> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).iter().map(|k| k.0).collect()
     }
