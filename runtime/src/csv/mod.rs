@@ -24,5 +24,5 @@ pub(crate) mod read;
 pub(crate) mod scan;
 #[cfg(test)]
 mod tests;
-mod texts;
+pub(crate) mod texts;
 pub(crate) mod value;

@@ -1,6 +1,7 @@
 //! Arrays to text: rows of a batch as lines of CSV, which read back to the same values.
 
 use super::kind::Kind;
+use super::texts::views;
 use super::value;
 use arrow::array::{Array, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, StringViewArray};
 use arrow::compute::cast;
@@ -51,7 +52,7 @@ impl<'a> Column<'a> {
     }
 
     fn texts(array: &dyn Array) -> Result<Self, ArrowError> {
-        Ok(Self::Text(cast(array, &DataType::Utf8View)?.as_string_view().clone()))
+        views(array).map(Self::Text)
     }
 
     fn is_missing(&self, i: usize) -> bool {

@@ -6,8 +6,11 @@ use super::block::Block;
 use super::column::{Misfit, nulls};
 use super::scan::Row;
 use super::value::{Field, Values};
-use arrow::array::{MAX_INLINE_VIEW_LEN, StringViewArray, make_view};
+use arrow::array::{Array, AsArray, MAX_INLINE_VIEW_LEN, StringViewArray, make_view};
 use arrow::buffer::{Buffer, ScalarBuffer};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 
 /// The highest bit of each byte: set in all that is not ASCII.
 const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
@@ -31,6 +34,16 @@ pub(crate) fn texts(block: &Block, rows: &[Row], column: u32, values: &Values) -
         if values.is_missing(field.text()) { out.miss() } else { out.push(field) }
     }
     out.finish()
+}
+
+/// The texts of a column as views.
+pub(crate) fn views(array: &dyn Array) -> Result<StringViewArray, ArrowError> {
+    let cast = |array: &dyn Array| cast(array, &DataType::Utf8View).map(|a| a.as_string_view().clone());
+    match array.data_type() {
+        // Not at once, as a missing value among its values would become an empty text.
+        DataType::Dictionary(..) => cast(&arrow::compute::cast(array, &DataType::Utf8)?),
+        _ => cast(array),
+    }
 }
 
 #[derive(Default)]
@@ -103,7 +116,8 @@ mod tests {
     use super::*;
     use crate::csv::dialect::Dialect;
     use crate::csv::value::MISSING;
-    use arrow::array::Array;
+    use arrow::array::{DictionaryArray, Int32Array, StringArray};
+    use std::sync::Arc;
 
     #[test]
     fn texts_are_what_arrow_makes_of_them() {
@@ -121,6 +135,13 @@ mod tests {
             got.to_data().validate_full().unwrap();
             assert_eq!(got, StringViewArray::from(want));
         }
+    }
+
+    #[test]
+    fn missing_values_of_dictionaries_stay_missing() {
+        let values = Arc::new(StringArray::from(vec![Some("a"), None]));
+        let array = DictionaryArray::new(Int32Array::from(vec![Some(1), Some(0), None]), values);
+        assert_eq!(views(&array).unwrap(), StringViewArray::from(vec![None, Some("a"), None]));
     }
 
     #[test]

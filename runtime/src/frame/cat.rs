@@ -6,8 +6,9 @@ use super::elementwise::Target;
 use super::expr::Expr;
 use super::udf::{of_fields, wrong_type};
 use super::{DType, DataFrame, IntoNames, col};
+use crate::csv::texts::views;
 use crate::error::Result;
-use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::error::{DataFusionError, Result as DfResult};
@@ -61,11 +62,11 @@ pub(super) fn is_known(field: &Field) -> bool {
 pub(super) fn codes(x: &Expr) -> Expr {
     let returns = |fields: &[Arc<Field>]| known("codes", &fields[0]).map(|_| Field::new("codes", DataType::Int32, true));
     Expr::new(of_fields("codes", String::new(), vec![x.get().clone()], returns, |arrays, fields| {
-        let texts = cast(&arrays[0], &DataType::Utf8View)?;
+        let texts = views(&arrays[0])?;
         let known = known("codes", &fields[0])?;
         let places = places(&known.texts);
         let code = |text: Option<&str>| text.and_then(|t| places.get(t).copied()).unwrap_or(-1);
-        Ok(Arc::new(texts.as_string_view().iter().map(code).collect::<Int32Array>()))
+        Ok(Arc::new(texts.iter().map(code).collect::<Int32Array>()))
     }))
 }
 
@@ -113,10 +114,10 @@ fn changed(x: &Expr, method: &'static str, key: String, change: Change) -> Expr 
 }
 
 fn encoded(array: &ArrayRef, categories: &[String], renames: &Renames) -> DfResult<ArrayRef> {
-    let texts = cast(array, &DataType::Utf8View)?;
+    let texts = views(array)?;
     let places = places(categories);
     let code = |text: Option<&str>| text.and_then(|t| places.get(renames.get(t).map_or(t, String::as_str)).copied());
-    let codes: Int32Array = texts.as_string_view().iter().map(code).collect();
+    let codes: Int32Array = texts.iter().map(code).collect();
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(codes, Arc::new(StringArray::from(categories.to_vec())))?))
 }
 

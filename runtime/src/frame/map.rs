@@ -5,8 +5,9 @@ use super::elementwise::Target;
 use super::expr::Expr;
 use super::series::Element;
 use super::udf::{rowwise, wrong_type};
+use crate::csv::texts::views;
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime};
 use datafusion::error::Result as DfResult;
@@ -61,7 +62,7 @@ cells! {
         |a, i| Some(a.as_primitive::<Int32Type>().value(i));
     u64, "whole numbers without sign", |t| t.is_unsigned_integer() || t.is_null(), DataType::UInt64, |a, i| Some(a.as_primitive::<UInt64Type>().value(i));
     bool, "true or false", |t| matches!(t, DataType::Boolean | DataType::Null), DataType::Boolean, |a, i| Some(a.as_boolean().value(i));
-    String, "text", is_text, DataType::Utf8View, |a, i| Some(a.as_string_view().value(i).to_owned());
+    String, "text", is_text, DataType::Utf8, |a, i| Some(a.as_string::<i32>().value(i).to_owned());
     NaiveDate, "days or instants", |t| t.is_temporal() || t.is_null(), DataType::Date32,
         |a, i| NaiveDate::from_ymd_opt(1970, 1, 1).and_then(|d| {
             let days = i64::from(a.as_primitive::<Date32Type>().value(i));
@@ -150,8 +151,8 @@ where
 {
     fn erased(self) -> Erased {
         let call = move |array: &ArrayRef| {
-            let texts = cast(array, &DataType::Utf8View)?;
-            Ok(R::series(texts.as_string_view().iter().map(|v| v.and_then(|v| self(v).native())).collect()).array().clone())
+            let texts = views(array)?;
+            Ok(R::series(texts.iter().map(|v| v.and_then(|v| self(v).native())).collect()).array().clone())
         };
         Erased { wanted: String::WANTED, accepts: is_text, returns: gives::<R>(), call: Box::new(call) }
     }
@@ -164,8 +165,8 @@ where
 {
     fn erased(self) -> Erased {
         let call = move |array: &ArrayRef| {
-            let texts = cast(array, &DataType::Utf8View)?;
-            Ok(R::series(texts.as_string_view().iter().map(|v| self(v).native()).collect()).array().clone())
+            let texts = views(array)?;
+            Ok(R::series(texts.iter().map(|v| self(v).native()).collect()).array().clone())
         };
         Erased { wanted: String::WANTED, accepts: is_text, returns: gives::<R>(), call: Box::new(call) }
     }

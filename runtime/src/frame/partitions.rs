@@ -6,7 +6,8 @@ use super::spool::Spool;
 use super::{DataFrame, Plan, Table, engine, held, scan};
 use crate::config;
 use crate::error::{Error, ErrorKind, Result};
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
@@ -208,7 +209,9 @@ pub(crate) fn pieces(rows: &RecordBatch) -> Vec<RecordBatch> {
 pub(crate) fn with_columns(method: &str, rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let types = |s: &Schema| s.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect::<Vec<(String, DataType)>>();
     let (have, want) = (types(&rows.schema()), types(schema));
-    if have != want {
+    // Texts may lie in several ways.
+    let alike = |(h, w): (&(String, DataType), &(String, DataType))| h == w || h.0 == w.0 && h.1.is_string() && w.1.is_string();
+    if have.len() != want.len() || !have.iter().zip(&want).all(alike) {
         let show = |t: &[(String, DataType)]| t.iter().map(|(n, t)| format!("{n}: {}", super::DType::of(t))).collect::<Vec<_>>().join(", ");
         let message = format!(
             "the closure returned other columns for one partition than for the first: {}, not {}; astype(..) inside of it makes them alike",
@@ -217,7 +220,9 @@ pub(crate) fn with_columns(method: &str, rows: &RecordBatch, schema: &SchemaRef)
         );
         return Err(Error::bad_argument(method, message));
     }
-    engine::batch(method, schema, rows.columns().to_vec(), rows.num_rows())
+    let column = |(c, f): (&ArrayRef, &Arc<Field>)| cast(c, f.data_type()).map_err(|e| Error::engine(method, &e.into()));
+    let columns = rows.columns().iter().zip(schema.fields()).map(column).collect::<Result<_>>()?;
+    engine::batch(method, schema, columns, rows.num_rows())
 }
 
 /// The rows of a plan in partitions that end before these rows, and with the last.

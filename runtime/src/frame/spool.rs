@@ -33,11 +33,16 @@ fn failed(e: ArrowError) -> Error {
     Error::engine(METHOD, &e.into())
 }
 
-/// The columns with values in place of dictionaries, of which a file holds one alone.
+/// The columns as they lie in files: values in place of dictionaries, of which a file holds one alone, and texts in place of
+/// views, with which all texts would be written that they are a part of.
 pub(super) fn plain(schema: &Schema) -> SchemaRef {
-    let field = |f: &Arc<Field>| match f.data_type() {
-        DataType::Dictionary(_, values) => f.as_ref().clone().with_data_type(values.as_ref().clone()),
-        _ => f.as_ref().clone(),
+    let field = |f: &Arc<Field>| {
+        let stored = match f.data_type() {
+            DataType::Dictionary(_, values) => values.as_ref(),
+            other => other,
+        };
+        let stored = if *stored == DataType::Utf8View { &DataType::Utf8 } else { stored };
+        f.as_ref().clone().with_data_type(stored.clone())
     };
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }

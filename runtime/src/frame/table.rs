@@ -368,7 +368,7 @@ takes! {
     bool, DType::Bool, DataType::Boolean, |a, i| a.as_boolean().value(i);
     u32, DType::UInt8 | DType::UInt16 | DType::UInt32, DataType::UInt32, |a, i| a.as_primitive::<arrow::datatypes::UInt32Type>().value(i);
     f32, DType::Float32, DataType::Float32, |a, i| a.as_primitive::<arrow::datatypes::Float32Type>().value(i);
-    String, DType::Str | DType::Category, DataType::Utf8View, |a, i| a.as_string_view().value(i).to_owned();
+    String, DType::Str | DType::Category, DataType::Utf8, |a, i| a.as_string::<i32>().value(i).to_owned();
     chrono::NaiveDate, DType::Date, DataType::Date32, |a, i| a.as_primitive::<Date32Type>().value_as_date(i).unwrap_or_default();
     chrono::NaiveDateTime, DType::Datetime | DType::Date, DataType::Timestamp(TimeUnit::Microsecond, None),
         |a, i| a.as_primitive::<TimestampMicrosecondType>().value_as_datetime(i).unwrap_or_default();

@@ -6,8 +6,8 @@ use super::expr::Expr;
 use super::map::is_text;
 use super::names::IntoNames;
 use super::udf::{keyed, rowwise, wrong_type};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder};
-use arrow::compute::cast;
+use crate::csv::texts::views;
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder};
 use arrow::datatypes::DataType;
 use fancy_regex::Regex;
 use std::sync::Arc;
@@ -101,8 +101,8 @@ fn over<R: Made>(
         (t, None) => wrong_type(&format!("str().{name}"), t, "text; astype(DType::Str) makes it text"),
     };
     Expr::new(rowwise(&format!("str_{name}"), key, vec![x.get().clone()], returns, move |a| {
-        let texts = cast(&a[0], &DataType::Utf8View)?;
-        Ok(R::array(texts.as_string_view().iter().map(|t| t.and_then(&f)).collect()))
+        let texts = views(&a[0])?;
+        Ok(R::array(texts.iter().map(|t| t.and_then(&f)).collect()))
     }))
 }
 
@@ -300,9 +300,9 @@ fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
     let args = std::iter::once(x.get().clone()).chain(others.iter().map(|n| super::bare(n))).collect();
     let sep = sep.to_owned();
     Expr::new(rowwise("str_cat", format!("{sep:?}"), args, returns, move |a| {
-        let texts = a.iter().map(|a| cast(a, &DataType::Utf8View)).collect::<Result<Vec<_>, _>>()?;
+        let texts = a.iter().map(|a| views(a)).collect::<Result<Vec<_>, _>>()?;
         let row = |i: usize| {
-            let parts: Option<Vec<&str>> = texts.iter().map(|t| t.is_valid(i).then(|| t.as_string_view().value(i))).collect();
+            let parts: Option<Vec<&str>> = texts.iter().map(|t| t.is_valid(i).then(|| t.value(i))).collect();
             parts.map(|p| p.join(&sep))
         };
         Ok(Arc::new((0..a[0].len()).map(row).collect::<StringArray>()))

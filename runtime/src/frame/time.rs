@@ -6,8 +6,9 @@ use super::expr::Expr;
 use super::instants::{DAY, of_instants};
 use super::udf::{rowwise, wrong_type};
 use crate::csv::kind::Kind;
+use crate::csv::texts::views;
 use crate::csv::value::{self, Format};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, Int32Array, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::error::{DataFusionError, Result as DfResult};
@@ -138,8 +139,7 @@ pub(super) fn is_time(t: &DataType) -> bool {
 }
 
 fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<TimestampMicrosecondArray> {
-    let texts = cast(array, &DataType::Utf8View)?;
-    let texts = texts.as_string_view();
+    let texts = views(array)?;
     let one = |text: &str| match format {
         Some(format) => format.micros(text.as_bytes()),
         // With an offset, it is the instant that a clock in Greenwich shows.
@@ -148,7 +148,7 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
         }
     };
     let mut out = TimestampMicrosecondArray::builder(texts.len());
-    for text in texts {
+    for text in &texts {
         let micros = text.and_then(one);
         if let (Some(text), None, false) = (text, micros, coerce) {
             let format = format.map_or("ISO 8601", Format::text);

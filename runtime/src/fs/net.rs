@@ -192,9 +192,9 @@ pub(crate) fn middle_and_end(url: &str, length: u64) -> Option<[(u64, Vec<u8>); 
     } else {
         let (client, url) = (HTTP.as_ref().ok()?.clone(), url.to_owned());
         Box::new(move |range| {
-            let asked = client.get(&url).header(RANGE, range.to_string()).send();
+            let request = client.get(&url).header(RANGE, range.to_string());
             Box::pin(async move {
-                let answer = asked.await.map_err(io::Error::other)?;
+                let answer = request.send().await.map_err(io::Error::other)?;
                 let told = content_range(answer.headers()).filter(|_| answer.status().as_u16() == 206);
                 let (range, size) = told.ok_or_else(|| io::Error::other("no part"))?;
                 Ok((range, size, answer.bytes().await.map_err(io::Error::other)?))

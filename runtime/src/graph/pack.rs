@@ -2,7 +2,7 @@
 //! their ids in one table, as the scheduler sees values without types.
 
 use super::Value;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::ipc::{reader::StreamReader, writer::StreamWriter};
 use foldhash::HashMap;
 use ndarray::{Array1, Array2, ArrayD};
@@ -170,8 +170,13 @@ arrays!(Array1, Array2, ArrayD);
 impl Pack for RecordBatch {
     fn pack(&self, out: &mut Vec<u8>) {
         let mut bytes = Vec::new();
+        // Views would be written with all texts that theirs are a part of.
+        let own = |c: &ArrayRef| c.as_string_view_opt().map_or_else(|| c.clone(), |views| Arc::new(views.gc()));
+        let options = RecordBatchOptions::new().with_row_count(Some(self.num_rows()));
+        let whole = Self::try_new_with_options(self.schema(), self.columns().iter().map(own).collect(), &options);
         // Writing to memory does not fail; were it to, the empty bytes would not be read as a value.
-        let written = StreamWriter::try_new(&mut bytes, &self.schema()).and_then(|mut w| w.write(self).and_then(|()| w.finish()));
+        let written =
+            whole.and_then(|b| StreamWriter::try_new(&mut bytes, &self.schema()).and_then(|mut w| w.write(&b).and_then(|()| w.finish())));
         if written.is_err() {
             bytes.clear();
         }

@@ -13,7 +13,7 @@ use crate::frame::{DType, engine as frame_engine};
 use crate::fs;
 use crate::show;
 use crate::show::html;
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StringViewArray};
 use arrow::compute::{CastOptions, cast_with_options, filter, prep_null_mask_filter};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -269,7 +269,13 @@ pub(super) fn engine(e: &arrow::error::ArrowError) -> Error {
 /// The values of the rows that are kept.
 fn sieved(array: &ArrayRef, kept: &BooleanArray) -> ArrayRef {
     // Both have a value for each row of the block.
-    filter(array, kept).expect("a mask is as long as its column")
+    let kept = filter(array, kept).expect("a mask is as long as its column");
+    // Few texts are not to hold those of the whole block.
+    let own = |views: &StringViewArray| {
+        let held: usize = views.data_buffers().iter().map(|b| b.len()).sum();
+        (held > 2 * views.total_buffer_bytes_used()).then(|| Arc::new(views.gc()) as ArrayRef)
+    };
+    kept.as_string_view_opt().and_then(own).unwrap_or(kept)
 }
 
 /// For which rows a condition is true; `None` for all.

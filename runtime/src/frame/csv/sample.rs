@@ -4,7 +4,7 @@ use super::BadLines;
 use super::table::{Table, io_error};
 use super::types::{Known, Reason, Types, Unsure};
 use crate::csv::kind::Kind;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::fs;
 use std::collections::HashMap;
 use std::fs::File;
@@ -103,7 +103,10 @@ fn further(table: &Table, number: usize) -> Result<Vec<(u64, Vec<u8>)>> {
     let file = &table.files[number];
     if !file.ranged {
         let parts = if table.has_parts(&file.path) { fs::middle_and_end(&file.path, SAMPLE as u64) } else { None };
-        return Ok(parts.map(Vec::from).unwrap_or_default());
+        if crate::sched::cancelled() {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        return Ok(parts.into_iter().flatten().filter(|(at, _)| *at >= file.start).collect());
     }
     let part = |at: u64| {
         let at = at.max(file.start);

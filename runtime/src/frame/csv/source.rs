@@ -396,6 +396,8 @@ impl Iterator for Range {
         let (mut parts, mut rows, mut bytes) = (Vec::new(), 0, 0);
         while !self.over && rows < MANY_ROWS && bytes < MUCH_TEXT {
             match self.block() {
+                // To give nothing would be the end.
+                Ok(Some((batch, _))) if batch.num_rows() == 0 => {}
                 Ok(Some((batch, read))) => {
                     (rows, bytes) = (rows + batch.num_rows(), bytes + read);
                     parts.push(batch);
@@ -408,7 +410,6 @@ impl Iterator for Range {
                 }
             }
         }
-        parts.retain(|p| p.num_rows() > 0);
         match parts.len() {
             0 => self.error.take().map(Err),
             1 => parts.pop().map(Ok),

@@ -368,6 +368,47 @@ fn a_filter_and_few_columns_give_what_all_give() {
 }
 
 #[test]
+fn rows_behind_much_that_is_left_out_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let path = path.to_str().unwrap();
+    let n = 900_000;
+    let rows: String = (0..n).map(|i| format!("{i},x\n")).collect();
+    std::fs::write(path, format!("i,t\n{rows}")).unwrap();
+    let late = read_csv(path).filter(col("i").ge(n - 7));
+    assert_eq!((late.len().unwrap(), late.filter(col("t").eq("x")).len().unwrap()), (7, 7));
+    // A misfit at the end is found by one more reading, and so are rows behind blank and bad lines.
+    let left_out = format!("{}{}", "\n".repeat(3 << 20), "1,2,3\n".repeat(700_000));
+    std::fs::write(path, format!("i,t\n1,x\n{left_out}0.5,y\n")).unwrap();
+    let frame = Csv::new().on_bad_lines(BadLines::Skip).read(path);
+    assert_eq!(frame.len().unwrap(), 2);
+    assert_eq!(frame.col("i").sum().compute().unwrap(), 1.5);
+}
+
+#[test]
+fn few_texts_hold_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let n = 50_000;
+    let rows: String = (0..n).map(|i| format!("{i},a text that is too long to lie in a view, number {i}\n")).collect();
+    std::fs::write(path("t.csv"), format!("i,t\n{rows}")).unwrap();
+    let frame = read_csv(&path("t.csv"));
+    let rare = frame.filter(col("t").str().ends_with("00")).persist().unwrap();
+    assert_eq!(rare.len().unwrap(), n / 100);
+    for (name, frame) in [("parts.arrow", frame.persist().unwrap().repartition(40)), ("sorted.arrow", frame.sort_values("t"))] {
+        frame.to_ipc(&path(name)).unwrap();
+        let written = std::fs::metadata(path(name)).unwrap().len();
+        assert!(written < 2 * rows.len() as u64, "{name}: {written} bytes for {} of text", rows.len());
+        let back = read_ipc(&path(name));
+        assert_eq!((back.len().unwrap(), back.filter(col("t").str().ends_with("number 777")).len().unwrap()), (n, 1));
+    }
+    // Texts of files and of memory are of one type.
+    std::fs::write(path("s.csv"), format!("s\n{}", "some\n".repeat(25))).unwrap();
+    let one = |t: Table| if t.len() == 12 { Ok(t) } else { DataFrame::from_columns([("s", Series::from_iter(["x"]))]).compute() };
+    assert_eq!(read_csv(&path("s.csv")).repartition(2).map_partitions(one).len().unwrap(), 13);
+}
+
+#[test]
 fn a_url_is_read_as_a_file_is() {
     let address = crate::fs::tests::serve(&[("/a.csv", "a,b\n1,x\n2,\"y\nz\"\n")]);
     let t = read_csv(&format!("{address}/a.csv")).compute().unwrap();
