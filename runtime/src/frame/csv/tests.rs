@@ -394,7 +394,8 @@ fn few_texts_hold_no_others() {
     std::fs::write(path("t.csv"), format!("i,t\n{rows}")).unwrap();
     let frame = read_csv(&path("t.csv"));
     let rare = frame.filter(col("t").str().ends_with("00")).persist().unwrap();
-    assert_eq!(rare.len().unwrap(), n / 100);
+    // Number 0 has one zero alone.
+    assert_eq!(rare.len().unwrap(), n / 100 - 1);
     for (name, frame) in [("parts.arrow", frame.persist().unwrap().repartition(40)), ("sorted.arrow", frame.sort_values("t"))] {
         frame.to_ipc(&path(name)).unwrap();
         let written = std::fs::metadata(path(name)).unwrap().len();
