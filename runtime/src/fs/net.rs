@@ -176,10 +176,13 @@ pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
     Ok(in_parts(body(answer), size, get))
 }
 
+/// Where a part of a file lies, the size of the whole file, and the bytes of the part.
+type Part = (Range<u64>, u64, Bytes);
+
 /// The middle and the end of a URL's file, `length` bytes of each, with their places; `None` where the server gives no parts, or
 /// the file is too short to have both.
 pub(crate) fn middle_and_end(url: &str, length: u64) -> Option<[(u64, Vec<u8>); 2]> {
-    let part: Box<dyn Fn(GetRange) -> BoxFuture<'static, io::Result<(Range<u64>, u64, Bytes)>>> = if url.starts_with("s3://") {
+    let part: Box<dyn Fn(GetRange) -> BoxFuture<'static, io::Result<Part>>> = if url.starts_with("s3://") {
         let (store, key) = store("", url).ok()?;
         let at = ObjectPath::parse(&key).ok()?;
         Box::new(move |range| {
