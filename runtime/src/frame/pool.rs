@@ -1,37 +1,114 @@
 //! The memory that the engine's operators share. Those that can go to disk get equal parts of what the others leave. A shuffle
 //! and the merge of sorted partitions get what they ask for: DataFusion 55 may wait for ever where a shuffle goes to disk (its
 //! issue 24883), and a merge cannot do with less than a batch of each partition. What a shuffle holds is bounded by its channels.
+//!
+//! DataFusion's own fair pool has gaps where sorts go to disk side by side, and they end in an error by chance. It looks at one
+//! reservation at a time, and a sorter that writes what it holds has several, so that it takes up to twice its part. A sorter
+//! cannot write anything before it has merged it, and the merge asks for a little more than was put aside, and gets nothing where
+//! others came first; so does a sorter for its first batch. Here a consumer's reservations count together, the merge of what a
+//! sorter holds gets what it asks for, and some memory is always there for each, even if the whole is exceeded by it.
 
+use datafusion::common::resources_datafusion_err;
 use datafusion::error::Result;
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, TrackConsumersPool};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, human_readable_size};
+use std::cell::Cell;
+use std::collections::HashMap;
 use std::fmt;
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Consumers of memory that an error names.
-const NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
+/// How the names of sorters begin, and those of their merges.
+const SORTER: &str = "ExternalSorter[";
+const MERGE: &str = "ExternalSorterMerge[";
+
+thread_local! {
+    /// The sorter that was registered last. It registers its merge next, on the same thread.
+    static LAST: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// What a consumer may do when memory is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It gets what it asks for, and others do not get less for it.
+    Needed,
+    /// It merges what a sorter holds and, when there is no sorter any more, the files that it wrote: with more memory, more of
+    /// them at once.
+    Merge,
+    /// It goes to disk, if it holds anything by then.
+    Spills,
+    /// It fails.
+    Fixed,
+}
+
+impl Kind {
+    fn of(consumer: &MemoryConsumer) -> Self {
+        let is = |name: &str| consumer.name().starts_with(name);
+        match () {
+            () if is("RepartitionExec") || is("SortPreservingMergeExec") => Self::Needed,
+            () if is(MERGE) => Self::Merge,
+            () if consumer.can_spill() => Self::Spills,
+            () => Self::Fixed,
+        }
+    }
+}
 
 /// The memory of one engine.
 #[derive(Debug)]
 struct Shared {
-    others: TrackConsumersPool<FairSpillPool>,
-    needed: AtomicUsize,
+    limit: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Bytes that each consumer holds, in all of its reservations.
+    held: HashMap<usize, usize>,
+    /// The sorter of each merge.
+    sorters: HashMap<usize, usize>,
+    /// Bytes of all consumers of a kind.
+    bytes: [usize; 4],
+    /// Consumers of a kind.
+    consumers: [usize; 4],
 }
 
 /// A pool of so many bytes.
 pub(super) fn shared(limit: usize) -> Arc<dyn MemoryPool> {
-    Arc::new(Shared { others: TrackConsumersPool::new(FairSpillPool::new(limit), NAMED), needed: AtomicUsize::new(0) })
+    Arc::new(Shared { limit, state: Mutex::default() })
 }
 
-/// Whether a consumer gets what it asks for.
-fn is_needed(consumer: &MemoryConsumer) -> bool {
-    ["RepartitionExec", "SortPreservingMergeExec"].iter().any(|name| consumer.name().starts_with(name))
+impl State {
+    fn of(&self, kind: Kind) -> (usize, usize) {
+        (self.bytes[kind as usize], self.consumers[kind as usize])
+    }
+
+    fn grow(&mut self, consumer: &MemoryConsumer, bytes: usize) {
+        *self.held.entry(consumer.id()).or_default() += bytes;
+        self.bytes[Kind::of(consumer) as usize] += bytes;
+    }
+
+    /// Bytes that a consumer may hold in all.
+    fn allowed(&self, consumer: &MemoryConsumer, limit: usize) -> usize {
+        let ((fixed, _), (merged, merges), (spillable, spillers)) = (self.of(Kind::Fixed), self.of(Kind::Merge), self.of(Kind::Spills));
+        let left = limit.saturating_sub(fixed + merged);
+        let free = self.held.get(&consumer.id()).copied().unwrap_or(0) + left.saturating_sub(spillable);
+        match Kind::of(consumer) {
+            Kind::Needed => usize::MAX,
+            Kind::Merge if self.sorters.get(&consumer.id()).is_some_and(|s| self.held.contains_key(s)) => usize::MAX,
+            Kind::Merge => free.max(limit / 2 / merges.max(1)),
+            Kind::Spills => left.max(limit / 4) / spillers.max(1),
+            Kind::Fixed => free,
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Display for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.others.fmt(f)
+        write!(f, "shared(pool_size: {})", human_readable_size(self.limit))
     }
 }
 
@@ -41,46 +118,117 @@ impl MemoryPool for Shared {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        if !is_needed(consumer) {
-            self.others.register(consumer);
+        let mut state = self.state();
+        state.held.insert(consumer.id(), 0);
+        if consumer.name().starts_with(SORTER) {
+            LAST.set(Some(consumer.id()));
+        } else if let (Kind::Merge, Some(sorter)) = (Kind::of(consumer), LAST.take()) {
+            state.sorters.insert(consumer.id(), sorter);
         }
+        state.consumers[Kind::of(consumer) as usize] += 1;
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        if !is_needed(consumer) {
-            self.others.unregister(consumer);
-        }
+        let mut state = self.state();
+        state.held.remove(&consumer.id());
+        state.sorters.remove(&consumer.id());
+        state.consumers[Kind::of(consumer) as usize] -= 1;
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
-        if is_needed(reservation.consumer()) {
-            self.needed.fetch_add(additional, Ordering::Relaxed);
-        } else {
-            self.others.grow(reservation, additional);
-        }
+        self.state().grow(reservation.consumer(), additional);
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        if is_needed(reservation.consumer()) {
-            self.needed.fetch_sub(shrink, Ordering::Relaxed);
-        } else {
-            self.others.shrink(reservation, shrink);
+        let (mut state, consumer) = (self.state(), reservation.consumer());
+        if let Some(held) = state.held.get_mut(&consumer.id()) {
+            *held -= shrink;
         }
+        state.bytes[Kind::of(consumer) as usize] -= shrink;
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        if is_needed(reservation.consumer()) {
-            self.grow(reservation, additional);
-            return Ok(());
+        let (mut state, consumer) = (self.state(), reservation.consumer());
+        let (held, allowed) = (state.held.get(&consumer.id()).copied().unwrap_or(0), state.allowed(consumer, self.limit));
+        if held.saturating_add(additional) > allowed {
+            let [asked, held, allowed, limit] = [additional, held, allowed, self.limit].map(human_readable_size);
+            return Err(resources_datafusion_err!(
+                "{} asks for {asked} more, holds {held} and may hold {allowed} of {limit}",
+                consumer.name()
+            ));
         }
-        self.others.try_grow(reservation, additional)
+        state.grow(consumer, additional);
+        Ok(())
     }
 
     fn reserved(&self) -> usize {
-        self.others.reserved() + self.needed.load(Ordering::Relaxed)
+        self.state().bytes.iter().sum()
     }
 
     fn memory_limit(&self) -> MemoryLimit {
-        self.others.memory_limit()
+        MemoryLimit::Finite(self.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, spills: bool, pool: &Arc<dyn MemoryPool>) -> MemoryReservation {
+        MemoryConsumer::new(name).with_can_spill(spills).register(pool)
+    }
+
+    #[test]
+    fn the_reservations_of_a_consumer_count_together() {
+        let pool = shared(1000);
+        let (a, b) = (of("ExternalSorter[0]", true, &pool), of("ExternalSorter[1]", true, &pool));
+        a.try_grow(500).unwrap();
+        let part = a.split(400);
+        a.try_grow(1).unwrap_err();
+        b.try_grow(500).unwrap();
+        drop(part);
+        a.try_grow(400).unwrap();
+        assert_eq!(pool.reserved(), 1000);
+        drop((a, b));
+        assert_eq!(pool.reserved(), 0);
+    }
+
+    #[test]
+    fn some_memory_is_always_there_for_what_sorts_on_disk() {
+        let pool = shared(1000);
+        let table = of("HashJoinInput", false, &pool);
+        table.try_grow(1000).unwrap();
+        table.try_grow(1).unwrap_err();
+        let [first, second] = [0, 1].map(|i| {
+            let sorter = of(&format!("ExternalSorter[{i}]"), true, &pool);
+            (sorter, of(&format!("ExternalSorterMerge[{i}]"), false, &pool))
+        });
+        first.0.try_grow(125).unwrap();
+        let e = first.0.try_grow(1).unwrap_err().strip_backtrace();
+        assert!(e.contains("ExternalSorter[0] asks for 1.0 B more, holds 125.0 B and may hold 125.0 B of 1000.0 B"), "{e}");
+        // The merge of what the sorter holds cannot do with less. Of files, it merges as many as memory is there for.
+        first.1.try_grow(1250).unwrap();
+        first.1.shrink(1250);
+        drop(first.0);
+        first.1.try_grow(250).unwrap();
+        first.1.try_grow(1).unwrap_err();
+        drop(table);
+        second.0.try_grow(750).unwrap();
+        second.0.try_grow(1).unwrap_err();
+        second.0.shrink(500);
+        first.1.try_grow(500).unwrap();
+        first.1.try_grow(1).unwrap_err();
+        second.1.try_grow(250).unwrap();
+        drop((first.1, second));
+        assert_eq!(pool.reserved(), 0);
+    }
+
+    #[test]
+    fn shuffles_and_merges_of_partitions_get_what_they_ask_for() {
+        let pool = shared(1000);
+        let (shuffle, sorter) = (of("RepartitionExec[0]", true, &pool), of("ExternalSorter[0]", true, &pool));
+        shuffle.try_grow(5000).unwrap();
+        sorter.try_grow(1000).unwrap();
+        assert_eq!(pool.reserved(), 6000);
     }
 }

@@ -296,24 +296,38 @@ mod tests {
         assert_eq!(sorted(df.sort_values("u")), [Some(0), Some(3), Some(u64::MAX), None]);
     }
 
-    #[test]
-    fn what_memory_does_not_hold_is_sorted_on_disk() {
+    /// The sorted `x` of a frame where the engine may hold so many bytes, of which a merge has some from the start.
+    fn sorted_within(plan: &Arc<dyn ExecutionPlan>, limit: usize, reserved: usize) -> Vec<f64> {
         use datafusion::execution::runtime_env::RuntimeEnvBuilder;
         use datafusion::prelude::SessionConfig;
-        let df = DataFrame::timeseries("2000-01-01", "2000-01-16", "1s").sort_values("x");
-        let plan = crate::frame::engine::current(df.plan().unwrap()).unwrap();
-        assert!(datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string().contains("in memory"));
-        let xs = |limit: usize| {
-            let environment = RuntimeEnvBuilder::new().with_memory_pool(crate::frame::pool::shared(limit)).build_arc().unwrap();
-            let settings = SessionConfig::new().with_sort_spill_reservation_bytes(1 << 20);
-            let context = Arc::new(TaskContext::default().with_session_config(settings).with_runtime(environment));
-            let plan = reset_plan_states(plan.clone()).unwrap();
-            let batches = crate::frame::engine::wait(async move { Ok(datafusion::physical_plan::collect(plan, context).await.unwrap()) });
-            let column = |b: &RecordBatch| b.column(3).as_primitive::<Float64Type>().values().to_vec();
-            batches.unwrap().iter().flat_map(column).collect::<Vec<_>>()
-        };
-        let whole = xs(usize::MAX);
+        let environment = RuntimeEnvBuilder::new().with_memory_pool(crate::frame::pool::shared(limit)).build_arc().unwrap();
+        let settings = SessionConfig::new().with_sort_spill_reservation_bytes(reserved);
+        let context = Arc::new(TaskContext::default().with_session_config(settings).with_runtime(environment));
+        let plan = reset_plan_states(plan.clone()).unwrap();
+        let batches = crate::frame::engine::wait(async move { Ok(datafusion::physical_plan::collect(plan, context).await.unwrap()) });
+        let place = |b: &RecordBatch| b.schema().index_of("x").unwrap();
+        let column = |b: &RecordBatch| b.column(place(b)).as_primitive::<Float64Type>().values().to_vec();
+        batches.unwrap().iter().flat_map(column).collect()
+    }
+
+    #[test]
+    fn what_memory_does_not_hold_is_sorted_on_disk() {
+        let plan = |df: DataFrame| crate::frame::engine::current(df.sort_values("x").plan().unwrap()).unwrap();
+        let wide = plan(DataFrame::timeseries("2000-01-01", "2000-01-16", "1s"));
+        assert!(datafusion::physical_plan::displayable(wide.as_ref()).indent(false).to_string().contains("in memory"));
+        let whole = sorted_within(&wide, usize::MAX, 1 << 20);
         assert!(whole.len() == 15 * 86_400 && whole.is_sorted());
-        assert!(xs(40_000_000) == whole);
+        assert!(sorted_within(&wide, 40_000_000, 1 << 20) == whole);
+    }
+
+    #[test]
+    fn sorts_side_by_side_share_the_memory_for_many_files() {
+        let df = DataFrame::timeseries("2000-01-01", "2000-02-10", "1s").select(["x", "id"]).sort_values("x");
+        let plan = crate::frame::engine::current(df.plan().unwrap()).unwrap();
+        let whole = sorted_within(&plan, usize::MAX, 0);
+        assert!(whole.len() == 40 * 86_400 && whole.is_sorted());
+        for limit in [12_000_000, 15_000_000, 19_000_000, 23_000_000, 27_000_000, 31_000_000] {
+            assert!(sorted_within(&plan, limit, limit / 10) == whole, "{limit}");
+        }
     }
 }
