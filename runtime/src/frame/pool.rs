@@ -58,17 +58,19 @@ struct Shared {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// Bytes that each consumer holds, in all of its reservations.
-    held: HashMap<usize, usize>,
-    /// The sorter of each merge.
-    sorters: HashMap<usize, usize>,
-    /// Bytes of all consumers of a kind.
-    bytes: [usize; 4],
-    /// Consumers of a kind.
-    consumers: [usize; 4],
+/// What is known of a consumer.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    kind: Kind,
+    /// Bytes in all of its reservations.
+    bytes: usize,
+    /// Of a merge: the sorter.
+    sorter: Option<usize>,
 }
+
+/// The consumers that there are, by their numbers.
+#[derive(Debug, Default)]
+struct State(HashMap<usize, Held>);
 
 /// A pool of so many bytes.
 pub(super) fn shared(limit: usize) -> Arc<dyn MemoryPool> {
@@ -76,25 +78,28 @@ pub(super) fn shared(limit: usize) -> Arc<dyn MemoryPool> {
 }
 
 impl State {
-    fn of(&self, kind: Kind) -> (usize, usize) {
-        (self.bytes[kind as usize], self.consumers[kind as usize])
+    fn held(&mut self, consumer: &MemoryConsumer) -> &mut Held {
+        self.0.entry(consumer.id()).or_insert_with(|| Held { kind: Kind::of(consumer), bytes: 0, sorter: None })
     }
 
-    fn grow(&mut self, consumer: &MemoryConsumer, bytes: usize) {
-        *self.held.entry(consumer.id()).or_default() += bytes;
-        self.bytes[Kind::of(consumer) as usize] += bytes;
+    /// Bytes of all consumers of a kind, and how many consumers that are, at least one.
+    fn all(&self, kind: Kind) -> (usize, usize) {
+        let of_kind = self.0.values().filter(|held| held.kind == kind);
+        let (bytes, count) = of_kind.fold((0, 0), |(bytes, count), held| (bytes + held.bytes, count + 1));
+        (bytes, count.max(1))
     }
 
     /// Bytes that a consumer may hold in all.
-    fn allowed(&self, consumer: &MemoryConsumer, limit: usize) -> usize {
-        let ((fixed, _), (merged, merges), (spillable, spillers)) = (self.of(Kind::Fixed), self.of(Kind::Merge), self.of(Kind::Spills));
+    fn allowed(&mut self, consumer: &MemoryConsumer, limit: usize) -> usize {
+        let Held { kind, bytes, sorter } = *self.held(consumer);
+        let ((fixed, _), (merged, merges), (spillable, spillers)) = (self.all(Kind::Fixed), self.all(Kind::Merge), self.all(Kind::Spills));
         let left = limit.saturating_sub(fixed + merged);
-        let free = self.held.get(&consumer.id()).copied().unwrap_or(0) + left.saturating_sub(spillable);
-        match Kind::of(consumer) {
+        let free = bytes.saturating_add(left.saturating_sub(spillable));
+        match kind {
             Kind::Needed => usize::MAX,
-            Kind::Merge if self.sorters.get(&consumer.id()).is_some_and(|s| self.held.contains_key(s)) => usize::MAX,
-            Kind::Merge => free.max(limit / 2 / merges.max(1)),
-            Kind::Spills => left.max(limit / 4) / spillers.max(1),
+            Kind::Merge if sorter.is_some_and(|sorter| self.0.contains_key(&sorter)) => usize::MAX,
+            Kind::Merge => free.max(limit / 2 / merges),
+            Kind::Spills => left.max(limit / 4) / spillers,
             Kind::Fixed => free,
         }
     }
@@ -119,50 +124,43 @@ impl MemoryPool for Shared {
 
     fn register(&self, consumer: &MemoryConsumer) {
         let mut state = self.state();
-        state.held.insert(consumer.id(), 0);
-        if consumer.name().starts_with(SORTER) {
+        let held = state.held(consumer);
+        if held.kind == Kind::Merge {
+            held.sorter = LAST.take();
+        } else if consumer.name().starts_with(SORTER) {
             LAST.set(Some(consumer.id()));
-        } else if let (Kind::Merge, Some(sorter)) = (Kind::of(consumer), LAST.take()) {
-            state.sorters.insert(consumer.id(), sorter);
         }
-        state.consumers[Kind::of(consumer) as usize] += 1;
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        let mut state = self.state();
-        state.held.remove(&consumer.id());
-        state.sorters.remove(&consumer.id());
-        state.consumers[Kind::of(consumer) as usize] -= 1;
+        self.state().0.remove(&consumer.id());
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
-        self.state().grow(reservation.consumer(), additional);
+        self.state().held(reservation.consumer()).bytes += additional;
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        let (mut state, consumer) = (self.state(), reservation.consumer());
-        if let Some(held) = state.held.get_mut(&consumer.id()) {
-            *held -= shrink;
-        }
-        state.bytes[Kind::of(consumer) as usize] -= shrink;
+        self.state().held(reservation.consumer()).bytes -= shrink;
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let (mut state, consumer) = (self.state(), reservation.consumer());
-        let (held, allowed) = (state.held.get(&consumer.id()).copied().unwrap_or(0), state.allowed(consumer, self.limit));
-        if held.saturating_add(additional) > allowed {
-            let [asked, held, allowed, limit] = [additional, held, allowed, self.limit].map(human_readable_size);
+        let allowed = state.allowed(consumer, self.limit);
+        let held = state.held(consumer);
+        if held.bytes.saturating_add(additional) > allowed {
+            let [asked, bytes, allowed, limit] = [additional, held.bytes, allowed, self.limit].map(human_readable_size);
             return Err(resources_datafusion_err!(
-                "{} asks for {asked} more, holds {held} and may hold {allowed} of {limit}",
+                "{} asks for {asked} more, holds {bytes} and may hold {allowed} of {limit}",
                 consumer.name()
             ));
         }
-        state.grow(consumer, additional);
+        held.bytes += additional;
         Ok(())
     }
 
     fn reserved(&self) -> usize {
-        self.state().bytes.iter().sum()
+        self.state().0.values().map(|held| held.bytes).sum()
     }
 
     fn memory_limit(&self) -> MemoryLimit {

@@ -296,7 +296,12 @@ mod tests {
         assert_eq!(sorted(df.sort_values("u")), [Some(0), Some(3), Some(u64::MAX), None]);
     }
 
-    /// The sorted `x` of a frame where the engine may hold so many bytes, of which a merge has some from the start.
+    /// The plan of a frame that is sorted by `x`.
+    fn by_x(df: &DataFrame) -> Arc<dyn ExecutionPlan> {
+        crate::frame::engine::current(df.sort_values("x").plan().unwrap()).unwrap()
+    }
+
+    /// Its `x` where the engine may hold so many bytes, of which a merge has some from the start.
     fn sorted_within(plan: &Arc<dyn ExecutionPlan>, limit: usize, reserved: usize) -> Vec<f64> {
         use datafusion::execution::runtime_env::RuntimeEnvBuilder;
         use datafusion::prelude::SessionConfig;
@@ -305,15 +310,13 @@ mod tests {
         let context = Arc::new(TaskContext::default().with_session_config(settings).with_runtime(environment));
         let plan = reset_plan_states(plan.clone()).unwrap();
         let batches = crate::frame::engine::wait(async move { Ok(datafusion::physical_plan::collect(plan, context).await.unwrap()) });
-        let place = |b: &RecordBatch| b.schema().index_of("x").unwrap();
-        let column = |b: &RecordBatch| b.column(place(b)).as_primitive::<Float64Type>().values().to_vec();
+        let column = |b: &RecordBatch| b.column_by_name("x").unwrap().as_primitive::<Float64Type>().values().to_vec();
         batches.unwrap().iter().flat_map(column).collect()
     }
 
     #[test]
     fn what_memory_does_not_hold_is_sorted_on_disk() {
-        let plan = |df: DataFrame| crate::frame::engine::current(df.sort_values("x").plan().unwrap()).unwrap();
-        let wide = plan(DataFrame::timeseries("2000-01-01", "2000-01-16", "1s"));
+        let wide = by_x(&DataFrame::timeseries("2000-01-01", "2000-01-16", "1s"));
         assert!(datafusion::physical_plan::displayable(wide.as_ref()).indent(false).to_string().contains("in memory"));
         let whole = sorted_within(&wide, usize::MAX, 1 << 20);
         assert!(whole.len() == 15 * 86_400 && whole.is_sorted());
@@ -322,8 +325,7 @@ mod tests {
 
     #[test]
     fn sorts_side_by_side_share_the_memory_for_many_files() {
-        let df = DataFrame::timeseries("2000-01-01", "2000-02-10", "1s").select(["x", "id"]).sort_values("x");
-        let plan = crate::frame::engine::current(df.plan().unwrap()).unwrap();
+        let plan = by_x(&DataFrame::timeseries("2000-01-01", "2000-02-10", "1s").select(["x", "id"]));
         let whole = sorted_within(&plan, usize::MAX, 0);
         assert!(whole.len() == 40 * 86_400 && whole.is_sorted());
         for limit in [12_000_000, 15_000_000, 19_000_000, 23_000_000, 27_000_000, 31_000_000] {
