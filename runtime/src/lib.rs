@@ -23,6 +23,9 @@
 //!
 //! Two rules hold everywhere, as the price of every cell hangs on them. Public handles are opaque: they hold a reference to
 //! something whose drop is compiled here. Public generics are thin: they pack and unpack values around a core without types.
+//! And where a generic names a trait that many types have, the compiler of the cell goes through all of them, in all crates: 40 ms
+//! for `Debug` (also by `expect` and `unwrap` of a `Result`, and by `clamp`) or `Clone`, 15 for `From` (also by `?` and `into`), `PartialEq` or
+//! `Default`. So thin parts use loops and `match`, and leave these to functions without types.
 #![deny(missing_docs, unsafe_code)]
 
 // Every cell finds these crates in scope, taken from this library: naming them here makes them part of it.

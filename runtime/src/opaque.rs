@@ -24,6 +24,7 @@ impl Opaque {
 
     /// The value, shared.
     pub(crate) fn arc<T: Any + Send + Sync>(&self) -> Arc<T> {
-        self.0.clone().downcast().expect("a handle holds the type of its module")
+        // Not `expect`: in generic methods it costs every cell a search for the error's `Debug` form.
+        self.0.clone().downcast().unwrap_or_else(|_| unreachable!("a handle holds the type of its module"))
     }
 }

@@ -34,6 +34,15 @@ class Ran:
         return COLOUR.sub("", "\n".join(error["traceback"]))
 
 
+def within(limit, measure, tries=3):
+    """The least of the seconds that `measure` gives, which is below the limit: a busy machine slows one try, not all of them."""
+    least = measure()
+    while least >= limit and tries > 1:
+        least, tries = min(least, measure()), tries - 1
+    assert least < limit, f"{least:.2f} s at best, and not below {limit} s"
+    return least
+
+
 class Kernel:
     """A running kernel in an empty folder."""
 

@@ -1,6 +1,6 @@
 """Cells through the installed kernel: values, variables, output in order, errors in their place, interrupts, bad input."""
-import json, os, statistics, subprocess, tempfile, time, unittest
-from client import Kernel
+import json, os, subprocess, tempfile, time, unittest
+from client import Kernel, within
 from jupyter_client.kernelspec import KernelSpecManager
 
 
@@ -151,22 +151,34 @@ class Frames(OneKernel):
             for start in range(0, 6_000_000, 100_000):
                 f.write("".join(f"{i},{i % 977}\n" for i in range(start, start + 100_000)))
         pid = int(self.k.ok('let big = read_csv("big.csv");\nlet spared = 3;\nstd::process::id()').text)
-        stopped = []
 
-        def stop(elapsed):
-            if elapsed > 0.9 and not stopped:
-                stopped.append(time.time())
-                self.k.manager.interrupt_kernel()
-        ran = self.k.run('loop { big.groupby("a").sum("b").compute()?; }', during=stop)
-        self.assertIn("Interrupted", ran.error)
-        self.assertLess(time.time() - stopped[0], 4)
-        self.assertEqual(self.k.ok("spared").text, "3")
+        def interrupt():
+            stopped = []
+
+            def stop(elapsed):
+                if elapsed > 0.9 and not stopped:
+                    stopped.append(time.time())
+                    self.k.manager.interrupt_kernel()
+            ran = self.k.run('loop { big.groupby("a").sum("b").compute()?; }', during=stop)
+            self.assertIn("Interrupted", ran.error)
+            seconds = time.time() - stopped[0]
+            self.assertEqual(self.k.ok("spared").text, "3")
+            return seconds
+        within(2, interrupt)
 
         def resident():
             return int(open(f"/proc/{pid}/statm").read().split()[1]) * 4096
         before = resident()
         time.sleep(1)
         self.assertLess(resident(), before + 50_000_000, "something still allocates")
+
+    def test_results_whose_type_is_open(self):
+        self.k.fails("Vec::new()", "E0282", "type annotations needed", "Vec::<T>::new()")
+        self.k.fails("vec![]", "E0282", "type annotations needed")
+        self.k.fails("todo!()", "not yet implemented")
+        self.assertEqual(self.k.ok("{ if false { loop {} } }").text, "")
+        for code, text in [("1.5", "1.5"), ("vec![1, 2]", "[1, 2]"), ('vec!["a"]', '["a"]'), ("&&7u8", "7"), ("Some('c')", "Some('c')"), ("vec![vec![1.0]]", "[[1.0]]")]:
+            self.assertEqual(self.k.ok(code).text, text)
 
     def test_a_poisoned_handle_is_told_once(self):
         self.k.write("one.csv", "a\n1\n")
@@ -269,24 +281,33 @@ class Installation(unittest.TestCase):
 
 
 class Latency(unittest.TestCase):
-    """The time of a cell; medians of 15."""
+    """The time of a cell: the best of several, each kind in turn, so that a busy machine is as hard on all of them."""
+
+    # How many times a plain cell each may take: what its methods make the compiler do once more in every cell.
+    KINDS = {
+        "result": ("x + {}", 1.35),
+        "frame": ('let y{} = df.filter(col("a").gt({}));', 1.35),
+        "group-by": ('df.groupby("a").sum("b").filter(col("a").gt({})).select(["a"]);', 1.7),
+        "delayed closure": ("delayed(|x: u64| x + {}).call((1,));", 2.2),
+        "bag": ("bag.map(|x| x + {});", 2.2),
+    }
 
     def test_cells_are_quick(self):
         with Kernel() as k:
             k.ok("1 + 1")
             first = time.time() - k.started
-            k.ok("let x = 1;")
-            plain = statistics.median(k.ok(f"x + {i}").seconds for i in range(15))
+            k.ok("let x = 1; let bag = Bag::from_iter(0..10u64);")
             k.ok('let df = DataFrame::from_columns([("a", Series::from_iter(0..1000i64)), ("b", Series::from_iter(0..1000i64))]);')
-            frame = statistics.median(k.ok(f'let y{i} = df.filter(col("a").gt({i}));').seconds for i in range(15))
-            group = statistics.median(k.ok(f'df.groupby("a").sum("b").filter(col("a").gt({i})).select(["a"]);').seconds for i in range(5))
-            call = statistics.median(k.ok(f"delayed(|x: u64| x + {i}).call((1,));").seconds for i in range(5))
-            print(f"      first result {first:.2f} s, plain cell {plain * 1e3:.0f} ms, frame {frame * 1e3:.0f} ms, group-by {group * 1e3:.0f} ms, delayed closure {call * 1e3:.0f} ms")
-            self.assertLess(group, 0.35)
-            self.assertLess(call, 0.45)
+            kinds = {"plain cell": "x + {};"} | {kind: code for kind, (code, _) in self.KINDS.items()}
+            best = dict.fromkeys(kinds, 60)
+            for i in range(10):
+                for kind, code in kinds.items():
+                    best[kind] = min(best[kind], k.ok(code.replace("{}", str(i))).seconds)
+            print(f"      first result {first:.2f} s", *(f"{kind} {seconds * 1e3:.0f} ms" for kind, seconds in best.items()), sep=", ")
+            for kind, (_, most) in self.KINDS.items():
+                self.assertLess(best[kind], most * best["plain cell"], kind)
             self.assertLess(first, 3)
-            self.assertLess(plain, 0.30)
-            self.assertLess(frame, 0.35)
+            self.assertLess(best["plain cell"], 0.3)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Stop, crash and kill: what a cell loses and what it keeps, and how soon the next one runs."""
 import os, signal, subprocess, time, unittest
-from client import Kernel
+from client import Kernel, within
 
 SECONDS = "std::time::Duration::from_secs"
 # What runs when the user presses Stop, and how long it may take to end. Every variable is kept in each of these.
@@ -71,35 +71,41 @@ class Stop(unittest.TestCase):
         slowest = 0
         for what, code in KEPT:
             with self.subTest(what):
-                ran, seconds = self.stop(code)
-                slowest = max(slowest, seconds)
-                self.assertIn("Interrupted", ran.error)
-                self.assertLess(seconds, 2, what)
-                self.assertEqual(self.k.ok("(kept.clone(), numbers.len(), std::process::id())").text, f'("kept", 3, {pid})', what)
+                def stop():
+                    ran, seconds = self.stop(code)
+                    self.assertIn("Interrupted", ran.error)
+                    self.assertEqual(self.k.ok("(kept.clone(), numbers.len(), std::process::id())").text, f'("kept", 3, {pid})', what)
+                    return seconds
+                slowest = max(slowest, within(2, stop))
         print(f"      stop to idle: {slowest:.2f} s at most")
 
     def test_a_compiler_is_stopped_at_once(self):
         # Code that doubles with each level keeps the compiler busy for a long time.
         macro = ("macro_rules! twice { ($($x:tt)*) => { $($x)* $($x)* } }\n"
                  "{ let mut s = 0u64; " + "twice! { " * 17 + "s += 1;" + " }" * 17 + " println!(\"{s}\"); }")
-        ran, seconds = self.stop(macro, after=0.6)
-        self.assertIn("while it was compiled; all variables are kept", ran.error)
-        self.assertLess(seconds, 1)
+        def stop():
+            ran, seconds = self.stop(macro, after=0.6)
+            self.assertIn("while it was compiled; all variables are kept", ran.error)
+            return seconds
+        within(1, stop)
         self.assertEqual(self.k.ok("kept.clone()").text, '"kept"')
 
     def test_a_wait_for_types_is_stopped(self):
         """Right after the start, a variable's type has to wait until the library is read."""
-        with Kernel() as k:
-            pressed = []
+        def stop():
+            with Kernel() as k:
+                pressed = []
 
-            def during(elapsed):
-                if elapsed > 0.9 and not pressed:
-                    pressed.append(time.time())
-                    k.manager.interrupt_kernel()
-            ran = k.run("let v = vec![1];\nloop { std::thread::sleep(std::time::Duration::from_millis(5)); }", during=during)
-            self.assertIn("Interrupted", ran.error)
-            self.assertLess(time.time() - pressed[0], 1)
-            self.assertEqual(k.ok("let v = vec![1, 2];\nv.len()").text, "2")
+                def during(elapsed):
+                    if elapsed > 0.9 and not pressed:
+                        pressed.append(time.time())
+                        k.manager.interrupt_kernel()
+                ran = k.run("let v = vec![1];\nloop { std::thread::sleep(std::time::Duration::from_millis(5)); }", during=during)
+                seconds = time.time() - pressed[0]
+                self.assertIn("Interrupted", ran.error)
+                self.assertEqual(k.ok("let v = vec![1, 2];\nv.len()").text, "2")
+                return seconds
+        within(1, stop)
 
     def test_queued_cells_are_dropped(self):
         first = self.k.send(f"std::thread::sleep(std::time::Duration::from_millis(1500));")
@@ -126,15 +132,18 @@ class Death(unittest.TestCase):
                 ("a stack overflow", "fn deeper(n: u64) -> u64 { if n == 0 { 0 } else { 1 + std::hint::black_box(deeper(n + 1)) } }\ndeeper(1)", ["stack overflow"]),
                 ("memory", "let huge: Vec<u8> = Vec::with_capacity(1 << 60);\nhuge.len()", ["SIGABRT", "memory"]),
             ]:
-                with self.subTest(what):
+                def die():
                     k.ok("let gone = 1;\nlet gone_too = String::new();")
                     ran = k.fails(code, *parts, "these variables are gone: gone, gone_too")
                     if "before" in code:
                         self.assertEqual(ran.stream("stdout"), "before\n")
                     began = time.time()
                     self.assertEqual(k.ok("(stays(1), Kept(2), BTreeMap::from([(1, 2)]))").text, "(2, Kept(2), {1: 2})")
-                    self.assertLess(time.time() - began, 1, what)
+                    seconds = time.time() - began
                     k.fails("gone", "cannot find")
+                    return seconds
+                with self.subTest(what):
+                    within(1, die)
 
     def test_items_of_the_cell_that_died_are_kept(self):
         with Kernel() as k:

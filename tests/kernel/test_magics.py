@@ -1,6 +1,6 @@
 """Magics, lines of the shell and evcxr's commands: what they show, keep and refuse."""
 import re, time, unittest
-from client import COLOUR, Kernel
+from client import COLOUR, Kernel, within
 
 
 class Magics(unittest.TestCase):
@@ -22,17 +22,20 @@ class Magics(unittest.TestCase):
         return COLOUR.sub("", "\n".join(parts))
 
     def test_times(self):
-        self.assertRegex(self.shown("%time 1 + 1"), r"Wall time: [\d.]+ (µs|ms) \(compiled in [\d.]+ ms\)")
+        self.assertRegex(self.shown("%time 1 + 1"), r"Wall time: [\d.]+ (ns|µs|ms) \(compiled in [\d.]+ ms\)")
         self.assertIn("Wall time", self.shown("%time let timed = vec![1, 2];"))
         self.assertEqual(self.k.ok("timed.len()").text, "2")
         self.assertIn("3", self.shown("%%time\nlet a = 1;\na + 2"))
-        self.assertRegex(self.shown("%timeit (0..100u64).sum::<u64>()"), r"[\d.]+ (ns|µs) ± [\d.]+ (ps|ns|µs) per loop \(mean ± std. dev. of 7 runs, \d+ loops each")
+        self.assertRegex(self.shown("%timeit (0..100u64).sum::<u64>()"), r"[\d.]+ (ns|µs|ms) ± [\d.]+ (ps|ns|µs|ms) per loop \(mean ± std. dev. of 7 runs, \d+ loops each")
         self.assertIn("of 2 runs, 5 loops each", self.shown("%%timeit -n 5 -r 2 let v = vec![1u64; 10];\nv.iter().sum::<u64>()"))
         self.k.fails("%timeit \"x\".parse::<i32>()?", "invalid digit", "column 9")
         self.k.fails("%timeit -n x 1", "-n wants a number")
         self.k.fails("%time", "no code to run")
-        said = self.shown("%time std::thread::sleep(std::time::Duration::from_millis(300))")
-        self.assertRegex(said, r"Wall time: 30\d\.\d ms")
+
+        def slept():
+            said = self.shown("%time std::thread::sleep(std::time::Duration::from_millis(300))")
+            return float(re.search(r"Wall time: (\d+\.\d) ms", said)[1]) / 1e3
+        self.assertGreaterEqual(within(0.31, slept), 0.3, "the time of compiling is apart")
 
     def test_magics_stand_among_statements(self):
         ran = self.k.ok("let base = 20;\n%time let more = base + 1;\nmore * 2")
@@ -61,14 +64,14 @@ class Magics(unittest.TestCase):
         self.k.fails("!exit 3", "exit status: 3")
         self.assertEqual(self.shown("%%bash\nfor i in 1 2; do echo $i; done"), "1\n2\n")
         first = []
-        msg_id = self.k.send("!echo early; sleep 1; echo late")
+        msg_id = self.k.send("!echo early; sleep 3; echo late")
         began = time.time()
         while not first:
             m = self.k.client.get_iopub_msg(timeout=5)
             if m["msg_type"] == "stream":
                 first.append((m["content"]["text"], time.time() - began))
         self.assertEqual(first[0][0], "early\n")
-        self.assertLess(first[0][1], 0.8, "the shell's output streams")
+        self.assertLess(first[0][1], 2.5, "the shell's output streams")
         states = []
         while "idle" not in states:
             m = self.k.client.get_iopub_msg(timeout=5)
@@ -116,7 +119,7 @@ class Magics(unittest.TestCase):
             if part:
                 self.assertIn(part, self.shown(code), code)
         self.assertIn("Timing: true", self.shown(":timing"))
-        self.assertRegex(self.shown("1 + 1"), r"compiled in [\d.]+ ms, ran in [\d.]+ µs")
+        self.assertRegex(self.shown("1 + 1"), r"compiled in [\d.]+ ms, ran in [\d.]+ (ns|µs|ms)")
         self.k.ok(":timing")
         self.k.ok(":fmt {:#?}")
         self.assertEqual(self.k.ok("Some(1)").text, "Some(\n    1,\n)")
@@ -137,7 +140,7 @@ class Magics(unittest.TestCase):
         self.assertRegex(ran.stream("stderr"), r"built \d+ crates in")
         quick = self.k.ok("nil.to_string()")
         self.assertEqual(quick.text, '"00000000-0000-0000-0000-000000000000"')
-        self.assertLess(min(self.k.ok(f"few.len() + {i}").seconds for i in range(3)), 0.5, "cargo is left out where nothing changed")
+        self.assertLess(min(self.k.ok(f"few.len() + {i}").seconds for i in range(6)), 0.5, "cargo is left out where nothing changed")
         self.k.fails(':dep no_such_crate_anywhere = "1"', "no matching package", timeout=120)
         self.k.fails(':dep uuid = "99"', "uuid", timeout=120)
         self.assertEqual(self.k.ok("few.len()", timeout=120).text, "2")

@@ -38,7 +38,7 @@ pub use strings::Strings;
 pub use text::{Text, read_text};
 
 use crate::delayed::{Delayed, typed};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::picture::Picture;
 use crate::graph::stream::{Make, Part, Sink, Stream};
 use crate::graph::value::{Size, short_type, size_list, size_typed};
@@ -122,13 +122,19 @@ fn push_list<T: Element>(part: &mut Part, i: usize, sink: &mut Sink<'_, T>) -> R
 fn push_all<T>(items: impl IntoIterator<Item = T>, sink: &mut Sink<'_, T>) -> Result<()> {
     for x in items {
         if sched::cancelled() {
-            return Err(ErrorKind::Interrupted.into());
+            return Err(interrupted());
         }
         if !sink(x) {
             break;
         }
     }
     Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn interrupted() -> Error {
+    ErrorKind::Interrupted.into()
 }
 
 /// The stream before a layer; where there is none, the list that the task reads.
@@ -188,6 +194,11 @@ fn compute(layer: &Opaque) -> Result<Vec<Value>> {
 }
 
 #[inline(never)]
+fn compute_range(layer: &Arc<Layer>, start: u32, end: u32) -> Result<Vec<Value>> {
+    sched::compute(&(start..end).map(|i| layer.at(i)).collect::<Vec<_>>())
+}
+
+#[inline(never)]
 fn persist(layer: &Opaque, size: fn(&Value) -> Size) -> Result<Opaque> {
     let layer: Arc<Layer> = layer.arc();
     Ok(Opaque::of(crate::delayed::keep(&layer.key.name.text(), &layer.points(), |_, v| size(v))?))
@@ -220,8 +231,8 @@ impl<T: Element> Bag<T> {
         for part in parts {
             match Arc::try_unwrap(typed::<Vec<T>>(part)) {
                 Ok(list) if all.is_empty() => all = list,
-                Ok(list) => all.extend(list),
-                Err(shared) => all.extend(shared.iter().cloned()),
+                Ok(mut list) => all.append(&mut list),
+                Err(shared) => all.extend_from_slice(&shared),
             }
         }
         Ok(all)
@@ -271,9 +282,10 @@ impl<T: Element> Bag<T> {
         let (mut taken, mut at, mut many) = (Vec::new(), 0, 1);
         while taken.len() < k && at < first.len {
             let end = (at + many).min(first.len);
-            for value in sched::compute(&(at..end).map(|i| first.at(i)).collect::<Vec<_>>())? {
-                let left = k - taken.len();
-                taken.extend(Arc::unwrap_or_clone(typed::<Vec<T>>(value)).into_iter().take(left));
+            for value in compute_range(&first, at, end)? {
+                let mut list = Arc::unwrap_or_clone(typed::<Vec<T>>(value));
+                list.truncate(k - taken.len());
+                taken.append(&mut list);
             }
             (at, many) = (end, many * 2);
         }

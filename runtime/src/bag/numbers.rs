@@ -28,6 +28,10 @@ pub struct Total {
 }
 
 impl Total {
+    fn new() -> Self {
+        Self::default()
+    }
+
     fn merge(mut self, other: &Self) -> Self {
         self.whole += other.whole;
         self.exact.merge(&other.exact);
@@ -87,6 +91,10 @@ struct Moments {
 }
 
 impl Moments {
+    fn new() -> Self {
+        Self::default()
+    }
+
     fn merge(mut self, other: &Self) -> Self {
         self.count += other.count;
         self.total = self.total.merge(&other.total);
@@ -129,7 +137,7 @@ impl<T: Number> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn sum(&self) -> Delayed<T::Sum> {
-        self.tree("sum", Total::default, |total, x: T| x.add_to(total), |a, b| a.merge(&b), |total| T::sum_of(&total))
+        self.tree("sum", Total::new, |total, x: T| x.add_to(total), |a, b| a.merge(&b), |total| T::sum_of(&total))
     }
 
     fn moments(&self, name: &'static str, finish: impl Fn(&Moments) -> f64 + Send + Sync + 'static) -> Delayed<f64> {
@@ -139,7 +147,7 @@ impl<T: Number> Bag<T> {
             m.sum.add(x.to_float());
             m.squares.add_square(x.to_float());
         };
-        self.tree(name, Moments::default, add, |a, b| a.merge(&b), move |m| if m.count == 0 { Err(empty(name)) } else { Ok(finish(&m)) })
+        self.tree(name, Moments::new, add, |a, b| a.merge(&b), move |m| if m.count == 0 { Err(empty(name)) } else { Ok(finish(&m)) })
     }
 
     /// The mean.
@@ -155,7 +163,7 @@ impl<T: Number> Bag<T> {
         let mean = |(n, total): (u64, Total)| {
             if n == 0 { Err(empty("mean")) } else { Ok((total.whole as f64 + total.exact.value()) / n as f64) }
         };
-        self.tree("mean", Default::default, add, merge, mean)
+        self.tree("mean", || (0, Total::new()), add, merge, mean)
     }
 
     /// The variance of all elements as a population; see [`var_with`](Bag::var_with).

@@ -19,12 +19,6 @@ pub(super) struct Ordered<K, V> {
     entries: Vec<(K, V)>,
 }
 
-impl<K, V> Default for Ordered<K, V> {
-    fn default() -> Self {
-        Self { slots: vec![0; 64], entries: Vec::new() }
-    }
-}
-
 /// The hash of a key: the same in all maps.
 #[inline]
 pub(super) fn hash<K: Hash + 'static>(key: &K) -> u64 {
@@ -39,6 +33,10 @@ fn short<K: 'static>(key: &K) -> Option<Word> {
 }
 
 impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
+    fn new() -> Self {
+        Self { slots: empty_slots(64), entries: Vec::new() }
+    }
+
     /// Where the slot of a key is, and what it tells: its own, or the empty one where it belongs. `first` is the slot that is
     /// looked at first.
     #[inline(always)]
@@ -80,7 +78,7 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
 
     #[cold]
     fn grow(&mut self) {
-        self.slots = vec![0; self.slots.len() * 2];
+        self.slots = empty_slots(self.slots.len() * 2);
         let mask = self.slots.len() - 1;
         for (i, (key, _)) in self.entries.iter().enumerate() {
             let hash = hash(key);
@@ -116,6 +114,11 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
     }
 }
 
+#[inline(never)]
+fn empty_slots(len: usize) -> Vec<u64> {
+    vec![0; len]
+}
+
 /// A slot for the entry at a place.
 #[inline]
 fn slot(hash: u64, place: usize) -> u64 {
@@ -145,7 +148,10 @@ struct Waiting<K> {
 
 impl<K: Hash + Eq + Clone + 'static> Waiting<K> {
     fn new() -> Self {
-        let others = (0..BATCH).map(|_| None).collect();
+        let mut others = Vec::with_capacity(BATCH);
+        while others.len() < BATCH {
+            others.push(None);
+        }
         Self { len: 0, hashes: [0; BATCH], words: [[0; BATCH]; 2], lengths: [None; BATCH], others }
     }
 
@@ -179,7 +185,7 @@ impl<K: Hash + Eq + Clone + 'static> Waiting<K> {
     #[inline(always)]
     fn is(&self, i: usize, key: &K) -> bool {
         let word = self.word(i);
-        short(key) == word && (word.is_some() || self.others[i].as_ref() == Some(key))
+        short(key) == word && (word.is_some() || matches!(&self.others[i], Some(other) if other == key))
     }
 
     /// The key itself.
@@ -204,7 +210,7 @@ pub(super) struct Gathering<K, X, V, B, A> {
 
 impl<K: Hash + Eq + Clone + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)> Gathering<K, X, V, B, A> {
     pub(super) fn new(begin: B, add: A) -> Self {
-        Self { map: Ordered::default(), keys: Waiting::new(), values: Vec::with_capacity(BATCH), begin, add }
+        Self { map: Ordered::new(), keys: Waiting::new(), values: Vec::with_capacity(BATCH), begin, add }
     }
 
     #[inline(always)]
@@ -219,7 +225,9 @@ impl<K: Hash + Eq + Clone + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)> Gathe
     fn take_in(&mut self) {
         let Self { map, keys, values, begin, add } = self;
         let mut slots = [0; BATCH];
-        slots.iter_mut().zip(&keys.hashes).for_each(|(slot, h)| *slot = map.first(*h));
+        for (i, slot) in slots.iter_mut().enumerate() {
+            *slot = map.first(keys.hashes[i]);
+        }
         for (i, value) in values.drain(..).enumerate() {
             let hash = keys.hashes[i];
             let (_, slot) = map.find(hash, slots[i], |k| keys.is(i, k));

@@ -246,23 +246,30 @@ impl<T: Element> Bag<T> {
         let wanted = config::bytes("repartition_size", size)?.max(1);
         let kept = self.persist()?;
         let sizes = after(Name::new("size-partition"), &kept.layer(), Sizes(super::size::<T>));
-        let sizes = sched::compute(&sizes.points())?.into_iter().map(|v| *typed::<u64>(v)).collect::<Vec<_>>();
-        let each = sizes.iter().max().map_or(1, |most| most.div_ceil(wanted)).clamp(1, (1 << 24) / sizes.len() as u64) as u32;
-        let (mut bounds, mut sum) = (vec![0], 0);
-        for (i, bytes) in sizes.iter().enumerate() {
-            for k in 0..each {
-                let piece = bytes / u64::from(each);
-                let at = i as u32 * each + k;
-                if sum + piece > wanted && bounds.last() != Some(&at) {
-                    bounds.push(at);
-                    sum = 0;
-                }
-                sum += piece;
-            }
-        }
-        bounds.push(sizes.len() as u32 * each);
+        let (each, bounds) = bounds_by_size(sched::compute(&sizes.points())?, wanted);
         Ok(kept.in_pieces(each, bounds))
     }
+}
+
+/// Into how many pieces each list is cut, and the pieces with which a partition of about `wanted` bytes begins.
+#[inline(never)]
+fn bounds_by_size(sizes: Vec<Value>, wanted: u64) -> (u32, Vec<u32>) {
+    let sizes: Vec<u64> = sizes.into_iter().map(|v| *typed::<u64>(v)).collect();
+    let each = sizes.iter().max().map_or(1, |most| most.div_ceil(wanted)).clamp(1, (1 << 24) / sizes.len() as u64) as u32;
+    let (mut bounds, mut sum) = (vec![0], 0);
+    for (i, bytes) in sizes.iter().enumerate() {
+        for k in 0..each {
+            let piece = bytes / u64::from(each);
+            let at = i as u32 * each + k;
+            if sum + piece > wanted && bounds.last() != Some(&at) {
+                bounds.push(at);
+                sum = 0;
+            }
+            sum += piece;
+        }
+    }
+    bounds.push(sizes.len() as u32 * each);
+    (each, bounds)
 }
 
 /// Bytes of the lists of a layer.

@@ -17,14 +17,31 @@ pub(super) fn empty(method: &str) -> Error {
     ErrorKind::BadArgument { method: method.to_owned(), message }.into()
 }
 
+/// Calls `f` with each of the values; here, so that cells need not compile how a list is taken apart.
+#[inline(never)]
+fn each(values: Vec<Value>, f: &mut dyn FnMut(Value)) {
+    values.into_iter().for_each(f);
+}
+
 /// A join of values of one type.
 pub(super) fn join_by<A: Element>(merge: impl Fn(A, A) -> A + Send + Sync + 'static) -> Join {
     Arc::new(move |values: Vec<Value>| {
-        let mut values = values.into_iter().map(|v| Arc::unwrap_or_clone(typed::<A>(v)));
+        let mut total = None;
+        each(values, &mut |value| {
+            let value = Arc::unwrap_or_clone(typed::<A>(value));
+            total = Some(match total.take() {
+                Some(total) => merge(total, value),
+                None => value,
+            });
+        });
         // A layer has a task at least, and so has every group of them.
-        let first = values.next().expect("a join reads a value");
-        Ok(Arc::new(values.fold(first, &merge)) as Value)
+        Ok(Arc::new(total.expect("a join reads a value")) as Value)
     })
+}
+
+#[inline(never)]
+fn first(mut values: Vec<Value>) -> Value {
+    values.remove(0)
 }
 
 /// A layer of one task: the values of a layer merged in their order.
@@ -43,8 +60,8 @@ impl<T: Element> Bag<T> {
         finish: impl Fn(A) -> Result<R> + Send + Sync + 'static,
     ) -> Delayed<R> {
         let layer = self.folded(name, initial, add, merge);
-        let finish: Join = Arc::new(move |mut values: Vec<Value>| {
-            let last = Arc::unwrap_or_clone(typed::<A>(values.remove(0)));
+        let finish: Join = Arc::new(move |values: Vec<Value>| {
+            let last = Arc::unwrap_or_clone(typed::<A>(first(values)));
             Ok(Arc::new(finish(last)?) as Value)
         });
         Delayed::of_point(joined(Name::new(name), &layer, finish, size_of_value::<R>).at(0))
@@ -128,7 +145,9 @@ impl<T: Element> Bag<T> {
     ) -> Delayed<R> {
         let parts = self.summarize(Name::new("reduction-partition"), move |part, up| Ok(perpartition(list_of(&*up, part)?)));
         let join: Join = Arc::new(move |values: Vec<Value>| {
-            Ok(Arc::new(aggregate(values.into_iter().map(|v| Arc::unwrap_or_clone(typed::<A>(v))).collect())) as Value)
+            let mut all = Vec::with_capacity(values.len());
+            each(values, &mut |value| all.push(Arc::unwrap_or_clone(typed::<A>(value))));
+            Ok(Arc::new(aggregate(all)) as Value)
         });
         Delayed::of_point(joined(Name::new("reduction"), &parts, join, size_of_value::<R>).at(0))
     }

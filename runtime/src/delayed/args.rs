@@ -9,15 +9,37 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-/// The tasks whose values the arguments of one call need.
-#[derive(Default)]
-pub struct Inputs(pub(super) Vec<Point>);
+/// The tasks whose values the arguments of one call need; a list whose drop code stays here.
+pub struct Inputs(Box<dyn Any>);
 
 impl Inputs {
+    // The box holds the list that `new` puts in.
+    const LIST: &str = "inputs are a list of points";
+
+    #[inline(never)]
+    pub(super) fn new() -> Self {
+        Self(Box::new(Vec::<Point>::new()))
+    }
+
+    pub(super) fn points(&self) -> &Vec<Point> {
+        self.0.downcast_ref().expect(Self::LIST)
+    }
+
+    #[inline(never)]
+    pub(super) fn take(mut self) -> Vec<Point> {
+        std::mem::take(self.0.downcast_mut().expect(Self::LIST))
+    }
+
     #[inline(never)]
     pub(crate) fn add(&mut self, point: Point) -> u32 {
-        self.0.push(point);
-        self.0.len() as u32 - 1
+        let list: &mut Vec<Point> = self.0.downcast_mut().expect(Self::LIST);
+        list.push(point);
+        list.len() as u32 - 1
+    }
+
+    #[inline(never)]
+    fn len(&self) -> u32 {
+        self.points().len() as u32
     }
 }
 
@@ -46,24 +68,63 @@ impl<T: Clone + Send + Sync + 'static> Arg<T> {
         }
     }
 
-    fn literal(&self, out: &mut Vec<String>) {
-        if let Self::Plain(value) = self {
-            out.push(describe(value));
-        }
-    }
-
-    /// A number that is equal for equal plain values, and for the same place among the tasks; `None` where it cannot be told.
-    fn token(&self) -> Option<u64> {
+    fn seen(&self) -> Seen<'_> {
         match self {
-            Self::Plain(value) => token_of(value),
-            Self::Task(i) => Some(u64::from(*i)),
-            // Which of the tasks go where is not told by their keys.
-            Self::Made(_) => None,
+            Self::Plain(value) => Seen::Plain(value, std::any::type_name::<T>()),
+            Self::Task(i) => Seen::Task(*i),
+            Self::Made(_) => Seen::Made,
         }
     }
 }
 
+/// An argument without its type.
+pub enum Seen<'a> {
+    /// A plain value, and the name of its type.
+    Plain(&'a dyn Any, &'static str),
+    /// The value of one task.
+    Task(u32),
+    /// Made of the values of several tasks.
+    Made,
+}
+
+/// Arguments that can be looked at one after the other.
+pub trait Look {
+    /// Calls `see` with each.
+    fn each(&self, see: &mut dyn FnMut(Seen<'_>));
+}
+
+/// Plain arguments as text.
 #[inline(never)]
+pub(super) fn literals(args: &dyn Look) -> Vec<String> {
+    let mut out = Vec::new();
+    args.each(&mut |seen| {
+        if let Seen::Plain(value, type_name) = seen {
+            out.push(describe(value, type_name));
+        }
+    });
+    out
+}
+
+/// A number that is equal for equal plain values and the same places among the tasks; `None` where it cannot be told.
+#[inline(never)]
+pub(super) fn token(args: &dyn Look) -> Option<u64> {
+    let mut tokens = Some(Vec::new());
+    args.each(&mut |seen| {
+        let Some(all) = &mut tokens else { return };
+        let token = match seen {
+            Seen::Plain(value, _) => token_of(value),
+            Seen::Task(i) => Some(u64::from(i)),
+            // Which of the tasks go where is not told by their keys.
+            Seen::Made => None,
+        };
+        match token {
+            Some(token) => all.push(token),
+            None => tokens = None,
+        }
+    });
+    tokens.map(|all| foldhash::quality::FixedState::default().hash_one(all))
+}
+
 fn token_of(value: &dyn Any) -> Option<u64> {
     let hash = foldhash::quality::FixedState::default();
     if let Some(text) = value.downcast_ref::<&'static str>() {
@@ -74,11 +135,22 @@ fn token_of(value: &dyn Any) -> Option<u64> {
     Some(hash.hash_one((value.type_id(), bytes)))
 }
 
+/// What `call` makes of the values of the tasks, each of which it may take once.
+#[inline(never)]
+pub(super) fn with_values(values: Vec<Value>, call: &mut dyn FnMut(&mut Values) -> Value) -> Value {
+    let mut values: Vec<Option<Value>> = values.into_iter().map(Some).collect();
+    call(&mut values)
+}
+
 /// The value for an argument: taken over from the task where nobody else reads it, else cloned.
 fn value_at<T: Clone + Send + Sync + 'static>(values: &mut Values, i: u32) -> T {
+    Arc::unwrap_or_clone(super::typed(take(values, i)))
+}
+
+#[inline(never)]
+fn take(values: &mut Values, i: u32) -> Value {
     // Each place is asked for once: `Inputs::add` gives every argument places of its own.
-    let value = values[i as usize].take().expect("a value is taken once");
-    Arc::unwrap_or_clone(super::typed(value))
+    values[i as usize].take().expect("a value is taken once")
 }
 
 /// What can stand for an argument of type `T`.
@@ -113,12 +185,13 @@ impl<T> IntoArg<T> for Delayed<T> {
 trait Element: Clone + Send + Sync + 'static {}
 impl<T: Clone + Send + Sync + 'static> Element for T {}
 
-fn range<'a, T: 'a>(inputs: &mut Inputs, delayed: impl Iterator<Item = &'a Delayed<T>>) -> std::ops::Range<u32> {
-    let start = inputs.0.len() as u32;
+/// Places of the values of several tasks: the first, and that behind the last.
+fn range<T>(inputs: &mut Inputs, delayed: &[Delayed<T>]) -> (u32, u32) {
+    let start = inputs.len();
     for d in delayed {
         inputs.add(d.point());
     }
-    start..inputs.0.len() as u32
+    (start, inputs.len())
 }
 
 impl<T: Element> IntoArg<Vec<T>> for Vec<Delayed<T>> {
@@ -129,15 +202,23 @@ impl<T: Element> IntoArg<Vec<T>> for Vec<Delayed<T>> {
 
 impl<T: Element> IntoArg<Vec<T>> for &Vec<Delayed<T>> {
     fn into_arg(self, inputs: &mut Inputs) -> Arg<Vec<T>> {
-        let range = range(inputs, self.iter());
-        Arg::Made(Box::new(move |values| range.clone().map(|i| value_at(values, i)).collect()))
+        let (start, end) = range(inputs, self);
+        Arg::Made(Box::new(move |values| {
+            // A plain loop: an iterator over numbers makes the compiler of a cell look through far more.
+            let (mut list, mut next) = (Vec::with_capacity((end - start) as usize), start);
+            while next < end {
+                list.push(value_at(values, next));
+                next += 1;
+            }
+            list
+        }))
     }
 }
 
 impl<T: Element, const N: usize> IntoArg<[T; N]> for [Delayed<T>; N] {
     fn into_arg(self, inputs: &mut Inputs) -> Arg<[T; N]> {
-        let range = range(inputs, self.iter());
-        Arg::Made(Box::new(move |values| std::array::from_fn(|i| value_at(values, range.start + i as u32))))
+        let (start, _) = range(inputs, &self);
+        Arg::Made(Box::new(move |values| std::array::from_fn(|i| value_at(values, start + i as u32))))
     }
 }
 
@@ -176,7 +257,7 @@ impl<K: Element + Eq + Hash, T: Element> IntoArg<HashMap<K, T>> for HashMap<K, D
 )]
 pub trait IntoArgs<A> {
     /// The arguments of a call, ready to be unpacked for a run.
-    type Packed: Unpack<A> + Send + Sync + 'static;
+    type Packed: Unpack<A> + Look + Send + Sync + 'static;
     /// Notes what the arguments need.
     fn into_args(self, inputs: &mut Inputs) -> Self::Packed;
 }
@@ -184,11 +265,7 @@ pub trait IntoArgs<A> {
 /// Arguments that can be unpacked.
 pub trait Unpack<A> {
     /// The arguments, with the tasks' values put in.
-    fn unpack(&self, values: Vec<Value>) -> A;
-    /// Plain arguments as text.
-    fn literals(&self) -> Vec<String>;
-    /// A number that is equal for equal plain arguments, where that can be told.
-    fn token(&self) -> Option<u64>;
+    fn unpack(&self, values: &mut Values) -> A;
 }
 
 /// A function that can be a task: up to eight arguments, each cloneable and shareable between threads.
@@ -230,24 +307,17 @@ macro_rules! arities {
             }
         }
         impl<$($arg: Clone + Send + Sync + 'static),*> Unpack<($($arg,)*)> for ($(Arg<$arg>,)*) {
-            #[allow(non_snake_case, unused_mut, unused_variables, clippy::unused_unit)]
-            fn unpack(&self, values: Vec<Value>) -> ($($arg,)*) {
-                let mut values: Vec<Option<Value>> = values.into_iter().map(Some).collect();
+            #[allow(non_snake_case, unused_variables, clippy::unused_unit)]
+            fn unpack(&self, values: &mut Values) -> ($($arg,)*) {
                 let ($($arg,)*) = self;
-                ($($arg.get(&mut values),)*)
+                ($($arg.get(values),)*)
             }
-            #[allow(non_snake_case, unused_mut)]
-            fn literals(&self) -> Vec<String> {
-                let mut out = Vec::new();
+        }
+        impl<$($arg: Clone + Send + Sync + 'static),*> Look for ($(Arg<$arg>,)*) {
+            #[allow(non_snake_case, unused_variables)]
+            fn each(&self, see: &mut dyn FnMut(Seen<'_>)) {
                 let ($($arg,)*) = self;
-                $($arg.literal(&mut out);)*
-                out
-            }
-            #[allow(non_snake_case)]
-            fn token(&self) -> Option<u64> {
-                let ($($arg,)*) = self;
-                let tokens = [$($arg.token()?,)* 0u64];
-                Some(foldhash::quality::FixedState::default().hash_one(tokens))
+                $(see($arg.seen());)*
             }
         }
     )*};

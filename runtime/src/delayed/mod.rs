@@ -15,7 +15,7 @@ use crate::graph::{Graph, Key, Layer, Name, Point, Value, Work};
 use crate::opaque::Opaque;
 use crate::sched;
 use crate::show::{self, Bundle, Show};
-use args::{Inputs, IntoArgs, TaskFn, Unpack};
+use args::{Inputs, IntoArgs, Look, TaskFn, Unpack};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -98,9 +98,9 @@ impl<F> DelayedFn<F> {
         F: TaskFn<A>,
         I: IntoArgs<A>,
     {
-        let mut inputs = Inputs::default();
+        let mut inputs = Inputs::new();
         let args = args.into_args(&mut inputs);
-        let token = if self.pure && size_of::<F>() == 0 { args.token() } else { None };
+        let token = if self.pure && size_of::<F>() == 0 { args::token(&args) } else { None };
         let key = key(self.name, token, std::any::TypeId::of::<F>(), &inputs);
         let call = Call { function: self.function.clone(), args, retries: self.retries, of: PhantomData };
         from_layer(layer(key, inputs, Box::new(call)))
@@ -125,14 +125,14 @@ impl<F, A, P> Work for Call<F, A, P>
 where
     A: 'static,
     F: TaskFn<A>,
-    P: Unpack<A> + Send + Sync,
+    P: Unpack<A> + Look + Send + Sync,
 {
     fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
-        Ok(Arc::new(self.function.apply(self.args.unpack(values))))
+        Ok(args::with_values(values, &mut |values| Arc::new(self.function.apply(self.args.unpack(values)))))
     }
 
     fn literals(&self) -> Vec<String> {
-        self.args.literals()
+        args::literals(&self.args)
     }
 
     fn size(&self, value: &Value) -> Size {
@@ -149,13 +149,13 @@ where
 fn key(name: Name, token: Option<u64>, function: std::any::TypeId, inputs: &Inputs) -> Key {
     use std::hash::BuildHasher;
     let Some(token) = token else { return Key::new(name) };
-    let read: Vec<_> = inputs.0.iter().map(|p| (p.layer.key, p.index)).collect();
+    let read: Vec<_> = inputs.points().iter().map(|p| (p.layer.key, p.index)).collect();
     Key::pure(name, foldhash::quality::FixedState::default().hash_one((function, token, read)))
 }
 
 #[inline(never)]
 fn layer(key: Key, inputs: Inputs, work: Box<dyn Work>) -> Opaque {
-    Opaque::of(Layer::boxed(key, 1, inputs.0, work))
+    Opaque::of(Layer::boxed(key, 1, inputs.take(), work))
 }
 
 /// A delayed value of the layer's first task, whose work makes a `T`.
@@ -224,10 +224,16 @@ impl<T: Clone + Send + Sync + 'static> Delayed<T> {
     }
 }
 
+// A handle of `T` is only made for a task whose work makes a `T`.
+#[inline(never)]
+fn other_type() -> ! {
+    unreachable!("a task's value has the task's type")
+}
+
 /// A value that is known to be a `T`.
 pub(crate) fn typed<T: Send + Sync + 'static>(value: Value) -> Arc<T> {
-    // A handle of `T` is only made for a task whose work makes a `T`.
-    value.downcast().expect("a task's value has the task's type")
+    // Not `expect`: every cell would have the compiler look for the error's `Debug` form, among the types of all crates.
+    value.downcast().unwrap_or_else(|_| other_type())
 }
 
 #[inline(never)]

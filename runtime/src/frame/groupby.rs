@@ -2,7 +2,7 @@
 
 use super::expr::{Expr, IntoExpr};
 use super::order::{self, ROW, numbered};
-use super::reduce::{Spec, aggregated_where, aggregates, of_named_columns};
+use super::reduce::{Spec, aggregated_where, aggregates, of_named_columns, specs};
 use super::{Agg, DataFrame, IntoAgg, IntoNames, IntoSpec, bare, bound, col, unique};
 use crate::error::{Error, Result};
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -51,7 +51,7 @@ impl GroupBy {
     /// ```
     #[track_caller]
     pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> DataFrame {
-        match results.into_iter().map(S::into_spec).collect::<Result<Vec<_>>>() {
+        match specs(results) {
             Ok(specs) => self.aggregate("agg", specs),
             Err(e) => DataFrame::from_result(Err(e)),
         }

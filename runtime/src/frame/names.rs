@@ -30,19 +30,19 @@ impl IntoNames for &String {
 
 impl<S: AsRef<str>, const N: usize> IntoNames for [S; N] {
     fn into_names(self) -> Vec<String> {
-        self.iter().map(|s| s.as_ref().to_owned()).collect()
+        self.as_slice().into_names()
     }
 }
 
 impl<S: AsRef<str>, const N: usize> IntoNames for &[S; N] {
     fn into_names(self) -> Vec<String> {
-        self.iter().map(|s| s.as_ref().to_owned()).collect()
+        self.as_slice().into_names()
     }
 }
 
 impl<S: AsRef<str>> IntoNames for &[S] {
     fn into_names(self) -> Vec<String> {
-        self.iter().map(|s| s.as_ref().to_owned()).collect()
+        list(self.len(), &|i| self[i].as_ref())
     }
 }
 
@@ -56,4 +56,9 @@ impl<S: AsRef<str>> IntoNames for &Vec<S> {
     fn into_names(self) -> Vec<String> {
         self.as_slice().into_names()
     }
+}
+
+#[inline(never)]
+fn list<'a>(len: usize, name: &dyn Fn(usize) -> &'a str) -> Vec<String> {
+    (0..len).map(|i| name(i).to_owned()).collect()
 }

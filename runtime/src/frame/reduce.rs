@@ -180,18 +180,32 @@ pub trait IntoSpec {
 
 impl<N: AsRef<str>, C: AsRef<str>, A: IntoAgg> IntoSpec for (N, C, A) {
     fn into_spec(self) -> Result<(String, String, Agg)> {
-        Ok((self.0.as_ref().to_owned(), self.1.as_ref().to_owned(), self.2.into_agg()?))
+        self.2.into_agg().map(|agg| (self.0.as_ref().to_owned(), self.1.as_ref().to_owned(), agg))
     }
 }
 
 impl<C: AsRef<str>, A: IntoAgg> IntoSpec for (C, A) {
     fn into_spec(self) -> Result<(String, String, Agg)> {
-        Ok((self.0.as_ref().to_owned(), self.0.as_ref().to_owned(), self.1.into_agg()?))
+        self.1.into_agg().map(|agg| (self.0.as_ref().to_owned(), self.0.as_ref().to_owned(), agg))
     }
 }
 
 /// One result: its name, the column, and what becomes of it.
 pub(super) type Spec = (String, String, Agg);
+
+/// The results that a user lists, or the first error among them.
+pub(super) fn specs<S: IntoSpec>(results: impl IntoIterator<Item = S>) -> Result<Vec<Spec>> {
+    let mut specs = Vec::new();
+    for result in results {
+        specs.push(result.into_spec());
+    }
+    all(specs)
+}
+
+#[inline(never)]
+fn all(specs: Vec<Result<Spec>>) -> Result<Vec<Spec>> {
+    specs.into_iter().collect()
+}
 
 /// The aggregates of the engine that a result is made of, and how it is made of them.
 type Parts = (Vec<df::Expr>, Box<dyn Fn(&[df::Expr]) -> df::Expr>);

@@ -3,13 +3,13 @@
 use super::expr::{Expr, IntoExpr, col};
 use super::instants::{DAY, step, wall};
 use super::names::IntoNames;
-use super::reduce::{IntoSpec, Spec, aggregates, filled, of_named_columns};
+use super::reduce::{IntoSpec, Spec, aggregates, filled, of_named_columns, specs};
 use super::time::is_time;
 use super::udf::{rowwise, wrong_type, wrong_value};
 use super::{Agg, DataFrame};
 use crate::csv::kind::Kind;
 use crate::csv::value;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use arrow::array::{Array, ArrayBuilder, AsArray, ListBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
@@ -175,7 +175,7 @@ impl Resampler {
     /// Several results: each with its name, the column, and what becomes of its values.
     #[track_caller]
     pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> DataFrame {
-        match results.into_iter().map(S::into_spec).collect::<Result<Vec<_>>>() {
+        match specs(results) {
             Ok(specs) => self.aggregate(&specs),
             Err(e) => DataFrame::from_result(Err(e)),
         }

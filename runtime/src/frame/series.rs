@@ -29,7 +29,12 @@ impl Series {
     where
         I::Item: Element,
     {
-        I::Item::series(values.into_iter().map(Element::native).collect())
+        let values = values.into_iter();
+        let mut natives = Vec::with_capacity(values.size_hint().0);
+        for value in values {
+            natives.push(value.native());
+        }
+        I::Item::series(natives)
     }
 
     #[inline(never)]

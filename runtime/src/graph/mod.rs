@@ -87,7 +87,7 @@ pub(crate) trait Work: Send + Sync {
     /// its own a task reads every input, just where that points.
     fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
         let _ = index;
-        out.extend(layer.inputs.iter().enumerate().map(|(i, p)| (i as u32, p.index)));
+        layer.read_all(out);
     }
 
     /// Makes the value of task `index` of the values that it reads, in their order.
@@ -164,6 +164,12 @@ impl Layer {
     pub(crate) fn boxed(key: Key, len: u32, inputs: Vec<Point>, work: Box<dyn Work>) -> Arc<Self> {
         let streams = work.streaming().is_some() || inputs.iter().any(|p| p.layer.streams);
         Arc::new(Self { key, len, inputs: inputs.into(), streams, work })
+    }
+
+    /// Each input, just where it points.
+    #[inline(never)]
+    fn read_all(&self, out: &mut Vec<(u32, u32)>) {
+        out.extend(self.inputs.iter().enumerate().map(|(i, p)| (i as u32, p.index)));
     }
 
     /// What its tasks are called on screen: its steps, where it has several.

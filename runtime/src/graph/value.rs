@@ -40,24 +40,27 @@ pub(crate) fn size_typed<T: Any + Send + Sync>(value: &T) -> Size {
 /// Size of a list: exact where its items own nothing or are known; else by the first few items.
 pub(crate) fn size_list<T: Any + Send + Sync>(list: &Vec<T>) -> Size {
     let own = std::mem::size_of::<Vec<T>>() + list.capacity() * std::mem::size_of::<T>();
-    if !std::mem::needs_drop::<T>() {
-        return Size::exact(own);
+    if std::mem::needs_drop::<T>() {
+        sampled(list, own, list.len(), std::mem::size_of::<T>(), &|i| size_of(&list[i]))
+    } else {
+        Size::exact(own)
     }
+}
+
+/// Size of a list of `len` items that take `own` bytes, and what they own beside, by the first few where nothing better is known.
+#[inline(never)]
+fn sampled(list: &(dyn Any + Send + Sync), own: usize, len: usize, item: usize, size: &dyn Fn(usize) -> Size) -> Size {
+    const SAMPLE: usize = 16;
     let known = size_of(list);
     if known.exact {
         return known;
     }
-    const SAMPLE: usize = 16;
-    let sample = list.iter().take(SAMPLE).map(|x| size_of(x).bytes.saturating_sub(std::mem::size_of::<T>() as u64)).sum::<u64>();
-    Size { bytes: own as u64 + sample * list.len() as u64 / list.len().clamp(1, SAMPLE) as u64, exact: false }
+    let sample: u64 = (0..len.min(SAMPLE)).map(|i| size(i).bytes.saturating_sub(item as u64)).sum();
+    Size { bytes: own as u64 + sample * len as u64 / len.clamp(1, SAMPLE) as u64, exact: false }
 }
 
 /// A short text for a plain value: `7`, `"text"`, `[1, 2, 3]`; the type's name for others.
-pub(crate) fn describe<T: Any>(value: &T) -> String {
-    describe_any(value, std::any::type_name::<T>())
-}
-
-fn describe_any(value: &dyn Any, type_name: &str) -> String {
+pub(crate) fn describe(value: &dyn Any, type_name: &str) -> String {
     macro_rules! texts {
         ($($t:ty),*) => {
             $(
@@ -115,6 +118,10 @@ pub(crate) fn short_type(name: &str) -> String {
 mod tests {
     use super::*;
 
+    fn text<T: Any>(value: &T) -> String {
+        describe(value, std::any::type_name::<T>())
+    }
+
     #[test]
     fn sizes_and_texts() {
         assert_eq!(size_of(&vec![1.0f64; 1000]), Size::exact(8024));
@@ -122,10 +129,10 @@ mod tests {
         assert_eq!(size_list(&vec![(1u8, 'c'); 10]), Size::exact(24 + 80));
         assert_eq!(size_list(&vec!["abc".to_owned()]), Size::exact(24 + 24 + 3));
         assert!(!size_list(&vec![Some(vec![Some(1)])]).exact);
-        assert_eq!(describe(&vec![1u64, 2]), "[1, 2]");
-        assert_eq!(describe(&(1..=9).collect::<Vec<i32>>()), "[1, 2, 3, 4, 5, \u{2026} 9 in all]");
-        assert_eq!(describe(&"x".repeat(100)).chars().count(), 41);
-        assert_eq!(describe(&Some(String::new())), "Option<String>");
+        assert_eq!(text(&vec![1u64, 2]), "[1, 2]");
+        assert_eq!(text(&(1..=9).collect::<Vec<i32>>()), "[1, 2, 3, 4, 5, \u{2026} 9 in all]");
+        assert_eq!(text(&"x".repeat(100)).chars().count(), 41);
+        assert_eq!(text(&Some(String::new())), "Option<String>");
         assert_eq!(short_type("alloc::vec::Vec<ctx::Point>"), "Vec<Point>");
     }
 }

@@ -124,12 +124,36 @@ pub mod result {
     /// The value.
     pub struct Value<'a, T: ?Sized>(pub &'a T);
 
-    /// `()` shows nothing.
+    /// `()` shows nothing, and neither does what never comes to an end: first, as a type that is open yet fits all of them.
     pub trait Nothing {
         /// Shows nothing.
         fn rask_result(&self) {}
     }
-    impl Nothing for &&&Value<'_, ()> {}
+    impl Nothing for &&&&Value<'_, ()> {}
+
+    /// Values of everyday types, whose `Debug` form is written here: to look for it, the compiler of a cell would go
+    /// through the types of all crates.
+    pub trait Usual {
+        /// Shows the `Debug` form.
+        fn rask_result(&self);
+    }
+    macro_rules! usual {
+        ($($t:ty)*) => {$(
+            impl Usual for &&&Value<'_, $t> {
+                #[inline(never)]
+                fn rask_result(&self) {
+                    plain(&|f| self.0.fmt(f));
+                }
+            }
+            impl Usual for &&&Value<'_, Vec<$t>> {
+                #[inline(never)]
+                fn rask_result(&self) {
+                    plain(&|f| self.0.fmt(f));
+                }
+            }
+        )*};
+    }
+    usual! { i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64 bool char String &str }
 
     /// Rich values.
     pub trait Rich {
@@ -214,8 +238,8 @@ macro_rules! __result {
         match &$value {
             value => {
                 #[allow(unused_imports)]
-                use $crate::show::result::{Nothing as _, Plain as _, Rich as _, Unknown as _};
-                (&&&&$crate::show::result::Value(value)).rask_result();
+                use $crate::show::result::{Nothing as _, Plain as _, Rich as _, Unknown as _, Usual as _};
+                (&&&&&$crate::show::result::Value(value)).rask_result();
             }
         }
     };
