@@ -48,7 +48,7 @@ WORK = {
                 "for n in open('arcos.tsv').readline().strip().split('\\t')])"),
             "dask": "len((lambda d: d.assign(year=dd.to_datetime(d.TRANSACTION_DATE, format='%m%d%Y').dt.year, m=d.CALC_BASE_WT_IN_GM * d.MME_Conversion_Factor)"
                     "[['year', 'm', 'BUYER_STATE', 'BUYER_COUNTY']].groupby(['year', 'BUYER_STATE', 'BUYER_COUNTY']).m.sum().compute())"
-                    "(dd.read_csv('arcos.tsv', sep='\\t', dtype={'TRANSACTION_DATE': 'object', 'NDC_NO': 'object'})))",
+                    "(dd.read_csv('arcos.tsv', sep='\\t', dtype={'TRANSACTION_DATE': 'object', 'NDC_NO': 'object', 'REPORTER_ADDL_CO_INFO': 'object'})))",
         }),
     "gps": counted("gps.csv", "device_id"),
     "gps_all": (
@@ -57,7 +57,7 @@ WORK = {
             "polars": "len(pl.scan_csv('gps.csv', try_parse_dates=True).select(pl.all().mean()).collect(engine='streaming'))",
             "duckdb": "len(duckdb.sql(\"" + SUM.replace("cast(timestamp as bigint)", "epoch(timestamp)").replace("from gps", "from read_csv('gps.csv')") + "\").fetchall())",
             "datafusion": fusion("gps.csv", SUM.replace("cast(timestamp as bigint)", "to_unixtime(timestamp)").replace("from gps", "from t")),
-            "dask": "len([dd.read_csv('gps.csv', parse_dates=['timestamp']).mean().compute()])",
+            "dask": "len([(lambda d: d.assign(timestamp=d.timestamp.astype('int64')).mean().compute())(dd.read_csv('gps.csv', parse_dates=['timestamp']))])",
         }),
     "gzip": counted("gps.csv.gz", "device_id"),
     "quoted": counted("quoted.csv", "tag"),
