@@ -5,8 +5,10 @@
 //! DataFusion's own fair pool has gaps where sorts go to disk side by side, and they end in an error by chance. It looks at one
 //! reservation at a time, and a sorter that writes what it holds has several, so that it takes up to twice its part. A sorter
 //! cannot write anything before it has merged it, and the merge asks for a little more than was put aside, and gets nothing where
-//! others came first; so does a sorter for its first batch. Here a consumer's reservations count together, the merge of what a
-//! sorter holds gets what it asks for, and some memory is always there for each, even if the whole is exceeded by it.
+//! others came first; so does a sorter for its first batch. Here a sorter's reservations count together, the merge of what a
+//! sorter holds gets what it asks for, and some memory is always there for each, even if the whole is exceeded by it. Those of a
+//! group-by count each on its own, as in DataFusion's pool: the merge of the files that it wrote takes all that it may have, and
+//! the table that is filled from it cannot go to disk once more.
 
 use datafusion::common::resources_datafusion_err;
 use datafusion::error::Result;
@@ -148,8 +150,10 @@ impl MemoryPool for Shared {
         let (mut state, consumer) = (self.state(), reservation.consumer());
         let allowed = state.allowed(consumer, self.limit);
         let held = state.held(consumer);
-        if held.bytes.saturating_add(additional) > allowed {
-            let [asked, bytes, allowed, limit] = [additional, held.bytes, allowed, self.limit].map(human_readable_size);
+        let each = held.kind == Kind::Spills && !consumer.name().starts_with(SORTER);
+        let bytes = if each { reservation.size() } else { held.bytes };
+        if bytes.saturating_add(additional) > allowed {
+            let [asked, bytes, allowed, limit] = [additional, bytes, allowed, self.limit].map(human_readable_size);
             return Err(resources_datafusion_err!(
                 "{} asks for {asked} more, holds {bytes} and may hold {allowed} of {limit}",
                 consumer.name()
@@ -177,7 +181,23 @@ mod tests {
     }
 
     #[test]
-    fn the_reservations_of_a_consumer_count_together() {
+    fn a_group_by_fills_a_table_beside_the_merge_of_its_files() {
+        let pool = shared(1000);
+        let (a, b) = (of("FinalHashAggregateStream[0]", true, &pool), of("FinalHashAggregateStream[1]", true, &pool));
+        a.try_grow(500).unwrap();
+        a.try_grow(1).unwrap_err();
+        a.shrink(500);
+        let (merge, table) = (a.new_empty(), a.new_empty());
+        merge.try_grow(500).unwrap();
+        table.try_grow(500).unwrap();
+        table.try_grow(1).unwrap_err();
+        b.try_grow(500).unwrap();
+        drop((a, b, merge, table));
+        assert_eq!(pool.reserved(), 0);
+    }
+
+    #[test]
+    fn the_reservations_of_a_sorter_count_together() {
         let pool = shared(1000);
         let (a, b) = (of("ExternalSorter[0]", true, &pool), of("ExternalSorter[1]", true, &pool));
         a.try_grow(500).unwrap();
