@@ -8,8 +8,9 @@ const LAYERS: [(&str, &[&str]); 2] = [
     (
         "runtime/src",
         &[
-            "units", "error", "poison", "opaque", "config", "wire", "comm", "show", "widget", "graph", "sched", "ask", "delayed", "fs",
-            "decode", "pending", "bag", "html", "json", "xml", "csv", "frame", "convert", "collect", "client", "datasets", "plot", "host",
+            "units", "error", "poison", "opaque", "config", "exact", "wire", "comm", "show", "widget", "graph", "sched", "ask", "delayed",
+            "fs", "decode", "pending", "bag", "html", "json", "xml", "csv", "frame", "convert", "collect", "client", "datasets", "plot",
+            "host",
         ],
     ),
     ("kernel/src", &["error", "protocol", "outbox", "history", "eval", "handlers", "server", "install", "lab", "doctor", "verify", "main"]),

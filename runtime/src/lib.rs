@@ -5,7 +5,7 @@
 //!
 //! | module | what it is for | may use |
 //! |---|---|---|
-//! | `units`, `error`, `poison`, `opaque`, `config` | sizes as text, errors, errors of lazy steps, hidden values, settings | nothing |
+//! | `units`, `error`, `poison`, `opaque`, `config`, `exact` | sizes as text, errors, errors of lazy steps, hidden values, settings, sums without rounding | nothing |
 //! | `wire`, [`comm`] | this process's end of the connection to the kernel; lines to objects in the front end | the above |
 //! | [`show`], `widget` | results to MIME bundles, HTML and SVG as text; ipywidgets | the above |
 //! | `graph` | keys, layers of tasks, streams, passes, pictures; pure | the above |
@@ -48,6 +48,7 @@ pub mod datasets;
 mod decode;
 pub mod delayed;
 mod error;
+mod exact;
 pub mod frame;
 pub mod fs;
 mod graph;
@@ -79,8 +80,8 @@ pub mod prelude {
     pub use crate::collect::compute;
     pub use crate::delayed::{Delayed, delayed};
     pub use crate::frame::{
-        Agg, BadLines, Column, Csv, DType, DataFrame, Expr, GroupBy, Join, LazySeries, Merge, RankMethod, Scalar, Series, Table, col,
-        concat, lit, read_csv, read_ipc, read_json, read_parquet, read_sql, sql, when,
+        Agg, BadLines, Column, Csv, DType, DataFrame, Expr, GroupBy, Join, LazySeries, Merge, MergeAsof, RankMethod, Scalar, Series, Table,
+        ValueCounts, col, concat, lit, read_csv, read_ipc, read_json, read_parquet, read_sql, sql, when,
     };
     pub use crate::sched::view::ProgressBar;
     pub use crate::show::{Bundle, Show, display};

@@ -1,0 +1,396 @@
+//! Exact sums of many groups at once: a few floats for each group, which hold the sum of nearly all
+//! data without rounding, and an [`ExactSum`] for the few groups whose values need more digits.
+
+use super::{ExactSum, product, quotient, two_product, two_sum};
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+
+/// Values that are added up side by side where there is one group.
+const LANES: usize = 8;
+
+/// What is summed up: a value, or a product of two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Terms<'a> {
+    /// The values.
+    Values(&'a [f64]),
+    /// The products of the values of two columns.
+    Products(&'a [f64], &'a [f64]),
+    /// The cubes of the values.
+    Cubes(&'a [f64]),
+    /// The fourth powers of the values.
+    Fourths(&'a [f64]),
+}
+
+impl Terms<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Values(x) | Self::Products(x, _) | Self::Cubes(x) | Self::Fourths(x) => x.len(),
+        }
+    }
+}
+
+/// Floats that add up to the square of one.
+pub(super) fn squares(x: f64) -> [f64; 2] {
+    product(x, x)
+}
+
+/// Floats that add up to the cube of one.
+pub(super) fn cubes(x: f64) -> [f64; 4] {
+    let [[a, b], [c, d]] = product(x, x).map(|part| product(part, x));
+    [a, b, c, d]
+}
+
+/// Floats that add up to the fourth power of one.
+pub(super) fn fourths(x: f64) -> [f64; 6] {
+    let [square, error] = product(x, x);
+    let [a, b] = product(square, square);
+    let [c, d] = product(2.0 * square, error);
+    let [e, f] = product(error, error);
+    [a, b, c, d, e, f]
+}
+
+/// The sums of groups. The words of a group add up to its sum, with what the rest has of it.
+#[derive(Debug)]
+pub(crate) struct Cells<const K: usize> {
+    words: Vec<[f64; K]>,
+    rest: HashMap<usize, ExactSum, FixedState>,
+}
+
+impl<const K: usize> Default for Cells<K> {
+    fn default() -> Self {
+        Self { words: Vec::new(), rest: HashMap::default() }
+    }
+}
+
+/// The words of a group without values: any value, 0 included, leaves no negative zero in the last.
+const NOTHING: u64 = (-0.0f64).to_bits();
+
+/// Adds a value to the words, each taking what the one before could not hold; what is left.
+#[inline(always)]
+fn cascade<const K: usize>(words: &[f64; K], x: f64) -> ([f64; K], f64) {
+    let mut left = x;
+    let mut sums = [0.0; K];
+    for (sum, word) in sums.iter_mut().zip(words) {
+        (*sum, left) = two_sum(*word, left);
+    }
+    (sums, left)
+}
+
+impl<const K: usize> Cells<K> {
+    /// Makes room for so many groups.
+    pub(crate) fn resize(&mut self, groups: usize) {
+        self.words.resize(groups, [-0.0; K]);
+    }
+
+    /// Adds a value to the sum of a group.
+    #[inline(always)]
+    fn add(&mut self, group: usize, x: f64) {
+        let (sums, left) = cascade(&self.words[group], x);
+        if left == 0.0 {
+            self.words[group] = sums;
+        } else {
+            self.add_rest(group, x, sums, left);
+        }
+    }
+
+    /// Adds what the words cannot hold: `left` of `x`, or all of it where a word would overflow.
+    #[cold]
+    #[inline(never)]
+    fn add_rest(&mut self, group: usize, x: f64, sums: [f64; K], left: f64) {
+        let rest = self.rest.entry(group).or_default();
+        if left.is_finite() && sums.iter().all(|s| s.is_finite()) {
+            self.words[group] = sums;
+            rest.add(left);
+        } else {
+            rest.add(x);
+            // The group has a value now.
+            self.words[group].iter_mut().for_each(|w| *w += 0.0);
+        }
+    }
+
+    /// Takes a value out of the sum of a group that was added before.
+    fn remove(&mut self, group: usize, x: f64) {
+        if x.is_finite() {
+            self.add(group, -x);
+        } else {
+            self.rest.entry(group).or_default().remove(x);
+        }
+    }
+
+    /// Adds a term for each of the groups.
+    pub(crate) fn update(&mut self, groups: &[usize], terms: Terms<'_>) {
+        self.each(groups, terms, Self::add);
+    }
+
+    /// Takes terms out of one group that were added before.
+    pub(crate) fn retract(&mut self, group: usize, terms: Terms<'_>) {
+        self.each(&vec![group; terms.len()], terms, Self::remove);
+    }
+
+    /// Calls a method for each group and each number that its term is the sum of.
+    #[inline(always)]
+    fn each(&mut self, groups: &[usize], terms: Terms<'_>, f: impl Fn(&mut Self, usize, f64)) {
+        match terms {
+            Terms::Values(x) => groups.iter().zip(x).for_each(|(g, x)| f(self, *g, *x)),
+            Terms::Products(x, y) => {
+                let pairs = x.iter().zip(y);
+                for (g, (x, y)) in groups.iter().zip(pairs) {
+                    product(*x, *y).into_iter().for_each(|part| f(self, *g, part));
+                }
+            }
+            Terms::Cubes(x) => {
+                for (g, x) in groups.iter().zip(x) {
+                    cubes(*x).into_iter().for_each(|part| f(self, *g, part));
+                }
+            }
+            Terms::Fourths(x) => {
+                for (g, x) in groups.iter().zip(x) {
+                    fourths(*x).into_iter().for_each(|part| f(self, *g, part));
+                }
+            }
+        }
+    }
+
+    /// Adds all terms to one group.
+    pub(crate) fn update_one(&mut self, group: usize, terms: Terms<'_>) {
+        let (x, y) = match terms {
+            Terms::Values(x) => (x, None),
+            Terms::Products(x, y) => (x, Some(y)),
+            Terms::Cubes(x) | Terms::Fourths(x) => {
+                return self.update(&vec![group; x.len()], terms);
+            }
+        };
+        let part = |from: usize, to: usize| match y {
+            None => Terms::Values(&x[from..to]),
+            Some(y) => Terms::Products(&x[from..to], &y[from..to]),
+        };
+        let groups = [group; LANES];
+        let whole = x.len() / LANES * LANES;
+        let mut lanes = [[-0.0; K]; LANES];
+        for from in (0..whole).step_by(LANES) {
+            let terms = part(from, from + LANES);
+            let fitted = match terms {
+                Terms::Products(x, y) => {
+                    let pairs = x.iter().zip(y);
+                    Self::add_lanes(&mut lanes, pairs.map(|(x, y)| two_product(*x, *y)))
+                }
+                _ => Self::add_lanes(&mut lanes, x[from..].iter().map(|x| (*x, 0.0))),
+            };
+            if !fitted {
+                self.update(&groups, terms);
+            }
+        }
+        self.update(&groups[..x.len() - whole], part(whole, x.len()));
+        for word in lanes.as_flattened().iter().filter(|w| w.to_bits() != NOTHING) {
+            self.add(group, *word);
+        }
+    }
+
+    /// Adds a number and its error to each lane; where one does not fit, none is added.
+    #[inline(always)]
+    fn add_lanes(lanes: &mut [[f64; K]; LANES], terms: impl Iterator<Item = (f64, f64)>) -> bool {
+        let mut next = *lanes;
+        let mut left = 0.0;
+        for (lane, (x, error)) in next.iter_mut().zip(terms) {
+            let (sums, first) = cascade(lane, x);
+            let (sums, second) = cascade(&sums, error);
+            *lane = sums;
+            // Of a NaN, nothing but NaN comes.
+            left += first.abs() + second.abs();
+        }
+        if left == 0.0 {
+            *lanes = next;
+        }
+        left == 0.0
+    }
+
+    /// Whether the group has no value.
+    pub(crate) fn is_untouched(&self, group: usize) -> bool {
+        self.words[group][K - 1].to_bits() == NOTHING
+    }
+
+    /// The exact sum of a group.
+    pub(crate) fn sum(&self, group: usize) -> ExactSum {
+        let mut sum = self.rest.get(&group).cloned().unwrap_or_default();
+        self.words[group].iter().filter(|w| **w != 0.0).for_each(|w| sum.add(*w));
+        sum
+    }
+
+    /// The sum of a group, rounded once.
+    pub(crate) fn value(&self, group: usize) -> f64 {
+        match self.two(group) {
+            Some((high, low)) => high + low,
+            None => self.sum(group).value(),
+        }
+    }
+
+    /// The mean of `n` values of a group, rounded once.
+    pub(crate) fn mean(&self, group: usize, n: u64) -> f64 {
+        let quick = self.two(group).and_then(|(high, low)| mean_of_two(high, low, n));
+        quick.unwrap_or_else(|| self.sum(group).mean(n))
+    }
+
+    /// The sum as two floats, where it is no more.
+    fn two(&self, group: usize) -> Option<(f64, f64)> {
+        let words = &self.words[group];
+        let rest = words.get(2..).is_some_and(|rest| rest.iter().any(|w| *w != 0.0));
+        let known = !rest && (self.rest.is_empty() || !self.rest.contains_key(&group));
+        known.then(|| (words[0], words.get(1).copied().unwrap_or(0.0)))
+    }
+
+    /// All words in turn and, for each group, what the rest has of it; the groups are forgotten.
+    pub(crate) fn take(&mut self, groups: usize) -> (Vec<[f64; K]>, Vec<Option<Vec<f64>>>) {
+        let words = self.first(groups);
+        let of = |g| self.rest.get(&g).map(ExactSum::to_floats);
+        let rest = if self.rest.is_empty() { Vec::new() } else { (0..groups).map(of).collect() };
+        self.forget(groups);
+        (words, rest)
+    }
+
+    /// Takes the words of the first groups; of all, with their memory.
+    fn first(&mut self, groups: usize) -> Vec<[f64; K]> {
+        if groups >= self.words.len() {
+            return std::mem::take(&mut self.words);
+        }
+        self.words.drain(..groups).collect()
+    }
+
+    /// Forgets what the rest has of the first groups; the others move down.
+    fn forget(&mut self, groups: usize) {
+        let rest = std::mem::take(&mut self.rest);
+        let later = rest.into_iter().filter(|(g, _)| *g >= groups);
+        self.rest = later.map(|(g, sum)| (g - groups, sum)).collect();
+    }
+
+    /// Forgets the first groups.
+    pub(crate) fn drop_first(&mut self, groups: usize) {
+        drop(self.first(groups));
+        self.forget(groups);
+    }
+
+    /// Adds a word of another part's sum for each of the groups.
+    pub(crate) fn merge_words(&mut self, groups: &[usize], words: &[f64]) {
+        for (g, word) in groups.iter().zip(words) {
+            if word.to_bits() != NOTHING {
+                self.add(*g, *word);
+            }
+        }
+    }
+
+    /// Adds what the rest of another part has of a group.
+    pub(crate) fn merge_rest(&mut self, group: usize, floats: &[f64]) {
+        self.words[group].iter_mut().for_each(|w| *w += 0.0);
+        self.rest.entry(group).or_default().merge_floats(floats);
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap(&self) -> usize {
+        let entry = size_of::<(usize, ExactSum)>() + 6 * size_of::<f64>();
+        self.words.capacity() * size_of::<[f64; K]>() + self.rest.capacity() * entry
+    }
+}
+
+/// The mean of `n` values whose sum is `high + low`, rounded once; `None` where it takes more digits
+/// to tell.
+pub(crate) fn mean_of_two(high: f64, low: f64, n: u64) -> Option<f64> {
+    let divisor = n as f64;
+    let (sum, low) = two_sum(high, low);
+    let first = sum / divisor;
+    if low == 0.0 || sum == 0.0 {
+        return Some(first);
+    }
+    let left = (-first).mul_add(divisor, sum) + low;
+    let (mean, past) = two_sum(first, left / divisor);
+    // Halfway between two floats the last digits decide, and these are rounded.
+    let gap = (mean.abs().next_up() - mean.abs()).min(mean.abs() - mean.abs().next_down());
+    (past.abs() < gap * 0.499_999 && mean.is_normal()).then_some(mean)
+}
+
+/// The mean of `n` integers with this sum, rounded once.
+pub(crate) fn mean_of_integers(sum: i128, n: u64) -> f64 {
+    let high = sum as f64;
+    let low = (sum - high as i128) as f64;
+    mean_of_two(high, low, n).unwrap_or_else(|| quotient(&[low, high], n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+    /// Values of three kinds: short decimals, full ones, and some that overflow and cancel.
+    fn values(rng: &mut StdRng, kind: usize) -> Vec<f64> {
+        let one = |rng: &mut StdRng| match kind {
+            0 => f64::from(rng.random_range(-10_000..10_000)) / 100.0,
+            1 => (rng.random::<f64>() - 0.5) * 10f64.powi(rng.random_range(-12..12)),
+            _ => (rng.random::<f64>() - 0.5) * 10f64.powi(rng.random_range(-307..308)),
+        };
+        (0..rng.random_range(1..400)).map(|_| one(rng)).collect()
+    }
+
+    fn check<const K: usize>(x: &[f64], terms: Terms<'_>, add: impl Fn(&mut ExactSum, f64)) {
+        let mut want = ExactSum::default();
+        x.iter().for_each(|x| add(&mut want, *x));
+        let (mut one, mut many) = (Cells::<K>::default(), Cells::<K>::default());
+        one.resize(1);
+        one.update_one(0, terms);
+        many.resize(3);
+        many.update(&vec![1; x.len()], terms);
+        let n = x.len() as u64;
+        for (cells, group) in [(&one, 0), (&many, 1)] {
+            assert_eq!(cells.value(group).to_bits(), want.value().to_bits());
+            assert_eq!(cells.mean(group, n).to_bits(), want.mean(n).to_bits());
+        }
+        assert!(many.is_untouched(0) && !many.is_untouched(1));
+        many.retract(1, terms);
+        assert_eq!(many.value(1), 0.0);
+    }
+
+    #[test]
+    fn groups_have_the_sums_of_their_values() {
+        let mut rng = StdRng::seed_from_u64(11);
+        for round in 0..300 {
+            let x = values(&mut rng, round % 3);
+            check::<2>(&x, Terms::Values(&x), |s, x| s.add(x));
+            if round % 3 < 2 {
+                check::<3>(&x, Terms::Products(&x, &x), ExactSum::add_square);
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_groups_add_up() {
+        let mut rng = StdRng::seed_from_u64(5);
+        for round in 0..200 {
+            let x = values(&mut rng, round % 3);
+            let mut want = ExactSum::default();
+            x.iter().for_each(|x| want.add(*x));
+            let mut all = Cells::<2>::default();
+            all.resize(2);
+            for part in x.chunks(rng.random_range(1..60)) {
+                let mut cells = Cells::<2>::default();
+                cells.resize(2);
+                cells.update(&vec![1; part.len()], Terms::Values(part));
+                let (words, rest) = cells.take(2);
+                for k in 0..2 {
+                    let column: Vec<_> = words.iter().map(|w| w[k]).collect();
+                    all.merge_words(&[0, 1], &column);
+                }
+                rest.iter().enumerate().for_each(|(g, floats)| {
+                    floats.iter().for_each(|f| all.merge_rest(g, f));
+                });
+            }
+            assert_eq!(all.value(1).to_bits(), want.value().to_bits());
+            assert!(all.is_untouched(0));
+        }
+    }
+
+    #[test]
+    fn means_of_integers_are_rounded_once() {
+        assert_eq!(mean_of_integers(7, 2), 3.5);
+        assert_eq!(mean_of_integers(i128::from(i64::MAX) * 3, 3), i64::MAX as f64);
+        assert_eq!(mean_of_integers((1 << 53) + 1, 1), 9_007_199_254_740_992.0);
+        assert_eq!(mean_of_integers((1 << 54) + 6, 2), 9_007_199_254_740_996.0);
+        assert_eq!(mean_of_integers(-10, 3), -10.0 / 3.0);
+    }
+}
