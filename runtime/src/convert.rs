@@ -80,6 +80,29 @@ impl<T: Element + Serialize> Bag<T> {
     }
 }
 
+impl Table {
+    /// Returns the rows as values, by serde: structs whose fields are columns.
+    ///
+    /// # Errors
+    /// Where a row does not fit.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// #[derive(serde::Deserialize)]
+    /// struct Point { x: f64 }
+    /// let table = DataFrame::from_columns([("x", Series::from_iter([1.5, 2.5]))]).compute()?;
+    /// let mut sum = 0.0;
+    /// for point in table.to_rows::<Point>()? {
+    ///     sum += point.x;
+    /// }
+    /// assert_eq!(sum, 4.0);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn to_rows<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
+        rows_of("to_rows", self)
+    }
+}
+
 impl DataFrame {
     /// A frame of rows that are structs or maps, by serde; types are those of the rows.
     ///

@@ -17,6 +17,12 @@ impl Opaque {
         Self(value)
     }
 
+    /// The same handle once more: as `clone`, without the compiler of a cell going through all types that have one.
+    #[inline(never)]
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// The value; each handle's module puts in and takes out one type only.
     pub(crate) fn get<T: Any + Send + Sync>(&self) -> &T {
         self.0.downcast_ref().expect("a handle holds the type of its module")

@@ -219,6 +219,13 @@ impl Pluck<&'static str> for serde_json::Value {
     }
 }
 
+impl Pluck<String> for serde_json::Value {
+    type Part = Self;
+    fn pluck(&self, key: &String) -> Option<Self> {
+        self.get(key.as_str()).cloned()
+    }
+}
+
 impl Pluck<usize> for serde_json::Value {
     type Part = Self;
     fn pluck(&self, key: &usize) -> Option<Self> {

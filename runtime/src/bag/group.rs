@@ -3,17 +3,51 @@
 
 use super::elements::{first, second};
 use super::layers::Reads;
-use super::ordered::{Gathering, Ordered, hash};
+use super::line::Line;
+use super::ordered::{Gathering, Keys, Ordered, hash};
 use super::reduce::merged;
 use super::{Bag, Element, gathered, push_all, push_list};
 use crate::delayed::typed;
 use crate::graph::stream::Part;
 use crate::graph::{Layer, Name};
+use crate::opaque::Opaque;
+use std::any::TypeId;
 use std::hash::Hash;
 use std::sync::Arc;
 
 /// Partitions of groups: their number must not hang on the number of partitions before.
 const BUCKETS: usize = 32;
+
+/// What every task reads where there is one before it.
+fn the_only() -> Reads {
+    Box::new(|_, _, out| out.push((0, 0)))
+}
+
+type Reduced = fn(&Opaque) -> Opaque;
+
+/// How keys of everyday types are counted and told apart: compiled here and not in the cell, with the quick map.
+#[inline(never)]
+fn everyday(of: TypeId) -> Option<(Reduced, Reduced)> {
+    macro_rules! find {
+        ($($t:ty),*) => {$(
+            if of == TypeId::of::<$t>() {
+                return Some((count_quickly::<$t>, tell_apart_quickly::<$t>));
+            }
+        )*};
+    }
+    find!(Line, String, &'static str, char, u64, usize, i32, i64, (String, String));
+    None
+}
+
+fn count_quickly<T: Element + Hash + Eq>(layer: &Opaque) -> Opaque {
+    let bag = Bag::<T>::from_layer(layer.again());
+    bag.quickly("frequencies", || 0u64, |n| *n += 1, |a, b| *a += b).layer
+}
+
+fn tell_apart_quickly<T: Element + Hash + Eq>(layer: &Opaque) -> Opaque {
+    let bag = Bag::<T>::from_layer(layer.again());
+    bag.quickly("distinct", || (), |()| (), |(), ()| ()).map(first).layer
+}
 
 impl<T: Element> Bag<T> {
     /// How often each element is there, in the order in which they are first met.
@@ -28,7 +62,10 @@ impl<T: Element> Bag<T> {
     where
         T: Hash + Eq,
     {
-        self.keyed("frequencies", |x| (x, ()), || 0, |n, ()| *n += 1, |a, b| *a += b)
+        match everyday(TypeId::of::<T>()) {
+            Some((count, _)) => Bag::from_layer(count(&self.layer)),
+            None => self.keyed("frequencies", |x| (x, ()), || 0, |n, ()| *n += 1, |a, b| *a += b),
+        }
     }
 
     /// The distinct elements, in the order in which they are first met.
@@ -36,7 +73,10 @@ impl<T: Element> Bag<T> {
     where
         T: Hash + Eq,
     {
-        self.keyed("distinct", |x| (x, ()), || (), |(), ()| (), |(), ()| ()).map(first)
+        match everyday(TypeId::of::<T>()) {
+            Some((_, tell_apart)) => Bag::from_layer(tell_apart(&self.layer)),
+            None => self.keyed("distinct", |x| (x, ()), || (), |(), ()| (), |(), ()| ()).map(first),
+        }
     }
 
     /// The first element of each key, in their order.
@@ -81,8 +121,33 @@ impl<T: Element> Bag<T> {
         merge: impl Fn(&mut A, A) + Send + Sync + 'static,
     ) -> Bag<(K, A)> {
         let layer = self.by_key(name, split, begin, add, merge);
-        gathered(name, 1, &[&layer], Box::new(|_, _, out| out.push((0, 0))), |part: &mut Part, sink| {
-            push_all(Arc::unwrap_or_clone(typed::<Ordered<K, A>>(part.take(0))).into_entries(), sink)
+        gathered(name, 1, &[&layer], the_only(), |part: &mut Part, sink| {
+            push_all(Arc::unwrap_or_clone(typed::<Keys<K, A>>(part.take(0))).into_entries(), sink)
+        })
+    }
+
+    /// As `keyed`, over the quick map, which is much to compile: for everyday keys, here.
+    fn quickly<A: Element>(
+        &self,
+        name: &str,
+        begin: impl Fn() -> A + Send + Sync + 'static,
+        add: impl Fn(&mut A) + Send + Sync + 'static,
+        merge: impl Fn(&mut A, A) + Send + Sync + 'static,
+    ) -> Bag<(T, A)>
+    where
+        T: Hash + Eq,
+    {
+        let parts = self.summarize(Name::new(&format!("{name}-partition")), move |part, up| {
+            let mut map = Gathering::new(&begin, |total: &mut A, ()| add(total));
+            up(part, &mut |x| {
+                map.push(x, ());
+                true
+            })?;
+            Ok(map.finish())
+        });
+        let all = merged(name, &parts, move |a: Ordered<T, A>, b| a.merge(b, &merge));
+        gathered(name, 1, &[&all], the_only(), |part: &mut Part, sink| {
+            push_all(Arc::unwrap_or_clone(typed::<Ordered<T, A>>(part.take(0))).into_entries(), sink)
         })
     }
 
@@ -96,15 +161,18 @@ impl<T: Element> Bag<T> {
         merge: impl Fn(&mut A, A) + Send + Sync + 'static,
     ) -> Arc<Layer> {
         let parts = self.summarize(Name::new(&format!("{name}-partition")), move |part, up| {
-            let mut map = Gathering::new(&begin, &add);
-            up(part, &mut |x| {
+            let mut map = Keys::new();
+            let read = up(part, &mut |x| {
                 let (key, value) = split(x);
-                map.push(key, value);
+                add(map.value(key, &begin), value);
                 true
-            })?;
-            Ok(map.finish())
+            });
+            match read {
+                Ok(()) => Ok(map),
+                Err(e) => Err(e),
+            }
         });
-        merged(name, &parts, move |a: Ordered<K, A>, b| a.merge(b, &merge))
+        merged(name, &parts, move |a: Keys<K, A>, b| a.merge(b, &merge))
     }
 
     /// The elements of each key together, those of a group in the order of the bag. All data moves between the partitions:
@@ -169,7 +237,7 @@ impl<T: Element> Bag<T> {
         let table = other.by_key("join-table", split, Vec::new, |list: &mut Vec<U>, x| list.push(x), |a, b| a.extend(b));
         let reads: Reads = Box::new(|_, i, out| out.extend([(0, i), (1, 0)]));
         gathered("join", self.layer().len, &[&self.layer(), &table], reads, move |part: &mut Part, sink| {
-            let table = typed::<Ordered<K, Vec<U>>>(part.take(1));
+            let table = typed::<Keys<K, Vec<U>>>(part.take(1));
             push_list(part, 0, &mut |x: T| match table.get(&on_self(&x)) {
                 Some(matches) => matches.iter().all(|u| sink((u.clone(), x.clone()))),
                 None => true,

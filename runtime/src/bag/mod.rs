@@ -7,7 +7,7 @@
 //! | `sources` | bags of what is in memory |
 //! | `elements` | what is done with each element |
 //! | `partitions` | what is done with whole partitions: zip, join, product, samples, repartition |
-//! | `reduce`, `numbers`, `exact` | one value of all elements |
+//! | `reduce`, `numbers` | one value of all elements |
 //! | `group`, `ordered` | values by key; maps in the order in which keys came |
 //! | `text`, `blocks`, `line` | texts as lines |
 //! | `strings` | the `.str()` methods |
@@ -15,7 +15,6 @@
 
 mod blocks;
 mod elements;
-mod exact;
 mod group;
 mod layers;
 mod line;

@@ -1,11 +1,11 @@
 //! Reductions of numbers: sum, mean, variance. Integers are added without rounding, floats exactly, so that no order and no
 //! partition changes a bit of the result.
 
-use super::exact::ExactSum;
 use super::reduce::empty;
 use super::{Bag, Element};
 use crate::delayed::Delayed;
 use crate::error::{ErrorKind, Result};
+use crate::exact::{ExactSum, cells::mean_of_integers, moments};
 
 /// A number that can be added up.
 pub trait Number: Element + Copy {
@@ -36,6 +36,11 @@ impl Total {
         self.whole += other.whole;
         self.exact.merge(&other.exact);
         self
+    }
+
+    /// The mean of `n` numbers: either part is 0, as a bag has one type.
+    fn mean(&self, n: u64) -> f64 {
+        if self.whole == 0 { self.exact.mean(n) } else { mean_of_integers(self.whole, n) }
     }
 }
 
@@ -85,7 +90,6 @@ fn overflow(sum: i128, of: &str) -> ErrorKind {
 #[derive(Debug, Clone, Default)]
 struct Moments {
     count: u64,
-    total: Total,
     sum: ExactSum,
     squares: ExactSum,
 }
@@ -97,29 +101,18 @@ impl Moments {
 
     fn merge(mut self, other: &Self) -> Self {
         self.count += other.count;
-        self.total = self.total.merge(&other.total);
         self.sum.merge(&other.sum);
         self.squares.merge(&other.squares);
         self
     }
 
-    /// Sum of squared distances from the mean, divided by `count - ddof`. Sums are exact; what is left of them after the
-    /// squares cancel is worked out with twice a float's digits.
+    /// The variance; NaN where nothing is left to divide by.
     fn variance(&self, ddof: u64) -> f64 {
-        if self.count <= ddof {
-            return f64::NAN;
-        }
-        let n = self.count as f64;
-        let (s, s_low) = self.sum.pair();
-        let (q, q_low) = self.squares.pair();
-        // s * s / n in two floats.
-        let square = s * s;
-        let square_low = s.mul_add(s, -square) + 2.0 * s * s_low;
-        let mean_square = square / n;
-        let mean_low = ((-mean_square).mul_add(n, square) + square_low) / n;
-        let spread = (q - mean_square) + (q_low - mean_low);
-        // A value that is not finite leaves no number.
-        (if spread < 0.0 { 0.0 } else { spread }) / (n - ddof as f64)
+        moments::variance(ddof, self.count, &self.sum, &self.squares).unwrap_or(f64::NAN)
+    }
+
+    fn deviation(&self, ddof: u64) -> f64 {
+        moments::deviation(ddof, self.count, &self.sum, &self.squares).unwrap_or(f64::NAN)
     }
 }
 
@@ -143,7 +136,6 @@ impl<T: Number> Bag<T> {
     fn moments(&self, name: &'static str, finish: impl Fn(&Moments) -> f64 + Send + Sync + 'static) -> Delayed<f64> {
         let add = |m: &mut Moments, x: T| {
             m.count += 1;
-            x.add_to(&mut m.total);
             m.sum.add(x.to_float());
             m.squares.add_square(x.to_float());
         };
@@ -161,7 +153,7 @@ impl<T: Number> Bag<T> {
         };
         let merge = |a: (u64, Total), b: (u64, Total)| (a.0 + b.0, a.1.merge(&b.1));
         let mean = |(n, total): (u64, Total)| {
-            if n == 0 { Err(empty("mean")) } else { Ok((total.whole as f64 + total.exact.value()) / n as f64) }
+            if n == 0 { Err(empty("mean")) } else { Ok(total.mean(n)) }
         };
         self.tree("mean", || (0, Total::new()), add, merge, mean)
     }
@@ -195,6 +187,6 @@ impl<T: Number> Bag<T> {
     /// # Errors
     /// When computed, where the bag is empty.
     pub fn std_with(&self, ddof: u64) -> Delayed<f64> {
-        self.moments("std", move |m| m.variance(ddof).sqrt())
+        self.moments("std", move |m| m.deviation(ddof))
     }
 }

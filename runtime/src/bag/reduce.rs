@@ -88,7 +88,8 @@ impl<T: Element> Bag<T> {
 
     /// Folds the elements: `binop` adds an element to a partition's total, `combine` joins the totals of two partitions.
     ///
-    /// Every partition begins with `initial`, so this should not change a total; the order of elements is kept.
+    /// Every partition begins with `initial`, so it must be neutral for `combine`, as 0 is for a sum: any other value counts
+    /// once for each partition. The order of elements is kept. [`reduce`](Bag::reduce) needs no initial value.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -109,7 +110,8 @@ impl<T: Element> Bag<T> {
         self.tree("fold", start, add, merge, |total| total.ok_or_else(|| empty("fold")))
     }
 
-    /// Folds the elements with one function, which also joins the results of partitions.
+    /// Folds the elements with one function, which also joins the results of partitions, in their order: for a function that
+    /// is associative, as a sum or a maximum is, the result is the same for any partitions.
     ///
     /// # Errors
     /// When computed, where the bag is empty.

@@ -310,7 +310,7 @@ fn they_are_right(seen: &[String], items: &[i64], floats: &[f64]) {
     let find = |start: &str| seen.iter().find(|s| s.starts_with(start)).unwrap().clone();
     assert!(find("bag.sum()").ends_with(&format!("= {}", items.iter().sum::<i64>())));
     let exact: f64 = {
-        let mut sum = exact::ExactSum::default();
+        let mut sum = crate::exact::ExactSum::default();
         floats.iter().for_each(|x| sum.add(*x));
         sum.value()
     };

@@ -54,7 +54,7 @@ impl<T: Element + Display> Bag<T> {
 
 /// The names of `n` files.
 fn names(pattern: &str, n: usize) -> Vec<String> {
-    if pattern.contains('*') {
+    if pending::star(pattern).is_some() {
         pending::numbered(pattern, n)
     } else {
         pending::numbered(&format!("{}/*.part", pattern.trim_end_matches('/')), n)
