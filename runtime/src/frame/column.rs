@@ -2,17 +2,20 @@
 
 use super::order::{self, ROW, numbered};
 use super::reduce::aggregates;
-use super::table::{Column, float};
+use super::scalar::{Scalar, scalar};
+use super::sums::Statistic;
+use super::table::Column;
 use super::{DataFrame, bound, col, engine};
 use crate::error::{Error, Result};
 use crate::show::{self, Bundle, Show};
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
-use arrow::util::display::array_value_to_string;
-use datafusion::functions_aggregate::expr_fn;
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::fmt;
+
+#[inline(never)]
+fn put_key(keys: &mut Vec<(String, bool)>, name: &str, ascending: bool) {
+    keys.push((name.to_owned(), ascending));
+}
 
 impl DataFrame {
     /// One column, to be computed or reduced.
@@ -38,7 +41,7 @@ impl DataFrame {
     pub fn persist(&self) -> Result<Self> {
         engine::with_right_types(self.plan()?, |plan| {
             let (schema, parts) = engine::each_partition(plan, |_| Ok(engine::keep("persist")))?;
-            Ok(Self::from_result(super::held(schema, parts, super::index::of(plan))))
+            Ok(Self::from_result(super::held("persist", schema, parts, super::index::of(plan))))
         })
     }
 
@@ -65,7 +68,11 @@ impl DataFrame {
     /// ```
     #[track_caller]
     pub fn sort_by<N: AsRef<str>>(&self, by: impl IntoIterator<Item = (N, bool)>) -> Self {
-        self.sorted_by("sort_by", &by.into_iter().map(|(n, up)| (n.as_ref().to_owned(), up)).collect::<Vec<_>>())
+        let mut keys = Vec::new();
+        for (name, ascending) in by {
+            put_key(&mut keys, name.as_ref(), ascending);
+        }
+        self.sorted_by("sort_by", &keys)
     }
 
     /// The frame ordered by this column, which comes first.
@@ -218,7 +225,13 @@ impl LazySeries {
     /// The rows for which a condition over the frame's columns holds.
     #[track_caller]
     pub fn filter(&self, condition: impl super::IntoExpr) -> Self {
-        Self { frame: self.frame.filter(condition), name: self.name.clone() }
+        self.filter_by(&condition.into_expr())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn filter_by(&self, condition: &super::Expr) -> Self {
+        Self { frame: self.frame.filter_by(condition), name: self.name.clone() }
     }
 
     /// The values that are there.
@@ -253,24 +266,30 @@ impl LazySeries {
         self.reduce(super::Agg::Quantile(share))
     }
 
+    /// The sum where at least so many values are not null, else null.
+    #[track_caller]
+    pub fn sum_min_count(&self, least: usize) -> LazyScalar {
+        self.reduce(super::Agg::SumMinCount(least))
+    }
+
     /// The correlation of the column with another one, by pairs of values that are both there.
     #[track_caller]
     pub fn corr(&self, other: &str) -> LazyScalar {
-        self.pairs("corr", other, expr_fn::corr)
+        self.pairs("corr", other, Statistic::Correlation)
     }
 
     /// The covariance of the column with another one, by pairs of values that are both there, with n - 1.
     #[track_caller]
     pub fn cov(&self, other: &str) -> LazyScalar {
-        self.pairs("cov", other, expr_fn::covar_samp)
+        self.pairs("cov", other, Statistic::Covariance(1))
     }
 
     #[inline(never)]
     #[track_caller]
-    fn pairs(&self, method: &str, other: &str, f: fn(df::Expr, df::Expr) -> df::Expr) -> LazyScalar {
+    fn pairs(&self, method: &str, other: &str, statistic: Statistic) -> LazyScalar {
         LazyScalar(self.frame.step(method, |b, plan| {
             let [x, y] = [&self.name, other].map(|n| bound(method, col(n).get(), plan).map(|e| df::cast(e, DataType::Float64)));
-            b.aggregate(Vec::<df::Expr>::new(), [f(x?, y?).alias(&self.name)]).map_err(|e| Error::engine(method, &e))
+            b.aggregate(Vec::<df::Expr>::new(), [statistic.of(vec![x?, y?]).alias(&self.name)]).map_err(|e| Error::engine(method, &e))
         }))
     }
 
@@ -342,115 +361,6 @@ impl fmt::Debug for LazyScalar {
 impl Show for LazyScalar {
     fn show(&self) -> Bundle {
         self.0.show()
-    }
-}
-
-/// A value of a frame, of the type that its column has.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Scalar {
-    /// A missing value.
-    Null,
-    /// True or false.
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// A decimal number.
-    Float(f64),
-    /// A text, and the text of any other type.
-    Str(String),
-}
-
-#[inline(never)]
-pub(super) fn scalar(array: &ArrayRef) -> Scalar {
-    if array.is_empty() || array.is_null(0) {
-        return Scalar::Null;
-    }
-    let as_type = |t: &DataType| cast(array, t).ok().filter(|a| a.is_valid(0));
-    match array.data_type() {
-        DataType::Boolean => Scalar::Bool(array.as_boolean().value(0)),
-        t if t.is_integer() => match as_type(&DataType::Int64) {
-            Some(a) => Scalar::Int(a.as_primitive::<Int64Type>().value(0)),
-            None => Scalar::Str(array_value_to_string(array, 0).unwrap_or_default()),
-        },
-        t if t.is_floating() => {
-            as_type(&DataType::Float64).map_or(Scalar::Null, |a| Scalar::Float(a.as_primitive::<Float64Type>().value(0)))
-        }
-        _ => Scalar::Str(array_value_to_string(array, 0).unwrap_or_default()),
-    }
-}
-
-impl Scalar {
-    /// The value as a number; `None` for what is none.
-    #[must_use]
-    pub fn as_f64(&self) -> Option<f64> {
-        match self {
-            Self::Int(i) => Some(*i as f64),
-            Self::Float(x) => Some(*x),
-            _ => None,
-        }
-    }
-
-    /// The value as a whole number; `None` for what is none.
-    #[must_use]
-    pub fn as_i64(&self) -> Option<i64> {
-        match self {
-            Self::Int(i) => Some(*i),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("null"),
-            Self::Bool(b) => b.fmt(f),
-            Self::Int(i) => i.fmt(f),
-            Self::Float(x) if f.precision().is_some() => x.fmt(f),
-            Self::Float(x) => f.write_str(&float(*x)),
-            Self::Str(s) => f.write_str(s),
-        }
-    }
-}
-
-impl Show for Scalar {
-    fn show(&self) -> Bundle {
-        Bundle::text(match self {
-            // All digits: what is shown may be copied.
-            Self::Float(x) => format!("{x:?}"),
-            other => other.to_string(),
-        })
-    }
-}
-
-impl super::IntoExpr for Scalar {
-    fn into_expr(self) -> super::Expr {
-        match self {
-            Self::Null => super::Expr::new(df::lit(datafusion::common::ScalarValue::Null)),
-            Self::Bool(b) => super::Expr::new(df::lit(b)),
-            Self::Int(i) => i.into_expr(),
-            Self::Float(x) => x.into_expr(),
-            Self::Str(s) => s.as_str().into_expr(),
-        }
-    }
-}
-
-impl PartialEq<f64> for Scalar {
-    fn eq(&self, other: &f64) -> bool {
-        self.as_f64() == Some(*other)
-    }
-}
-
-impl PartialEq<i64> for Scalar {
-    fn eq(&self, other: &i64) -> bool {
-        self.as_i64() == Some(*other)
-    }
-}
-
-impl PartialEq<&str> for Scalar {
-    fn eq(&self, other: &&str) -> bool {
-        matches!(self, Self::Str(s) if s == other)
     }
 }
 

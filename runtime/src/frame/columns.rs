@@ -1,10 +1,10 @@
 //! Steps that choose, name and change columns and rows, under pandas' names.
 
+use super::dtype;
 use super::expr::{Expr, IntoExpr, col};
-use super::made::{GOLDEN, scrambled, share_of};
-use super::names::IntoNames;
+use super::names::{IntoNames, free};
 use super::order::{ROW, indexed, numbered, sorted};
-use super::reduce::{INDEX, aggregated, aggregates};
+use super::reduce::{IntoSpec, aggregated, aggregates, specs};
 use super::table::Table;
 use super::{DType, DataFrame, Plan, Result, bare, bound, names_of, unique};
 use crate::error::{Error, ErrorKind};
@@ -22,6 +22,25 @@ fn renamed(method: &str, plan: &Plan, names: &[(String, String)]) -> Result<Vec<
     Ok(have.iter().zip(new).map(|(old, new)| bare(old).alias(new)).collect())
 }
 
+/// Columns and their names, as a user lists them.
+pub(super) fn named<N: AsRef<str>, E: IntoExpr>(columns: impl IntoIterator<Item = (N, E)>) -> Vec<(String, Expr)> {
+    let mut all = Vec::new();
+    for (name, value) in columns {
+        put_named(&mut all, name.as_ref(), value.into_expr());
+    }
+    all
+}
+
+#[inline(never)]
+fn put_named(all: &mut Vec<(String, Expr)>, name: &str, value: Expr) {
+    all.push((name.to_owned(), value));
+}
+
+#[inline(never)]
+pub(super) fn put_pair(all: &mut Vec<(String, String)>, first: &str, second: &str) {
+    all.push((first.to_owned(), second.to_owned()));
+}
+
 impl DataFrame {
     #[track_caller]
     pub(super) fn project(&self, method: &str, make: impl FnOnce(&Plan) -> Result<Vec<df::Expr>>) -> Self {
@@ -31,8 +50,26 @@ impl DataFrame {
     /// Gives columns new names: pairs of the old and the new one.
     #[track_caller]
     pub fn rename<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> Self {
-        let names: Vec<_> = names.into_iter().map(|(a, b)| (a.as_ref().to_owned(), b.as_ref().to_owned())).collect();
-        self.project("rename", |plan| renamed("rename", plan, &names))
+        let mut pairs = Vec::new();
+        for (old, new) in names {
+            put_pair(&mut pairs, old.as_ref(), new.as_ref());
+        }
+        self.rename_pairs(&pairs)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn rename_pairs(&self, names: &[(String, String)]) -> Self {
+        match free("rename", names.iter().map(|(_, new)| new)) {
+            Ok(()) => self.renamed(names),
+            Err(e) => self.failed(e),
+        }
+    }
+
+    /// Gives columns new names, which may be hidden ones.
+    #[track_caller]
+    pub(super) fn renamed(&self, names: &[(String, String)]) -> Self {
+        self.project("rename", |plan| renamed("rename", plan, names))
     }
 
     /// Gives all columns the names that a closure makes of theirs.
@@ -65,6 +102,7 @@ impl DataFrame {
     fn rename_each(&self, method: &str, new: &dyn Fn(&str) -> String) -> Self {
         self.project(method, |plan| {
             let names: Vec<_> = names_of(plan).into_iter().map(|n| (n.clone(), new(&n))).collect();
+            free(method, names.iter().map(|(_, new)| new))?;
             renamed(method, plan, &names)
         })
     }
@@ -87,24 +125,30 @@ impl DataFrame {
     /// The frame with several columns more, or replaced, each made of the columns as they were.
     #[track_caller]
     pub fn with_columns<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
-        self.put_columns("with_columns", columns.into_iter().map(|(n, e)| (n.as_ref().to_owned(), e.into_expr())).collect())
+        self.put_named("with_columns", named(columns))
     }
 
     /// As [`with_columns`](DataFrame::with_columns), under pandas' name.
     #[track_caller]
     pub fn assign<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
-        self.put_columns("assign", columns.into_iter().map(|(n, e)| (n.as_ref().to_owned(), e.into_expr())).collect())
+        self.put_named("assign", named(columns))
     }
 
-    /// The columns of numbers (`"number"`), of text (`"str"`), or of the type of that name (`"int64"`, `"datetime"`).
+    /// The columns of numbers (`"number"`), of integers (`"integer"`), floats (`"float"`), strings (`"str"`), or of the type
+    /// of that name (`"int64"`, `"datetime"`).
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([1.5])), ("s", Series::from_iter(["a"]))]);
+    /// assert_eq!(df.select_dtypes("number").columns()?, ["x"]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
     #[track_caller]
     pub fn select_dtypes(&self, kind: &str) -> Self {
         self.project("select_dtypes", |plan| {
-            let fields = plan.schema().fields();
-            let fits = |t: DType| t.to_string() == kind || kind == "number" && t.is_numeric();
-            let names: Vec<_> = fields.iter().filter(|f| fits(DType::of(f.data_type()))).map(|f| bare(f.name())).collect();
-            let known = ["bool", "date", "datetime"].contains(&kind) || kind.starts_with(['i', 'u', 'f', 's', 'n', 'c']);
-            if known { Ok(names) } else { Err(Error::bad_argument("select_dtypes", format!("{kind:?} is no type; there are \"number\", \"str\", \"bool\", \"int64\", \"float64\", \"date\", \"datetime\" and others"))) }
+            let fits = dtype::named(kind).ok_or_else(|| Error::bad_argument("select_dtypes", dtype::unknown(kind)))?;
+            let fields = plan.schema().fields().iter().filter(|f| fits(&DType::of(f.data_type()), kind));
+            Ok(fields.map(|f| bare(f.name())).collect())
         })
     }
 
@@ -206,8 +250,12 @@ impl DataFrame {
     /// The columns as other types: pairs of a column and its type.
     #[track_caller]
     pub fn astype<N: AsRef<str>>(&self, types: impl IntoIterator<Item = (N, DType)>) -> Self {
-        let types = types.into_iter().map(|(n, t)| (n.as_ref().to_owned(), col(n.as_ref()).astype(t)));
-        self.put_columns("astype", types.collect())
+        let mut columns = Vec::new();
+        for (name, dtype) in types {
+            let name = name.as_ref();
+            put_named(&mut columns, name, col(name).astype(dtype));
+        }
+        self.put_columns("astype", columns)
     }
 
     /// The last rows.
@@ -324,6 +372,15 @@ impl DataFrame {
     /// The frame with a column of the rows' places from 0, under this name, before all others.
     #[track_caller]
     pub fn with_row_index(&self, name: &str) -> Self {
+        match free("with_row_index", [&name.to_owned()]) {
+            Ok(()) => self.with_places(name),
+            Err(e) => self.failed(e),
+        }
+    }
+
+    /// The frame with the rows' places in a column, which may be a hidden one.
+    #[track_caller]
+    pub(super) fn with_places(&self, name: &str) -> Self {
         self.step("with_row_index", |_, plan| {
             let failed = |e| Error::engine("with_row_index", &e);
             let mut names = vec![name.to_owned()];
@@ -340,47 +397,6 @@ impl DataFrame {
         self.with_row_index("index")
     }
 
-    /// A share of the rows, from 0 to 1, chosen by their places and the seed: the same for any number of partitions.
-    #[track_caller]
-    pub fn sample(&self, share: f64, seed: u64) -> Self {
-        self.split_off("sample", (0.0, share), seed)
-    }
-
-    /// Frames that share the rows among them, by their shares and the seed; each row goes into one of them.
-    #[track_caller]
-    pub fn random_split(&self, shares: impl AsRef<[f64]>, seed: u64) -> Vec<Self> {
-        let total: f64 = shares.as_ref().iter().sum();
-        let mut from = 0.0;
-        let part = |share: &f64| {
-            let range = (from, from + share / total);
-            from = range.1;
-            self.split_off("random_split", range, seed)
-        };
-        shares.as_ref().iter().map(part).collect()
-    }
-
-    #[inline(never)]
-    #[track_caller]
-    fn split_off(&self, method: &str, (from, to): (f64, f64), seed: u64) -> Self {
-        let chosen = self.step(method, |_, plan| {
-            let failed = |e| Error::engine(method, &e);
-            if !(0.0..=1.0 + 1e-9).contains(&to) {
-                return Err(Error::bad_argument(method, format!("{to} is no share; shares are between 0 and 1")));
-            }
-            let plan = indexed(plan, INDEX).map_err(failed)?;
-            let dice = super::udf::rowwise(
-                "dice",
-                seed.to_string(),
-                vec![bare(INDEX)],
-                |_| Ok(arrow::datatypes::DataType::Float64),
-                move |a| dice(&a[0], seed),
-            );
-            let inside = dice.clone().gt_eq(df::lit(from)).and(dice.lt(df::lit(if to > 1.0 - 1e-9 { 2.0 } else { to })));
-            LogicalPlanBuilder::from(plan).filter(inside).map_err(failed)
-        });
-        chosen.unnumbered(self)
-    }
-
     /// The rows for which a condition in SQL holds: `"x > 15 and c = 'a'"`; `==` may stand for `=`.
     #[track_caller]
     pub fn query(&self, condition: &str) -> Self {
@@ -395,7 +411,7 @@ impl DataFrame {
     #[track_caller]
     pub fn eval(&self, name: &str, expression: &str) -> Self {
         match self.quiet().and_then(|plan| super::sql::expression("eval", expression, plan)) {
-            Ok(value) => self.put_columns("eval", vec![(name.to_owned(), value)]),
+            Ok(value) => self.put_named("eval", vec![(name.to_owned(), value)]),
             Err(_) if self.quiet().is_err() => self.clone(),
             Err(e) => Self::from_result(Err(e)),
         }
@@ -414,32 +430,30 @@ impl DataFrame {
         step(self)
     }
 
-    /// How many rows there are of each combination of values, most first, of equal counts the first seen first, in a column
-    /// `count`. Rows with missing values are left out.
+    /// Computes several results as one row: each with its name, the column, and how its values are
+    /// brought down to one; without a name, a result has that of its column.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([1.0, 4.0]))]);
+    /// let t = df.agg([("total", "x", "sum"), ("top", "x", "max")]).compute()?;
+    /// assert_eq!(t.column("total")?.to_vec::<f64>()?, [5.0]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
     #[track_caller]
-    pub fn value_counts(&self, columns: impl IntoNames) -> Self {
-        self.counted(&columns.into_names())
+    pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> Self {
+        self.agg_all(specs(results))
     }
 
     #[inline(never)]
     #[track_caller]
-    pub(super) fn counted(&self, columns: &[String]) -> Self {
-        let counts = self.step("value_counts", |_, plan| {
-            let failed = |e| Error::engine("value_counts", &e);
-            let keys = columns.iter().map(|n| bound("value_counts", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
-            unique("value_counts", columns.iter().chain([&"count".to_owned()]))?;
-            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
-            let there = columns.iter().map(|n| bound("value_counts", col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
-            let b = match there.into_iter().reduce(df::Expr::and) {
-                Some(there) => b.filter(there).map_err(failed)?,
-                None => b,
-            };
-            let counts = [expr_fn::count(df::lit(1)).alias("count"), expr_fn::min(bare(ROW)).alias(ROW)];
-            let b = b.aggregate(keys, counts).map_err(failed)?;
-            sorted(b, [bare("count").sort(false, false), bare(ROW).sort(true, false)], None).map_err(failed)
-        });
-        let names: Vec<_> = columns.iter().cloned().chain(["count".to_owned()]).collect();
-        counts.project("value_counts", |_| Ok(names.iter().map(|n| bare(n)).collect()))
+    fn agg_all(&self, specs: Result<Vec<super::reduce::Spec>>) -> Self {
+        self.step("agg", |_, plan| {
+            let specs = specs?;
+            unique("agg", specs.iter().map(|s| &s.0))?;
+            free("agg", specs.iter().map(|s| &s.0))?;
+            aggregated("agg", plan, &[], &specs)
+        })
     }
 
     /// One row with what becomes of each column that has it.
@@ -459,14 +473,6 @@ impl DataFrame {
     }
 }
 
-/// A number from 0 to 1 for each place, by a hash of it and the seed.
-fn dice(places: &arrow::array::ArrayRef, seed: u64) -> datafusion::error::Result<arrow::array::ArrayRef> {
-    use arrow::array::AsArray;
-    let one = |place: i64| share_of(scrambled((place as u64 ^ seed.rotate_left(32)).wrapping_add(GOLDEN)));
-    let places = places.as_primitive::<arrow::datatypes::Int64Type>();
-    Ok(std::sync::Arc::new(places.unary::<_, arrow::datatypes::Float64Type>(one)))
-}
-
 macro_rules! define {
     ([] $($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl DataFrame {$(
@@ -482,6 +488,12 @@ macro_rules! define {
 aggregates!(define);
 
 impl DataFrame {
+    /// The sum of each column of numbers where at least so many values are not null, else null; as one row.
+    #[track_caller]
+    pub fn sum_min_count(&self, least: usize) -> Self {
+        self.reduced(super::Agg::SumMinCount(least))
+    }
+
     /// The value of each column of numbers below which a share lies, exactly, as one row.
     #[track_caller]
     pub fn quantile(&self, share: f64) -> Self {

@@ -1,7 +1,7 @@
 //! Running a frame's plan: one DataFusion session for all frames, every operator's partition streams watched so that the
 //! view under the cell shows them as tasks, and Cancel reaches into each batch.
 
-use super::{csv, grouped, order, pool, remote, sort, watch};
+use super::{csv, grouped, order, pool, remote, sort, sums, watch};
 use crate::config::{self, Cluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sched::{self, progress::Job};
@@ -110,7 +110,11 @@ fn new_session(partitions: usize, cluster: &Cluster, environment: &Arc<RuntimeEn
         .set_bool("datafusion.execution.collect_statistics", true);
     let limit = cluster.memory();
     let config = config.with_sort_spill_reservation_bytes((limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize);
-    order::with_planner(&SessionContext::new_with_config_rt(config, environment.clone()))
+    let context = SessionContext::new_with_config_rt(config, environment.clone());
+    sums::register(&context);
+    // It would sum up sums that were rounded once for each distinct value.
+    context.remove_optimizer_rule("single_distinct_aggregation_to_group_by");
+    order::with_planner(&context)
 }
 
 /// Number of this thread's worker.

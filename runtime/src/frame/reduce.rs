@@ -1,24 +1,34 @@
 //! What becomes of the values of a group, or of a whole column: sums, means, quantiles and so on, under pandas' names.
 //! Missing values are left out.
 
+use super::elementwise::either;
 use super::order::{ROW, indexed, numbered, unsorted};
-use super::udf::{Fold, fold, quantiles_of, rowwise, wrong_value};
+use super::sums::Statistic;
+use super::udf::{quantiles_of, rowwise};
 use super::{DType, Expr, Plan, bare, bound, col};
 use crate::csv::kind::Kind;
 use crate::error::{Error, ErrorKind, Result};
-use arrow::array::{ArrayRef, AsArray, Int64Array};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::array::{ArrayRef, Int64Array};
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::functions::expr_fn as f;
 use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::{self as df, ExprFunctionExt, LogicalPlanBuilder, cast};
 
 /// How values are brought down to one. Missing values are left out; where none is there, the result is missing, but for sums
 /// (0), products (1), counts (0), `Any` (false) and `All` (true).
+///
+/// Results are the same to the last bit for any partitions, workers and memory. Sums and means are exact and rounded once. `Std`,
+/// `Var`, `Sem`, `Skew` and `Kurt` come from exact sums of powers by one formula, within 4 units of the last digit, as long as the
+/// powers are floats: for values between 1e-140 and 1e145 in size (`Skew`: 1e-90 and 1e90, `Kurt`: 1e-65 and 1e65). Beyond, a
+/// variance is infinite and a shape NaN; below, a variance is 0. Products keep 150 bits until they are rounded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Agg {
     /// The sum; of whole numbers, an error where it does not fit into 64 bits.
     Sum,
+    /// The sum where at least so many values are not null, else null.
+    SumMinCount(usize),
     /// The product.
     Prod,
     /// The mean.
@@ -180,14 +190,19 @@ pub trait IntoSpec {
 
 impl<N: AsRef<str>, C: AsRef<str>, A: IntoAgg> IntoSpec for (N, C, A) {
     fn into_spec(self) -> Result<(String, String, Agg)> {
-        self.2.into_agg().map(|agg| (self.0.as_ref().to_owned(), self.1.as_ref().to_owned(), agg))
+        spec(self.0.as_ref(), self.1.as_ref(), self.2.into_agg())
     }
 }
 
 impl<C: AsRef<str>, A: IntoAgg> IntoSpec for (C, A) {
     fn into_spec(self) -> Result<(String, String, Agg)> {
-        self.1.into_agg().map(|agg| (self.0.as_ref().to_owned(), self.0.as_ref().to_owned(), agg))
+        spec(self.0.as_ref(), self.0.as_ref(), self.1.into_agg())
     }
+}
+
+#[inline(never)]
+fn spec(name: &str, column: &str, agg: Result<Agg>) -> Result<Spec> {
+    Ok((name.to_owned(), column.to_owned(), agg?))
 }
 
 /// One result: its name, the column, and what becomes of it.
@@ -217,7 +232,11 @@ fn plain(part: df::Expr) -> Parts {
 impl Agg {
     pub(super) fn name(self) -> String {
         let known = NAMES.iter().find(|(_, a)| *a == self).map(|(n, _)| (*n).to_owned());
-        known.unwrap_or_else(|| if let Self::Quantile(q) = self { format!("quantile({q})") } else { String::new() })
+        known.unwrap_or_else(|| match self {
+            Self::Quantile(q) => format!("quantile({q})"),
+            Self::SumMinCount(_) => "sum_min_count".to_owned(),
+            _ => String::new(),
+        })
     }
 
     fn is_numeric(self) -> bool {
@@ -246,41 +265,40 @@ impl Agg {
         // Files may hold what is not a number, which is missing.
         let x = if t.is_floating() { super::elementwise::number(x) } else { x };
         let bool = *t == DataType::Boolean;
-        let float = || cast(if bool { cast(x.clone(), DataType::Int64) } else { x.clone() }, DataType::Float64);
+        let number = || if bool { cast(x.clone(), DataType::Int64) } else { x.clone() };
+        let float = || cast(number(), DataType::Float64);
+        let is_decimal = t.is_numeric() && !t.is_integer() && !t.is_floating();
+        let natural = || if is_decimal { float() } else { number() };
         if matches!(t, DataType::Timestamp(..) | DataType::Date32) && matches!(self, Self::Mean | Self::Median) {
             let t = if *t == DataType::Date32 { Kind::Time.arrow() } else { t.clone() };
-            let micros = cast(cast(x, Kind::Time.arrow()), DataType::Int64);
-            let (parts, finish) = self.parts(micros, &DataType::Int64);
-            return (parts, Box::new(move |p| cast(cast(cast(f::round(vec![finish(p)]), DataType::Int64), Kind::Time.arrow()), t.clone())));
+            let counts = cast(cast(x, t.clone()), DataType::Int64);
+            let (parts, finish) = self.parts(counts, &DataType::Int64);
+            return (parts, Box::new(move |p| cast(cast(f::round(vec![finish(p)]), DataType::Int64), t.clone())));
         }
         match self {
-            // Types may get wider until the column is computed, so those of the results go by those of the values.
-            Self::Sum if t.is_floating() => (vec![expr_fn::sum(x)], Box::new(|p| fitting_sum(p[0].clone(), p[0].clone()))),
-            Self::Sum => {
-                let values = if bool { cast(x.clone(), DataType::Int64) } else { x.clone() };
-                (vec![expr_fn::sum(values), expr_fn::sum(float())], Box::new(|p| fitting_sum(p[0].clone(), p[1].clone())))
+            Self::Sum => (vec![Statistic::Sum.of(vec![number()])], Box::new(|p| or_number(p[0].clone(), 0))),
+            Self::SumMinCount(least) => {
+                let parts = vec![Statistic::Sum.of(vec![number()]), expr_fn::count(x)];
+                let enough = move |p: &[df::Expr]| p[1].clone().gt_eq(df::lit(least as i64));
+                let finish = move |p: &[df::Expr]| either(enough(p), or_number(p[0].clone(), 0), df::lit(ScalarValue::Null));
+                (parts, Box::new(finish))
             }
-            Self::Prod => (vec![fold(PRODUCT, float()), expr_fn::max(x)], Box::new(|p| like(p[0].clone(), p[1].clone()))),
-            Self::Mean => plain(expr_fn::avg(float())),
+            Self::Prod => (vec![Statistic::Product.of(vec![natural()])], Box::new(|p| or_number(p[0].clone(), 1))),
+            Self::Mean => plain(Statistic::Mean.of(vec![natural()])),
             Self::Count => plain(expr_fn::count(x)),
             Self::Size => plain(expr_fn::count(df::lit(1))),
             Self::Min => plain(expr_fn::min(x)),
             Self::Max => plain(expr_fn::max(x)),
-            Self::Std => plain(expr_fn::stddev(float())),
-            Self::Var => plain(expr_fn::var_sample(float())),
-            Self::Sem => {
-                let parts = vec![expr_fn::stddev(float()), expr_fn::count(x.clone())];
-                (parts, Box::new(|p| p[0].clone() / f::sqrt(cast(p[1].clone(), DataType::Float64))))
-            }
+            Self::Std => plain(Statistic::Deviation(1).of(vec![float()])),
+            Self::Var => plain(Statistic::Variance(1).of(vec![float()])),
+            Self::Sem => plain(Statistic::ErrorOfMean.of(vec![float()])),
             Self::Median => plain(expr_fn::median(float())),
             Self::Quantile(q) => (vec![quantiles_of(float(), &[q])], Box::new(|p| Expr::new(p[0].clone()).list().get(0).get().clone())),
-            // Both zeros are one value.
-            Self::Nunique if t.is_floating() => plain(expr_fn::count_distinct(one_zero(x))),
             Self::Nunique => plain(expr_fn::count_distinct(x)),
             Self::First => plain(first(x.clone(), vec![bare(ROW).sort(true, false)], &x)),
             Self::Last => plain(first(x.clone(), vec![bare(ROW).sort(false, false)], &x)),
-            Self::Skew => plain(fold(SKEW, float())),
-            Self::Kurt => plain(fold(KURT, float())),
+            Self::Skew => plain(Statistic::Skewness.of(vec![float()])),
+            Self::Kurt => plain(Statistic::Kurtosis.of(vec![float()])),
             Self::Any | Self::All => {
                 let holds = if bool { x } else { x.not_eq(df::lit(0)) };
                 let (part, none) = if self == Self::Any { (expr_fn::bool_or(holds), false) } else { (expr_fn::bool_and(holds), true) };
@@ -295,7 +313,7 @@ impl Agg {
 }
 
 /// The column of row numbers from 0.
-pub(super) const INDEX: &str = "__index__";
+pub(super) const INDEX: &str = "__rask_index__";
 
 /// The first of some values in an order, for rows where `x` is there.
 fn first(value: df::Expr, order: Vec<df::SortExpr>, x: &df::Expr) -> df::Expr {
@@ -304,23 +322,15 @@ fn first(value: df::Expr, order: Vec<df::SortExpr>, x: &df::Expr) -> df::Expr {
     made.clone().order_by(order).filter(x.clone().is_not_null()).build().unwrap_or(made)
 }
 
-/// A sum, 0 where there are no values; of whole numbers, which wrap around, beside the sum of the same as decimals.
-fn fitting_sum(sum: df::Expr, about: df::Expr) -> df::Expr {
+/// A result, or a number where there are no values. A column of nothing but missing values may turn
+/// out to be one of integers.
+fn or_number(result: df::Expr, number: i64) -> df::Expr {
     rowwise(
-        "sum",
-        String::new(),
-        vec![sum, about],
+        "or_number",
+        number.to_string(),
+        vec![result],
         |t| Ok(if t[0].is_null() { DataType::Int64 } else { t[0].clone() }),
-        |a| {
-            // A column of nothing but missing values may turn out to be of whole numbers.
-            let about = arrow::compute::cast(&a[1], &DataType::Float64)?;
-            let about = about.as_primitive::<Float64Type>();
-            let too_great = about.iter().flatten().find(|x| x.abs() >= 9.223_372_036_854_775e18);
-            if let (Some(x), true) = (too_great, a[0].data_type().is_integer()) {
-                return wrong_value(format!("sum: {x:e} does not fit into 64 bits; astype(DType::Float64) adds up decimals"));
-            }
-            filled(&a[0], 0)
-        },
+        move |a| filled(&a[0], number),
     )
 }
 
@@ -330,92 +340,6 @@ pub(super) fn filled(values: &ArrayRef, number: i64) -> datafusion::error::Resul
     let there = arrow::compute::is_not_null(values)?;
     Ok(arrow::compute::kernels::zip::zip(&there, values, &arrow::array::Scalar::new(number))?)
 }
-
-/// Decimals with one zero; other values as they are.
-fn one_zero(x: df::Expr) -> df::Expr {
-    rowwise(
-        "one_zero",
-        String::new(),
-        vec![x],
-        |t| Ok(t[0].clone()),
-        |a| match a[0].data_type() {
-            DataType::Float64 => Ok(std::sync::Arc::new(a[0].as_primitive::<Float64Type>().unary::<_, Float64Type>(|x| x + 0.0))),
-            _ => Ok(a[0].clone()),
-        },
-    )
-}
-
-/// A number that was made of decimals, as a whole one where the values were.
-fn like(made: df::Expr, value: df::Expr) -> df::Expr {
-    let is_whole = |t: &DataType| t.is_integer() || *t == DataType::Boolean;
-    let returns = move |t: &[DataType]| Ok(if is_whole(&t[1]) { DataType::Int64 } else { DataType::Float64 });
-    rowwise("like", String::new(), vec![made, value], returns, move |a| {
-        let values = a[0].as_primitive::<Float64Type>();
-        // Above this, decimals leave out whole numbers.
-        let exact = 9_007_199_254_740_992.0;
-        match values.iter().flatten().find(|x| x.abs() > exact) {
-            _ if !is_whole(a[1].data_type()) => Ok(a[0].clone()),
-            Some(x) => wrong_value(format!("prod: {x:e} is not known to the last digit; astype(DType::Float64) multiplies decimals")),
-            None => Ok(arrow::compute::cast(&a[0], &DataType::Int64)?),
-        }
-    })
-}
-
-const PRODUCT: Fold = Fold {
-    name: "prod",
-    start: &[1.0],
-    add: |kept, x| kept[0] *= x,
-    join: |kept, other| kept[0] *= other[0],
-    finish: |kept| Some(kept[0]),
-};
-
-/// Count, mean and the sums of the second, third and fourth powers of the distances from it; added and joined by the formulas of
-/// P. Pébay, "Formulas for Robust, One-Pass Parallel Computation of Covariances and Arbitrary-Order Statistical Moments" (2008).
-const SKEW: Fold =
-    Fold { name: "skew", start: &[0.0; 5], add: |kept, x| add_moments(kept, &[1.0, x, 0.0, 0.0, 0.0]), join: add_moments, finish: skew };
-const KURT: Fold = Fold { name: "kurt", finish: kurt, ..SKEW };
-
-fn add_moments(a: &mut [f64], b: &[f64]) {
-    let (na, nb) = (a[0], b[0]);
-    let n = na + nb;
-    if nb == 0.0 {
-        return;
-    }
-    let d = b[1] - a[1];
-    let m2 = a[2] + b[2] + d * d * na * nb / n;
-    let m3 = a[3] + b[3] + d.powi(3) * na * nb * (na - nb) / (n * n) + 3.0 * d * (na * b[2] - nb * a[2]) / n;
-    let m4 = a[4]
-        + b[4]
-        + d.powi(4) * na * nb * (na * na - na * nb + nb * nb) / n.powi(3)
-        + 6.0 * d * d * (na * na * b[2] + nb * nb * a[2]) / (n * n)
-        + 4.0 * d * (na * b[3] - nb * a[3]) / n;
-    a.copy_from_slice(&[n, a[1] + d * nb / n, m2, m3, m4]);
-}
-
-fn skew(kept: &[f64]) -> Option<f64> {
-    let (n, m2, m3) = (kept[0], kept[2], kept[3]);
-    (n >= 3.0 && m2 > 0.0).then(|| n * (n - 1.0).sqrt() / (n - 2.0) * m3 / m2.powf(1.5))
-}
-
-fn kurt(kept: &[f64]) -> Option<f64> {
-    let (n, m2, m4) = (kept[0], kept[2], kept[4]);
-    let of = || {
-        let first = n * (n + 1.0) * (n - 1.0) * m4 / ((n - 2.0) * (n - 3.0) * m2 * m2);
-        first - 3.0 * (n - 1.0) * (n - 1.0) / ((n - 2.0) * (n - 3.0))
-    };
-    (n >= 4.0 && m2 > 0.0).then(of)
-}
-
-/// The moments of several values, for a window that moves.
-pub(super) fn moments(values: &[f64]) -> [f64; 5] {
-    let mut kept = [0.0; 5];
-    values.iter().for_each(|x| (SKEW.add)(&mut kept, *x));
-    kept
-}
-
-/// Skewness and excess kurtosis of what [`moments`] gives.
-pub(super) const SHAPES: [Shape; 2] = [skew, kurt];
-type Shape = fn(&[f64]) -> Option<f64>;
 
 /// One row for each group of `keys`, or one row where there are none.
 pub(super) fn aggregated(method: &str, plan: &Plan, keys: &[df::Expr], specs: &[Spec]) -> Result<LogicalPlanBuilder> {
@@ -481,8 +405,8 @@ pub(super) fn aggregated_where(
 fn part(all: &mut Vec<df::Expr>, made: df::Expr) -> df::Expr {
     let place = all.iter().position(|a| if let df::Expr::Alias(a) = a { *a.expr == made } else { false });
     let place = place.unwrap_or_else(|| {
-        all.push(made.alias(format!("__a{}__", all.len())));
+        all.push(made.alias(format!("__rask_a{}__", all.len())));
         all.len() - 1
     });
-    bare(&format!("__a{place}__"))
+    bare(&format!("__rask_a{place}__"))
 }

@@ -1,13 +1,14 @@
 //! Windows that move along the rows: `col("x").rolling(3).mean()`, or `col("x").rolling("2h").on("t").sum()`.
 
+use super::clock::exact;
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
 use super::instants::step;
-use super::reduce::{SHAPES, moments};
 use super::udf::{columnwise, quantiles, wrong_type, wrong_value};
 use super::{bare, window};
 use crate::csv::kind::Kind;
+use crate::exact::moving::Moving;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
@@ -67,7 +68,12 @@ macro_rules! rolling {
             /// # Ok::<(), rask::Error>(())
             /// ```
             pub fn rolling(&self, size: impl Into<WindowSize>) -> Rolling<Self> {
-                Rolling { of: self.clone(), size: size.into(), min_periods: None, center: false, on: None }
+                self.window(size.into())
+            }
+
+            #[inline(never)]
+            fn window(&self, size: WindowSize) -> Rolling<Self> {
+                Rolling { of: self.clone(), size, min_periods: None, center: false, on: None }
             }
         }
     )*};
@@ -94,7 +100,47 @@ impl<T: Target> Rolling<T> {
     }
 }
 
-type Over = Arc<dyn Fn(&mut [f64]) -> Option<f64> + Send + Sync>;
+type OfValues = Arc<dyn Fn(&mut [f64]) -> Option<f64> + Send + Sync>;
+
+/// What is worked out of each window.
+#[derive(Clone)]
+enum Over {
+    /// Of its values, in any order.
+    Values(OfValues),
+    /// Of the sums of their powers, up to this one, which are kept as the window moves.
+    Sums(usize, fn(&Moving) -> Option<f64>),
+}
+
+impl Over {
+    /// The results for windows whose ends never fall; `name` says which need no values.
+    fn results(&self, name: &str, needed: usize, ranges: Vec<Range<usize>>, values: &Float64Array) -> Float64Array {
+        let valid = |i: &usize| values.is_valid(*i) && !values.value(*i).is_nan();
+        let (mut moving, mut inside) = (Moving::new(if let Self::Sums(powers, _) = self { *powers } else { 1 }), Vec::new());
+        let mut before = 0..0;
+        let one = |range: Range<usize>| {
+            let rows = range.len();
+            let there = if let Self::Sums(..) = self {
+                (before.end..range.end).filter(valid).for_each(|i| moving.add(values.value(i)));
+                (before.start..range.start).filter(valid).for_each(|i| moving.remove(values.value(i)));
+                before = range;
+                moving.len()
+            } else {
+                inside.clear();
+                inside.extend(range.filter(valid).map(|i| values.value(i)));
+                inside.len()
+            };
+            // Counts are there where enough rows are, others where enough values are.
+            let enough = if name == "count" { rows >= needed } else { there >= needed };
+            let none = there == 0 && name != "count" && name != "sum";
+            match self {
+                _ if !enough || none => None,
+                Self::Values(f) => f(&mut inside),
+                Self::Sums(_, f) => f(&moving),
+            }
+        };
+        ranges.into_iter().map(one).collect()
+    }
+}
 
 /// How windows lie.
 struct Windows {
@@ -111,7 +157,7 @@ impl Windows {
             }
             WindowSize::Time(length) => {
                 let Some(times) = times else { return wrong_value("rolling: a window of time needs .on(\"column\")".to_owned()) };
-                let (times, length) = (cast(times, &Kind::Time.arrow())?, step(length).map_err(DataFusionError::Plan)?);
+                let (times, length) = (cast(&exact("rolling", times)?, &Kind::Time.arrow())?, step(length).map_err(DataFusionError::Plan)?);
                 let times = times.as_primitive::<TimestampMicrosecondType>();
                 if times.null_count() > 0 || times.values().windows(2).any(|w| w[1] < w[0]) {
                     return wrong_value(
@@ -150,17 +196,8 @@ fn rolled(x: &Expr, name: &'static str, key: &str, spec: (&WindowSize, Option<us
     let function = columnwise(&format!("rolling_{name}"), format!("{size:?}, {needed}, {center}, {key}"), returns, move |columns| {
         let values = cast(&columns[0], &DataType::Float64)?;
         let values = values.as_primitive::<Float64Type>();
-        let mut inside = Vec::new();
-        let one = |range: Range<usize>| {
-            inside.clear();
-            // Counts are there where enough rows are, others where enough values are.
-            let rows = range.len();
-            inside.extend(range.filter(|i| values.is_valid(*i)).map(|i| values.value(i)));
-            let there = if name == "count" { rows } else { inside.len() };
-            if there < needed || inside.is_empty() && name != "count" && name != "sum" { None } else { f(&mut inside) }
-        };
         let ranges = windows.ranges(values.len(), columns.get(1))?;
-        Ok(Arc::new(ranges.into_iter().map(one).collect::<Float64Array>()))
+        Ok(Arc::new(f.results(name, needed, ranges, values)))
     });
     let args = std::iter::once(x.get().clone()).chain(on.map(bare)).collect();
     window::in_order(function, args)
@@ -175,12 +212,12 @@ impl<T: Target> Rolling<T> {
 }
 
 macro_rules! over {
-    ($($(#[$doc:meta])* $name:ident |$v:ident| $body:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident $over:expr;)*) => {
         mod of {
             use super::*;
             $(#[inline(never)]
             pub(super) fn $name() -> Over {
-                Arc::new(|$v: &mut [f64]| $body)
+                $over
             })*
         }
 
@@ -194,47 +231,53 @@ macro_rules! over {
     };
 }
 over! {
-    /// The sum of the values in the window.
-    sum |v| Some(v.iter().sum());
-    /// The mean of the values in the window.
-    mean |v| Some(v.iter().sum::<f64>() / v.len() as f64);
+    /// The sum of the values in the window, exactly, rounded once.
+    sum Over::Sums(1, Moving::sum);
+    /// The mean of the values in the window, exactly, rounded once.
+    mean Over::Sums(1, Moving::mean);
     /// How many values are in the window.
-    count |v| Some(v.len() as f64);
+    count Over::Values(Arc::new(|v| Some(v.len() as f64)));
     /// The least value in the window.
-    min |v| v.iter().copied().min_by(f64::total_cmp);
+    min Over::Values(Arc::new(|v| v.iter().copied().min_by(f64::total_cmp)));
     /// The greatest value in the window.
-    max |v| v.iter().copied().max_by(f64::total_cmp);
+    max Over::Values(Arc::new(|v| v.iter().copied().max_by(f64::total_cmp)));
     /// The variance of the values in the window, with n - 1.
-    var |v| variance(v);
+    var Over::Sums(2, Moving::variance);
     /// The standard deviation of the values in the window, with n - 1.
-    std |v| variance(v).map(f64::sqrt);
+    std Over::Sums(2, Moving::deviation);
     /// The middle value of the window.
-    median |v| Some(quantiles(v, &[0.5])[0]);
+    median Over::Values(Arc::new(|v| Some(quantiles(v, &[0.5])[0])));
     /// The skewness of the values in the window.
-    skew |v| SHAPES[0](&moments(v));
+    skew Over::Sums(3, Moving::skewness);
     /// The excess kurtosis of the values in the window.
-    kurt |v| SHAPES[1](&moments(v));
+    kurt Over::Sums(4, Moving::kurtosis);
 }
 
-fn variance(values: &[f64]) -> Option<f64> {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (values.len() > 1).then(|| values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0))
+/// The quantile of the values of a window.
+#[inline(never)]
+fn quantile_of(share: f64) -> (String, Over) {
+    let share = share.max(0.0).min(1.0);
+    (share.to_string(), Over::Values(Arc::new(move |v| Some(quantiles(v, &[share])[0]))))
+}
+
+/// What a closure gives of a window, and a key: two closures are never the same function.
+#[inline(never)]
+fn of_closure(closure: OfValues) -> (String, Over) {
+    (format!("{:p}", Arc::as_ptr(&closure)), Over::Values(closure))
 }
 
 impl<T: Target> Rolling<T> {
     /// The value below which a share of the window lies, from 0 to 1, with linear interpolation.
     #[track_caller]
     pub fn quantile(&self, share: f64) -> T {
-        let share = share.clamp(0.0, 1.0);
-        self.with("quantile", &share.to_string(), &(Arc::new(move |v: &mut [f64]| Some(quantiles(v, &[share])[0])) as Over))
+        let (key, over) = quantile_of(share);
+        self.with("quantile", &key, &over)
     }
 
     /// Calls a closure with the values of each window.
     #[track_caller]
     pub fn apply(&self, closure: impl Fn(&[f64]) -> f64 + Send + Sync + 'static) -> T {
-        let closure: Over = Arc::new(move |v| Some(closure(v)));
-        // Two closures are never the same function.
-        self.with("apply", &format!("{:p}", Arc::as_ptr(&closure)), &closure)
+        let (key, over) = of_closure(Arc::new(move |v| Some(closure(v))));
+        self.with("apply", &key, &over)
     }
 }

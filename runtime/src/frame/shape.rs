@@ -5,6 +5,7 @@ use super::expr::{Expr, IntoExpr, col};
 use super::names::IntoNames;
 use super::order::{ROW, numbered, sorted};
 use super::reduce::{IntoAgg, aggregated};
+use super::sums::Statistic;
 use super::udf::quantiles_of;
 use super::{Agg, DataFrame, Plan, Result, bare, bound, unique};
 use crate::error::Error;
@@ -15,7 +16,7 @@ use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 
-pub(super) const ORDER: &str = "__order__";
+pub(super) const ORDER: &str = "__rask_order__";
 
 /// Rows that are numbered and named, in a column of this name.
 fn named(column: &str, names: &[String]) -> datafusion::error::Result<Plan> {
@@ -80,16 +81,18 @@ impl DataFrame {
                     return Err(Error::bad_argument("describe", format!("{q} is no share; quantiles are between 0 and 1")));
                 }
                 let first = [Agg::Count, Agg::Mean, Agg::Std, Agg::Min];
-                let hidden = |c: &str, what: &str| format!("__{what}__{c}__");
+                let hidden = |c: &str, what: &str| format!("__rask_{what}__{c}__");
                 let failed = |e| Error::engine("describe", &e);
+                let is_integer = |c: &str| plan.schema().field_with_unqualified_name(c).is_ok_and(|f| f.data_type().is_integer());
                 let (mut made, mut cells) = (Vec::new(), Vec::new());
                 for (c, list) in columns.iter().map(|c| (c, quantiles_of(df::cast(number(bare(c)), DataType::Float64), quantiles))) {
                     let value = || number(bare(c));
                     let x = || df::cast(value(), DataType::Float64);
                     let part = |agg: &Agg| match agg {
                         Agg::Count => expr_fn::count(value()),
-                        Agg::Mean => expr_fn::avg(x()),
-                        Agg::Std => expr_fn::stddev(x()),
+                        Agg::Mean if is_integer(c) => Statistic::Mean.of(vec![value()]),
+                        Agg::Mean => Statistic::Mean.of(vec![x()]),
+                        Agg::Std => Statistic::Deviation(1).of(vec![x()]),
                         Agg::Min => expr_fn::min(value()),
                         _ => expr_fn::max(value()),
                     };
@@ -147,34 +150,30 @@ impl DataFrame {
     /// The correlations of all pairs of columns of numbers, each over the rows where both values are there.
     #[track_caller]
     pub fn corr(&self) -> Self {
-        self.pairwise("corr", expr_fn::corr)
+        self.pairwise("corr", Statistic::Correlation)
     }
 
     /// The covariances of all pairs of columns of numbers, each over the rows where both values are there, with n - 1.
     #[track_caller]
     pub fn cov(&self) -> Self {
-        self.pairwise("cov", expr_fn::covar_samp)
+        self.pairwise("cov", Statistic::Covariance(1))
     }
 
     #[inline(never)]
     #[track_caller]
-    fn pairwise(&self, method: &str, f: fn(df::Expr, df::Expr) -> df::Expr) -> Self {
+    fn pairwise(&self, method: &str, statistic: Statistic) -> Self {
         self.step(method, |b, plan| {
             let columns = numeric(plan);
             if columns.is_empty() {
                 return Err(Error::bad_argument(method, "the frame has no column of numbers".to_owned()));
             }
-            let name = |i: usize, j: usize| format!("__{}_{}__", i.min(j), i.max(j));
+            let name = |i: usize, j: usize| format!("__rask_{}_{}__", i.min(j), i.max(j));
             let x = |i: usize| df::cast(number(bare(&columns[i])), DataType::Float64);
             let pairs = (0..columns.len()).flat_map(|i| (i..columns.len()).map(move |j| (i, j)));
-            let made: Vec<_> = pairs.map(|(i, j)| f(x(i), x(j)).alias(name(i, j))).collect();
+            let made: Vec<_> = pairs.map(|(i, j)| statistic.of(vec![x(i), x(j)]).alias(name(i, j))).collect();
             let one =
                 b.aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build).map_err(|e| Error::engine(method, &e))?;
-            // A column goes with itself to the last digit, where it goes with anything.
-            let itself =
-                |i: usize| super::when(Expr::new(bare(&name(i, i))).between(0.5, 1.5)).then(1.0).otherwise(Expr::new(bare(&name(i, i))));
-            let value = |i: usize, j: usize| if i == j && method == "corr" { itself(i).get().clone() } else { bare(&name(i, j)) };
-            let cell = |i: usize| (columns[i].clone(), (0..columns.len()).map(|j| value(i, j)).collect());
+            let cell = |i: usize| (columns[i].clone(), (0..columns.len()).map(|j| bare(&name(i, j))).collect());
             laid_out(method, one, "column", &columns, (0..columns.len()).map(cell).collect())
         })
     }
@@ -204,8 +203,14 @@ impl DataFrame {
     /// `values`. The values of `columns` are computed at once, as they name the columns.
     #[track_caller]
     pub fn pivot_table(&self, index: impl IntoNames, columns: &str, values: &str, agg: impl IntoAgg) -> Self {
-        match agg.into_agg() {
-            Ok(agg) => self.pivoted(&index.into_names(), columns, values, agg),
+        self.pivot_by(&index.into_names(), columns, values, agg.into_agg())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn pivot_by(&self, index: &[String], columns: &str, values: &str, agg: Result<Agg>) -> Self {
+        match agg {
+            Ok(agg) => self.pivoted(index, columns, values, agg),
             Err(e) => Self::from_result(Err(e)),
         }
     }
@@ -217,8 +222,8 @@ impl DataFrame {
             Ok(found) => found,
             Err(e) => return Self::from_result(Err(e)),
         };
-        let hidden = |i: usize| format!("__v{i}__");
-        let marked = |i: usize| format!("__m{i}__");
+        let hidden = |i: usize| format!("__rask_v{i}__");
+        let marked = |i: usize| format!("__rask_m{i}__");
         let value = |(i, (_, v)): (usize, &(String, Expr))| (hidden(i), super::when(col(columns).eq(v)).then(col(values)).into_expr());
         let marker = |(i, (_, v)): (usize, &(String, Expr))| (marked(i), super::when(col(columns).eq(v)).then(1).into_expr());
         let all = found.iter().enumerate();
@@ -229,7 +234,7 @@ impl DataFrame {
                 (marked(i), marked(i), Agg::Count),
             ]
         });
-        let cells = wide.filter(col(columns).is_not_null()).groupby(index).agg(specs);
+        let cells = wide.filter(col(columns).is_not_null()).groupby(index).aggregate("pivot_table", specs.collect());
         // Where no row has both values, there is nothing to add up or to count.
         let cell =
             |(i, (name, _)): (usize, &(String, Expr))| (name.clone(), super::when(col(&marked(i)).gt(0)).then(col(name)).into_expr());

@@ -190,17 +190,10 @@ pub(super) struct Fold {
     pub(super) finish: fn(&[f64]) -> Option<f64>,
 }
 
-/// A function over the values of a group.
+/// Quantiles of the values of a group, as a list: all values are kept.
 struct Groupwise {
     identity: Identity,
-    how: How,
-}
-
-#[derive(Clone)]
-enum How {
-    Fold(Fold),
-    /// All values are kept; their quantiles are a list.
-    Quantiles(Arc<[f64]>),
+    of: Arc<[f64]>,
 }
 
 impl AggregateUDFImpl for Groupwise {
@@ -213,17 +206,11 @@ impl AggregateUDFImpl for Groupwise {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(match self.how {
-            How::Fold(_) => DataType::Float64,
-            How::Quantiles(_) => list_of_floats(),
-        })
+        Ok(list_of_floats())
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(match &self.how {
-            How::Fold(fold) => Box::new(Folded { fold: *fold, kept: fold.start.to_vec() }),
-            How::Quantiles(of) => Box::new(Quantiles { of: of.clone(), values: Vec::new() }),
-        })
+        Ok(Box::new(Quantiles { of: self.of.clone(), values: Vec::new() }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -231,7 +218,7 @@ impl AggregateUDFImpl for Groupwise {
     }
 }
 
-fn list_of_floats() -> DataType {
+pub(super) fn list_of_floats() -> DataType {
     DataType::new_list(DataType::Float64, true)
 }
 
@@ -254,6 +241,7 @@ fn floats(array: &ArrayRef) -> Result<Float64Array> {
 struct Folded {
     fold: Fold,
     kept: Vec<f64>,
+    is_empty: bool,
 }
 
 impl fmt::Debug for Folded {
@@ -264,12 +252,14 @@ impl fmt::Debug for Folded {
 
 impl Accumulator for Folded {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        floats(&values[0])?.iter().flatten().for_each(|x| (self.fold.add)(&mut self.kept, x));
+        let values = floats(&values[0])?;
+        self.is_empty &= values.null_count() == values.len();
+        values.iter().flatten().for_each(|x| (self.fold.add)(&mut self.kept, x));
         Ok(())
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::Float64((self.fold.finish)(&self.kept)))
+        Ok(ScalarValue::Float64(if self.is_empty { None } else { (self.fold.finish)(&self.kept) }))
     }
 
     fn size(&self) -> usize {
@@ -277,11 +267,14 @@ impl Accumulator for Folded {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![list(self.kept.clone())])
+        Ok(vec![list(if self.is_empty { Vec::new() } else { self.kept.clone() })])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        lists(states).for_each(|other| (self.fold.join)(&mut self.kept, &other));
+        for other in lists(states).filter(|other| !other.is_empty()) {
+            self.is_empty = false;
+            (self.fold.join)(&mut self.kept, &other);
+        }
         Ok(())
     }
 }
@@ -351,16 +344,15 @@ pub(super) fn quantiles(values: &mut [f64], of: &[f64]) -> Vec<f64> {
     out
 }
 
-/// A fold over the values of a group that are there.
-pub(super) fn fold(fold: Fold, value: Expr) -> Expr {
-    let function = Groupwise { identity: Identity::new(fold.name, String::new()), how: How::Fold(fold) };
-    AggregateUDF::new_from_impl(function).call(vec![value])
+/// A fold over the values of one group that are there.
+pub(super) fn folded(fold: Fold) -> Box<dyn Accumulator> {
+    Box::new(Folded { fold, kept: fold.start.to_vec(), is_empty: true })
 }
 
 /// The exact quantiles of the values of a group that are there, as a list.
 pub(super) fn quantiles_of(value: Expr, of: &[f64]) -> Expr {
     let name = format!("quantiles{of:?}");
-    let function = Groupwise { identity: Identity::new(&name, String::new()), how: How::Quantiles(of.into()) };
+    let function = Groupwise { identity: Identity::new(&name, String::new()), of: of.into() };
     AggregateUDF::new_from_impl(function).call(vec![value])
 }
 

@@ -1,13 +1,16 @@
 //! What needs the rows before or behind: shifts, differences, running sums, filling, ranks. All go by the order of rows,
 //! which never depends on partitions.
 
+use super::arithmetic::Whole;
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
+use super::keys::one_value;
 use super::order::ROW;
 use super::udf::{columnwise, keyed, wrong_type, wrong_value};
 use super::{IntoNames, bare};
 use crate::csv::kind::Kind;
+use crate::exact::{ExactSum, product};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, make_comparator};
 use arrow::compute::kernels::{numeric, window};
 use arrow::compute::{CastOptions, SortOptions, cast, cast_with_options, take};
@@ -97,7 +100,7 @@ fn number(method: &'static str) -> impl Fn(&[DataType]) -> DfResult<DataType> {
 }
 
 /// Runs along a column: missing values are passed over and stay missing.
-fn run(name: &'static str, array: &ArrayRef, floats: fn(f64, f64) -> f64, ints: fn(i64, i64) -> Option<i64>) -> DfResult<ArrayRef> {
+fn run(name: &'static str, array: &ArrayRef, mut floats: impl FnMut(f64) -> f64, ints: fn(i64, i64) -> Option<i64>) -> DfResult<ArrayRef> {
     if array.data_type().is_integer() || *array.data_type() == DataType::Boolean {
         let whole = cast_with_options(array, &DataType::Int64, &CastOptions { safe: false, ..CastOptions::default() })?;
         let mut so_far: Option<i64> = None;
@@ -110,21 +113,37 @@ fn run(name: &'static str, array: &ArrayRef, floats: fn(f64, f64) -> f64, ints: 
         return Ok(Arc::new(whole.as_primitive::<Int64Type>().iter().map(&mut one).collect::<DfResult<Int64Array>>()?));
     }
     let values = cast(array, &DataType::Float64)?;
-    let mut so_far = None;
-    let one = |x: Option<f64>| {
-        let next = so_far.map_or(x?, |s| floats(s, x.unwrap_or(s)));
-        so_far = Some(next);
-        so_far
-    };
-    Ok(Arc::new(values.as_primitive::<Float64Type>().iter().map(one).collect::<Float64Array>()))
+    let values = values.as_primitive::<Float64Type>().iter();
+    // What is not a number is missing.
+    let values = values.map(|x| x.filter(|x| !x.is_nan()).map(&mut floats));
+    Ok(Arc::new(values.collect::<Float64Array>()))
+}
+
+/// What gives the exact sum of the floats so far, rounded once.
+fn sums() -> impl FnMut(f64) -> f64 {
+    let mut sum = ExactSum::default();
+    move |x| {
+        sum.add(x);
+        sum.value()
+    }
+}
+
+/// What gives the product of the floats so far.
+fn products() -> impl FnMut(f64) -> f64 {
+    let mut kept = product::START;
+    move |x| {
+        product::multiply(&mut kept, x);
+        product::value(&kept).unwrap_or(f64::NAN)
+    }
 }
 
 /// For each row, the place of the least or greatest value so far.
 fn extremes(array: &ArrayRef, greatest: bool) -> DfResult<ArrayRef> {
-    let compare = make_comparator(array, array, SortOptions::default())?;
+    let keys = one_value(array);
+    let compare = make_comparator(&keys, &keys, SortOptions::default())?;
     let mut best: Option<usize> = None;
     let places = (0..array.len()).map(|i| {
-        if array.is_null(i) {
+        if keys.is_null(i) {
             return None;
         }
         best = Some(best.filter(|b| if greatest { compare(*b, i).is_ge() } else { compare(*b, i).is_le() }).unwrap_or(i));
@@ -149,8 +168,10 @@ fn filled(array: &ArrayRef, limit: usize, back: bool) -> DfResult<ArrayRef> {
 }
 
 fn difference(array: &ArrayRef, periods: i64) -> DfResult<ArrayRef> {
-    let array: ArrayRef = if matches!(array.data_type(), DataType::Timestamp(..) | DataType::Date32) {
+    let array: ArrayRef = if let DataType::Timestamp(unit, _) = array.data_type() {
         // Of time zones, by what passes and not by what clocks show.
+        cast(array, &DataType::Timestamp(*unit, None))?
+    } else if *array.data_type() == DataType::Date32 {
         cast(array, &Kind::Time.arrow())?
     } else if *array.data_type() == DataType::Boolean {
         cast(array, &DataType::Int64)?
@@ -158,6 +179,9 @@ fn difference(array: &ArrayRef, periods: i64) -> DfResult<ArrayRef> {
         array.clone()
     };
     let before = window::shift(&array, periods)?;
+    if array.data_type().is_integer() {
+        return Whole::Minus.of(&array, &before);
+    }
     Ok(numeric::sub(&array, &before)?)
 }
 
@@ -179,6 +203,7 @@ pub enum RankMethod {
 
 fn ranked(array: &ArrayRef, method: RankMethod, ascending: bool) -> DfResult<ArrayRef> {
     let options = SortOptions { descending: !ascending, nulls_first: false };
+    let array = &one_value(array);
     let compare = make_comparator(array, array, options)?;
     let mut order: Vec<usize> = (0..array.len()).filter(|i| array.is_valid(*i)).collect();
     order.sort_by(|a, b| compare(*a, *b));
@@ -239,9 +264,10 @@ windows! {
     shift(periods: i64) same, |x| Ok(window::shift(x, periods)?);
     /// The difference from the value so many rows before. Of instants, a length of time.
     diff(periods: i64) |t| match &t[0] {
-        DataType::Timestamp(..) | DataType::Date32 => Ok(DataType::Duration(TimeUnit::Microsecond)),
+        DataType::Timestamp(unit, _) => Ok(DataType::Duration(*unit)),
+        DataType::Date32 => Ok(DataType::Duration(TimeUnit::Microsecond)),
+        t if t.is_integer() || *t == DataType::Boolean => Ok(DataType::Int64),
         t if t.is_numeric() => Ok(t.clone()),
-        DataType::Boolean => Ok(DataType::Int64),
         t => wrong_type("diff", t, "a number or an instant"),
     }, |x| difference(x, periods);
     /// The relative change from the value so many rows before.
@@ -252,9 +278,9 @@ windows! {
         Ok(Arc::new(pairs.map(|(a, b)| Some(a? / b? - 1.0).filter(|x| !x.is_nan())).collect::<Float64Array>()))
     };
     /// The sum of all values so far. Missing values are passed over and stay missing.
-    cumsum() number("cumsum"), |x| run("cumsum", x, |a, b| a + b, i64::checked_add);
+    cumsum() number("cumsum"), |x| run("cumsum", x, sums(), i64::checked_add);
     /// The product of all values so far. Missing values are passed over and stay missing.
-    cumprod() number("cumprod"), |x| run("cumprod", x, |a, b| a * b, i64::checked_mul);
+    cumprod() number("cumprod"), |x| run("cumprod", x, products(), i64::checked_mul);
     /// The least value so far. Missing values are passed over and stay missing.
     cummin() same, |x| extremes(x, false);
     /// The greatest value so far. Missing values are passed over and stay missing.
