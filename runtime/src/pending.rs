@@ -89,10 +89,25 @@ pub(crate) fn make_folder(method: &str, path: &str) -> Result<()> {
     folder.map_or(Ok(()), |f| std::fs::create_dir_all(f).map_err(Error::io(method, path)))
 }
 
+/// The place of the `*` for the number of a partition; in the name of a folder that is there it is a
+/// letter like others.
+pub(crate) fn star(path: &str) -> Option<usize> {
+    let counts = |at: &usize| match path[*at..].find('/') {
+        Some(end) => !Path::new(&path[..at + end]).is_dir(),
+        None => true,
+    };
+    path.match_indices('*').map(|m| m.0).find(counts)
+}
+
+/// The path with a text in place of its `*`.
+pub(crate) fn filled(path: &str, with: &str) -> String {
+    star(path).map_or_else(|| path.to_owned(), |at| format!("{}{with}{}", &path[..at], &path[at + 1..]))
+}
+
 /// The paths of `n` files: numbers in place of the `*`, with zeros before them so that names sort.
 pub(crate) fn numbered(pattern: &str, n: usize) -> Vec<String> {
     let width = n.saturating_sub(1).to_string().len();
-    (0..n).map(|i| pattern.replacen('*', &format!("{i:0width$}"), 1)).collect()
+    (0..n).map(|i| filled(pattern, &format!("{i:0width$}"))).collect()
 }
 
 /// Gives files their names, once all are whole; their paths.

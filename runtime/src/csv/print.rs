@@ -5,7 +5,7 @@ use super::texts::views;
 use super::value;
 use arrow::array::{Array, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::io::Write;
@@ -33,6 +33,7 @@ enum Column<'a> {
     Text(StringViewArray),
     Date(arrow::array::PrimitiveArray<Date32Type>),
     Time(arrow::array::PrimitiveArray<TimestampMicrosecondType>),
+    Nanos(arrow::array::PrimitiveArray<TimestampNanosecondType>),
     Other(&'a dyn Array, ArrayFormatter<'a>),
 }
 
@@ -43,6 +44,7 @@ impl<'a> Column<'a> {
             DataType::Float32 => Self::Float32(array.as_primitive()),
             DataType::Boolean => Self::Bool(array.as_boolean()),
             DataType::Date32 => Self::Date(array.as_primitive().clone()),
+            DataType::Timestamp(TimeUnit::Nanosecond, None) => Self::Nanos(array.as_primitive().clone()),
             DataType::Timestamp(_, None) => Self::Time(cast(array, &Kind::Time.arrow())?.as_primitive().clone()),
             t if t.is_integer() && *t != DataType::UInt64 => Self::Int(cast(array, &DataType::Int64)?.as_primitive().clone()),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::texts(array)?,
@@ -64,6 +66,7 @@ impl<'a> Column<'a> {
             Self::Text(a) => a.is_null(i),
             Self::Date(a) => a.is_null(i),
             Self::Time(a) => a.is_null(i),
+            Self::Nanos(a) => a.is_null(i),
             Self::Other(a, _) => a.is_null(i),
         }
     }
@@ -156,6 +159,7 @@ impl Printing {
             Column::Text(a) => self.text(a.value(i), out),
             Column::Date(a) => self.date(i64::from(a.value(i)), out),
             Column::Time(a) => self.time(a.value(i), out),
+            Column::Nanos(a) => self.nanos(a.value(i), out),
             Column::Other(_, a) => self.text(&a.value(i).to_string(), out),
         }
     }
@@ -184,6 +188,20 @@ impl Printing {
             return self.time(days * 86_400_000_000, out);
         }
         day(days, out);
+    }
+
+    /// A timestamp to the last digit.
+    fn nanos(&self, nanos: i64, out: &mut Vec<u8>) {
+        if nanos % 1000 == 0 {
+            return self.time(nanos / 1000, out);
+        }
+        if let Some(format) = &self.date_format {
+            let time = chrono::DateTime::from_timestamp_nanos(nanos).naive_utc();
+            return self.text(&time.format(format).to_string(), out);
+        }
+        self.time(nanos.div_euclid(1_000_000_000) * 1_000_000, out);
+        // Writing to a vector cannot fail.
+        let _ = write!(out, ".{:09}", nanos.rem_euclid(1_000_000_000));
     }
 
     fn time(&self, micros: i64, out: &mut Vec<u8>) {

@@ -572,7 +572,13 @@ fn formatted(text: &[u8], format: &str) -> Option<i64> {
         let month = parts.month().unwrap_or(1);
         NaiveDate::from_ymd_opt(parts.year()?, month, parts.day().unwrap_or(1))?.and_hms_opt(0, 0, 0)
     });
-    instant.map(|t| t.and_utc().timestamp_micros())
+    instant.and_then(micros_of)
+}
+
+/// Microseconds since 1970 of a timestamp that has no digits below them.
+pub(crate) fn micros_of(t: NaiveDateTime) -> Option<i64> {
+    let t = t.and_utc();
+    (t.timestamp_subsec_nanos() % 1000 == 0).then(|| t.timestamp_micros())
 }
 
 #[cfg(test)]

@@ -1,20 +1,18 @@
 //! Files that are no CSV: Parquet, lines of JSON, Arrow's own format, and tables of SQLite; and the ways back.
 
 use super::spool::{cast_to, plain};
-use super::{DataFrame, Plan, engine, held, remote};
+use super::{DataFrame, Plan, engine, held, listed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fs;
 use crate::pending::{self, Pending};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion::error::Result as DfResult;
+use arrow::datatypes::SchemaRef;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::arrow::ArrowFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::options::ArrowReadOptions;
 use datafusion::parquet::arrow::ArrowWriter;
-use datafusion::prelude::{JsonReadOptions, ParquetReadOptions};
 use futures::StreamExt;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A lazy frame over Parquet files: one, a pattern, or a folder, or the URL of one (`http`, `https`, `s3`). In a folder, names such as `year=2020` of the folders inside
@@ -73,139 +71,34 @@ pub fn read_sql(query: &str, path: &str) -> DataFrame {
     DataFrame::from_result(super::sqlite::read(query, path))
 }
 
-/// The names of the files for the engine. Of URLs, what is not read by parts is fetched whole.
-fn found(method: &str, path: &str, by_ranges: bool) -> Result<Vec<String>> {
-    if fs::is_remote(path) {
-        return remote::reachable(method, path, by_ranges);
-    }
-    let files = fs::find(method, fs::local(path))?;
-    Ok(files.iter().map(|f| f.to_string_lossy().into_owned()).collect())
-}
-
-fn planned(method: &'static str, read: impl Future<Output = DfResult<datafusion::dataframe::DataFrame>> + Send + 'static) -> Result<Plan> {
-    engine::wait(
-        async move { read.await.map(datafusion::dataframe::DataFrame::into_unoptimized_plan).map_err(|e| Error::engine(method, &e)) },
-    )
-}
-
-/// The ending of a file's name, by which the engine chooses files.
-fn ending(path: &str) -> String {
-    Path::new(path).extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default()
-}
-
 pub(super) fn parquet(path: &str) -> Result<Plan> {
-    let folder = Path::new(fs::local(path));
-    let (paths, columns) = if folder.is_dir() {
-        let files = below(folder, "parquet").map_err(Error::io("read_parquet", path))?;
-        let Some(first) = files.first() else {
-            let message = format!("{path:?} is a folder without files that end in .parquet");
-            return Err(Error::bad_argument("read_parquet", message));
-        };
-        let whole = folder.canonicalize().map_err(Error::io("read_parquet", path))?;
-        (vec![format!("{}/", whole.display())], partition_columns(folder, first, &files))
-    } else {
-        (found("read_parquet", path, true)?, Vec::new())
-    };
-    let ending = if folder.is_dir() { ".parquet".to_owned() } else { ending(&paths[0]) };
-    planned("read_parquet", async move {
-        let session = engine::session();
-        let options = ParquetReadOptions::default().table_partition_cols(columns);
-        let options = ParquetReadOptions { file_extension: &ending, ..options };
-        let all = of_all(&paths, |path| session.read_parquet(path, options.clone())).await?;
-        session.read_parquet(paths, ParquetReadOptions { schema: all.as_ref(), ..options }).await
-    })
-}
-
-/// The columns of several files, as the engine would take those of the first; `None` for one file.
-async fn of_all<F>(paths: &[String], read: impl Fn(String) -> F) -> DfResult<Option<Schema>>
-where
-    F: Future<Output = DfResult<datafusion::dataframe::DataFrame>>,
-{
-    if paths.len() < 2 {
-        return Ok(None);
-    }
-    let mut all: Vec<FieldRef> = Vec::new();
-    for path in paths {
-        for field in read(path.clone()).await?.schema().fields() {
-            match all.iter_mut().find(|f| f.name() == field.name()) {
-                Some(known) => *known = Arc::new(wider(known, field)?),
-                None => all.push(field.clone()),
-            }
-        }
-    }
-    Ok(Some(Schema::new(all.into_iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>())))
-}
-
-/// A column that holds the values of both.
-fn wider(a: &Field, b: &Field) -> DfResult<Field> {
-    let (x, y) = (a.data_type(), b.data_type());
-    let number = |t: &DataType| t.is_integer() || t.is_floating();
-    match (x, y) {
-        _ if x == y || y.is_null() => Ok(a.clone()),
-        _ if x.is_null() => Ok(b.clone()),
-        _ if number(x) && number(y) => {
-            Ok(a.clone().with_data_type(if x.is_integer() && y.is_integer() { DataType::Int64 } else { DataType::Float64 }))
-        }
-        _ => {
-            let mut both = a.clone();
-            both.try_merge(b)?;
-            Ok(both)
-        }
-    }
-}
-
-/// The files of a folder and of those inside, in order.
-fn below(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(below(&path, extension)?);
-        } else if path.extension().is_some_and(|e| e == extension) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// The columns that names of folders are, such as `year=2020`: whole numbers where all of them are.
-fn partition_columns(folder: &Path, first: &Path, files: &[PathBuf]) -> Vec<(String, DataType)> {
-    let parts = |file: &Path| -> Vec<(String, String)> {
-        let inside = file.strip_prefix(folder).unwrap_or(file).parent().map(Path::to_owned).unwrap_or_default();
-        let names = inside.iter().map(|n| n.to_string_lossy().into_owned()).collect::<Vec<_>>();
-        names.iter().filter_map(|n| n.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
-    };
-    let is_whole = |key: &str| files.iter().all(|f| parts(f).iter().any(|(k, v)| k == key && v.parse::<i64>().is_ok()));
-    parts(first).into_iter().map(|(k, _)| (k.clone(), if is_whole(&k) { DataType::Int64 } else { DataType::Utf8 })).collect()
+    const METHOD: &str = "read_parquet";
+    let found = listed::found(METHOD, path, &["parquet", "parq", "pq"], true)?;
+    let options = engine::session().copied_table_options().parquet;
+    let format: Arc<dyn FileFormat> = Arc::new(ParquetFormat::new().with_options(options));
+    let columns = found.merged(METHOD, &found.schemas(METHOD, &format)?)?;
+    found.plan(METHOD, format, &columns)
 }
 
 fn json(path: &str) -> Result<Plan> {
-    use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
-    let paths = found("read_json", path, false)?;
-    let ending = ending(&paths[0]);
-    let compression = match ending.as_str() {
-        ".gz" => FileCompressionType::GZIP,
-        ".bz2" => FileCompressionType::BZIP2,
-        ".xz" => FileCompressionType::XZ,
-        ".zst" => FileCompressionType::ZSTD,
-        _ => FileCompressionType::UNCOMPRESSED,
-    };
-    planned("read_json", async move {
-        let session = engine::session();
-        let options = JsonReadOptions { schema_infer_max_records: usize::MAX, file_compression_type: compression, ..Default::default() };
-        let options = JsonReadOptions { file_extension: &ending, ..options };
-        let all = of_all(&paths, |path| session.read_json(path, options.clone())).await?;
-        session.read_json(paths, JsonReadOptions { schema: all.as_ref(), ..options }).await
-    })
+    const METHOD: &str = "read_json";
+    let found = listed::found(METHOD, path, &["json", "jsonl", "ndjson"], false)?;
+    let format: Arc<dyn FileFormat> = Arc::new(super::lines::Lines);
+    let columns = found.together(METHOD, &format)?;
+    found.plan(METHOD, format, &columns)
 }
 
 fn ipc(path: &str) -> Result<Plan> {
-    let paths = found("read_ipc", path, false)?;
-    let ending = ending(&paths[0]);
-    planned("read_ipc", async move {
-        engine::session().read_arrow(paths, ArrowReadOptions { file_extension: &ending, ..Default::default() }).await
-    })
+    const METHOD: &str = "read_ipc";
+    let found = listed::found(METHOD, path, &["arrow", "feather", "ipc"], false)?;
+    let format: Arc<dyn FileFormat> = Arc::new(ArrowFormat);
+    let schemas = found.schemas(METHOD, &format)?;
+    if listed::alike(&schemas) {
+        return found.plan(METHOD, format, &schemas[0]);
+    }
+    // The engine reads these files by the numbers of their columns.
+    let each = found.each().zip(&schemas).map(|(one, s)| one.plan(METHOD, format.clone(), s));
+    super::merge::union(each.collect::<Result<_>>()?)
 }
 
 /// Writes batches of one schema.
@@ -303,7 +196,7 @@ impl DataFrame {
         pending::make_folder(method, path)?;
         engine::with_right_types(self.plan()?, |plan| {
             // One file has all rows in their order.
-            let files = if path.contains('*') {
+            let files = if pending::star(path).is_some() {
                 let each = |parts| {
                     let paths = Arc::new(pending::numbered(path, parts));
                     Ok(move |i: usize, rows| write_rows(method, paths[i].clone(), rows, make))
@@ -332,7 +225,7 @@ async fn write_rows(method: &'static str, path: String, mut rows: SendableRecord
 
 /// A frame over batches in memory, in one partition.
 pub(super) fn in_memory(batch: RecordBatch) -> Result<Plan> {
-    held(batch.schema(), vec![vec![batch]], None)
+    held("read_sql", batch.schema(), vec![vec![batch]], None)
 }
 
 #[cfg(test)]

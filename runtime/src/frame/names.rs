@@ -1,6 +1,67 @@
-//! One or several names of columns, however a user writes them.
+//! One or several names of columns, however a user writes them; and names that are made distinct.
 
-/// `"a"`, `["a", "b"]`, `vec!["a"]`, `&names[..]`: the names of columns.
+use crate::error::{ErrorKind, Result};
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Makes names distinct as pandas does: `a,a,a.1` become `a`, `a.2`, `a.1`. A name that stands once
+/// keeps its column; one without a name is `Unnamed: 3`, and gives way to one that is called so.
+pub(in crate::frame) fn distinct(names: &mut [String]) {
+    let unnamed: Vec<bool> = names.iter().map(String::is_empty).collect();
+    for (i, name) in names.iter_mut().enumerate().filter(|(i, _)| unnamed[*i]) {
+        *name = format!("Unnamed: {i}");
+    }
+    let mut taken: HashSet<String> = names.iter().cloned().collect();
+    let mut next: HashMap<String, usize> = HashMap::new();
+    let named = (0..names.len()).filter(|i| !unnamed[*i]);
+    for i in named.chain((0..names.len()).filter(|i| unnamed[*i])) {
+        let number = next.entry(names[i].clone()).or_insert(0);
+        if *number > 0 {
+            let mut made = format!("{}.{number}", names[i]);
+            while !taken.insert(made.clone()) {
+                *number += 1;
+                made = format!("{}.{number}", names[i]);
+            }
+            names[i] = made;
+        }
+        *number += 1;
+    }
+}
+
+/// What names of columns begin with that frames use themselves.
+pub(super) const HIDDEN: &str = "__rask_";
+
+/// Whether names are free for a user's columns.
+pub(in crate::frame) fn free<'a>(method: &str, names: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    match names.into_iter().find(|n| n.starts_with(HIDDEN)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("{name:?} is a name that frames use themselves; expected one that does not begin with {HIDDEN:?}");
+            Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into())
+        }
+    }
+}
+
+/// A batch whose columns have names of their own.
+pub(super) fn own(batch: &RecordBatch) -> Result<RecordBatch> {
+    let schema = batch.schema();
+    let old: Vec<_> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let mut names = old.clone();
+    distinct(&mut names);
+    if names == old || old.iter().collect::<HashSet<_>>().len() == old.len() {
+        return Ok(batch.clone());
+    }
+    let fields: Vec<_> = schema.fields().iter().zip(names).map(|(f, n)| f.as_ref().clone().with_name(n)).collect();
+    let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
+    batch
+        .clone()
+        .with_schema(Arc::new(schema))
+        .map_err(|e| ErrorKind::Engine { operation: "to_frame".to_owned(), message: e.to_string() }.into())
+}
+
+/// `"a"`, `["a", "b"]`, `vec!["a"]`, `&names[..]`: the names of columns; `..` for all, in aggregations of groups.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a column name or a list of them",
     note = "use \"a\", [\"a\", \"b\"] or a Vec of names"
@@ -8,6 +69,13 @@
 pub trait IntoNames {
     /// The names.
     fn into_names(self) -> Vec<String>;
+}
+
+/// All columns that fit, where a method takes several: `groupby("k").count(..)`.
+impl IntoNames for std::ops::RangeFull {
+    fn into_names(self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl IntoNames for &str {
@@ -61,4 +129,25 @@ impl<S: AsRef<str>> IntoNames for &Vec<S> {
 #[inline(never)]
 fn list<'a>(len: usize, name: &dyn Fn(usize) -> &'a str) -> Vec<String> {
     (0..len).map(|i| name(i).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distinct;
+
+    #[test]
+    fn names_are_made_distinct_as_in_pandas() {
+        for (header, want) in [
+            ("a,a,a.1", "a,a.2,a.1"),
+            ("x,x.1,x,x", "x,x.1,x.2,x.3"),
+            ("a,b", "a,b"),
+            (",a,", "Unnamed: 0,a,Unnamed: 2"),
+            ("Unnamed: 1,", "Unnamed: 1,Unnamed: 1.1"),
+            ("a,a,a", "a,a.1,a.2"),
+        ] {
+            let mut names: Vec<_> = header.split(',').map(str::to_owned).collect();
+            distinct(&mut names);
+            assert_eq!(names.join(","), want);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::engine;
 use crate::config;
 use crate::error::{Error, Result};
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -47,11 +47,11 @@ pub(super) fn plain(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
-/// The rows with columns of these types.
-pub(super) fn cast_to(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+/// Casts the rows to columns of these types.
+pub(super) fn cast_to(batch: &RecordBatch, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
-    let columns = columns.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
-    engine::batch(METHOD, schema, columns, batch.num_rows())
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), columns.collect::<std::result::Result<_, _>>()?, &options)
 }
 
 impl Spool {
@@ -66,7 +66,7 @@ impl Spool {
         while let Some(batch) = rows.next().await {
             let batch = batch.map_err(|e| Error::engine(METHOD, &e))?;
             if batch.num_rows() > 0 {
-                writer.write(&cast_to(&batch, &stored)?).map_err(failed)?;
+                writer.write(&cast_to(&batch, &stored).map_err(failed)?).map_err(failed)?;
                 starts.push(starts.last().map_or(0, |s| s + batch.num_rows()));
                 bytes += engine::size(&batch);
             }
@@ -94,7 +94,7 @@ impl Spool {
         reader.set_index(first).map_err(failed)?;
         let mut found = Vec::new();
         for (start, batch) in self.starts[first..].iter().zip(reader).take_while(|(start, _)| **start < to) {
-            let batch = cast_to(&batch.map_err(failed)?, &self.schema)?;
+            let batch = cast_to(&batch.map_err(failed)?, &self.schema).map_err(failed)?;
             let begin = from.saturating_sub(*start);
             found.push(batch.slice(begin, (to - start).min(batch.num_rows()) - begin));
         }

@@ -21,8 +21,8 @@ pub(super) fn read(query: &str, path: &str) -> Result<Plan> {
     let query = if tables.iter().any(|t| t == query) { format!("select * from {}", quoted(query)) } else { query.to_owned() };
     let explained = |e: rusqlite::Error| failed("read_sql", path, &format!("{e}; the tables are {}", tables.join(", ")));
     let mut statement = database.prepare(&query).map_err(explained)?;
-    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    super::unique("read_sql", names.iter())?;
+    let mut names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    super::names::distinct(&mut names);
     let mut columns = vec![Vec::new(); names.len()];
     let mut rows = statement.query([]).map_err(bad)?;
     while let Some(row) = rows.next().map_err(bad)? {

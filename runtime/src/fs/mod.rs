@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use net::{http, s3, store, wait};
 use object_store::path::Path as ObjectPath;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) use net::{middle_and_end, ranged};
 
@@ -83,7 +83,30 @@ pub(crate) fn expand(method: &str, pattern: &str) -> Result<Vec<String>> {
     Ok(find(method, local(pattern))?.iter().map(|p| p.to_string_lossy().into_owned()).collect())
 }
 
-/// The files that a path or pattern names, in the order of their names.
+/// The folder that a path begins with and that is there under this very name.
+pub(crate) fn known_folder(path: &str) -> PathBuf {
+    let full = std::env::current_dir().unwrap_or_default().join(path);
+    let mut known = PathBuf::new();
+    for part in full.components() {
+        let next = known.join(part);
+        if !next.is_dir() {
+            break;
+        }
+        known = next;
+    }
+    known
+}
+
+/// The pattern of a path, in which folders that are there are names, whatever marks are in them.
+fn pattern_of(full: &Path, path: &str) -> String {
+    let known = known_folder(path);
+    let rest = full.strip_prefix(&known).unwrap_or(full);
+    let known = glob::Pattern::escape(&known.to_string_lossy());
+    format!("{}/{}", known.trim_end_matches('/'), rest.to_string_lossy())
+}
+
+/// The files that a path or pattern names, in the order of their names. What is there under the very
+/// name of a path is meant by it, before any pattern.
 pub(crate) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
     let here = std::env::current_dir().unwrap_or_default();
     let full = here.join(path);
@@ -93,9 +116,7 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     if path.contains(['*', '?', '[']) {
         let bad = |message: String| ErrorKind::BadArgument { method: method.to_owned(), message };
-        // The folder we are in is a name and no pattern.
-        let here = glob::Pattern::escape(&here.to_string_lossy());
-        let pattern = if path.starts_with('/') { path.to_owned() } else { format!("{here}/{path}") };
+        let pattern = pattern_of(&full, path);
         for entry in glob::glob(&pattern).map_err(|e| bad(format!("{path:?} is no pattern: {e}")))? {
             let entry = entry.map_err(|e| bad(e.to_string()))?;
             if entry.is_file() {
@@ -126,6 +147,9 @@ fn expand_s3(method: &str, pattern: &str) -> Result<Vec<String>> {
     let bad = |e: object_store::path::Error| failed(method, pattern, io::Error::other(e.to_string()));
     let folder = known.rsplit_once('/').map(|(folder, _)| ObjectPath::parse(folder)).transpose().map_err(bad)?;
     let listed = wait(async move { store.list(folder.as_ref()).try_collect::<Vec<_>>().await }).map_err(|e| failed(method, pattern, e))?;
+    if listed.iter().any(|o| o.location.as_ref() == key) {
+        return Ok(vec![pattern.to_owned()]);
+    }
     // As for files, a star stays in its folder.
     let inside_a_folder = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
     let wanted = glob::Pattern::new(&key).map_err(|e| failed(method, pattern, io::Error::other(e.to_string())))?;
@@ -162,6 +186,25 @@ pub(crate) mod tests {
             }
         });
         format!("http://{address}")
+    }
+
+    #[test]
+    fn names_with_marks_are_names_where_they_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("a[1] ?");
+        std::fs::create_dir(&folder).unwrap();
+        for name in ["t[1].csv", "t1.csv", "t*.csv", "what?.csv"] {
+            std::fs::write(folder.join(name), "x\n").unwrap();
+        }
+        let found = |name: &str| {
+            let files = find("test", folder.join(name).to_str().unwrap()).unwrap();
+            files.iter().map(|f| f.file_name().unwrap().to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found("t[1].csv"), ["t[1].csv"]);
+        assert_eq!(found("t*.csv"), ["t*.csv"]);
+        assert_eq!(found("what?.csv"), ["what?.csv"]);
+        assert_eq!(found("t[12].csv"), ["t1.csv"]);
+        assert_eq!(found("*.csv").len(), 4);
     }
 
     #[test]

@@ -182,40 +182,23 @@ macro_rules! options {
 }
 
 options! {
-    /// What separates fields: a character, or a text of several. Default: `','`.
-    sep(sep: impl Into<Separator>) |o| o.sep = sep.into();
     /// Fields are separated by what matches a regular expression. Patterns such as `,\s*` cost no more than a character.
     sep_regex(pattern: &str) |o| o.sep = Separator::Regex(pattern.to_owned());
     /// Fields are separated by any run of spaces and tabs.
     delim_whitespace(yes: bool) |o| o.sep = if yes { Separator::Whitespace } else { Separator::Char(',') };
-    /// Names of the columns, for files without a header; with `header(0)`, in place of it.
-    names(names: impl IntoNames) |o| o.names = Some(names.into_names());
-    /// The line that names the columns, counted from 0 behind what `skiprows` leaves out; `None` where there is none.
-    /// Default: 0, or none where `names` are given.
-    header(row: impl Into<HeaderRow>) |o| o.header = Some(row.into());
-    /// Reads only these columns, by names or by numbers (`0..3`); they keep the order of the file.
-    usecols(columns: impl Into<ColumnList>) |o| o.usecols = Some(columns.into());
     /// Puts this column first.
     index_col(name: &str) |o| o.index_col = Some(name.to_owned());
     /// Type of a column; a value that is not of this type is an error.
     dtype(column: &str, dtype: DType) |o| o.dtypes.push((column.to_owned(), dtype));
     /// Type of all columns that have none of their own.
     dtype_all(dtype: DType) |o| o.dtype_all = Some(dtype);
-    /// These columns are instants; a value that is none is an error.
-    parse_dates(columns: impl IntoNames) |o| o.parse_dates = columns.into_names();
     /// Format of the columns of `parse_dates`, such as `"%d/%m/%Y"`; given more than once, each is tried. Default: ISO 8601.
     /// Also the format in which instants are written.
     date_format(format: &str) |o| { o.date_formats.push(format.to_owned()); o.date_format = Some(format.to_owned()) };
     /// Tells the types from this many rows at the start and looks no further.
     infer_rows(rows: usize) |o| o.infer_rows = Some(rows);
-    /// More texts that stand for a missing value.
-    na_values(texts: impl IntoNames) |o| o.na_values = texts.into_names();
     /// Whether pandas' texts (`""`, `"NA"`, `"null"` and so on) stand for a missing value. Default: true.
     keep_default_na(keep: bool) |o| o.keep_default_na = keep;
-    /// More texts that stand for true.
-    true_values(texts: impl IntoNames) |o| o.true_values = texts.into_names();
-    /// More texts that stand for false.
-    false_values(texts: impl IntoNames) |o| o.false_values = texts.into_names();
     /// The mark between thousands.
     thousands(mark: char) |o| o.thousands = Some(mark);
     /// The decimal point. Default: `'.'`.
@@ -228,8 +211,6 @@ options! {
     nrows(rows: usize) |o| o.nrows = Some(rows);
     /// The rest of a line behind this character is a comment; a line that begins with it is none.
     comment(mark: char) |o| o.comment = Some(mark);
-    /// What quotes fields; `None` where nothing does. Default: `'"'`.
-    quotechar(mark: impl Into<Option<char>>) |o| o.quotechar = mark.into();
     /// Whether two quotes inside of quotes stand for one. Default: true.
     doublequote(yes: bool) |o| o.doublequote = yes;
     /// The character behind this one is taken as it is.
@@ -244,15 +225,10 @@ options! {
     encoding_errors(how: &str) |o| o.encoding_errors = how.to_owned();
     /// `"gzip"`, `"bz2"`, `"zstd"`, `"xz"`, `"none"`, or `"infer"` by the ending of the name (the default).
     compression(name: &str) |o| o.compression = name.to_owned();
-    /// Bytes of a partition, as a number or a text such as `"64MB"`; no result depends on it. There are at most 16 partitions
-    /// for each thread. Default: one partition for each thread.
-    blocksize(bytes: impl Into<ByteCount>) |o| o.blocksize = Some(bytes.into());
     /// Adds a column `path` that tells the file of each row.
     include_path(yes: bool) |o| o.path_column = yes.then(|| "path".to_owned());
     /// Adds a column of this name that tells the file of each row.
     include_path_column(name: &str) |o| o.path_column = Some(name.to_owned());
-    /// When writing: the name that takes the place of `*`, by the number of the partition.
-    name_function(name: impl Fn(usize) -> String + Send + Sync + 'static) |o| o.name_function = Some(Arc::new(name));
     /// When writing: what stands for a missing value. Default: nothing.
     na_rep(text: &str) |o| o.na_rep = text.to_owned();
     /// When writing: whether the first line names the columns. Default: true.
@@ -261,6 +237,66 @@ options! {
     float_decimals(decimals: usize) |o| o.float_format = Some(decimals);
     /// When writing: quotes around every text, not only where they are needed.
     quote_all(yes: bool) |o| o.quote_all = yes;
+}
+
+/// Options whose values a user may write in several ways: only the conversion is compiled in a cell.
+macro_rules! converted {
+    ($($(#[$doc:meta])* $name:ident($arg:ident: impl $of:path, $into:ident $own:ty) |$o:ident| $set:expr;)*) => {
+        mod of {
+            use super::*;
+            $(#[inline(never)]
+            pub(super) fn $name(mut csv: Csv, $arg: $own) -> Csv {
+                let $o = &mut *csv.0;
+                $set;
+                csv
+            })*
+        }
+
+        impl Csv {$(
+            $(#[$doc])*
+            pub fn $name(self, $arg: impl $of) -> Self {
+                of::$name(self, $arg.$into())
+            }
+        )*}
+    };
+}
+
+converted! {
+    /// What separates fields: a character, or a text of several. Default: `','`.
+    sep(sep: impl Into<Separator>, into Separator) |o| o.sep = sep;
+    /// Names of the columns, for files without a header; with `header(0)`, in place of it.
+    names(names: impl IntoNames, into_names Vec<String>) |o| o.names = Some(names);
+    /// The line that names the columns, counted from 0 behind what `skiprows` leaves out; `None` where there is none.
+    /// Default: 0, or none where `names` are given.
+    header(row: impl Into<HeaderRow>, into HeaderRow) |o| o.header = Some(row);
+    /// Reads only these columns, by names or by numbers (`0..3`); they keep the order of the file.
+    usecols(columns: impl Into<ColumnList>, into ColumnList) |o| o.usecols = Some(columns);
+    /// These columns are instants; a value that is none is an error.
+    parse_dates(columns: impl IntoNames, into_names Vec<String>) |o| o.parse_dates = columns;
+    /// More texts that stand for a missing value.
+    na_values(texts: impl IntoNames, into_names Vec<String>) |o| o.na_values = texts;
+    /// More texts that stand for true.
+    true_values(texts: impl IntoNames, into_names Vec<String>) |o| o.true_values = texts;
+    /// More texts that stand for false.
+    false_values(texts: impl IntoNames, into_names Vec<String>) |o| o.false_values = texts;
+    /// What quotes fields; `None` where nothing does. Default: `'"'`.
+    quotechar(mark: impl Into<Option<char>>, into Option<char>) |o| o.quotechar = mark;
+    /// Bytes of a partition, as a number or a text such as `"64MB"`; no result depends on it. There are at most 16 partitions
+    /// for each thread. Default: one partition for each thread.
+    blocksize(bytes: impl Into<ByteCount>, into ByteCount) |o| o.blocksize = Some(bytes);
+}
+
+impl Csv {
+    /// When writing: the name that takes the place of `*`, by the number of the partition.
+    pub fn name_function(self, name: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
+        self.named_by(Arc::new(name))
+    }
+
+    #[inline(never)]
+    fn named_by(mut self, name: NameFunction) -> Self {
+        self.0.name_function = Some(name);
+        self
+    }
 }
 
 impl Csv {

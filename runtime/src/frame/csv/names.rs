@@ -104,15 +104,23 @@ impl From<std::ops::Range<usize>> for ColumnList {
     }
 }
 
+fn listed<C: Into<ColumnRef>>(columns: impl IntoIterator<Item = C>) -> ColumnList {
+    let mut list = Vec::new();
+    for column in columns {
+        list.push(column.into());
+    }
+    ColumnList(list)
+}
+
 impl<C: Into<ColumnRef>, const N: usize> From<[C; N]> for ColumnList {
     fn from(columns: [C; N]) -> Self {
-        Self(columns.into_iter().map(Into::into).collect())
+        listed(columns)
     }
 }
 
 impl<C: Into<ColumnRef>> From<Vec<C>> for ColumnList {
     fn from(columns: Vec<C>) -> Self {
-        Self(columns.into_iter().map(Into::into).collect())
+        listed(columns)
     }
 }
 
@@ -121,7 +129,7 @@ where
     &'a C: Into<ColumnRef>,
 {
     fn from(columns: &'a [C]) -> Self {
-        Self(columns.iter().map(Into::into).collect())
+        listed(columns)
     }
 }
 

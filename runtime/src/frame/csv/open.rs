@@ -12,6 +12,7 @@ use crate::csv::value::{Format, MISSING, Values};
 use crate::decode::{Compression, Decoder, Errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::DType;
+use crate::frame::names::distinct;
 use crate::frame::rows::arrow_type;
 use crate::fs;
 use arrow::datatypes::DataType;
@@ -159,21 +160,6 @@ fn columns_of(shape: &Shape, options: &Options) -> (Vec<String>, u32) {
     let width = if options.names.is_some() { shape.fields.max(names.len() as u32) } else { names.len() as u32 };
     distinct(&mut names);
     (names, width)
-}
-
-/// As in pandas: `id`, `id.1`; a column without a name is `Unnamed: 3`.
-fn distinct(names: &mut [String]) {
-    let mut seen = std::collections::HashSet::new();
-    for (i, name) in names.iter_mut().enumerate() {
-        if name.is_empty() {
-            *name = format!("Unnamed: {i}");
-        }
-        let (base, mut n) = (name.clone(), 1);
-        while !seen.insert(name.clone()) {
-            *name = format!("{base}.{n}");
-            n += 1;
-        }
-    }
 }
 
 /// The columns that are read, in the order of the file.

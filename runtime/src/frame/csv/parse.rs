@@ -228,7 +228,12 @@ impl Job {
         });
         match (found, read) {
             (Some((place, saw, text)), _) => {
-                let hint = "on_bad_lines(BadLines::Skip) leaves such lines out";
+                let more = if saw == width + 1 && text.trim_end().ends_with(self.table.separator()) {
+                    "names([.., \"rest\"]).header(0) reads a separator at the end of each line"
+                } else {
+                    "names([.., \"rest\"]) makes columns of fields that are too many"
+                };
+                let hint = format!("help: {more}; on_bad_lines(BadLines::Skip) leaves such lines out");
                 self.bad_row(file, place, format!("expected {}, saw {saw}: {text:?}; {hint}", html::count(width as usize, "field")))
             }
             (None, Err(e)) => e,

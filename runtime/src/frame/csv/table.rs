@@ -3,7 +3,7 @@
 use super::BadLines;
 use super::types::Types;
 use crate::csv::column::Reading;
-use crate::csv::dialect::Dialect;
+use crate::csv::dialect::{Dialect, Sep};
 use crate::csv::kind::Kind;
 use crate::csv::quotes::{Passage, State, Walker, passage, states};
 use crate::csv::scan::Marks;
@@ -102,6 +102,11 @@ impl Table {
     pub(super) fn field(&self, column: &Column, file: usize) -> Option<u32> {
         let From::Field(field) = column.from else { return None };
         Some(self.files[file].order.as_ref().map_or(field, |o| o[field as usize]))
+    }
+
+    /// The separator, where it is one character.
+    pub(super) fn separator(&self) -> char {
+        if let Sep::Byte(b) = self.dialect.sep { char::from(b) } else { ',' }
     }
 
     /// The marks of files that can be read from any place, and whether spaces behind separators are left out.

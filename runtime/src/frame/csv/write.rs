@@ -61,7 +61,7 @@ impl Csv {
     pub fn write(&self, frame: &DataFrame, path: &str) -> Result<Vec<String>> {
         let (path, printing) = (pending::local(METHOD, path)?, Arc::new(printing(&self.0)?));
         let plan = frame.plan()?;
-        let named = path.contains('*').then(|| self.0.name_function.clone());
+        let named = pending::star(path).is_some().then(|| self.0.name_function.clone());
         engine::with_right_types(plan, |plan| match &named {
             Some(name) => many(plan, path, name.as_ref(), &printing, self.0.write_header),
             None => one(plan, path, &printing, self.0.write_header),
@@ -123,7 +123,7 @@ async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header:
 /// The names of so many files.
 fn names(path: &str, files: usize, name: Option<&NameFunction>) -> Result<Vec<String>> {
     let paths: Vec<_> = match name {
-        Some(name) => (0..files).map(|i| path.replacen('*', &name(i), 1)).collect(),
+        Some(name) => (0..files).map(|i| pending::filled(path, &name(i))).collect(),
         None => pending::numbered(path, files),
     };
     let mut seen = std::collections::HashSet::new();
