@@ -1,9 +1,13 @@
 //! More of what is done with instants: calendars, rounding, time zones, texts, and lengths of time.
 
+use super::clock::{
+    Below, Changes, Clock, IntoAmbiguous, Never, Rule, Twice, datetimes, exact, located, micros, naive, nanos_below, zone_of,
+};
 use super::elementwise::Target;
 use super::expr::Expr;
 use super::time::{Dt, is_time};
-use super::udf::{rowwise, wrong_type, wrong_value};
+use super::udf::{columnwise, rowwise, wrong_type, wrong_value};
+use super::window;
 use crate::csv::kind::Kind;
 use arrow::array::timezone::Tz;
 use arrow::array::{
@@ -11,35 +15,19 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, DurationMicrosecondType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeZone};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone};
 use datafusion::error::{DataFusionError, Result as DfResult};
 use std::sync::Arc;
 
 pub(super) const DAY: i64 = 86_400_000_000;
 
-/// The instants as a clock at their place shows them, in microseconds.
+/// The timestamps as a clock at their place shows them, in microseconds; digits below are left out.
 pub(super) fn wall(array: &ArrayRef) -> DfResult<TimestampMicrosecondArray> {
-    let DataType::Timestamp(_, Some(zone)) = array.data_type() else {
-        return Ok(cast(array, &Kind::Time.arrow())?.as_primitive::<TimestampMicrosecondType>().clone());
-    };
-    let zone: Tz = zone.parse()?;
-    let utc = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, array_zone(array)))?;
-    let shown = |micros: i64| {
-        let offset = naive(micros).map_or(0, |t| i64::from(zone.offset_from_utc_datetime(&t).fix().local_minus_utc()));
-        micros + offset * 1_000_000
-    };
-    Ok(utc.as_primitive::<TimestampMicrosecondType>().unary::<_, TimestampMicrosecondType>(shown))
-}
-
-fn array_zone(array: &ArrayRef) -> Option<Arc<str>> {
-    match array.data_type() {
-        DataType::Timestamp(_, zone) => zone.clone(),
-        _ => None,
+    let utc = micros(array, Below::Down)?;
+    match Clock::of(array.data_type())? {
+        Some(clock) => Ok(utc.unary::<_, TimestampMicrosecondType>(|t| clock.shown(t))),
+        None => Ok(utc),
     }
-}
-
-fn naive(micros: i64) -> Option<NaiveDateTime> {
-    DateTime::from_timestamp_micros(micros).map(|t| t.naive_utc())
 }
 
 type Of = Arc<dyn Fn(&TimestampMicrosecondArray) -> DfResult<ArrayRef> + Send + Sync>;
@@ -147,8 +135,6 @@ fields! { Int32Array, DataType::Int32;
     week |t| t.iso_week().week() as i32;
     /// The year of the ISO calendar, whose first week has the first Thursday.
     isoyear |t| t.iso_week().year();
-    /// Nanoseconds within the microsecond: instants have none.
-    nanosecond |_t| 0;
 }
 fields! { StringArray, DataType::Utf8;
     /// The name of the day, in English.
@@ -171,50 +157,139 @@ enum Rounding {
     Nearest,
 }
 
-#[inline(never)]
-fn rounded(x: &Expr, name: &'static str, freq: &str, how: Rounding) -> Expr {
-    let unit = step(freq);
-    let n = *unit.as_ref().unwrap_or(&1);
-    let one = move |t: i64| {
-        let (steps, rest) = (t.div_euclid(n), t.rem_euclid(n));
-        let up = match how {
-            Rounding::Down => false,
-            Rounding::Up => rest > 0,
-            Rounding::Nearest => rest * 2 > n || rest * 2 == n && steps % 2 != 0,
+impl Rounding {
+    /// The step of length `n` for a time and the nanoseconds above it.
+    fn of(self, t: i64, below: i64, n: i64) -> i64 {
+        let (steps, rest) = (t.div_euclid(n), i128::from(t.rem_euclid(n)) * 1000 + i128::from(below));
+        let half = i128::from(n) * 500;
+        let up = match self {
+            Self::Down => false,
+            Self::Up => rest > 0,
+            Self::Nearest => rest > half || rest == half && steps % 2 != 0,
         };
         (steps + i64::from(up)) * n
+    }
+}
+
+/// A function of timestamps that goes by what is done where clocks change; what is inferred goes by
+/// the order of rows, and gets the whole column.
+fn applied(
+    x: &Expr,
+    name: &str,
+    key: &str,
+    changes: &Changes,
+    returns: impl Fn(&[DataType]) -> DfResult<DataType> + Send + Sync + 'static,
+    compute: impl Fn(&[ArrayRef], Rule) -> DfResult<ArrayRef> + Send + Sync + 'static,
+) -> Expr {
+    let (problem, name) = (changes.0.clone().err(), format!("dt_{name}"));
+    let rule = changes.0.clone().unwrap_or((Twice::Raise, Never::Raise));
+    let checked = move |t: &[DataType]| match &problem {
+        Some(problem) => Err(DataFusionError::Plan(format!("dt().{problem}"))),
+        None => returns(t),
     };
-    let gives = unit.map(|_| Kind::Time.arrow());
-    over(x, name, freq.to_owned(), gives, Arc::new(move |a| Ok(Arc::new(a.unary::<_, TimestampMicrosecondType>(one)))))
+    let (key, args) = (format!("{key}, {rule:?}"), vec![x.get().clone()]);
+    let run = move |a: &[ArrayRef]| compute(a, rule);
+    if rule.0 == Twice::Infer {
+        return window::in_order(columnwise(&name, key, checked, run), args);
+    }
+    Expr::new(rowwise(&name, key, args, checked, run))
+}
+
+/// The type of timestamps that keep their zone, in microseconds.
+pub(super) fn kept(method: &str, t: &DataType) -> DfResult<DataType> {
+    match t {
+        DataType::Timestamp(_, zone) => Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
+        t if is_time(t) || t.is_null() => Ok(Kind::Time.arrow()),
+        t => wrong_type(method, t, "a datetime; to_datetime(format) makes one of text"),
+    }
+}
+
+#[inline(never)]
+fn rounded(x: &Expr, name: &'static str, freq: &str, how: Rounding, changes: &Changes) -> Expr {
+    let (unit, n) = (step(freq), step(freq).unwrap_or(1));
+    let returns = move |t: &[DataType]| match &unit {
+        Err(problem) => Err(DataFusionError::Plan(format!("dt().{name}: {problem}"))),
+        Ok(_) => kept(&format!("dt().{name}"), &t[0]),
+    };
+    applied(x, name, freq, changes, returns, move |a, rule| {
+        let (times, below) = (wall(&a[0])?, nanos_below(&a[0]));
+        let one = |(i, t): (usize, Option<i64>)| t.map(|t| how.of(t, below.get(i).copied().unwrap_or(0), n));
+        let made: TimestampMicrosecondArray = times.iter().enumerate().map(one).collect();
+        match zone_of(&a[0]) {
+            Some(zone) => located(&format!("dt().{name}"), &made, &zone, rule),
+            None => Ok(Arc::new(made)),
+        }
+    })
 }
 
 impl<T: Target> Dt<T> {
-    /// The last step that is not later, such as the full hour of `"h"` or the quarter of an hour of `"15min"`.
+    /// Sets what becomes of times that a clock shows twice, when it is set back, in `tz_localize`,
+    /// `floor`, `ceil`, `round` and `normalize`, as pandas' `ambiguous`: `"raise"` (the default),
+    /// `"infer"` (by the order of rows), `"NaT"`, `true` (the earlier) or `false` (the later).
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("t", Series::from_iter(["2024-10-27 02:30"]))]).with_column("t", col("t").to_datetime(""));
+    /// let there = col("t").dt().ambiguous(true).tz_localize("Europe/Berlin").dt().strftime("%H:%M%:z");
+    /// assert_eq!(df.with_column("t", there).compute()?.column("t")?.to_vec::<String>()?, ["02:30+02:00"]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    pub fn ambiguous(&self, how: impl IntoAmbiguous) -> Self {
+        Self(self.0.clone(), self.1.twice(how.into_ambiguous()))
+    }
+
+    /// Sets what becomes of times that a clock never shows, when it is set forward, as pandas'
+    /// `nonexistent`: `"raise"` (the default), `"shift_forward"`, `"shift_backward"` or `"NaT"`.
+    #[must_use]
+    pub fn nonexistent(&self, how: &str) -> Self {
+        Self(self.0.clone(), self.1.never(how))
+    }
+
+    /// Nanoseconds within the microsecond.
+    #[must_use]
+    #[track_caller]
+    pub fn nanosecond(&self) -> T {
+        self.0.with("dt().nanosecond", &nanosecond)
+    }
+}
+
+#[inline(never)]
+fn nanosecond(x: &Expr) -> Expr {
+    of_instants(x, "nanosecond", String::new(), Ok(DataType::Int32), |a| {
+        let below = |t: NaiveDateTime| (t.and_utc().timestamp_subsec_nanos() % 1000) as i32;
+        Ok(Arc::new(datetimes(a)?.into_iter().map(|t| t.map(below)).collect::<Int32Array>()))
+    })
+}
+
+impl<T: Target> Dt<T> {
+    /// The last step that is not later, such as the full hour of `"h"` or the quarter of an hour of `"15min"`, by what clocks
+    /// show; a zone is kept.
     #[must_use]
     #[track_caller]
     pub fn floor(&self, freq: &str) -> T {
-        self.0.with("dt().floor", &|x| rounded(x, "floor", freq, Rounding::Down))
+        self.0.with("dt().floor", &|x| rounded(x, "floor", freq, Rounding::Down, &self.1))
     }
 
     /// The first step that is not earlier.
     #[must_use]
     #[track_caller]
     pub fn ceil(&self, freq: &str) -> T {
-        self.0.with("dt().ceil", &|x| rounded(x, "ceil", freq, Rounding::Up))
+        self.0.with("dt().ceil", &|x| rounded(x, "ceil", freq, Rounding::Up, &self.1))
     }
 
     /// The nearest step; from the middle to the even one, as in pandas.
     #[must_use]
     #[track_caller]
     pub fn round(&self, freq: &str) -> T {
-        self.0.with("dt().round", &|x| rounded(x, "round", freq, Rounding::Nearest))
+        self.0.with("dt().round", &|x| rounded(x, "round", freq, Rounding::Nearest, &self.1))
     }
 
     /// The start of the day.
     #[must_use]
     #[track_caller]
     pub fn normalize(&self) -> T {
-        self.0.with("dt().normalize", &|x| rounded(x, "normalize", "D", Rounding::Down))
+        self.0.with("dt().normalize", &|x| rounded(x, "normalize", "D", Rounding::Down, &self.1))
     }
 
     /// The instant as text by a format of strftime.
@@ -228,7 +303,7 @@ impl<T: Target> Dt<T> {
     #[must_use]
     #[track_caller]
     pub fn tz_localize(&self, zone: &str) -> T {
-        self.0.with("dt().tz_localize", &|x| localized(x, zone))
+        self.0.with("dt().tz_localize", &|x| localized(x, zone, &self.1))
     }
 
     /// The same instants as a clock in another time zone shows them.
@@ -246,13 +321,9 @@ fn printed(x: &Expr, format: &str) -> Expr {
     let gives = tried.map(|()| DataType::Utf8).map_err(|_| format!("{format:?} is no format of strftime"));
     let text = format.to_owned();
     of_instants(x, "strftime", format.to_owned(), gives, move |a| {
-        let zone: Tz = array_zone(a).map_or_else(|| "+00:00".parse(), |z| z.parse())?;
-        let utc = cast(a, &Kind::Time.arrow())?;
-        let texts = utc
-            .as_primitive::<TimestampMicrosecondType>()
-            .iter()
-            .map(|t| Some(zone.from_utc_datetime(&t.and_then(naive)?).format(&text).to_string()));
-        Ok(Arc::new(texts.collect::<StringArray>()))
+        let zone: Tz = zone_of(a).map_or_else(|| "+00:00".parse(), |z| z.parse())?;
+        let print = |t: NaiveDateTime| zone.from_utc_datetime(&t).format(&text).to_string();
+        Ok(Arc::new(datetimes(a)?.into_iter().map(|t| t.map(print)).collect::<StringArray>()))
     })
 }
 
@@ -261,18 +332,21 @@ fn zoned(zone: &str) -> DataType {
 }
 
 #[inline(never)]
-fn localized(x: &Expr, zone: &str) -> Expr {
-    let known: Result<Tz, _> = zone.parse();
-    let gives = known.map(|_| zoned(zone)).map_err(|_| format!("{zone:?} is no time zone"));
-    let name = zone.to_owned();
-    let there = move |a: &TimestampMicrosecondArray| {
-        let made = cast(a, &zoned(&name))?;
-        match (0..a.len()).find(|i| a.is_valid(*i) && made.is_null(*i)).and_then(|i| naive(a.value(i))) {
-            Some(skipped) => wrong_value(format!("dt().tz_localize: no clock in {name} shows {skipped}")),
-            None => Ok(made),
+fn localized(x: &Expr, zone: &str, changes: &Changes) -> Expr {
+    let (known, name) = (zone.parse::<Tz>().is_ok(), zone.to_owned());
+    let returns = move |t: &[DataType]| match &t[0] {
+        _ if !known => {
+            let expected = "expected a name such as \"Asia/Jakarta\", or an offset such as \"+07:00\"";
+            Err(DataFusionError::Plan(format!("dt().tz_localize: the time zone {name:?} is not known; {expected}")))
         }
+        DataType::Timestamp(_, Some(_)) => wrong_type("dt().tz_localize", &t[0], "without a zone; dt().tz_convert(zone) changes a zone"),
+        t => kept("dt().tz_localize", t).map(|_| zoned(&name)),
     };
-    over(x, "tz_localize", zone.to_owned(), gives, Arc::new(there))
+    let to = zone.to_owned();
+    applied(x, "tz_localize", zone, changes, returns, move |a, rule| {
+        let times = exact("dt().tz_localize", &a[0])?;
+        located("dt().tz_localize", times.as_primitive(), &to, rule)
+    })
 }
 
 #[inline(never)]
@@ -285,7 +359,27 @@ fn in_zone(x: &Expr, zone: &str) -> Expr {
         other => wrong_type("dt().tz_convert", other, "an instant of a time zone; dt().tz_localize(zone) says which"),
     };
     let to = zoned(zone);
-    Expr::new(rowwise("dt_tz_convert", zone.to_owned(), vec![x.get().clone()], returns, move |a| Ok(cast(&a[0], &to)?)))
+    Expr::new(rowwise("dt_tz_convert", zone.to_owned(), vec![x.get().clone()], returns, move |a| {
+        Ok(cast(&exact("dt().tz_convert", &a[0])?, &to)?)
+    }))
+}
+
+/// Timestamps of a zone: those of another one converted, others taken as what its clocks show.
+#[inline(never)]
+pub(super) fn of_zone(x: &Expr, zone: &str) -> Expr {
+    let (to, shown) = (zoned(zone), zone.to_owned());
+    let (known, name) = (zone.parse::<Tz>().is_ok(), zone.to_owned());
+    let returns = move |t: &[DataType]| match known {
+        true => kept("astype", &t[0]).map(|_| zoned(&name)),
+        false => Err(DataFusionError::Plan(format!("astype: the time zone {name:?} is not known"))),
+    };
+    Expr::new(rowwise("of_zone", zone.to_owned(), vec![x.get().clone()], returns, move |a| {
+        let times = exact("astype", &a[0])?;
+        match zone_of(&a[0]) {
+            Some(_) => Ok(cast(&times, &to)?),
+            None => located("astype", times.as_primitive(), &shown, (Twice::Raise, Never::Raise)),
+        }
+    }))
 }
 
 #[inline(never)]

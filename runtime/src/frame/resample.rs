@@ -1,132 +1,19 @@
 //! Steps of time: rows by lengths such as `"15min"`, or by weeks, months, quarters and years of the calendar.
 
+use super::clock::{Below, Clock, micros, zone_of};
 use super::expr::{Expr, IntoExpr, col};
-use super::instants::{DAY, step, wall};
+use super::instants::{DAY, kept, step};
 use super::names::IntoNames;
 use super::reduce::{IntoSpec, Spec, aggregates, filled, of_named_columns, specs};
-use super::time::is_time;
-use super::udf::{rowwise, wrong_type, wrong_value};
+use super::steps::{Base, End, Origin, Step, Steps};
+use super::udf::{rowwise, wrong_value};
 use super::{Agg, DataFrame};
-use crate::csv::kind::Kind;
 use crate::csv::value;
 use crate::error::Error;
-use arrow::array::{Array, ArrayBuilder, AsArray, ListBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayBuilder, ListBuilder, TimestampMicrosecondBuilder};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use datafusion::error::Result as DfResult;
 use std::sync::Arc;
-
-/// Steps of time: of one length in microseconds, or so many units of the calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Length(i64),
-    Calendar(Unit, i64),
-}
-
-/// A unit of the calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    /// Weeks that end with this day; Monday is 0.
-    Weeks(i64),
-    /// So many months, named by their first day or by their last.
-    Months { each: i64, by_end: bool },
-}
-
-const WEEKDAYS: [&str; 7] = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
-
-impl Step {
-    /// By pandas' names.
-    fn parse(freq: &str) -> std::result::Result<Self, String> {
-        let digits = freq.find(|c: char| !c.is_ascii_digit()).unwrap_or(freq.len());
-        let months = |each, by_end| Some(Unit::Months { each, by_end });
-        let unit = match &freq[digits..] {
-            "W" => Some(Unit::Weeks(6)),
-            "MS" => months(1, false),
-            "M" | "ME" => months(1, true),
-            "QS" => months(3, false),
-            "Q" | "QE" => months(3, true),
-            "YS" | "AS" => months(12, false),
-            "Y" | "YE" | "A" => months(12, true),
-            other => {
-                let day = other.strip_prefix("W-").and_then(|d| WEEKDAYS.iter().position(|w| *w == d));
-                day.map(|d| Unit::Weeks(d as i64))
-            }
-        };
-        let count: i64 = if digits == 0 { 1 } else { freq[..digits].parse().unwrap_or(0) };
-        match unit {
-            Some(unit) if (1..=1_000_000).contains(&count) => Ok(Self::Calendar(unit, count)),
-            _ => step(freq).map(Self::Length).map_err(|e| {
-                format!("{e}; and by the calendar \"W\" and \"W-MON\" (weeks), \"MS\", \"QS\", \"YS\" (by their first day), \"ME\", \"QE\", \"YE\" (by their last)")
-            }),
-        }
-    }
-
-    /// Whether steps are the same whatever the first instant is.
-    fn is_fixed(self) -> bool {
-        match self {
-            Self::Length(n) => DAY % n == 0,
-            Self::Calendar(_, n) => n == 1,
-        }
-    }
-
-    /// The instant that stands for the step of `t`, where the first step is that of `first`.
-    fn of(self, t: i64, first: i64) -> i64 {
-        match self {
-            Self::Length(n) => {
-                let day = first.div_euclid(DAY) * DAY;
-                day + (t - day).div_euclid(n) * n
-            }
-            Self::Calendar(unit, n) => {
-                let (first, far) = (unit.number(first), unit.number(t) - unit.number(first));
-                let steps = if unit.by_end() { -(-far).div_euclid(n) } else { far.div_euclid(n) };
-                unit.instant(first + steps * n)
-            }
-        }
-    }
-
-    /// What stands for the next step.
-    fn next(self, at: i64) -> i64 {
-        match self {
-            Self::Length(n) => at + n,
-            Self::Calendar(unit, n) => unit.instant(unit.number(at) + n),
-        }
-    }
-}
-
-impl Unit {
-    fn by_end(self) -> bool {
-        match self {
-            Self::Weeks(_) => true,
-            Self::Months { by_end, .. } => by_end,
-        }
-    }
-
-    /// Number of the unit in which an instant lies.
-    fn number(self, t: i64) -> i64 {
-        let day = t.div_euclid(DAY);
-        match self {
-            // The first of January 1970 was a Thursday.
-            Self::Weeks(last) => (day + 3 - last - 1).div_euclid(7) + 1,
-            Self::Months { each, .. } => {
-                let (year, month, _) = value::civil(day);
-                (i64::from(year) * 12 + i64::from(month) - 1).div_euclid(each)
-            }
-        }
-    }
-
-    /// The instant that stands for a unit.
-    fn instant(self, number: i64) -> i64 {
-        let first_day = |month: i64| {
-            let (year, month) = (month.div_euclid(12), month.rem_euclid(12) as u32 + 1);
-            chrono::NaiveDate::from_ymd_opt(year as i32, month, 1)
-                .map_or(i64::MIN / DAY, |d| d.signed_duration_since(chrono::NaiveDate::default()).num_days())
-        };
-        DAY * match self {
-            Self::Weeks(last) => number * 7 + last - 3,
-            Self::Months { each, by_end: false } => first_day(number * each),
-            Self::Months { each, by_end: true } => first_day((number + 1) * each) - 1,
-        }
-    }
-}
 
 impl DataFrame {
     /// Groups the rows by steps of time of a column: lengths such as `"1h"` or `"15min"`, counted from the start of the first
@@ -142,23 +29,24 @@ impl DataFrame {
     /// ```
     #[track_caller]
     pub fn resample(&self, step: &str, on: &str) -> Resampler {
-        match Step::parse(step) {
-            Ok(step) => Resampler { frame: self.by_steps(step, on), step, on: on.to_owned() },
-            Err(e) => Resampler { frame: self.failed(Error::bad_argument("resample", e)), step: Step::Length(1), on: on.to_owned() },
-        }
+        Resampler { frame: self.clone(), steps: Step::parse(step).map(Steps::of), on: on.to_owned() }
     }
 
-    /// The frame with what stands for steps in place of instants.
+    /// The frame with what names steps in place of timestamps.
     #[inline(never)]
     #[track_caller]
-    fn by_steps(&self, step: Step, on: &str) -> Self {
-        const FIRST: &str = "__first__";
-        if step.is_fixed() {
-            return self.put_columns("resample", vec![(on.to_owned(), stepped(&col(on), None, step))]);
+    fn by_steps(&self, steps: Steps, on: &str) -> Self {
+        const FIRST: &str = "__rask_first__";
+        let zoned = self.quiet().is_ok_and(|p| {
+            let field = p.schema().field_with_unqualified_name(on);
+            field.is_ok_and(|f| matches!(f.data_type(), DataType::Timestamp(_, Some(_))))
+        });
+        if !steps.needs_first(zoned) {
+            return self.put_columns("resample", vec![(on.to_owned(), stepped(&col(on), None, steps))]);
         }
-        let first = self.select(on).reduced(Agg::Min).rename([(on, FIRST)]);
+        let first = self.select(on).reduced(Agg::Min).renamed(&[(on.to_owned(), FIRST.to_owned())]);
         let both = super::Merge::new().how(super::Join::Cross).join(self, &first);
-        both.put_columns("resample", vec![(on.to_owned(), stepped(&col(on), Some(&col(FIRST)), step))]).drop(FIRST)
+        both.put_columns("resample", vec![(on.to_owned(), stepped(&col(on), Some(&col(FIRST)), steps))]).drop(FIRST)
     }
 }
 
@@ -167,15 +55,78 @@ impl DataFrame {
 #[must_use = "a grouping does nothing until one of its methods is called"]
 pub struct Resampler {
     frame: DataFrame,
-    step: Step,
+    steps: std::result::Result<Steps, String>,
     on: String,
 }
 
+fn ended(method: &str, end: &str) -> std::result::Result<End, String> {
+    match end {
+        "left" => Ok(End::Left),
+        "right" => Ok(End::Right),
+        _ => Err(format!("{method}: the end {end:?} of a step is not known; expected \"left\" or \"right\"")),
+    }
+}
+
+fn origin(from: &str) -> std::result::Result<Origin, String> {
+    match from {
+        "start_day" => Ok(Origin::StartDay),
+        "start" => Ok(Origin::Start),
+        "epoch" => Ok(Origin::Epoch),
+        text => value::time(text.as_bytes())
+            .map(Origin::At)
+            .ok_or_else(|| format!("origin: {text:?} is not known; expected \"start_day\", \"start\", \"epoch\" or a timestamp")),
+    }
+}
+
 impl Resampler {
+    /// Sets which end of a step belongs to it, `"left"` or `"right"`. Default: the right one for weeks, `"ME"`, `"QE"` and
+    /// `"YE"`, else the left one.
+    pub fn closed(self, end: &str) -> Self {
+        let end = ended("closed", end);
+        self.changed(|s| Ok(Steps { closed: end?, ..s }))
+    }
+
+    /// Sets which end names a step, `"left"` or `"right"`. Default: as for [`closed`](Resampler::closed).
+    pub fn label(self, end: &str) -> Self {
+        let end = ended("label", end);
+        self.changed(|s| Ok(Steps { label: end?, ..s }))
+    }
+
+    /// Sets what steps of one length are counted from: `"start_day"` (the default), `"start"`, `"epoch"`, or a timestamp such
+    /// as `"2000-01-01 00:15"`.
+    pub fn origin(self, from: &str) -> Self {
+        let origin = origin(from);
+        self.changed(|s| Ok(Steps { origin: origin?, ..s }))
+    }
+
+    /// Moves the origin by a length such as `"15min"`, or back by `"-15min"`.
+    pub fn offset(self, length: &str) -> Self {
+        let back = length.strip_prefix('-');
+        let offset = step(back.unwrap_or(length)).map_err(|e| format!("offset: {e}"));
+        self.changed(|s| Ok(Steps { offset: if back.is_some() { -offset? } else { offset? }, ..s }))
+    }
+
+    fn changed(mut self, f: impl FnOnce(Steps) -> std::result::Result<Steps, String>) -> Self {
+        self.steps = self.steps.and_then(f);
+        self
+    }
+
+    /// The sum of each named column, for each step, where at least so many values are not null, else null.
+    #[track_caller]
+    pub fn sum_min_count(&self, columns: impl IntoNames, least: usize) -> DataFrame {
+        self.each(Agg::SumMinCount(least), columns.into_names())
+    }
+
     /// Several results: each with its name, the column, and what becomes of its values.
     #[track_caller]
     pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> DataFrame {
-        match specs(results) {
+        self.agg_all(specs(results))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn agg_all(&self, specs: crate::error::Result<Vec<Spec>>) -> DataFrame {
+        match specs.and_then(|specs| super::names::free("agg", specs.iter().map(|s| &s.0)).map(|()| specs)) {
             Ok(specs) => self.aggregate(&specs),
             Err(e) => DataFrame::from_result(Err(e)),
         }
@@ -209,14 +160,19 @@ impl Resampler {
     #[inline(never)]
     #[track_caller]
     fn aggregate(&self, specs: &[Spec]) -> DataFrame {
-        const STEPS: &str = "__steps__";
-        let found = self.frame.groupby(&self.on).agg(specs.iter().cloned());
+        const STEPS: &str = "__rask_steps__";
+        let of = match &self.steps {
+            Ok(steps) => *steps,
+            Err(e) => return self.frame.failed(Error::bad_argument("resample", e.clone())),
+        };
+        let found = self.frame.by_steps(of, &self.on).groupby(&self.on).agg(specs.iter().cloned());
         let next = col(&self.on).shift(-1);
-        let steps = found.with_column(STEPS, steps_between(&col(&self.on), &next, self.step)).explode(STEPS);
+        let steps = steps_between(&col(&self.on), &next, of.step);
+        let steps = found.put_columns("resample", vec![(STEPS.to_owned(), steps)]).explode(STEPS);
         let value = |(name, _, agg): &Spec| {
             let there = super::when(col(STEPS).eq(col(&self.on))).then(col(name)).into_expr();
             let value = match agg {
-                Agg::Sum | Agg::Count | Agg::Size | Agg::Nunique => or_number(&there, 0),
+                Agg::Sum | Agg::SumMinCount(0) | Agg::Count | Agg::Size | Agg::Nunique => or_number(&there, 0),
                 Agg::Prod => or_number(&there, 1),
                 _ => there,
             };
@@ -227,22 +183,53 @@ impl Resampler {
     }
 }
 
-/// What stands for the step of each instant.
-fn stepped(x: &Expr, first: Option<&Expr>, step: Step) -> Expr {
-    let returns = |t: &[DataType]| {
-        if is_time(&t[0]) {
-            Ok(Kind::Time.arrow())
-        } else {
-            wrong_type("resample", &t[0], "a datetime; to_datetime(format) makes one of text")
+/// How a column's timestamps are counted: as a clock shows them, or as time passes.
+struct Times {
+    clock: Option<Clock>,
+    by_clock: bool,
+}
+
+impl Times {
+    fn of(t: &DataType, step: Step) -> DfResult<Self> {
+        Ok(Self { clock: Clock::of(t)?, by_clock: !matches!(step, Step::Length(_)) })
+    }
+
+    fn inward(&self, utc: i64) -> i64 {
+        self.clock.as_ref().filter(|_| self.by_clock).map_or(utc, |c| c.shown(utc))
+    }
+
+    fn outward(&self, t: i64) -> i64 {
+        self.clock.as_ref().filter(|_| self.by_clock).map_or(t, |c| c.back(t))
+    }
+
+    fn base(&self, first: i64, origin: Origin) -> Base {
+        let at = if let Origin::At(at) = origin { at } else { 0 };
+        let day = |t: i64| t.div_euclid(DAY) * DAY;
+        match &self.clock {
+            Some(c) if !self.by_clock => Base { first, start_day: c.back(day(c.shown(first))), epoch: c.back(0), at: c.back(at) },
+            _ => Base { first, start_day: day(first), epoch: 0, at },
         }
-    };
+    }
+}
+
+/// What names the step of each timestamp.
+fn stepped(x: &Expr, first: Option<&Expr>, steps: Steps) -> Expr {
     let args = std::iter::once(x).chain(first).map(|e| e.get().clone()).collect();
-    Expr::new(rowwise("stepped", format!("{step:?}"), args, returns, move |a| {
-        let times = wall(&a[0])?;
-        let Some(firsts) = a.get(1) else { return Ok(Arc::new(times.unary::<_, TimestampMicrosecondType>(|t| step.of(t, t)))) };
-        let firsts = wall(firsts)?;
-        let one = |(t, first): (Option<i64>, Option<i64>)| Some(step.of(t?, first?));
-        Ok(Arc::new(times.iter().zip(firsts.iter()).map(one).collect::<TimestampMicrosecondArray>()))
+    let returns = |t: &[DataType]| kept("resample", &t[0]);
+    Expr::new(rowwise("stepped", format!("{steps:?}"), args, returns, move |a| {
+        let times = Times::of(a[0].data_type(), steps.step)?;
+        let below = if steps.closed == End::Right { Below::Up } else { Below::Down };
+        let first = match a.get(1) {
+            Some(first) => micros(first, Below::Down)?.iter().flatten().next(),
+            None => None,
+        };
+        let base = first.map(|f| times.base(times.inward(f), steps.origin));
+        let one = |utc: i64| {
+            let t = times.inward(utc);
+            times.outward(steps.name(t, base.unwrap_or_else(|| times.base(t, steps.origin))))
+        };
+        let made = micros(&a[0], below)?.unary::<_, TimestampMicrosecondType>(one);
+        Ok(Arc::new(made.with_timezone_opt(zone_of(&a[0]))))
     }))
 }
 
@@ -255,18 +242,19 @@ fn or_number(x: &Expr, number: i64) -> Expr {
 /// The steps from one instant to before the next one, as lists.
 fn steps_between(from: &Expr, to: &Expr, step: Step) -> Expr {
     const MOST: usize = 20_000_000;
-    let list = DataType::new_list(Kind::Time.arrow(), true);
     let args = vec![from.get().clone(), to.get().clone()];
-    let returns = move |_: &[DataType]| Ok(list.clone());
+    let returns = move |t: &[DataType]| Ok(DataType::new_list(kept("resample", &t[0])?, true));
     Expr::new(rowwise("steps", format!("{step:?}"), args, returns, move |a| {
-        let ends = [cast(&a[0], &Kind::Time.arrow())?, cast(&a[1], &Kind::Time.arrow())?];
-        let [from, to] = [0, 1].map(|i| ends[i].as_primitive::<TimestampMicrosecondType>());
-        let mut lists = ListBuilder::new(TimestampMicrosecondBuilder::new());
+        let times = Times::of(a[0].data_type(), step)?;
+        let next = |t: &i64| Some(times.outward(step.next(times.inward(*t))));
+        let [from, to] = [micros(&a[0], Below::Down)?, micros(&a[1], Below::Down)?];
+        let values = TimestampMicrosecondBuilder::new().with_timezone_opt(zone_of(&a[0]));
+        let mut lists = ListBuilder::new(values);
         for i in 0..from.len() {
             let start = from.value(i);
             let end = if to.is_valid(i) { to.value(i) } else { start + 1 };
             let room = MOST + 1 - ArrayBuilder::len(lists.values()).min(MOST + 1);
-            let steps = std::iter::successors(Some(start), |t| Some(step.next(*t))).take_while(|t| *t < end);
+            let steps = std::iter::successors(Some(start), next).take_while(|t| *t < end);
             steps.take(room).for_each(|t| lists.values().append_value(t));
             if ArrayBuilder::len(lists.values()) > MOST {
                 return wrong_value(format!("resample: more than {MOST} steps would have no rows"));
@@ -281,6 +269,7 @@ aggregates!(of_named_columns Resampler "step");
 
 #[cfg(test)]
 mod tests {
+    use crate::frame::Resampler;
     use crate::prelude::*;
 
     /// The steps and how many rows each has, as pandas gives them.
@@ -309,6 +298,78 @@ mod tests {
         check("2MS", &[("2019-12-01", 3), ("2020-02-01", 1), ("2020-06-01", 1), ("2020-12-01", 1)]);
         check("2ME", &[("2019-12-31", 1), ("2020-02-29", 3), ("2020-06-30", 1), ("2021-02-28", 1)]);
         check("2W", &[("2020-01-05", 2), ("2020-01-19", 1), ("2020-03-01", 1), ("2020-07-05", 1), ("2021-01-03", 1)]);
+    }
+
+    /// The steps and the sums of a column, as pandas gives them.
+    fn sums(of: &Resampler, format: &str, want: &[(&str, i64)]) {
+        let t = of.sum("n").with_column("t", col("t").dt().strftime(format)).compute().unwrap();
+        let names = t.column("t").unwrap().to_vec::<String>().unwrap();
+        let all: Vec<_> = names.iter().map(String::as_str).zip(t.column("n").unwrap().to_vec::<i64>().unwrap()).collect();
+        assert_eq!(all, want, "{of:?}");
+    }
+
+    fn rows(times: &[&'static str]) -> DataFrame {
+        let n = Series::from_iter(1..=times.len() as i64);
+        let t = Series::from_iter(times.iter().copied());
+        DataFrame::from_columns([("t", t), ("n", n)]).with_column("t", col("t").to_datetime(""))
+    }
+
+    #[test]
+    fn ends_and_origins_are_those_of_pandas() {
+        let df = rows(&["2024-01-01 00:00", "2024-01-01 00:10", "2024-01-01 00:30", "2024-01-01 01:00", "2024-01-01 01:05"]);
+        let half = |df: &DataFrame| df.resample("30min", "t");
+        for df in [df.clone(), df.repartition(3)] {
+            sums(&half(&df).closed("right"), "%H:%M", &[("23:30", 1), ("00:00", 5), ("00:30", 4), ("01:00", 5)]);
+            sums(&half(&df).label("right"), "%H:%M", &[("00:30", 3), ("01:00", 3), ("01:30", 9)]);
+            sums(&half(&df).offset("10min"), "%H:%M", &[("23:40", 1), ("00:10", 5), ("00:40", 9)]);
+            sums(&half(&df).offset("-20min"), "%H:%M", &[("23:40", 1), ("00:10", 5), ("00:40", 9)]);
+            sums(
+                &df.resample("7min", "t").origin("start"),
+                "%H:%M",
+                &[
+                    ("00:00", 1),
+                    ("00:07", 2),
+                    ("00:14", 0),
+                    ("00:21", 0),
+                    ("00:28", 3),
+                    ("00:35", 0),
+                    ("00:42", 0),
+                    ("00:49", 0),
+                    ("00:56", 4),
+                    ("01:03", 5),
+                ],
+            );
+        }
+        let months =
+            rows(&["2024-01-01 00:00", "2024-01-05 10:00", "2024-01-31 00:00", "2024-01-31 12:00", "2024-02-01 00:00", "2024-03-10 00:00"]);
+        sums(&months.resample("ME", "t"), "%m-%d", &[("01-31", 10), ("02-29", 5), ("03-31", 6)]);
+        sums(&months.resample("ME", "t").closed("left"), "%m-%d", &[("01-31", 3), ("02-29", 12), ("03-31", 6)]);
+        for (of, part) in [
+            (half(&df).closed("up"), "\"up\""),
+            (half(&df).label("x"), "\"x\""),
+            (half(&df).origin("soon"), "\"soon\""),
+            (half(&df).offset("?"), "offset"),
+        ] {
+            let e = of.sum("n").compute().unwrap_err().to_string();
+            assert!(e.contains(part) && e.matches("resample").count() == 1, "{e}");
+        }
+    }
+
+    #[test]
+    fn steps_of_a_zone_go_by_its_clocks_and_keep_it() {
+        let zoned =
+            |times: &[&'static str]| rows(times).with_column("t", col("t").dt().tz_localize("UTC").dt().tz_convert("Europe/Berlin"));
+        let autumn = zoned(&["2024-10-26 23:30", "2024-10-27 00:30", "2024-10-27 01:30", "2024-10-27 02:30"]);
+        sums(
+            &autumn.resample("1h", "t"),
+            "%d %H:%M%:z",
+            &[("27 01:00+02:00", 1), ("27 02:00+02:00", 2), ("27 02:00+01:00", 3), ("27 03:00+01:00", 4)],
+        );
+        sums(&autumn.resample("1D", "t"), "%d %H:%M%:z", &[("27 00:00+02:00", 10)]);
+        sums(&autumn.resample("2h", "t"), "%d %H:%M%:z", &[("27 00:00+02:00", 1), ("27 02:00+02:00", 5), ("27 03:00+01:00", 4)]);
+        let spring = zoned(&["2024-03-30 22:30", "2024-03-31 00:30", "2024-03-31 01:30", "2024-03-31 22:30"]);
+        sums(&spring.resample("1D", "t"), "%d %H:%M%:z", &[("30 00:00+01:00", 1), ("31 00:00+01:00", 5), ("01 00:00+02:00", 4)]);
+        sums(&spring.resample("MS", "t"), "%m-%d %:z", &[("03-01 +01:00", 6), ("04-01 +02:00", 4)]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Instants: text to instants, and the parts of them under pandas' names.
 
+use super::clock::Changes;
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
@@ -46,7 +47,7 @@ impl Expr {
     /// The parts of instants: `col("t").dt().year()`.
     #[must_use]
     pub fn dt(&self) -> Dt<Self> {
-        Dt(self.clone())
+        Dt(self.clone(), Changes::default())
     }
 }
 
@@ -60,12 +61,12 @@ impl LazySeries {
     /// The parts of instants.
     #[must_use]
     pub fn dt(&self) -> Dt<Self> {
-        Dt(self.clone())
+        Dt(self.clone(), Changes::default())
     }
 }
 
 #[inline(never)]
-fn to_datetime(x: &Expr, format: &str, coerce: bool) -> Expr {
+pub(super) fn to_datetime(x: &Expr, format: &str, coerce: bool) -> Expr {
     let returns = |t: &[DataType]| match &t[0] {
         t if t.is_string() || is_time(t) || t.is_null() => Ok(Kind::Time.arrow()),
         t => wrong_type("to_datetime", t, "text; a number is cast to text first"),
@@ -76,14 +77,14 @@ fn to_datetime(x: &Expr, format: &str, coerce: bool) -> Expr {
         if a[0].data_type().is_string() {
             return Ok(Arc::new(parsed(&a[0], format.as_ref(), coerce)?));
         }
-        Ok(cast(&a[0], &Kind::Time.arrow())?)
+        super::clock::exact("to_datetime", &a[0]).and_then(|a| Ok(cast(&a, &Kind::Time.arrow())?))
     }))
 }
 
 /// The parts of instants, made by [`Expr::dt`]; missing where the instant is. The numbers are `int32`. Instants of a time zone
 /// have the parts that a clock there shows.
 #[derive(Debug, Clone)]
-pub struct Dt<T>(pub(super) T);
+pub struct Dt<T>(pub(super) T, pub(super) Changes);
 
 macro_rules! parts {
     ($($(#[$doc:meta])* $name:ident $part:ident,)*) => {
@@ -144,7 +145,8 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
         Some(format) => format.micros(text.as_bytes()),
         // With an offset, it is the instant that a clock in Greenwich shows.
         None => {
-            value::time(text.as_bytes()).or_else(|| chrono::DateTime::parse_from_rfc3339(text.trim()).ok().map(|t| t.timestamp_micros()))
+            let rfc3339 = || chrono::DateTime::parse_from_rfc3339(text.trim()).ok();
+            value::time(text.as_bytes()).or_else(|| value::micros_of(rfc3339()?.naive_utc()))
         }
     };
     let mut out = TimestampMicrosecondArray::builder(texts.len());
@@ -152,12 +154,20 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
         let micros = text.and_then(one);
         if let (Some(text), None, false) = (text, micros, coerce) {
             let format = format.map_or("ISO 8601", Format::text);
-            let message = format!("to_datetime: {text:?} does not fit the format {format:?}; to_datetime_or_null makes it a missing value");
+            let digits = if is_finer(text) { "nanoseconds are not kept, leave the column as text; " } else { "" };
+            let message =
+                format!("to_datetime: {text:?} does not fit the format {format:?}; {digits}help: to_datetime_or_null makes a null of it");
             return Err(DataFusionError::Execution(message));
         }
         out.append_option(micros);
     }
     Ok(out.finish())
+}
+
+/// Whether a text has digits below microseconds.
+fn is_finer(text: &str) -> bool {
+    let digits = |d: &str| d.bytes().take_while(u8::is_ascii_digit).count();
+    text.rsplit_once('.').is_some_and(|(_, d)| digits(d) > 6)
 }
 
 fn parts(array: &ArrayRef, part: Part) -> DfResult<Int32Array> {
