@@ -60,8 +60,11 @@ fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -
             Error::bad_argument(METHOD, message)
         });
     }
-    let groups =
-        if columns.is_empty() { std::iter::once(0..rows.num_rows()).collect() } else { partition(&columns).map_err(failed)?.ranges() };
+    let groups = if columns.is_empty() {
+        std::iter::once(0..rows.num_rows()).collect()
+    } else {
+        partition(&keys_of(&columns)).map_err(failed)?.ranges()
+    };
     // Closures may compute frames themselves, so they run beside the engine, and not on the threads of tasks.
     let calls = stream::iter(groups).map(move |g| {
         let one = one.clone();
@@ -71,6 +74,11 @@ fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -
     let schema = super::partitions::nullable(&made[0].schema());
     let made = made.iter().map(|b| with_columns(METHOD, b, &schema)).collect::<Result<Vec<_>>>()?;
     engine::concat(&schema, &made)
+}
+
+/// The values by which rows belong together.
+fn keys_of(columns: &[ArrayRef]) -> Vec<ArrayRef> {
+    columns.iter().map(super::keys::one_value).collect()
 }
 
 /// What a closure returned, with the keys of its group.

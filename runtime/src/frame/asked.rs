@@ -12,7 +12,7 @@ use datafusion::logical_expr as df;
 use std::sync::Arc;
 
 /// A column that is made for a moment.
-const MADE: &str = "__made__";
+const MADE: &str = "__rask_made__";
 
 impl LazySeries {
     /// The type of the values.
@@ -78,20 +78,27 @@ impl LazySeries {
     }
 }
 
+/// `where_` or `mask` of a column.
+type Choose = fn(&Expr, &Expr, &Expr) -> Expr;
+
 impl DataFrame {
     /// The values of the rows where the condition holds, and another value in all other rows, in each column whose type that
     /// value has; a missing condition does not hold. `col(..).where_(..)` does it for one column.
     #[track_caller]
     pub fn where_(&self, condition: impl IntoExpr, other: impl IntoExpr) -> Self {
-        let condition = condition.into_expr();
-        self.fitting("where_", &other.into_expr(), &|x, other| x.where_(&condition, other))
+        self.chosen_by("where_", &condition.into_expr(), &other.into_expr(), |x, c, o| x.where_(c, o))
     }
 
     /// Another value in the rows where the condition holds, in each column whose type that value has.
     #[track_caller]
     pub fn mask(&self, condition: impl IntoExpr, other: impl IntoExpr) -> Self {
-        let condition = condition.into_expr();
-        self.fitting("mask", &other.into_expr(), &|x, other| x.mask(&condition, other))
+        self.chosen_by("mask", &condition.into_expr(), &other.into_expr(), |x, c, o| x.mask(c, o))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn chosen_by(&self, method: &str, condition: &Expr, other: &Expr, choose: Choose) -> Self {
+        self.fitting(method, other, &|x, other| choose(x, condition, other))
     }
 
     /// Computes the frame, and gives the bytes of each column in memory.

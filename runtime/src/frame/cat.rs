@@ -159,22 +159,75 @@ pub(super) fn unknown(x: &Expr) -> Expr {
 }
 
 fn texts<S: AsRef<str>>(list: impl IntoIterator<Item = S>) -> Vec<String> {
-    list.into_iter().map(|s| s.as_ref().to_owned()).collect()
+    let mut texts = Vec::new();
+    for text in list {
+        put(&mut texts, text.as_ref());
+    }
+    texts
+}
+
+#[inline(never)]
+fn put(texts: &mut Vec<String>, text: &str) {
+    texts.push(text.to_owned());
+}
+
+#[inline(never)]
+fn relisted(x: &Expr, method: &'static str, list: &[String], make: Relist) -> Expr {
+    let (key, list) = (format!("{list:?}"), list.to_vec());
+    let change: Change = Arc::new(move |old| {
+        let texts = make(&old.texts, &list)?;
+        Ok((Categories { texts, ordered: old.ordered }, Renames::new()))
+    });
+    changed(x, method, key, change)
+}
+
+#[inline(never)]
+fn ordered(x: &Expr, method: &'static str, ordered: bool) -> Expr {
+    let change: Change = Arc::new(move |old| Ok((Categories { ordered, ..old.clone() }, Renames::new())));
+    changed(x, method, String::new(), change)
+}
+
+#[inline(never)]
+fn renamed(x: &Expr, names: &[(String, String)]) -> Expr {
+    let renames: Renames = names.iter().cloned().collect();
+    let mut key: Vec<_> = renames.iter().collect();
+    key.sort();
+    let key = format!("{key:?}");
+    let change: Change = Arc::new(move |old| {
+        let texts = old.texts.iter().map(|t| renames.get(t).unwrap_or(t).clone()).collect();
+        Ok((Categories { texts, ordered: old.ordered }, renames.clone()))
+    });
+    changed(x, "rename_categories", key, change)
+}
+
+type Listed = std::result::Result<Vec<String>, String>;
+
+fn with(old: &[String], new: &[String]) -> Listed {
+    Ok(old.iter().chain(new).cloned().collect())
+}
+
+fn without(old: &[String], gone: &[String]) -> Listed {
+    match gone.iter().find(|g| !old.contains(g)) {
+        Some(other) => Err(format!("the category {other:?} is not there; expected one of {}", old.join(", "))),
+        None => Ok(old.iter().filter(|t| !gone.contains(t)).cloned().collect()),
+    }
+}
+
+fn in_order(old: &[String], new: &[String]) -> Listed {
+    let there = old.join(", ");
+    let same = old.len() == new.len() && old.iter().all(|t| new.contains(t));
+    let other = || format!("these are not the categories that there are: {there}");
+    if same { Ok(new.to_vec()) } else { Err(other()) }
+}
+
+fn only(_: &[String], new: &[String]) -> Listed {
+    Ok(new.to_vec())
 }
 
 impl<T: Target> Cat<T> {
-    #[inline(never)]
-    #[track_caller]
-    fn change(&self, method: &'static str, key: String, change: Change) -> T {
-        self.0.with(method, &|x| changed(x, method, key.clone(), change.clone()))
-    }
-
     #[track_caller]
     fn relisted(&self, method: &'static str, list: &[String], make: Relist) -> T {
-        let (key, list) = (format!("{list:?}"), list.to_vec());
-        let change: Change =
-            Arc::new(move |old| Ok((Categories { texts: make(&old.texts, &list)?, ordered: old.ordered }, Renames::new())));
-        self.change(method, key, change)
+        self.0.with(method, &|x| relisted(x, method, list, make))
     }
 
     /// The places of values in the list of categories, from 0; -1 for a missing value.
@@ -196,69 +249,53 @@ impl<T: Target> Cat<T> {
     #[must_use]
     #[track_caller]
     pub fn as_ordered(&self) -> T {
-        self.change("as_ordered", String::new(), Arc::new(|old| Ok((Categories { ordered: true, ..old.clone() }, Renames::new()))))
+        self.0.with("as_ordered", &|x| ordered(x, "as_ordered", true))
     }
 
     /// With the categories without an order.
     #[must_use]
     #[track_caller]
     pub fn as_unordered(&self) -> T {
-        self.change("as_unordered", String::new(), Arc::new(|old| Ok((Categories { ordered: false, ..old.clone() }, Renames::new()))))
+        self.0.with("as_unordered", &|x| ordered(x, "as_unordered", false))
     }
 
     /// With more categories, behind those that there are.
     #[must_use]
     #[track_caller]
     pub fn add_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
-        self.relisted("add_categories", &texts(categories), |old, new| Ok(old.iter().chain(new).cloned().collect()))
+        self.relisted("add_categories", &texts(categories), with)
     }
 
     /// Without some categories; their values become missing.
     #[must_use]
     #[track_caller]
     pub fn remove_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
-        self.relisted("remove_categories", &texts(categories), |old, gone| match gone.iter().find(|g| !old.contains(g)) {
-            Some(other) => Err(format!("{other:?} is no category; there are {}", old.join(", "))),
-            None => Ok(old.iter().filter(|t| !gone.contains(t)).cloned().collect()),
-        })
+        self.relisted("remove_categories", &texts(categories), without)
     }
 
     /// With the same categories in another order.
     #[must_use]
     #[track_caller]
     pub fn reorder_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
-        self.relisted("reorder_categories", &texts(categories), |old, new| {
-            let same = old.len() == new.len() && old.iter().all(|t| new.contains(t));
-            if same { Ok(new.to_vec()) } else { Err(format!("these are not the categories that there are: {}", old.join(", "))) }
-        })
+        self.relisted("reorder_categories", &texts(categories), in_order)
     }
 
     /// With these categories; values of others become missing.
     #[must_use]
     #[track_caller]
     pub fn set_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
-        self.relisted("set_categories", &texts(categories), |_, new| Ok(new.to_vec()))
+        self.relisted("set_categories", &texts(categories), only)
     }
 
     /// With other names of categories: pairs of the old and the new one. Those that are not named keep theirs.
     #[must_use]
     #[track_caller]
     pub fn rename_categories<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> T {
-        let renames: Renames = names.into_iter().map(|(a, b)| (a.as_ref().to_owned(), b.as_ref().to_owned())).collect();
-        self.renamed(renames)
-    }
-
-    #[inline(never)]
-    #[track_caller]
-    fn renamed(&self, renames: Renames) -> T {
-        let mut key: Vec<_> = renames.iter().collect();
-        key.sort();
-        let key = format!("{key:?}");
-        let change: Change = Arc::new(move |old| {
-            let texts = old.texts.iter().map(|t| renames.get(t).unwrap_or(t).clone()).collect();
-            Ok((Categories { texts, ordered: old.ordered }, renames.clone()))
-        });
-        self.change("rename_categories", key, change)
+        let mut pairs = Vec::new();
+        for (old, new) in names {
+            super::columns::put_pair(&mut pairs, old.as_ref(), new.as_ref());
+        }
+        self.0.with("rename_categories", &|x| renamed(x, &pairs))
     }
 
     /// As categories that are not known: what comes next need not agree on them.
@@ -457,7 +494,7 @@ mod tests {
         let known = frame().categorize("size");
         for (e, want) in [
             (col("size").cat().add_categories(["m"]), "\"m\" would be a category twice"),
-            (col("size").cat().remove_categories(["z"]), "\"z\" is no category; there are l, m, s"),
+            (col("size").cat().remove_categories(["z"]), "the category \"z\" is not there; expected one of l, m, s"),
             (col("size").cat().reorder_categories(["m", "s"]), "these are not the categories"),
         ] {
             let e = said(known.with_column("size", e));

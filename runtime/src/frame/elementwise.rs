@@ -1,19 +1,19 @@
 //! What is done with each value of a column, on expressions and on the columns of frames alike.
 
+use super::arithmetic::widened;
 use super::column::LazySeries;
 use super::expr::{Expr, IntoExpr, col};
 use super::rows::arrow_type;
+use super::table::Column;
 use super::udf::{rowwise, wrong_type, wrong_value};
 use super::{DType, poison};
-use arrow::array::{Array, ArrayRef, AsArray, Datum, Float64Array, Int64Array, PrimitiveArray};
-use arrow::compute::kernels::numeric;
-use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, PrimitiveArray};
+use arrow::compute::{CastOptions, cast, cast_with_options, is_null, nullif};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type, Float64Type, Int64Type};
-use arrow::error::ArrowError;
+use datafusion::common::ScalarValue;
 use datafusion::error::Result as DfResult;
 use datafusion::functions::expr_fn as f;
-use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
-use datafusion::logical_expr::{self as df, Operator};
+use datafusion::logical_expr as df;
 use std::sync::Arc;
 
 /// What methods on values give: an expression for an expression, a column for the column of a frame.
@@ -39,13 +39,22 @@ impl Target for LazySeries {
 
 macro_rules! elementwise {
     ($($(#[$doc:meta])* $name:ident($($e:ident),*; $($a:ident: $t:ty),*) |$x:ident| $body:expr;)*) => {
+        /// What the methods give, without types of the caller's: a cell compiles none of it.
+        mod of {
+            use super::*;
+            $(#[inline(never)]
+            pub(super) fn $name($x: &Expr, $($e: &Expr,)* $($a: $t),*) -> Expr {
+                let $x = $x.get().clone();
+                $(let $e = $e.get().clone();)*
+                Expr::new($body)
+            })*
+        }
+
         impl Expr {$(
             $(#[$doc])*
             #[must_use]
             pub fn $name(&self, $($e: impl IntoExpr,)* $($a: $t),*) -> Self {
-                $(let $e = $e.into_expr().get().clone();)*
-                let $x = self.get().clone();
-                Self::new($body)
+                of::$name(self, $(&$e.into_expr(),)* $($a),*)
             }
         )*}
 
@@ -53,15 +62,14 @@ macro_rules! elementwise {
             $(#[$doc])*
             #[track_caller]
             pub fn $name(&self, $($e: impl IntoExpr,)* $($a: $t),*) -> Self {
-                let value = col(self.name()).$name($($e,)* $($a),*);
-                self.changed(stringify!($name), &value)
+                self.changed(stringify!($name), &of::$name(&col(self.name()), $(&$e.into_expr(),)* $($a),*))
             }
         )*}
     };
 }
 elementwise! {
     /// The value without its sign.
-    abs(;) |x| f::abs(x);
+    abs(;) |x| f::abs(widened(x));
     /// The value with so many decimals; halves go to the even neighbour, as in NumPy. Whole numbers stay as they are.
     round(; decimals: i32) |x| rounded(x, decimals);
     /// The greatest whole number that is not above the value.
@@ -111,26 +119,146 @@ elementwise! {
 macro_rules! listed {
     ($($target:ident)*) => {$(
         impl $target {
-            /// Whether the value is one of these.
+            /// Whether the value is one of these: of a list, or of the column of another frame, whose
+            /// values are computed at once. A null is none of them.
+            ///
+            /// ```
+            /// use rask::prelude::*;
+            /// let df = DataFrame::from_columns([("x", Series::from_iter([1i64, 2, 3]))]);
+            /// assert_eq!(df.filter(col("x").isin([1, 3])).len()?, 2);
+            /// assert_eq!(df.filter(col("x").isin(df.filter(col("x").gt(1)).col("x"))).len()?, 2);
+            /// # Ok::<(), rask::Error>(())
+            /// ```
             #[track_caller]
-            pub fn isin<V: IntoExpr>(&self, values: impl IntoIterator<Item = V>) -> Self {
-                let values: Vec<_> = values.into_iter().map(|v| v.into_expr().get().clone()).collect();
-                self.with("isin", &|x| Expr::new(x.get().clone().in_list(values.clone(), false)))
+            pub fn isin<K>(&self, values: impl IntoList<K>) -> Self {
+                self.with("isin", &*one_of(values.into_list()))
+            }
+
+            /// A field of each object, as JSON has them; null where the object is.
+            ///
+            /// An unknown name is an error with the names that there are.
+            #[track_caller]
+            pub fn field(&self, name: &str) -> Self {
+                self.with("field", &|x| field(x, name))
             }
 
             /// The bin of each value, as text such as `"(0, 10]"`: bins end with their upper edge. Missing outside of all.
             #[track_caller]
             pub fn cut(&self, edges: impl AsRef<[f64]>) -> Self {
-                let edges = edges.as_ref().to_vec();
-                self.with("cut", &|x| Expr::new(bins(x.get().clone(), &edges)))
+                self.with("cut", &*binned(edges.as_ref()))
             }
         }
     )*};
 }
 listed! { Expr LazySeries }
 
+/// What `isin` takes: a list of values that can stand in expressions, or a column, whose values are
+/// computed at once. `K` tells the compiler which.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no list of values for `isin`",
+    note = "use a list such as [1, 2] or a Vec, or a column of another frame: other.col(\"x\")"
+)]
+pub trait IntoList<K> {
+    /// The values as expressions.
+    #[doc(hidden)]
+    #[track_caller]
+    fn into_list(self) -> Vec<Expr>;
+}
+
+/// Tells lists of values from columns.
+#[doc(hidden)]
+pub struct Values<V>(std::marker::PhantomData<V>);
+
+#[diagnostic::do_not_recommend]
+impl<V: IntoExpr, I: IntoIterator<Item = V>> IntoList<Values<V>> for I {
+    fn into_list(self) -> Vec<Expr> {
+        let mut list = Vec::new();
+        for value in self {
+            list.push(value.into_expr());
+        }
+        list
+    }
+}
+
+impl IntoList<LazySeries> for LazySeries {
+    #[track_caller]
+    fn into_list(self) -> Vec<Expr> {
+        (&self).into_list()
+    }
+}
+
+impl IntoList<LazySeries> for &LazySeries {
+    #[inline(never)]
+    #[track_caller]
+    fn into_list(self) -> Vec<Expr> {
+        match self.unique().dropna().compute() {
+            Ok(column) => column.into_list(),
+            Err(e) => {
+                poison::note(&e, std::panic::Location::caller());
+                Vec::new()
+            }
+        }
+    }
+}
+
+impl IntoList<Column> for Column {
+    fn into_list(self) -> Vec<Expr> {
+        (&self).into_list()
+    }
+}
+
+impl IntoList<Column> for &Column {
+    #[inline(never)]
+    fn into_list(self) -> Vec<Expr> {
+        let array = self.array();
+        let one = |i: usize| ScalarValue::try_from_array(array, i).ok();
+        let values = (0..array.len()).filter(|i| array.is_valid(*i)).filter_map(one);
+        values.map(|v| Expr::new(df::Expr::Literal(v, None))).collect()
+    }
+}
+
+#[inline(never)]
+fn field(x: &Expr, name: &str) -> Expr {
+    let (of, wanted) = (name.to_owned(), name.to_owned());
+    let returns = move |t: &[DataType]| match &t[0] {
+        DataType::Struct(fields) => match fields.iter().find(|f| *f.name() == wanted) {
+            Some(f) => Ok(f.data_type().clone()),
+            None => {
+                let names: Vec<_> = fields.iter().map(|f| f.name()).collect();
+                let message = format!("field: there is no field {wanted:?}; expected one of {names:?}");
+                Err(datafusion::error::DataFusionError::Plan(message))
+            }
+        },
+        other => wrong_type("field", other, "a struct, as objects in JSON are"),
+    };
+    Expr::new(rowwise("field", name.to_owned(), vec![x.get().clone()], returns, move |a| {
+        let Some(values) = a[0].as_struct().column_by_name(&of) else {
+            return wrong_value(format!("field: there is no field {of:?}"));
+        };
+        // Of a null object, a field is null.
+        Ok(nullif(values, &is_null(&a[0])?)?)
+    }))
+}
+
+/// What gives an expression for another one.
+type Change = Box<dyn Fn(&Expr) -> Expr>;
+
+#[inline(never)]
+fn one_of(values: Vec<Expr>) -> Change {
+    Box::new(move |x| {
+        let values = values.iter().map(|v| v.get().clone()).collect();
+        Expr::new(x.get().clone().in_list(values, false))
+    })
+}
+
+#[inline(never)]
+fn binned(edges: &[f64]) -> Change {
+    let edges = edges.to_vec();
+    Box::new(move |x| Expr::new(bins(x.get().clone(), &edges)))
+}
+
 /// The first value where the condition holds, else the second.
-fn either(condition: df::Expr, yes: df::Expr, no: df::Expr) -> df::Expr {
+pub(super) fn either(condition: df::Expr, yes: df::Expr, no: df::Expr) -> df::Expr {
     // A case with both ends is always well formed.
     df::when(condition, yes).otherwise(no).unwrap_or_else(|e| unreachable!("{e}"))
 }
@@ -158,8 +286,11 @@ fn rounded(x: df::Expr, decimals: i32) -> df::Expr {
         let scaled = x * scale;
         if scaled.is_finite() { scaled.round_ties_even() / scale } else { x }
     };
-    let returns =
-        |t: &[DataType]| if t[0].is_integer() || t[0].is_floating() { Ok(t[0].clone()) } else { wrong_type("round", &t[0], "a number") };
+    let returns = move |t: &[DataType]| match &t[0] {
+        t if t.is_integer() && decimals < 0 => Ok(DataType::Int64),
+        t if t.is_integer() || t.is_floating() => Ok(t.clone()),
+        t => wrong_type("round", t, "a number"),
+    };
     rowwise("round", decimals.to_string(), vec![x], returns, move |a| {
         if a[0].data_type().is_integer() {
             if decimals >= 0 {
@@ -169,10 +300,13 @@ fn rounded(x: df::Expr, decimals: i32) -> df::Expr {
             let whole = |i: i64| {
                 let (steps, rest) = (i.div_euclid(unit), i128::from(i.rem_euclid(unit)));
                 let up = rest * 2 > i128::from(unit) || rest * 2 == i128::from(unit) && steps % 2 != 0;
-                (steps + i64::from(up)).saturating_mul(unit)
+                (steps + i64::from(up))
+                    .checked_mul(unit)
+                    .map_or_else(|| wrong_value(format!("round: {i} rounded does not fit into 64 bits")), Ok)
             };
-            let rounded: ArrayRef = Arc::new(cast(&a[0], &DataType::Int64)?.as_primitive::<Int64Type>().unary::<_, Int64Type>(whole));
-            return Ok(cast(&rounded, a[0].data_type())?);
+            let fits = CastOptions { safe: false, ..CastOptions::default() };
+            let values = cast_with_options(&a[0], &DataType::Int64, &fits)?;
+            return Ok(Arc::new(values.as_primitive::<Int64Type>().try_unary::<_, Int64Type, _>(whole)?));
         }
         let floats = cast(&a[0], &DataType::Float64)?;
         let rounded: ArrayRef = Arc::new(floats.as_primitive::<Float64Type>().unary::<_, Float64Type>(one));
@@ -225,6 +359,13 @@ fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> 
 }
 
 fn converted(x: df::Expr, dtype: &DType, or_null: bool) -> df::Expr {
+    // The engine would cut digits below microseconds.
+    if let DType::DatetimeTz(zone) = dtype {
+        return super::instants::of_zone(&Expr::new(x), zone).get().clone();
+    }
+    if *dtype == DType::Datetime {
+        return super::time::to_datetime(&Expr::new(x), "", or_null).get().clone();
+    }
     match arrow_type("astype", "", dtype) {
         Ok(wanted) if or_null => df::try_cast(x, wanted),
         Ok(wanted) => df::cast(x, wanted),
@@ -235,79 +376,27 @@ fn converted(x: df::Expr, dtype: &DType, or_null: bool) -> df::Expr {
     }
 }
 
-/// Arithmetic as users expect it: whole numbers that do not fit are an error and no other numbers, and a quotient is a
-/// decimal number.
-pub(super) fn arithmetic(e: df::BinaryExpr, schema: &datafusion::common::DFSchema) -> df::Expr {
-    use df::ExprSchemable;
-    let types = (e.left.get_type(schema), e.right.get_type(schema));
-    let (Ok(left), Ok(right)) = types else { return df::Expr::BinaryExpr(e) };
-    if e.op == Operator::Plus && (left.is_string() || right.is_string()) {
-        let [left, right] = [*e.left, *e.right].map(|e| df::cast(e, DataType::Utf8));
-        return df::binary_expr(left, Operator::StringConcat, right);
-    }
-    let is_number = |t: &DataType| t.is_integer() || t.is_floating();
-    let divides = e.op == Operator::Divide && is_number(&left) && is_number(&right);
-    if !divides && (!left.is_integer() || !right.is_integer()) {
-        return df::Expr::BinaryExpr(e);
-    }
-    match e.op {
-        Operator::Divide => {
-            let [left, right] = [*e.left, *e.right].map(|e| df::cast(e, DataType::Float64));
-            number(df::binary_expr(left, Operator::Divide, right))
-        }
-        Operator::Plus => checked("plus", e, numeric::add),
-        Operator::Minus => checked("minus", e, numeric::sub),
-        Operator::Multiply => checked("times", e, numeric::mul),
-        _ => df::Expr::BinaryExpr(e),
-    }
-}
-
-type Operation = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;
-
-/// An operator that does not wrap around. Types are those of the values: a column may get a wider one until it is computed.
-fn checked(name: &str, e: df::BinaryExpr, operation: Operation) -> df::Expr {
-    let op = e.op;
-    // Both as they are added up. The engine would make decimals of many digits of a mix of signed and unsigned numbers.
-    let inputs = move |l: &DataType, r: &DataType| match (l, r) {
-        (DataType::UInt64, DataType::UInt64) => Ok((DataType::UInt64, DataType::UInt64)),
-        (DataType::UInt64, r) if r.is_integer() => Ok((DataType::Int64, DataType::Int64)),
-        (l, DataType::UInt64) if l.is_integer() => Ok((DataType::Int64, DataType::Int64)),
-        (l, r) => BinaryTypeCoercer::new(l, &op, r).get_input_types(),
-    };
-    let returns = move |t: &[DataType]| {
-        let (left, right) = inputs(&t[0], &t[1])?;
-        BinaryTypeCoercer::new(&left, &op, &right).get_result_type()
-    };
-    rowwise(name, String::new(), vec![*e.left, *e.right], returns, move |a| {
-        let (left, right) = inputs(a[0].data_type(), a[1].data_type())?;
-        let fits = CastOptions { safe: false, ..CastOptions::default() };
-        Ok(operation(&cast_with_options(&a[0], &left, &fits)?, &cast_with_options(&a[1], &right, &fits)?)?)
-    })
-}
-
-/// A number, or a missing value where it is none.
+/// A number, or a null where it is NaN.
 pub(super) fn number(x: df::Expr) -> df::Expr {
-    rowwise(
-        "number",
-        String::new(),
-        vec![x],
-        |t| Ok(t[0].clone()),
-        |a| {
-            fn there<T: ArrowPrimitiveType<Native: Into<f64>>>(array: &ArrayRef) -> ArrayRef {
-                let values = array.as_primitive::<T>();
-                // Most columns have none, which a loop without branches finds out.
-                if !values.values().iter().fold(false, |found, x| found | (*x).into().is_nan()) {
-                    return array.clone();
-                }
-                Arc::new(values.iter().map(|x| x.filter(|x| !(*x).into().is_nan())).collect::<PrimitiveArray<T>>())
-            }
-            Ok(match a[0].data_type() {
-                DataType::Float64 => there::<Float64Type>(&a[0]),
-                DataType::Float32 => there::<Float32Type>(&a[0]),
-                _ => a[0].clone(),
-            })
-        },
-    )
+    rowwise("number", String::new(), vec![x], |t| Ok(t[0].clone()), |a| Ok(numbers(&a[0])))
+}
+
+/// The values, with nulls for NaN.
+pub(super) fn numbers(array: &ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        DataType::Float64 => without_nan::<Float64Type>(array),
+        DataType::Float32 => without_nan::<Float32Type>(array),
+        _ => array.clone(),
+    }
+}
+
+fn without_nan<T: ArrowPrimitiveType<Native: Into<f64>>>(array: &ArrayRef) -> ArrayRef {
+    let values = array.as_primitive::<T>();
+    // Most columns have none, which a loop without branches finds out.
+    if !values.values().iter().fold(false, |found, x| found | (*x).into().is_nan()) {
+        return array.clone();
+    }
+    Arc::new(values.iter().map(|x| x.filter(|x| !(*x).into().is_nan())).collect::<PrimitiveArray<T>>())
 }
 
 #[cfg(test)]

@@ -208,6 +208,16 @@ literals! {
     String => ScalarValue::Utf8;
 }
 
+/// A timestamp in microseconds, or in nanoseconds where it has some.
+#[inline(never)]
+fn timestamp(t: chrono::NaiveDateTime, zone: Option<std::sync::Arc<str>>) -> ScalarValue {
+    let t = t.and_utc();
+    match t.timestamp_nanos_opt().filter(|n| n % 1000 != 0) {
+        Some(nanos) => ScalarValue::TimestampNanosecond(Some(nanos), zone),
+        None => ScalarValue::TimestampMicrosecond(Some(t.timestamp_micros()), zone),
+    }
+}
+
 macro_rules! times {
     ($($t:ty, |$v:ident| $make:expr;)*) => {$(
         impl IntoExpr for $t {
@@ -220,7 +230,8 @@ macro_rules! times {
 }
 times! {
     chrono::NaiveDate, |d| ScalarValue::Date32(i32::try_from(d.signed_duration_since(chrono::NaiveDate::default()).num_days()).ok());
-    chrono::NaiveDateTime, |t| ScalarValue::TimestampMicrosecond(Some(t.and_utc().timestamp_micros()), None);
+    chrono::NaiveDateTime, |t| timestamp(t, None);
+    chrono::DateTime<chrono::Utc>, |t| timestamp(t.naive_utc(), Some("UTC".into()));
     chrono::Duration, |d| ScalarValue::DurationMicrosecond(d.num_microseconds());
 }
 

@@ -51,7 +51,13 @@ impl GroupBy {
     /// ```
     #[track_caller]
     pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> DataFrame {
-        match specs(results) {
+        self.agg_all(specs(results))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn agg_all(&self, specs: Result<Vec<Spec>>) -> DataFrame {
+        match specs.and_then(|specs| super::names::free("agg", specs.iter().map(|s| &s.0)).map(|()| specs)) {
             Ok(specs) => self.aggregate("agg", specs),
             Err(e) => DataFrame::from_result(Err(e)),
         }
@@ -81,11 +87,17 @@ impl GroupBy {
     /// The rows of one group.
     #[track_caller]
     pub fn get_group(&self, value: impl super::IntoExpr) -> DataFrame {
+        self.group(&value.into_expr())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn group(&self, value: &Expr) -> DataFrame {
         let [key] = &self.keys[..] else {
             let message = format!("there are {} keys, and one value; filter(..) takes a condition over all of them", self.keys.len());
             return DataFrame::from_result(Err(Error::bad_argument("get_group", message)));
         };
-        self.frame.filter(col(key).eq(value))
+        self.frame.filter_by(&col(key).eq(value))
     }
 
     /// The first rows of each group, in the order of the frame.
@@ -117,8 +129,14 @@ impl GroupBy {
     /// The frame with columns in which each row has the result of its group.
     #[track_caller]
     pub fn transform(&self, columns: impl IntoNames, agg: impl IntoAgg) -> DataFrame {
-        match agg.into_agg() {
-            Ok(agg) => self.transformed(&columns.into_names(), agg),
+        self.transform_by(&columns.into_names(), agg.into_agg())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn transform_by(&self, columns: &[String], agg: Result<Agg>) -> DataFrame {
+        match agg {
+            Ok(agg) => self.transformed(columns, agg),
             Err(e) => DataFrame::from_result(Err(e)),
         }
     }
@@ -126,7 +144,7 @@ impl GroupBy {
     #[inline(never)]
     #[track_caller]
     fn transformed(&self, columns: &[String], agg: Agg) -> DataFrame {
-        let hidden: Vec<_> = columns.iter().map(|c| format!("__{c}__")).collect();
+        let hidden: Vec<_> = columns.iter().map(|c| format!("__rask_{c}__")).collect();
         let specs = columns.iter().zip(&hidden).map(|(c, h)| (h.clone(), c.clone(), agg)).collect();
         let results = self.aggregate("transform", specs);
         let joined = super::Merge::new().how(super::Join::Left).on(&self.keys).join(&self.frame, &results);
@@ -149,14 +167,30 @@ impl GroupBy {
         self.there().map_or_else(|| value.clone(), |there| super::when(there).then(value).into_expr())
     }
 
+    /// Of each named column, for each group, the sum where at least so many values are not null, else
+    /// null.
+    #[track_caller]
+    pub fn sum_min_count(&self, columns: impl IntoNames, least: usize) -> DataFrame {
+        self.each(Agg::SumMinCount(least), columns.into_names())
+    }
+
+    /// All columns but the keys that have an aggregation.
+    fn all_for(&self, agg: Agg) -> Vec<String> {
+        let Ok(plan) = self.frame.quiet() else { return Vec::new() };
+        let fields = plan.schema().fields().iter();
+        let wanted = fields.filter(|f| !self.keys.contains(f.name()) && agg.fits(f.data_type()));
+        wanted.map(|f| f.name().clone()).collect()
+    }
+
     #[inline(never)]
     #[track_caller]
     fn each(&self, agg: Agg, columns: Vec<String>) -> DataFrame {
+        let columns = if columns.is_empty() { self.all_for(agg) } else { columns };
         self.aggregate(&agg.name(), columns.into_iter().map(|c| (c.clone(), c, agg)).collect())
     }
 
     #[track_caller]
-    fn aggregate(&self, method: &str, specs: Vec<Spec>) -> DataFrame {
+    pub(super) fn aggregate(&self, method: &str, specs: Vec<Spec>) -> DataFrame {
         let method = format!("groupby(..).{method}");
         self.frame.step(&method, |_, plan| {
             let failed = |e| Error::engine(&method, &e);

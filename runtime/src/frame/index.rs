@@ -4,7 +4,7 @@
 use super::held::Held;
 use super::lazy::Lazy;
 use super::order::{NUMBERED, ORDERED, ROW};
-use super::{DataFrame, Expr, IntoExpr, Plan, Scalar, bare, bound, col, column, engine};
+use super::{DataFrame, Expr, IntoExpr, Plan, Scalar, bare, bound, col, engine, scalar};
 use crate::csv::value;
 use crate::error::{Error, Result};
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -213,8 +213,8 @@ impl DataFrame {
             Ok(ends)
         };
         let parts = engine::with_right_types(&only, |plan| Ok(engine::each_partition(plan, |_| Ok(ends))?.1))?;
-        let mut divisions: Vec<_> = parts.iter().flatten().map(|[first, _]| column::scalar(first)).collect();
-        divisions.extend(parts.iter().flatten().next_back().map(|[_, last]| column::scalar(last)));
+        let mut divisions: Vec<_> = parts.iter().flatten().map(|[first, _]| scalar::scalar(first)).collect();
+        divisions.extend(parts.iter().flatten().next_back().map(|[_, last]| scalar::scalar(last)));
         Ok(divisions)
     }
 }

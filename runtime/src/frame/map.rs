@@ -3,13 +3,14 @@
 use super::column::LazySeries;
 use super::elementwise::Target;
 use super::expr::Expr;
-use super::series::Element;
+use super::series::{Element, Series};
 use super::udf::{rowwise, wrong_type};
 use crate::csv::texts::views;
+use crate::opaque::Opaque;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type};
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, UInt64Type};
+use chrono::{Days, NaiveDate, NaiveDateTime};
 use datafusion::error::Result as DfResult;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,9 +27,9 @@ pub trait FromCell: Sized {
     const WANTED: &'static str;
     #[doc(hidden)]
     fn accepts(of: &DataType) -> bool;
-    /// The values of an array that [`accepts`](FromCell::accepts) lets through.
+    /// Hands out the values of an array that [`accepts`](FromCell::accepts) lets through.
     #[doc(hidden)]
-    fn cells(array: &ArrayRef) -> DfResult<Vec<Option<Self>>>;
+    fn each(array: &ArrayRef, to: &mut dyn FnMut(Option<Self>)) -> DfResult<()>;
 }
 
 /// Whether values are texts, or nothing but missing.
@@ -48,9 +49,10 @@ macro_rules! cells {
                 accepts(of)
             }
             #[inline(never)]
-            fn cells(array: &ArrayRef) -> DfResult<Vec<Option<Self>>> {
+            fn each(array: &ArrayRef, to: &mut dyn FnMut(Option<Self>)) -> DfResult<()> {
                 let $a = cast_with_options(array, &$as, &CastOptions { safe: false, ..CastOptions::default() })?;
-                Ok((0..$a.len()).map(|$i| if $a.is_valid($i) { $get } else { None }).collect())
+                (0..$a.len()).for_each(|$i| to(if $a.is_valid($i) { $get } else { None }));
+                Ok(())
             }
         }
     )*};
@@ -68,22 +70,64 @@ cells! {
             let days = i64::from(a.as_primitive::<Date32Type>().value(i));
             if days < 0 { d.checked_sub_days(Days::new(days.unsigned_abs())) } else { d.checked_add_days(Days::new(days.unsigned_abs())) }
         });
-    NaiveDateTime, "days or instants", |t| t.is_temporal() || t.is_null(), DataType::Timestamp(TimeUnit::Microsecond, None),
-        |a, i| DateTime::from_timestamp_micros(a.as_primitive::<TimestampMicrosecondType>().value(i)).map(|t| t.naive_utc());
+}
+
+impl FromCell for NaiveDateTime {
+    const WANTED: &'static str = "days or timestamps";
+
+    fn accepts(of: &DataType) -> bool {
+        of.is_temporal() || of.is_null()
+    }
+
+    #[inline(never)]
+    fn each(array: &ArrayRef, to: &mut dyn FnMut(Option<Self>)) -> DfResult<()> {
+        super::clock::datetimes(array)?.into_iter().for_each(to);
+        Ok(())
+    }
 }
 
 impl<T: FromCell> FromCell for Vec<T> {
     const WANTED: &'static str = "lists";
 
     fn accepts(of: &DataType) -> bool {
-        matches!(of, DataType::List(item) if T::accepts(item.data_type()))
+        items(of).is_some_and(T::accepts)
     }
 
-    fn cells(array: &ArrayRef) -> DfResult<Vec<Option<Self>>> {
-        let lists = array.as_list::<i32>();
-        // A missing item is left out; it has no place in a list of plain values.
-        lists.iter().map(|l| l.map(|l| Ok(T::cells(&l)?.into_iter().flatten().collect())).transpose()).collect()
+    fn each(array: &ArrayRef, to: &mut dyn FnMut(Option<Self>)) -> DfResult<()> {
+        each_list(array, &mut |list| {
+            let Some(list) = list else {
+                to(None);
+                return Ok(());
+            };
+            let mut items = Vec::new();
+            // A missing item is left out; it has no place in a list of plain values.
+            let read = T::each(list, &mut |item| {
+                if let Some(item) = item {
+                    items.push(item);
+                }
+            });
+            to(Some(items));
+            read
+        })
     }
+}
+
+#[inline(never)]
+fn items(of: &DataType) -> Option<&DataType> {
+    if let DataType::List(item) = of { Some(item.data_type()) } else { None }
+}
+
+type OfList<'a> = &'a mut dyn FnMut(Option<&ArrayRef>) -> DfResult<()>;
+
+#[inline(never)]
+fn each_list(array: &ArrayRef, to: OfList<'_>) -> DfResult<()> {
+    array.as_list::<i32>().iter().try_for_each(|list| to(list.as_ref()))
+}
+
+#[inline(never)]
+fn each_text(array: &ArrayRef, to: &mut dyn FnMut(Option<&str>)) -> DfResult<()> {
+    views(array)?.iter().for_each(to);
+    Ok(())
 }
 
 impl<T: FromCell> FromCell for Option<T> {
@@ -93,8 +137,8 @@ impl<T: FromCell> FromCell for Option<T> {
         T::accepts(of)
     }
 
-    fn cells(array: &ArrayRef) -> DfResult<Vec<Option<Self>>> {
-        Ok(T::cells(array)?.into_iter().map(Some).collect())
+    fn each(array: &ArrayRef, to: &mut dyn FnMut(Option<Self>)) -> DfResult<()> {
+        T::each(array, &mut |value| to(Some(value)))
     }
 }
 
@@ -108,18 +152,26 @@ pub trait CellFn<M>: Send + Sync + 'static {
     fn erased(self) -> Erased;
 }
 
-/// A closure over arrays, with what it takes and gives.
+/// Puts the results for an array in its place, or says what is wrong with the array.
+type Call = Box<dyn Fn(&ArrayRef, &mut Option<Series>) -> DfResult<()> + Send + Sync>;
+
+/// A closure over arrays, with what it takes and gives. Boxed, as what it is made of is dropped here.
 #[doc(hidden)]
-pub struct Erased {
+pub struct Erased(Opaque);
+
+struct Closure {
     wanted: &'static str,
     accepts: fn(&DataType) -> bool,
     returns: DataType,
-    #[allow(clippy::type_complexity)]
-    call: Box<dyn Fn(&ArrayRef) -> DfResult<ArrayRef> + Send + Sync>,
+    call: Call,
+    number: u64,
 }
 
-fn gives<R: Element>() -> DataType {
-    R::series(Vec::new()).array().data_type().clone()
+#[inline(never)]
+fn erased(wanted: &'static str, accepts: fn(&DataType) -> bool, none: Series, call: Call) -> Erased {
+    let returns = none.array().data_type().clone();
+    let number = CLOSURES.fetch_add(1, Ordering::Relaxed);
+    Erased(Opaque::new(Closure { wanted, accepts, returns, call, number }))
 }
 
 impl<F, A, R> CellFn<(A, R)> for F
@@ -129,11 +181,18 @@ where
     R: Element,
 {
     fn erased(self) -> Erased {
-        let call = move |array: &ArrayRef| {
-            let cells = A::cells(array)?;
-            Ok(R::series(cells.into_iter().map(|v| v.and_then(|v| self(v).native())).collect()).array().clone())
+        let call = move |array: &ArrayRef, made: &mut Option<Series>| {
+            let mut values = Vec::new();
+            let read = A::each(array, &mut |value| {
+                values.push(match value {
+                    Some(value) => self(value).native(),
+                    None => None,
+                });
+            });
+            *made = Some(R::series(values));
+            read
         };
-        Erased { wanted: A::WANTED, accepts: A::accepts, returns: gives::<R>(), call: Box::new(call) }
+        erased(A::WANTED, A::accepts, R::series(Vec::new()), Box::new(call))
     }
 }
 
@@ -150,11 +209,18 @@ where
     R: Element,
 {
     fn erased(self) -> Erased {
-        let call = move |array: &ArrayRef| {
-            let texts = views(array)?;
-            Ok(R::series(texts.iter().map(|v| v.and_then(|v| self(v).native())).collect()).array().clone())
+        let call = move |array: &ArrayRef, made: &mut Option<Series>| {
+            let mut values = Vec::new();
+            let read = each_text(array, &mut |text| {
+                values.push(match text {
+                    Some(text) => self(text).native(),
+                    None => None,
+                });
+            });
+            *made = Some(R::series(values));
+            read
         };
-        Erased { wanted: String::WANTED, accepts: is_text, returns: gives::<R>(), call: Box::new(call) }
+        erased(String::WANTED, is_text, R::series(Vec::new()), Box::new(call))
     }
 }
 
@@ -164,36 +230,38 @@ where
     R: Element,
 {
     fn erased(self) -> Erased {
-        let call = move |array: &ArrayRef| {
-            let texts = views(array)?;
-            Ok(R::series(texts.iter().map(|v| self(v).native()).collect()).array().clone())
+        let call = move |array: &ArrayRef, made: &mut Option<Series>| {
+            let mut values = Vec::new();
+            let read = each_text(array, &mut |text| {
+                values.push(self(text).native());
+            });
+            *made = Some(R::series(values));
+            read
         };
-        Erased { wanted: String::WANTED, accepts: is_text, returns: gives::<R>(), call: Box::new(call) }
+        erased(String::WANTED, is_text, R::series(Vec::new()), Box::new(call))
     }
 }
 
 #[inline(never)]
-fn applied(x: &Expr, closure: &Arc<Erased>, number: u64) -> Expr {
-    let (returns, compute) = (closure.clone(), closure.clone());
+fn applied(x: &Expr, closure: &Erased) -> Expr {
+    let of: Arc<Closure> = closure.0.arc();
+    let (told, number) = (of.clone(), of.number.to_string());
     let check = move |t: &[DataType]| {
-        if (returns.accepts)(&t[0]) {
-            Ok(returns.returns.clone())
-        } else {
-            wrong_type("map", &t[0], &format!("{}, which the closure takes", returns.wanted))
+        if (told.accepts)(&t[0]) {
+            return Ok(told.returns.clone());
         }
+        wrong_type("map", &t[0], &format!("{}, which the closure takes", told.wanted))
     };
-    Expr::new(rowwise("map", number.to_string(), vec![x.get().clone()], check, move |a| (compute.call)(&a[0])))
+    Expr::new(rowwise("map", number, vec![x.get().clone()], check, move |a| {
+        let mut made = None;
+        (of.call)(&a[0], &mut made)?;
+        // A closure that has read its array has made a series.
+        Ok(made.map_or_else(|| a[0].clone(), |s| s.array().clone()))
+    }))
 }
 
 /// Numbers closures: two of them are never the same function.
 static CLOSURES: AtomicU64 = AtomicU64::new(0);
-
-#[track_caller]
-#[inline(never)]
-fn map<T: Target>(target: &T, closure: Erased) -> T {
-    let (closure, number) = (Arc::new(closure), CLOSURES.fetch_add(1, Ordering::Relaxed));
-    target.with("map", &|x| applied(x, &closure, number))
-}
 
 macro_rules! mapped {
     ($($target:ident)*) => {$(
@@ -210,7 +278,8 @@ macro_rules! mapped {
             /// ```
             #[track_caller]
             pub fn map<M>(&self, closure: impl CellFn<M>) -> Self {
-                map(self, closure.erased())
+                let closure = closure.erased();
+                self.with("map", &|x| applied(x, &closure))
             }
         }
     )*};

@@ -1,9 +1,9 @@
 //! Several frames to one: joins under pandas' names, and frames one below the other.
 
-use super::expr::{Expr, IntoExpr, col};
+use super::expr::{Expr, col};
 use super::order::{ROW, numbered, sorted};
-use super::{DType, DataFrame, IntoNames, Plan, bare, bound, cat, names_of, unique};
-use crate::error::{Error, ErrorKind, Result};
+use super::{DType, DataFrame, IntoFrame, IntoNames, Plan, bare, bound, cat, names_of, unique};
+use crate::error::{Error, Result};
 use datafusion::common::{Column, NullEquality, ScalarValue};
 use datafusion::functions::expr_fn as f;
 use datafusion::logical_expr::{self as df, JoinType, LogicalPlanBuilder, Union};
@@ -98,8 +98,13 @@ impl Merge {
     }
 
     /// Columns of both frames whose values must be equal. Default: all that both have.
-    pub fn on(mut self, columns: impl IntoNames) -> Self {
-        self.left_on = columns.into_names();
+    pub fn on(self, columns: impl IntoNames) -> Self {
+        self.keyed(columns.into_names())
+    }
+
+    #[inline(never)]
+    fn keyed(mut self, columns: Vec<String>) -> Self {
+        self.left_on = columns;
         self.right_on.clone_from(&self.left_on);
         self
     }
@@ -136,7 +141,13 @@ impl Merge {
 
     /// The joined frame.
     #[track_caller]
-    pub fn join(&self, left: &DataFrame, right: &DataFrame) -> DataFrame {
+    pub fn join(&self, left: impl IntoFrame, right: impl IntoFrame) -> DataFrame {
+        self.of(&left.into_frame(), &right.into_frame())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn of(&self, left: &DataFrame, right: &DataFrame) -> DataFrame {
         let right = match right.quiet() {
             Ok(plan) => plan,
             Err(e) => return DataFrame::from_result(Err(e)),
@@ -194,7 +205,11 @@ impl Merge {
         let (l, r) = (names_of(left), names_of(right));
         // Both sides under names of their own, with the numbers of their rows.
         let side = |plan: &Plan, names: &[String], mark: &str| {
-            let columns = names.iter().chain([&ROW.to_owned()]).map(|n| bare(n).alias(format!("{mark}.{n}"))).collect::<Vec<_>>();
+            let is_key = |n: &String| keys.iter().any(|(x, y)| if mark == "l" { x == n } else { y == n });
+            let is_float = |n: &String| plan.schema().field_with_unqualified_name(n).is_ok_and(|f| f.data_type().is_floating());
+            // NaN is a key as null is.
+            let column = |n: &String| if is_key(n) && is_float(n) { super::keys::key(bare(n)) } else { bare(n) };
+            let columns = names.iter().chain([&ROW.to_owned()]).map(|n| column(n).alias(format!("{mark}.{n}"))).collect::<Vec<_>>();
             LogicalPlanBuilder::from(numbered(plan)?).project(columns)?.build()
         };
         let (a, b) = (side(left, &l, "l").map_err(failed)?, side(right, &r, "r").map_err(failed)?);
@@ -271,51 +286,20 @@ impl Merge {
 impl DataFrame {
     /// An inner join on columns that both frames have; see [`Merge`] for options.
     #[track_caller]
-    pub fn merge(&self, right: &Self, on: impl IntoNames) -> Self {
-        Merge::new().on(on).join(self, right)
+    pub fn merge(&self, right: impl IntoFrame, on: impl IntoNames) -> Self {
+        self.merged(&right.into_frame(), Join::Inner, on.into_names())
     }
 
     /// A left join on columns that both frames have; see [`Merge`] for options.
     #[track_caller]
-    pub fn join(&self, right: &Self, on: impl IntoNames) -> Self {
-        Merge::new().how(Join::Left).on(on).join(self, right)
-    }
-
-    /// For each row, the last row of the right frame whose value of `on` is not greater, among those with the same values
-    /// of `by` (`&[]` for none). Columns of the right frame besides those get the suffix `_y` where both frames have them.
-    #[track_caller]
-    pub fn merge_asof(&self, right: &Self, on: &str, by: &[&str]) -> Self {
-        for (frame, names) in [(self, self.columns()), (right, right.columns())] {
-            if let (Ok(names), Some(missing)) =
-                (names, [on].iter().chain(by).find(|n| frame.columns().is_ok_and(|c| !c.iter().any(|c| c == **n))))
-            {
-                let method = "merge_asof".to_owned();
-                return Self::from_result(
-                    Err(ErrorKind::ColumnNotFound { method, column: (*missing).to_owned(), available: names }.into()),
-                );
-            }
-        }
-        self.asof(right, on, &by.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>())
+    pub fn join(&self, right: impl IntoFrame, on: impl IntoNames) -> Self {
+        self.merged(&right.into_frame(), Join::Left, on.into_names())
     }
 
     #[inline(never)]
     #[track_caller]
-    fn asof(&self, right: &Self, on: &str, by: &[String]) -> Self {
-        const LEFT: &str = "__left__";
-        const RIGHT: &str = "__right__";
-        let (l, r) = (self.with_row_index(LEFT), right.with_row_index(RIGHT));
-        let shared: Vec<String> = [on.to_owned()].iter().chain(by).cloned().collect();
-        let names = |row: &str| shared.iter().cloned().chain([row.to_owned()]).collect::<Vec<_>>();
-        // Rows of the right frame come first, and so before equal ones of the left.
-        let all = concat([&r.select(names(RIGHT)), &l.select(names(LEFT))]).sort_values(on);
-        let last = col(RIGHT).ffill();
-        let last = if by.is_empty() { last } else { last.over(by) };
-        // What has no time has no last row before it.
-        let last = super::when(col(on).notna()).then(last).into_expr();
-        let found = all.with_column(RIGHT, last).filter(col(LEFT).is_not_null()).select([LEFT, RIGHT]);
-        let with_rows = Merge::new().how(Join::Left).on(LEFT).join(&l, &found);
-        let joined = Merge::new().how(Join::Left).on(RIGHT).suffixes("", "_y").join(&with_rows, &r.drop(&shared));
-        joined.drop([LEFT, RIGHT])
+    fn merged(&self, right: &Self, how: Join, on: Vec<String>) -> Self {
+        Merge::new().how(how).on(on).of(self, right)
     }
 }
 
@@ -331,50 +315,57 @@ impl DataFrame {
 /// # Ok::<(), rask::Error>(())
 /// ```
 #[track_caller]
-pub fn concat<'a>(frames: impl IntoIterator<Item = &'a DataFrame>) -> DataFrame {
-    below(&frames.into_iter().cloned().collect::<Vec<_>>())
+pub fn concat<F: IntoFrame>(frames: impl IntoIterator<Item = F>) -> DataFrame {
+    let mut all = Vec::new();
+    for frame in frames {
+        all.push(frame.into_frame());
+    }
+    below(&all)
 }
 
 #[inline(never)]
 #[track_caller]
 fn below(frames: &[DataFrame]) -> DataFrame {
     let plans = frames.iter().map(|f| f.quiet().cloned()).collect::<Result<Vec<_>>>();
-    DataFrame::from_result(plans.and_then(|plans| {
-        let failed = |e| Error::engine("concat", &e);
-        let mut names: Vec<String> = Vec::new();
-        for name in plans.iter().flat_map(names_of) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
+    DataFrame::from_result(plans.and_then(union))
+}
+
+/// The rows of several plans one below the other, their columns brought together by their names.
+pub(super) fn union(plans: Vec<Plan>) -> Result<Plan> {
+    let failed = |e| Error::engine("concat", &e);
+    let mut names: Vec<String> = Vec::new();
+    for name in plans.iter().flat_map(names_of) {
+        if !names.contains(&name) {
+            names.push(name);
         }
-        let differ = |n: &String| {
-            let mut of = plans.iter().filter_map(|p| p.schema().field_with_unqualified_name(n).ok());
-            let first = of.next();
-            first.is_some_and(|f| cat::is_known(f) && of.any(|o| o.metadata() != f.metadata())) || of.any(|o| cat::is_known(o))
+    }
+    let differ = |n: &String| {
+        let mut of = plans.iter().filter_map(|p| p.schema().field_with_unqualified_name(n).ok());
+        let first = of.next();
+        first.is_some_and(|f| cat::is_known(f) && of.any(|o| o.metadata() != f.metadata())) || of.any(|o| cat::is_known(o))
+    };
+    let alike = |plan: &Plan| {
+        let have = names_of(plan);
+        let column = |n: &String| match have.contains(n) {
+            // Where frames know other categories, none are known of all of them.
+            true if differ(n) => cat::unknown(&col(n)).get().clone().alias(n),
+            true => bare(n),
+            false => df::lit(ScalarValue::Null).alias(n),
         };
-        let alike = |plan: &Plan| {
-            let have = names_of(plan);
-            let column = |n: &String| match have.contains(n) {
-                // Where frames know other categories, none are known of all of them.
-                true if differ(n) => cat::unknown(&col(n)).get().clone().alias(n),
-                true => bare(n),
-                false => df::lit(ScalarValue::Null).alias(n),
-            };
-            // Numbers keep the rows in order, which a union by itself does not.
-            LogicalPlanBuilder::from(numbered(plan)?).project(names.iter().map(column)).and_then(LogicalPlanBuilder::build)
-        };
-        let inputs = plans.iter().map(|p| alike(p).map(Arc::new)).collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
-        if inputs.is_empty() {
-            return Err(Error::bad_argument("concat", "there is no frame".to_owned()));
+        // Numbers keep the rows in order, which a union by itself does not.
+        LogicalPlanBuilder::from(numbered(plan)?).project(names.iter().map(column)).and_then(LogicalPlanBuilder::build)
+    };
+    let inputs = plans.iter().map(|p| alike(p).map(Arc::new)).collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
+    if inputs.is_empty() {
+        return Err(Error::bad_argument("concat", "there is no frame".to_owned()));
+    }
+    let union = match inputs.len() {
+        1 => LogicalPlanBuilder::from(inputs[0].as_ref().clone()),
+        _ => {
+            let schema = Arc::new(coerce_union_schema(&inputs).map_err(failed)?);
+            LogicalPlanBuilder::from(Plan::Union(Union { inputs, schema }))
         }
-        let union = match inputs.len() {
-            1 => LogicalPlanBuilder::from(inputs[0].as_ref().clone()),
-            _ => {
-                let schema = Arc::new(coerce_union_schema(&inputs).map_err(failed)?);
-                LogicalPlanBuilder::from(Plan::Union(Union { inputs, schema }))
-            }
-        };
-        // Columns of a union are known by the names of its first part alone.
-        union.project(names.iter().map(|n| bare(n))).and_then(LogicalPlanBuilder::build).map_err(failed)
-    }))
+    };
+    // Columns of a union are known by the names of its first part alone.
+    union.project(names.iter().map(|n| bare(n))).and_then(LogicalPlanBuilder::build).map_err(failed)
 }

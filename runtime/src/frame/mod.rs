@@ -1,18 +1,23 @@
 //! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a logical plan; each method
 //! gives a new frame; `compute` runs it on all workers.
 //!
-//! `names` and `expr` say which columns; `elementwise`, `when`, `text`, `time`, `instants`, `cat`, `list` and `map` what is made
-//! of each value, `window` and `rolling` what is made of neighbouring rows, `reduce` what is made of all of them; `udf` tells it
-//! to the engine. `order`, `sort` and `keeping` keep and make the order of rows, `index` finds rows by it. `csv`, `files`,
-//! `remote`, `sqlite`, `made` and `series` say where rows come from, `held`, `lazy` and `spool` where they are kept, `grouped` in
-//! how many parts they are read; `columns`, `column`, `asked`, `groupby`, `apply`, `resample`, `shape`, `merge`, `partitions`,
-//! `sql` and the methods here what is done with them; `engine`, `pool` and `watch` how it runs, `table` what comes out.
+//! `names` and `expr` say which columns; `elementwise`, `arithmetic`, `when`, `text`, `time`, `instants`, `clock`, `steps`,
+//! `cat`, `list` and `map` what is made of each value, `window` and `rolling` what is made of neighbouring rows, `reduce` and
+//! `sums` what is made of all of them; `udf` tells it to the engine. `order`, `keys`, `sort` and `keeping` keep and make the order
+//! of rows, `index` finds rows by it. `csv`, `files`, `listed`, `lines`, `remote`, `sqlite`, `made` and `series` say where rows
+//! come from, `held`, `lazy` and `spool` where they are kept, `grouped` in how many parts they are read; `columns`, `column`,
+//! `asked`, `counts`, `sample`, `groupby`, `apply`, `resample`, `shape`, `merge`, `asof`, `partitions`, `sql` and the methods here
+//! what is done with them; `engine`, `pool` and `watch` how it runs, `table` and `scalar` what comes out, `tables` how that goes on.
 
 mod apply;
+mod arithmetic;
 mod asked;
+mod asof;
 mod cat;
+mod clock;
 mod column;
 mod columns;
+mod counts;
 mod csv;
 mod dtype;
 mod elementwise;
@@ -26,8 +31,11 @@ mod held;
 mod index;
 mod instants;
 mod keeping;
+mod keys;
 pub(crate) mod lazy;
+mod lines;
 mod list;
+mod listed;
 mod made;
 mod map;
 mod merge;
@@ -40,13 +48,18 @@ mod remote;
 mod resample;
 mod rolling;
 pub(crate) mod rows;
+mod sample;
+mod scalar;
 mod series;
 mod shape;
 mod sort;
 mod spool;
 mod sql;
 mod sqlite;
+mod steps;
+mod sums;
 mod table;
+mod tables;
 mod text;
 mod time;
 mod udf;
@@ -57,11 +70,14 @@ mod window;
 #[doc = include_str!("coverage.md")]
 pub mod coverage {}
 
+pub use asof::{Direction as AsofDirection, MergeAsof, Tolerance};
 pub use cat::Cat;
-pub use column::{LazyScalar, LazySeries, Scalar};
+pub use clock::IntoAmbiguous;
+pub use column::{LazyScalar, LazySeries};
+pub use counts::ValueCounts;
 pub use csv::{BadLines, ByteCount, ColumnList, ColumnRef, Csv, HeaderRow, Separator, read_csv};
 pub use dtype::DType;
-pub use elementwise::Target;
+pub use elementwise::{IntoList, Target};
 pub use explain::Plan as ExplainedPlan;
 pub use expr::{Expr, IntoExpr, col, lit};
 pub use files::{read_ipc, read_json, read_parquet, read_sql};
@@ -73,9 +89,11 @@ pub use names::IntoNames;
 pub use reduce::{Agg, IntoAgg, IntoSpec};
 pub use resample::Resampler;
 pub use rolling::{Rolling, WindowSize};
+pub use scalar::Scalar;
 pub use series::{Element, Series};
-pub use sql::{IntoFrame, sql};
+pub use sql::sql;
 pub use table::{Column, FromColumn, Number, Table};
+pub use tables::IntoFrame;
 pub use text::Str;
 pub use time::Dt;
 pub use when::{Then, When, when};
@@ -149,7 +167,11 @@ impl DataFrame {
     /// A frame of named columns in memory, all of one length. Split into one partition per worker.
     #[track_caller]
     pub fn from_columns<N: AsRef<str>>(columns: impl IntoIterator<Item = (N, Series)>) -> Self {
-        Self::in_memory(columns.into_iter().map(|(n, s)| (n.as_ref().to_owned(), s)).collect())
+        let mut all = Vec::new();
+        for (name, series) in columns {
+            put_series(&mut all, name.as_ref(), series);
+        }
+        Self::in_memory(all)
     }
 
     #[inline(never)]
@@ -234,7 +256,17 @@ impl DataFrame {
     #[inline(never)]
     #[track_caller]
     fn put_column(&self, name: &str, value: &Expr) -> Self {
-        self.put_columns("with_column", vec![(name.to_owned(), value.clone())])
+        self.put_named("with_column", vec![(name.to_owned(), value.clone())])
+    }
+
+    /// Puts columns whose names a user gives.
+    #[inline(never)]
+    #[track_caller]
+    fn put_named(&self, method: &str, made: Vec<(String, Expr)>) -> Self {
+        match names::free(method, made.iter().map(|(n, _)| n)) {
+            Ok(()) => self.put_columns(method, made),
+            Err(e) => self.failed(e),
+        }
     }
 
     #[inline(never)]
@@ -262,7 +294,13 @@ impl DataFrame {
     /// Rows whose key is missing are left out, as in Dask and pandas.
     #[track_caller]
     pub fn groupby(&self, keys: impl IntoNames) -> GroupBy {
-        GroupBy::new(self.clone(), keys.into_names())
+        self.grouped(keys.into_names())
+    }
+
+    // Apart, as a clone has the compiler of a cell go through all types that have one.
+    #[inline(never)]
+    fn grouped(&self, keys: Vec<String>) -> GroupBy {
+        GroupBy::new(self.clone(), keys)
     }
 
     /// Computes the first `n` rows; reads no more of a file than it needs.
@@ -380,8 +418,14 @@ fn draw(plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>, drawing: &mut 
     mine.into_iter().map(|task| vec![task]).collect()
 }
 
+#[inline(never)]
+fn put_series(all: &mut Vec<(String, Series)>, name: &str, series: Series) {
+    all.push((name.to_owned(), series));
+}
+
 fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
     unique("from_columns", columns.iter().map(|(n, _)| n))?;
+    names::free("from_columns", columns.iter().map(|(n, _)| n))?;
     let rows = columns.first().map_or(0, |(_, s)| s.len());
     if let Some((name, s)) = columns.iter().find(|(_, s)| s.len() != rows) {
         let (first, column, length) = (columns[0].0.clone(), name.clone(), s.len());
@@ -394,13 +438,14 @@ fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
 }
 
 /// A plan over partitions in memory; their rows are in the order of the index, where one is given.
-fn held(schema: arrow::datatypes::SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Result<Plan> {
-    let table = held::Held::new(schema, parts, index).map_err(|e| Error::engine("persist", &e))?;
-    scan(Arc::new(table), "persist")
+fn held(method: &str, schema: arrow::datatypes::SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Result<Plan> {
+    let table = held::Held::new(schema, parts, index).map_err(|e| Error::engine(method, &e))?;
+    scan(Arc::new(table), method)
 }
 
 /// A plan over rows in memory.
 fn batches(batch: &RecordBatch) -> Result<Plan> {
+    let batch = &names::own(batch)?;
     let rows = batch.num_rows();
     // Batches of the engine's own size, dealt out in runs so that the partitions keep the order.
     let parts = crate::config::threads().min(rows.div_ceil(engine::BATCH)).max(1);
@@ -409,7 +454,7 @@ fn batches(batch: &RecordBatch) -> Result<Plan> {
         let (start, end) = (p * each, ((p + 1) * each).min(rows));
         partitions::pieces(&batch.slice(start, end.saturating_sub(start)))
     };
-    held(batch.schema(), (0..parts).map(part).collect(), None)
+    held("from_columns", batch.schema(), (0..parts).map(part).collect(), None)
 }
 
 fn names_of(plan: &Plan) -> Vec<String> {
@@ -441,7 +486,8 @@ fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Result<df::Expr> {
             let schema = plan.schema();
             let is_float = |x: &df::Expr| x.get_type(schema).is_ok_and(|t| t.is_floating());
             let usual = |e| match e {
-                df::Expr::BinaryExpr(e) => Ok(Transformed::yes(elementwise::arithmetic(e, schema))),
+                df::Expr::BinaryExpr(e) => Ok(Transformed::yes(arithmetic::arithmetic(e, schema))),
+                df::Expr::Negative(x) => Ok(Transformed::yes(arithmetic::negated(*x, schema))),
                 // Files may hold decimals that are no numbers: they are missing.
                 df::Expr::IsNull(x) if is_float(&x) => Ok(Transformed::yes(elementwise::number(*x).is_null())),
                 df::Expr::IsNotNull(x) if is_float(&x) => Ok(Transformed::yes(elementwise::number(*x).is_not_null())),
@@ -483,10 +529,6 @@ fn prepared(method: &str, plan: &Plan, exprs: Vec<df::Expr>) -> Result<(Option<P
 fn unique<'a>(method: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     for n in names {
-        if [order::ROW, reduce::INDEX, shape::ORDER].contains(&n.as_str()) {
-            let message = format!("{n:?} is a name that frames use themselves; another one is free");
-            return Err(Error::bad_argument(method, message));
-        }
         if !seen.insert(n) {
             return Err(ErrorKind::DuplicateColumn { method: method.to_owned(), column: n.clone() }.into());
         }

@@ -28,7 +28,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The column of the numbers, which no user sees.
-pub(super) const ROW: &str = "__row__";
+pub(super) const ROW: &str = "__rask_row__";
 
 /// Whether a column is one of numbers of rows, by itself or as a side of a join has it.
 pub(super) fn is_row(name: &str) -> bool {
@@ -312,7 +312,8 @@ impl ExecutionPlan for OrderedExec {
 /// A session whose plans may have numbered rows.
 pub(super) fn with_planner(context: &SessionContext) -> SessionContext {
     let state = datafusion::execution::SessionStateBuilder::new_from_existing(context.state());
-    SessionContext::new_with_state(state.with_query_planner(Arc::new(Planner)).build())
+    let state = state.with_query_planner(Arc::new(Planner)).with_analyzer_rule(Arc::new(super::keys::FloatKeys));
+    SessionContext::new_with_state(state.build())
 }
 
 /// The plan with the places of its rows, from 0, in a column of this name.

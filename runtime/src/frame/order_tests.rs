@@ -23,7 +23,7 @@ fn uneven(n: i64) -> DataFrame {
         batches.push(batch.slice(at, length));
         at += length;
     }
-    DataFrame::from_result(held(batch.schema(), vec![batches], None))
+    DataFrame::from_result(held("test", batch.schema(), vec![batches], None))
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn what_readers_of_pandas_books_try() {
     let windows = [("a", col("i").cumsum()), ("b", col("i").astype(DType::Float64).cumsum())];
     assert_eq!(df.with_columns(windows).dtypes().unwrap()[4..], [DType::Int64, DType::Float64]);
     assert!(df.groupby(["g", "k"]).get_group("u").compute().unwrap_err().to_string().contains("2 keys"));
-    assert!(df.rename([("i", "__row__")]).compute().unwrap_err().to_string().contains("__row__"));
+    assert!(df.rename([("i", "__rask_row__")]).compute().unwrap_err().to_string().contains("__rask_row__"));
     // A step behind a wrong one passes its error on.
     assert!(df.select("nothing").fillna(0).sort_values("i").compute().unwrap_err().to_string().contains("\"nothing\""));
     let unsure = Merge::new().left_on("i").join(&df, &df).compute().unwrap_err().to_string();

@@ -134,7 +134,7 @@ fn split(table: &Table, parts: usize) -> DataFrame {
         let start = (p * each).min(batch.num_rows());
         vec![batch.slice(start, each.min(batch.num_rows() - start))]
     };
-    DataFrame::from_result(held(batch.schema(), (0..parts).map(part).collect(), None))
+    DataFrame::from_result(held("test", batch.schema(), (0..parts).map(part).collect(), None))
 }
 
 fn right() -> DataFrame {

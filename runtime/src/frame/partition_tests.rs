@@ -46,7 +46,7 @@ fn samples_do_not_depend_on_partitions() {
         assert_eq!(all, (0..100).collect::<Vec<_>>());
     }
     assert_ne!(xs(&numbers().sample(0.3, 8)), some);
-    assert!(numbers().sample(1.5, 7).compute().unwrap_err().to_string().contains("1.5 is no share"));
+    assert!(numbers().sample(1.5, 7).compute().unwrap_err().to_string().contains("the share of rows is 1.5"));
 }
 
 /// Random groups of random values, each aggregation against one that is written out, for any number of partitions.

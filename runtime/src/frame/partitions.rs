@@ -244,7 +244,7 @@ fn cut(plan: &Plan, places: impl FnOnce(usize, u64) -> Result<Vec<usize>>) -> Re
     };
     let part = |range: Range<usize>| pieces(&batch.slice(range.start, range.end - range.start));
     let parts = ranges(places(batch.num_rows(), engine::size(&batch))?, batch.num_rows()).into_iter().map(part).collect();
-    held(batch.schema(), parts, index)
+    held("repartition", batch.schema(), parts, index)
 }
 
 /// A closure over a table.
@@ -329,7 +329,7 @@ impl DataFrame {
         }
         Self::from_result(engine::with_right_types(plan, |plan| {
             let batch = Partitions::of(plan)?.get(number)?;
-            held(batch.schema(), vec![vec![batch]], super::index::of(plan))
+            held("partitions", batch.schema(), vec![vec![batch]], super::index::of(plan))
         }))
     }
 
@@ -340,7 +340,9 @@ impl DataFrame {
         let index = super::index::of(plan);
         let all = engine::with_right_types(plan, |plan| engine::each_partition(plan, |_| Ok(engine::keep("partitions"))));
         match all {
-            Ok((schema, parts)) => parts.into_iter().map(|p| Self::from_result(held(schema.clone(), vec![p], index.clone()))).collect(),
+            Ok((schema, parts)) => {
+                parts.into_iter().map(|p| Self::from_result(held("partitions", schema.clone(), vec![p], index.clone()))).collect()
+            }
             Err(e) => vec![Self::from_result(Err(e))],
         }
     }

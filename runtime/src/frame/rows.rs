@@ -5,10 +5,10 @@ use super::DType;
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
-    RecordBatch, StringBuilder, StringDictionaryBuilder, TimestampNanosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder,
+    RecordBatch, StringBuilder, StringDictionaryBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder,
     UInt64Builder,
 };
-use arrow::compute::kernels::cast_utils::{Parser, string_to_timestamp_nanos};
+use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef, TimeUnit};
 use serde::ser::{Error as _, Impossible, Serialize, SerializeMap, SerializeStruct, Serializer};
 use std::borrow::Cow;
@@ -50,8 +50,12 @@ pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<Data
         DType::Float64 => DataType::Float64,
         DType::Str => DataType::Utf8,
         DType::Date => DataType::Date32,
-        DType::Datetime => DataType::Timestamp(TimeUnit::Nanosecond, None),
+        DType::Datetime => DataType::Timestamp(TimeUnit::Microsecond, None),
         DType::Category => super::cat::arrow_type(),
+        DType::DatetimeTz(zone) => {
+            let help = "help: make it a Datetime, then dt().tz_localize(zone)";
+            return Err(Error::bad_argument(method, format!("column {name:?} cannot be made of the time zone {zone:?}; {help}")));
+        }
         DType::Other(other) => {
             let message = format!("column {name:?} cannot be made of type {other}; the named types of DType can");
             return Err(Error::bad_argument(method, message));
@@ -154,7 +158,8 @@ fn day(cell: &Cell) -> std::result::Result<Option<i32>, ()> {
 
 fn instant(cell: &Cell) -> std::result::Result<Option<i64>, ()> {
     let Cell::Text(t) = cell else { return Err(()) };
-    string_to_timestamp_nanos(t.trim()).map(Some).map_err(|_| ())
+    let read = string_to_datetime(&chrono::Utc, t.trim()).map_err(|_| ())?;
+    crate::csv::value::micros_of(read.naive_utc()).map(Some).ok_or(())
 }
 
 columns! {
@@ -172,7 +177,7 @@ columns! {
     Str(StringBuilder, DataType::Utf8) = text;
     Category(StringDictionaryBuilder<Int32Type>, DataType::Dictionary(..)) = text;
     Date(Date32Builder, DataType::Date32) = day;
-    Datetime(TimestampNanosecondBuilder, DataType::Timestamp(..)) = instant;
+    Datetime(TimestampMicrosecondBuilder, DataType::Timestamp(..)) = instant;
 }
 
 impl Rows {

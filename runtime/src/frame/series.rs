@@ -6,7 +6,7 @@ use crate::show::{self, Bundle, Show};
 use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, ListBuilder, PrimitiveArray, StringArray, StringBuilder};
 use arrow::datatypes::{
     ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    TimestampMicrosecondType, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -95,6 +95,25 @@ fn primitive<T: ArrowPrimitiveType>(values: Vec<Option<T::Native>>) -> Series {
     Series::of(Arc::new(PrimitiveArray::<T>::from_iter(values)))
 }
 
+/// Nanoseconds where a value has some and all fit (they reach from 1677 to 2262), else microseconds.
+impl Element for chrono::NaiveDateTime {
+    type Native = Self;
+    fn native(self) -> Option<Self> {
+        Some(self)
+    }
+    #[inline(never)]
+    fn series(values: Vec<Option<Self>>) -> Series {
+        let micros = |t: Self| t.and_utc().timestamp_micros();
+        let nanos = |t: Self| t.and_utc().timestamp_nanos_opt();
+        let finer = |t: &Self| t.and_utc().timestamp_subsec_nanos() % 1000 != 0;
+        let wanted = values.iter().flatten().any(finer);
+        if wanted && values.iter().flatten().all(|t| nanos(*t).is_some()) {
+            return primitive::<TimestampNanosecondType>(values.into_iter().map(|t| t.and_then(nanos)).collect());
+        }
+        primitive::<TimestampMicrosecondType>(values.into_iter().map(|t| t.map(micros)).collect())
+    }
+}
+
 macro_rules! elements {
     ($($t:ty, $make:expr;)*) => {$(
         impl Element for $t {
@@ -144,7 +163,6 @@ converted! {
     usize, i64, |n| i64::try_from(n).ok(), primitive::<Int64Type>;
     isize, i64, |n| i64::try_from(n).ok(), primitive::<Int64Type>;
     chrono::NaiveDate, i32, |d| i32::try_from(d.signed_duration_since(chrono::NaiveDate::default()).num_days()).ok(), primitive::<Date32Type>;
-    chrono::NaiveDateTime, i64, |t| Some(t.and_utc().timestamp_micros()), primitive::<TimestampMicrosecondType>;
     chrono::Duration, i64, |d| d.num_microseconds(), primitive::<DurationMicrosecondType>;
     Vec<String>, Vec<String>, |v| Some(v), |values: Vec<Option<Vec<String>>>| {
         let mut lists = ListBuilder::new(StringBuilder::new());

@@ -1,17 +1,18 @@
 //! Tables: the computed result of a frame, in memory as Arrow columns, with a display for people and typed access to each
 //! column.
 
+use super::clock::datetimes;
 use super::dtype::DType;
 use super::map::FromCell;
 use crate::error::{ErrorKind, Result};
+use crate::exact::ExactSum;
 use crate::opaque::Opaque;
 use crate::show::html::{self, thousands};
 use crate::show::{self, Bundle, Show};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, DurationMicrosecondType, Field, Fields, Float64Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType,
-    UInt64Type,
+    DataType, Date32Type, DurationMicrosecondType, Field, Fields, Float64Type, Int64Type, Schema, TimeUnit, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::fmt;
@@ -83,7 +84,7 @@ impl Table {
     /// [`ColumnNotFound`](ErrorKind::ColumnNotFound) with the names that there are.
     pub fn column(&self, name: &str) -> Result<Column> {
         match self.batch().column_by_name(name) {
-            Some(array) => Ok(Column(Opaque::new((name.to_owned(), array.clone())))),
+            Some(array) => Ok(Column::new(name, array.clone())),
             None => {
                 Err(ErrorKind::ColumnNotFound { method: "column".to_owned(), column: name.to_owned(), available: self.columns() }.into())
             }
@@ -202,8 +203,20 @@ impl fmt::Debug for Table {
 pub struct Column(Opaque);
 
 impl Column {
+    pub(super) fn new(name: &str, values: ArrayRef) -> Self {
+        Self(Opaque::new((name.to_owned(), values)))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.parts().0
+    }
+
     fn parts(&self) -> &(String, ArrayRef) {
         self.0.get()
+    }
+
+    pub(super) fn array(&self) -> &ArrayRef {
+        &self.parts().1
     }
 
     /// Number of values, missing ones included.
@@ -238,9 +251,7 @@ impl Column {
     /// [`WrongType`](ErrorKind::WrongType) where the column does not hold numbers.
     pub fn mean(&self) -> Result<f64> {
         let values = self.floats("mean")?;
-        let values = values.as_primitive::<Float64Type>();
-        let n = values.len() - values.null_count();
-        Ok(arrow::compute::sum(values).unwrap_or(0.0) / n as f64)
+        Ok(exact_sum(&values).mean((values.len() - values.null_count()) as u64))
     }
 
     /// The values as a vector; take `Option<T>` where values may be missing.
@@ -256,7 +267,7 @@ impl Column {
         ErrorKind::WrongType { method: method.to_owned(), column, dtype, wanted: wanted.to_owned(), hint: hint.to_owned() }.into()
     }
 
-    fn floats(&self, method: &str) -> Result<ArrayRef> {
+    pub(super) fn floats(&self, method: &str) -> Result<ArrayRef> {
         if !self.dtype().is_numeric() {
             return Err(self.wrong(method, "a number", "only columns of numbers have one"));
         }
@@ -285,6 +296,13 @@ impl fmt::Debug for Column {
     }
 }
 
+/// The exact sum of floats that are there.
+fn exact_sum(values: &ArrayRef) -> ExactSum {
+    let mut sum = ExactSum::default();
+    values.as_primitive::<Float64Type>().iter().flatten().for_each(|x| sum.add(x));
+    sum
+}
+
 /// A type in which a column can be summed: `i64`, `u64` or `f64`.
 pub trait Number: Sized {
     /// The sum of the column.
@@ -297,7 +315,7 @@ pub trait Number: Sized {
 impl Number for f64 {
     fn sum(column: &Column) -> Result<Self> {
         let values = column.floats("sum")?;
-        Ok(arrow::compute::sum(values.as_primitive::<Float64Type>()).unwrap_or(0.0))
+        Ok(exact_sum(&values).value())
     }
 }
 
@@ -322,7 +340,7 @@ whole_sums! { i64, Int64Type, DataType::Int64; u64, UInt64Type, DataType::UInt64
 /// A type as which a column's values can be taken out.
 #[diagnostic::on_unimplemented(
     message = "a column's values cannot be taken out as `{Self}`",
-    note = "use i64, i32, u64, f64, bool, String, NaiveDate, NaiveDateTime, or an Option of one"
+    note = "use i64, i32, u64, f64, bool, String, NaiveDate, NaiveDateTime, DateTime<Utc>, or an Option of one"
 )]
 pub trait FromColumn: Sized {
     /// The values.
@@ -370,29 +388,89 @@ takes! {
     f32, DType::Float32, DataType::Float32, |a, i| a.as_primitive::<arrow::datatypes::Float32Type>().value(i);
     String, DType::Str | DType::Category, DataType::Utf8, |a, i| a.as_string::<i32>().value(i).to_owned();
     chrono::NaiveDate, DType::Date, DataType::Date32, |a, i| a.as_primitive::<Date32Type>().value_as_date(i).unwrap_or_default();
-    chrono::NaiveDateTime, DType::Datetime | DType::Date, DataType::Timestamp(TimeUnit::Microsecond, None),
-        |a, i| a.as_primitive::<TimestampMicrosecondType>().value_as_datetime(i).unwrap_or_default();
+}
+
+macro_rules! times {
+    ($($t:ty, $accepts:pat, |$at:ident| $get:expr;)*) => {$(
+        impl FromColumn for Option<$t> {
+            #[inline(never)]
+            fn values(column: &Column) -> Result<Vec<Self>> {
+                if !matches!(column.dtype(), $accepts) {
+                    let hint = format!("its values can be taken out as {}", column.taken_as());
+                    return Err(column.wrong("to_vec", stringify!($t), &hint));
+                }
+                let times = datetimes(column.array()).map_err(|e| column.wrong("to_vec", stringify!($t), &e.to_string()))?;
+                Ok(times.into_iter().map(|t| t.map(|$at| $get)).collect())
+            }
+        }
+        impl FromColumn for $t {
+            #[inline(never)]
+            fn values(column: &Column) -> Result<Vec<Self>> {
+                if column.nulls() > 0 && matches!(column.dtype(), $accepts) {
+                    let hint = format!("{} of its {} values are missing: use to_vec::<Option<_>>()", column.nulls(), column.len());
+                    return Err(column.wrong("to_vec", concat!(stringify!($t), " throughout"), &hint));
+                }
+                Ok(Option::<$t>::values(column)?.into_iter().flatten().collect())
+            }
+        }
+    )*};
+}
+times! {
+    chrono::NaiveDateTime, DType::Datetime | DType::Date, |t| t;
+    chrono::DateTime<chrono::Utc>, DType::DatetimeTz(_), |t| t.and_utc();
 }
 
 /// Lists; a missing item is left out.
 impl<T: FromCell> FromColumn for Option<Vec<T>> {
     fn values(column: &Column) -> Result<Vec<Self>> {
-        let array = &column.parts().1;
-        if !Vec::<T>::accepts(array.data_type()) {
-            let hint = format!("its values can be taken out as {}", column.taken_as());
-            return Err(column.wrong("to_vec", std::any::type_name::<Vec<T>>(), &hint));
+        let mut all = Vec::new();
+        let read = column
+            .lists(Vec::<T>::accepts, std::any::type_name::<Vec<T>>(), &mut |array| Vec::<T>::each(array, &mut |list| all.push(list)));
+        match read {
+            Ok(()) => Ok(all),
+            Err(e) => Err(e),
         }
-        Vec::<T>::cells(array).map_err(|e| column.wrong("to_vec", std::any::type_name::<Vec<T>>(), &e.to_string()))
     }
 }
 
 impl<T: FromCell> FromColumn for Vec<T> {
     fn values(column: &Column) -> Result<Vec<Self>> {
-        if column.nulls() > 0 && Self::accepts(column.parts().1.data_type()) {
-            let hint = format!("{} of its {} lists are missing: use to_vec::<Option<Vec<_>>>()", column.nulls(), column.len());
-            return Err(column.wrong("to_vec", "a list throughout", &hint));
+        let mut all = Vec::new();
+        let read = column.all_lists(Self::accepts, std::any::type_name::<Self>(), &mut |array| {
+            Self::each(array, &mut |list| {
+                if let Some(list) = list {
+                    all.push(list);
+                }
+            })
+        });
+        match read {
+            Ok(()) => Ok(all),
+            Err(e) => Err(e),
         }
-        Ok(Option::<Self>::values(column)?.into_iter().flatten().collect())
+    }
+}
+
+type EachList<'a> = &'a mut dyn FnMut(&ArrayRef) -> datafusion::error::Result<()>;
+
+impl Column {
+    #[inline(never)]
+    fn lists(&self, fits: fn(&DataType) -> bool, wanted: &str, each: EachList<'_>) -> Result<()> {
+        let array = &self.parts().1;
+        if !fits(array.data_type()) {
+            let hint = format!("its values can be taken out as {}", self.taken_as());
+            return Err(self.wrong("to_vec", wanted, &hint));
+        }
+        each(array).map_err(|e| self.wrong("to_vec", wanted, &e.to_string()))
+    }
+
+    #[inline(never)]
+    fn all_lists(&self, fits: fn(&DataType) -> bool, of: &str, each: EachList<'_>) -> Result<()> {
+        let (nulls, len) = (self.nulls(), self.len());
+        if nulls > 0 && fits(self.parts().1.data_type()) {
+            let hint = format!("{nulls} of its {len} lists are missing: use to_vec::<Option<Vec<_>>>()");
+            return Err(self.wrong("to_vec", "a list throughout", &hint));
+        }
+        self.lists(fits, of, each)
     }
 }
 
@@ -406,6 +484,7 @@ impl Column {
             DType::Float32 | DType::Float64 => "f64",
             DType::Date => "NaiveDate",
             DType::Datetime => "NaiveDateTime",
+            DType::DatetimeTz(_) => "DateTime<Utc>",
             DType::Other(list) if list.starts_with("list") => "Vec<String>, Vec<f64> or Vec<i64>, as the items are",
             _ => "no Rust type yet; turn them to text first",
         }

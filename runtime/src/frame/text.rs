@@ -198,6 +198,9 @@ texts! {
     };
     /// The parts between a separator, which is taken as it is; between runs of white space where it is empty.
     split(sep: &str) -> Vec<String>: |s| Some(if sep.is_empty() { s.split_whitespace().map(str::to_owned).collect() } else { s.split(sep.as_str()).map(str::to_owned).collect() });
+    /// The parts between a separator, split at most so many times; 0 splits everywhere, as in pandas. An empty separator is
+    /// blank space.
+    split_n(sep: &str, splits: usize) -> Vec<String>: |s| Some(parts(s, &sep, splits));
     /// At most so many splits, from the end, and what is left before them first.
     rsplit(sep: &str, splits: usize) -> Vec<String>: |s| { let mut parts: Vec<_> = s.rsplitn(splits.saturating_add(1), sep.as_str()).map(str::to_owned).collect(); parts.reverse(); Some(parts) };
     /// What is before the first separator, the separator, and what is behind it.
@@ -361,6 +364,53 @@ fn sliced(s: &str, start: i64, stop: i64) -> (&str, &str, &str) {
     let (start, stop) = (place(start), place(stop).max(place(start)));
     let byte = |i: usize| s.char_indices().nth(i).map_or(s.len(), |(at, _)| at);
     (&s[..byte(start)], &s[byte(start)..byte(stop)], &s[byte(stop)..])
+}
+
+/// The parts of a text between a separator, split at most so many times.
+fn parts(s: &str, sep: &str, splits: usize) -> Vec<String> {
+    let most = if splits == 0 { usize::MAX } else { splits.saturating_add(1) };
+    if !sep.is_empty() {
+        return s.splitn(most, sep).map(str::to_owned).collect();
+    }
+    let (mut rest, mut parts) = (s.trim_start(), Vec::new());
+    while parts.len() + 1 < most
+        && let Some(at) = rest.find(char::is_whitespace)
+    {
+        parts.push(rest[..at].to_owned());
+        rest = rest[at..].trim_start();
+    }
+    parts.extend((!rest.is_empty()).then(|| rest.to_owned()));
+    parts
+}
+
+impl Str<Expr> {
+    /// Splits into columns for [`with_columns`](super::DataFrame::with_columns), at most so many times; 0 splits everywhere.
+    /// Null where a text has fewer parts.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("name", Series::from_iter(["Ada Lovelace", "Plato"]))]);
+    /// let both = df.with_columns(col("name").str().split_expand(" ", 1, ["first", "last"])).compute()?;
+    /// assert_eq!(both.column("last")?.to_vec::<Option<String>>()?, [Some("Lovelace".to_owned()), None]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    pub fn split_expand(&self, sep: &str, splits: usize, names: impl IntoNames) -> Vec<(String, Expr)> {
+        expanded(&self.0, sep, splits, names.into_names())
+    }
+}
+
+impl Str<LazySeries> {
+    /// Splits into columns of the frame, at most so many times; 0 splits everywhere. Null where a text has fewer parts.
+    #[track_caller]
+    pub fn split_expand(&self, sep: &str, splits: usize, names: impl IntoNames) -> super::DataFrame {
+        self.0.frame().with_columns(expanded(&super::col(self.0.name()), sep, splits, names.into_names()))
+    }
+}
+
+#[inline(never)]
+fn expanded(x: &Expr, sep: &str, splits: usize, names: Vec<String>) -> Vec<(String, Expr)> {
+    let parts = x.str().split_n(sep, splits);
+    names.into_iter().enumerate().map(|(i, n)| (n, parts.list().get(i as i64))).collect()
 }
 
 #[cfg(test)]

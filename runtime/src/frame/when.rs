@@ -14,7 +14,12 @@ use datafusion::logical_expr as df;
 /// # Ok::<(), rask::Error>(())
 /// ```
 pub fn when(condition: impl IntoExpr) -> When {
-    When { before: Vec::new(), condition: condition.into_expr() }
+    begun(Vec::new(), condition.into_expr())
+}
+
+#[inline(never)]
+fn begun(before: Vec<(Expr, Expr)>, condition: Expr) -> When {
+    When { before, condition }
 }
 
 /// A condition whose value is still to be said; made by [`when`].
@@ -28,8 +33,13 @@ pub struct When {
 impl When {
     /// The value where the condition holds.
     pub fn then(self, value: impl IntoExpr) -> Then {
+        self.chosen(value.into_expr())
+    }
+
+    #[inline(never)]
+    fn chosen(self, value: Expr) -> Then {
         let mut choices = self.before;
-        choices.push((self.condition, value.into_expr()));
+        choices.push((self.condition, value));
         Then(choices)
     }
 }
@@ -42,7 +52,7 @@ pub struct Then(Vec<(Expr, Expr)>);
 impl Then {
     /// Another condition, for rows for which none before holds.
     pub fn when(self, condition: impl IntoExpr) -> When {
-        When { before: self.0, condition: condition.into_expr() }
+        begun(self.0, condition.into_expr())
     }
 
     /// The value where no condition holds.
