@@ -89,7 +89,7 @@ pub enum ErrorKind {
         message: String,
     },
     /// An argument is outside of what the method takes.
-    #[error("{method}: {message}")]
+    #[error("{method}: {}", own(method, message))]
     BadArgument {
         /// The method that was called.
         method: String,
@@ -198,7 +198,7 @@ pub enum ErrorKind {
         source: std::io::Error,
     },
     /// The query engine refused or failed.
-    #[error("{operation}: {message}")]
+    #[error("{operation}: {}", own(operation, message))]
     Engine {
         /// What was being done.
         operation: String,
@@ -305,6 +305,14 @@ fn did_you_mean(name: &str, available: &[String]) -> String {
     closest(name, available).map(|n| format!(", did you mean {n:?}?")).unwrap_or_default()
 }
 
+/// What is said of a method, without its name where the message begins with it already.
+fn own<'a>(method: &str, mut message: &'a str) -> &'a str {
+    while let Some(rest) = message.strip_prefix(method).and_then(|m| m.strip_prefix(": ")) {
+        message = rest;
+    }
+    message
+}
+
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -355,6 +363,13 @@ mod tests {
         assert_eq!(near("buyer"), Some("BUYER_STATE"));
         let e: Error = ErrorKind::ColumnNotFound { method: "sum".into(), column: "yaer".into(), available: names.to_vec() }.into();
         assert!(e.to_string().contains("did you mean \"year\"?"), "{e}");
+    }
+
+    #[test]
+    fn a_method_is_named_once() {
+        let said = |method: &str, message: &str| Error::bad_argument(method, message.to_owned()).to_string();
+        assert_eq!(said("resample", "resample: resample: no"), "resample: no");
+        assert_eq!(said("resample", "resampled: no"), "resample: resampled: no");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Scatterplots. Up to 50,000 points are drawn one by one; above that the plane is divided into small squares coloured by
 //! the number of points in each, so that ten million points are quick to draw and none hides another.
 
-use super::ticks::nice;
+use super::ticks::Axis;
 use crate::error::{ErrorKind, Result};
-use crate::frame::DataFrame;
+use crate::frame::{DataFrame, IntoFrame};
 use crate::show::svg::{self, FAMILY, FONT};
 use crate::show::{self, Bundle, Show, html};
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use std::fmt::{self, Write};
 use std::sync::Once;
@@ -26,7 +27,13 @@ const SIZE: (u32, u32) = (680, 460);
 /// assert!(bundle.data["image/svg+xml"].contains("Two points"));
 /// ```
 #[track_caller]
-pub fn scatter(frame: &DataFrame, x: &str, y: &str) -> Scatter {
+pub fn scatter(frame: impl IntoFrame, x: &str, y: &str) -> Scatter {
+    of(&frame.into_frame(), x, y)
+}
+
+#[inline(never)]
+#[track_caller]
+fn of(frame: &DataFrame, x: &str, y: &str) -> Scatter {
     // Selecting now reports a wrong name under this cell.
     let names = if x == y { vec![x] } else { vec![x, y] };
     Scatter { frame: frame.select(names), x: x.to_owned(), y: y.to_owned(), title: String::new() }
@@ -80,6 +87,30 @@ impl Scatter {
     }
 }
 
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        limit.0 + (f64::from(limit.1 - limit.0) * self.share(*value)).round() as i32
+    }
+
+    fn key_points<H: KeyPointHint>(&self, hint: H) -> Vec<f64> {
+        let light = hint.weight().allow_light_points();
+        if light { Vec::new() } else { self.ticks().to_vec() }
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.ticks()[0]..self.ticks()[self.ticks().len() - 1]
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, value: &f64) -> String {
+        self.label(*value)
+    }
+}
+
 fn register_font() {
     static ONCE: Once = Once::new();
     // The bundled file is a font, so this cannot fail.
@@ -98,7 +129,7 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
     {
         let root = SVGBackend::with_string(&mut out, SIZE).into_drawing_area();
         let range = |f: fn(&(f64, f64)) -> f64| points.iter().map(f).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-        let fit = |(low, high): (f64, f64), most| if low > high { nice(0.0, 1.0, most) } else { nice(low, high, most) };
+        let fit = |(low, high): (f64, f64), most| if low > high { Axis::new(0.0, 1.0, most) } else { Axis::new(low, high, most) };
         let (xs, ys) = (fit(range(|p| p.0), 9), fit(range(|p| p.1), 7));
         let style = |size: i32, colour: &RGBColor| ("sans-serif", size).into_font().color(colour);
         let mut builder = ChartBuilder::on(&root);
@@ -106,14 +137,13 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
         if !plot.title.is_empty() {
             builder.caption(&plot.title, style(18, &INK));
         }
-        let mut chart = builder.build_cartesian_2d(xs.0..xs.1, ys.0..ys.1).map_err(|e| text(&e))?;
-        let label = |decimals: usize| move |v: &f64| format!("{:.*}", decimals, if v.abs() < 1e-12 { 0.0 } else { *v });
+        let mut chart = builder.build_cartesian_2d(xs.clone(), ys.clone()).map_err(|e| text(&e))?;
         chart
             .configure_mesh()
-            .x_labels(((xs.1 - xs.0) / xs.2).round() as usize + 1)
-            .y_labels(((ys.1 - ys.0) / ys.2).round() as usize + 1)
-            .x_label_formatter(&label(xs.3))
-            .y_label_formatter(&label(ys.3))
+            .x_labels(xs.ticks().len())
+            .y_labels(ys.ticks().len())
+            .x_label_formatter(&|v: &f64| xs.label(*v))
+            .y_label_formatter(&|v: &f64| ys.label(*v))
             .x_desc(&plot.x)
             .y_desc(&plot.y)
             .axis_desc_style(style(14, &INK))
@@ -125,7 +155,7 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
             .map_err(|e| text(&e))?;
         if points.len() > POINTS {
             let (px, py) = chart.plotting_area().get_pixel_range();
-            let png = densities(points, (xs.0, xs.1), (ys.0, ys.1), (px.len() / SQUARE, py.len() / SQUARE))?;
+            let png = densities(points, [&xs, &ys], (px.len() / SQUARE, py.len() / SQUARE))?;
             image = format!(
                 "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
                 px.start,
@@ -158,12 +188,12 @@ fn finished(svg: &str, image: &str) -> String {
 }
 
 /// The densities as a PNG: clear where there is nothing, then from the point colour to bright, by the logarithm.
-fn densities(points: &[(f64, f64)], x: (f64, f64), y: (f64, f64), (w, h): (usize, usize)) -> std::result::Result<Vec<u8>, String> {
+fn densities(points: &[(f64, f64)], [x, y]: [&Axis; 2], (w, h): (usize, usize)) -> std::result::Result<Vec<u8>, String> {
     let (w, h) = (w.max(1), h.max(1));
     let mut counts = vec![0u32; w * h];
     for (px, py) in points {
-        let i = ((px - x.0) / (x.1 - x.0) * w as f64) as usize;
-        let j = ((y.1 - py) / (y.1 - y.0) * h as f64) as usize;
+        let i = (x.share(*px) * w as f64) as usize;
+        let j = ((1.0 - y.share(*py)) * h as f64) as usize;
         counts[j.min(h - 1) * w + i.min(w - 1)] += 1;
     }
     let most = f64::from(counts.iter().copied().max().unwrap_or(1)).ln_1p();

@@ -88,9 +88,16 @@ fn debug_bundle(write: &dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result
     RICH.with(|r| *r.borrow_mut() = Wanted::Yes);
     let text = format!("{:?}", By(write));
     match RICH.with(|r| std::mem::replace(&mut *r.borrow_mut(), Wanted::No)) {
-        Wanted::Found(bundle) if bundle.data.get("text/plain") == Some(&text) => bundle,
+        Wanted::Found(bundle) if is_whole(&bundle, &text) => bundle,
         _ => Bundle::text(text),
     }
+}
+
+/// Says whether a text is that of a shown value, or of an `Ok` around it.
+fn is_whole(bundle: &Bundle, text: &str) -> bool {
+    let Some(plain) = bundle.data.get("text/plain") else { return false };
+    let inner = text.strip_prefix("Ok(").and_then(|t| t.strip_suffix(')'));
+    text == plain || inner == Some(plain)
 }
 
 enum Wanted {
@@ -267,6 +274,8 @@ mod tests {
         assert_eq!(3.displayed(), Bundle::text("3"));
         assert_eq!(vec![Some(Card)].displayed(), Bundle::text("[Some(card)]"));
         assert_eq!("a".displayed(), Bundle::text("\"a\""));
+        assert_eq!(Ok::<_, ()>(Card).displayed(), Card.show());
+        assert_eq!(Ok::<_, ()>(Some(Card)).displayed(), Bundle::text("Ok(Some(card))"));
     }
 
     #[test]
