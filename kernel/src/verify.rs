@@ -35,12 +35,22 @@ pub(crate) fn run() -> Result<i32> {
     step(total, "the installed kernel: protocol, notebooks, JupyterLab in a browser");
     let mut command = Command::new(lab::python());
     command.arg(root.join("tests/run.py")).current_dir(&root).env("RASK_BROWSER", browser);
+    // One of them looks up there which generics there are.
+    command.env("RASK_PAGES", pages(&root)?);
     // The tests start kernels as a user's Jupyter would: without what cargo sets for this program.
     for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("CARGO_") || n == "RUSTUP_TOOLCHAIN") {
         command.env_remove(name);
     }
     check(&mut command)?;
     Ok(0)
+}
+
+/// The folder of the pages of documentation about the runtime.
+fn pages(root: &Path) -> Result<PathBuf> {
+    let text = output(install::cargo(root).args(["metadata", "--no-deps", "--format-version=1", "--offline"]))?;
+    let metadata: serde_json::Value =
+        serde_json::from_str(&text).map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
+    Ok(Path::new(metadata["target_directory"].as_str().unwrap_or_default()).join("doc/rask"))
 }
 
 fn check(command: &mut Command) -> Result<()> {

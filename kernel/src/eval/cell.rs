@@ -3,13 +3,15 @@
 
 use super::assist::Inferred;
 use super::scope::Item;
-use super::split::{Binding, Kind, Piece, items, loop_bodies, split};
+use super::split::{Binding, Kind, Piece, ends_statement, items, loop_bodies, split};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 use std::ops::Range;
 
 /// Put around the last expression.
 const BEFORE: &str = "rask::__result!(";
 const AFTER: &str = ");";
+/// Put before an assignment that makes its variable.
+const MAKE: &str = "let mut ";
 /// Put into the bodies of loops: the user may want them to stop.
 const LOOK: &str = "::rask::host::look();";
 
@@ -93,8 +95,10 @@ impl Cell {
 
     fn with(text: &str, range: Range<usize>, number: u32, pieces: Vec<Piece>, edits: Vec<Edit>) -> Self {
         let mut edits = edits;
-        if text[range.clone()].trim_start().starts_with(':') {
-            // evcxr would take a path that begins with colons for one of its commands.
+        let mut lines = text[range.clone()].lines();
+        let first = lines.find(|l| !l.trim().is_empty() && !l.starts_with("//"));
+        if first.is_some_and(|l| l.trim_start().starts_with([':', '!'])) {
+            // evcxr would take it for one of its commands, or run it with the shell.
             edits.insert(0, edit(0, "();"));
         }
         let mut cell =
@@ -131,6 +135,35 @@ impl Cell {
         }
     }
 
+    /// Has assignments make their variables anew where these are `gone`: `s = f();` is then
+    /// `let mut s = f();`.
+    pub(super) fn revive(&mut self, gone: impl Fn(&str) -> bool) {
+        let mut made: Vec<String> = Vec::new();
+        for piece in &mut self.pieces {
+            if let Kind::Let(bindings) = &piece.kind {
+                made.extend(bindings.iter().map(|b| b.name.clone()));
+            }
+            let new = |b: &mut Binding| gone(&b.name) && !made.contains(&b.name);
+            let Some(binding) = piece.assigns.take_if(new) else { continue };
+            if matches!(piece.kind, Kind::Expression(..)) {
+                // A `let` has no value that could be shown.
+                self.edits.retain(|e| e.text != BEFORE && e.text != AFTER);
+                self.edits.push(edit(piece.to, ";"));
+            }
+            self.edits.push(edit(piece.from, MAKE));
+            made.push(binding.name.clone());
+            piece.kind = Kind::Let(vec![binding]);
+        }
+        self.render();
+    }
+
+    /// Says whether a statement begins with a line of the cell, behind others.
+    pub(super) fn begins_behind(&self, line: usize) -> bool {
+        let start: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let before = self.text.get(self.range.start..start).unwrap_or_default();
+        !before.trim().is_empty() && ends_statement(before)
+    }
+
     /// Whether the cell makes variables whose type is not written down.
     pub(super) fn wants_types(&self) -> bool {
         self.pieces.iter().any(|p| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| !b.typed)))
@@ -141,8 +174,11 @@ impl Cell {
         let (mut items, mut statements) = (String::new(), String::new());
         for p in &self.pieces {
             let to = if matches!(p.kind, Kind::Item(_)) { &mut items } else { &mut statements };
-            *to += &self.rust()[p.start..p.end];
-            to.push('\n');
+            let made = self.edits.iter().any(|e| e.at == p.from && e.text == MAKE);
+            *to += &self.rust()[p.start..p.from];
+            *to += if made { MAKE } else { "" };
+            *to += &self.rust()[p.from..p.end];
+            *to += if made { ";\n" } else { "\n" };
         }
         (items, statements)
     }
@@ -325,6 +361,20 @@ mod tests {
         assert_eq!((cell.place(1, 30), cell.place(1, 66), cell.place(2, 5)), (Some((1, 22)), Some((1, 27)), Some((2, 5))));
         cell.forget_type("a");
         assert_eq!(cell.code.lines().next(), Some("let (mut a, b) = f(); let b: String = b; let c: u8 = 1;"));
+    }
+
+    #[test]
+    fn assignments_make_variables_that_are_gone() {
+        let mut cell = Cell::parse("s = f(1); s = g();\nt = 2; s = h()");
+        cell.revive(|name| name == "s");
+        assert_eq!(cell.code, "let mut s = f(1); s = g();\nt = 2; rask::__result!(s = h());");
+        cell.write_types(&[Inferred::Type("u8".to_owned())]);
+        assert!(cell.code.starts_with("let mut s = f(1); let mut s: u8 = s; "), "{}", cell.code);
+        let mut cell = Cell::parse("s = f()");
+        cell.revive(|_| true);
+        assert_eq!((cell.code.as_str(), cell.wants_types()), ("let mut s = f();", true));
+        assert_eq!(cell.apart().1, "let mut s = f();\n");
+        assert_eq!(cell.place(1, 13), Some((1, 5)));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Errors as a front end shows them: a name, one line, and a traceback with the user's own lines, carets and colours.
 
 use super::cell::Cell;
+use super::hints::{self, Complaint};
 use evcxr::CompilationError;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 const GREEN: &str = "\x1b[1;32m";
 const YELLOW: &str = "\x1b[1;33m";
@@ -31,6 +33,11 @@ impl CellError {
         if let Some((line, column)) = place {
             error.traceback.extend(excerpt(cell, &[Label::point(line, column)]));
         }
+        let complaint = Complaint { message: value.to_owned(), ..Complaint::default() };
+        if let Some(hint) = hints::find(&complaint, &BTreeMap::new()) {
+            error.traceback.push(help(&hint));
+            error.value += &format!("; help: {hint}");
+        }
         error
     }
 
@@ -42,24 +49,66 @@ impl CellError {
             error.traceback.extend(excerpt(cell, &[label]));
         }
         for hint in hints {
-            error.traceback.extend(lines(&format!("  {BLUE}={OFF} {BOLD}help{OFF}: {}", hint.replace('\n', "\n          "))));
+            error.traceback.extend(lines(&help(&hint.replace('\n', "\n          "))));
         }
         error
     }
 
-    /// The compiler's errors about the source that evcxr wrote.
-    pub(super) fn compiler(errors: &[CompilationError], cell: &Cell, source: &str) -> Self {
-        let mut traceback = Vec::new();
+    /// Shows the compiler's errors about the source that evcxr wrote, and under each what the table
+    /// of hints has to say. `gone` are variables that are no more, and why.
+    pub(super) fn compiler(errors: &[CompilationError], cell: &Cell, source: &str, gone: &BTreeMap<String, String>) -> Self {
+        let (mut traceback, mut hints) = (Vec::new(), Vec::new());
         for error in errors {
             traceback.extend(one(error, cell, source));
+            let hint = hints::find(&complaint(error, cell), gone);
+            if let Some(hint) = hint.filter(|h| !hints.contains(h)) {
+                traceback.push(help(&hint));
+                hints.push(hint);
+            }
         }
         const SHOWN: usize = 3;
         let mut parts: Vec<_> = errors.iter().take(SHOWN).map(|e| summary(e, cell)).collect();
         if errors.len() > SHOWN {
             parts.push(format!("and {} more", errors.len() - SHOWN));
         }
-        let value = if parts.is_empty() { "the compiler failed without a message".to_owned() } else { parts.join("; ") };
-        Self { name: "CompileError".to_owned(), value, traceback }
+        if parts.is_empty() {
+            parts.push("the compiler failed without a message".to_owned());
+        }
+        parts.extend(hints.iter().map(|h| format!("help: {h}")));
+        Self { name: "CompileError".to_owned(), value: parts.join("; "), traceback }
+    }
+}
+
+/// Words a line of help under an error.
+fn help(text: &str) -> String {
+    format!("  {BLUE}={OFF} {BOLD}help{OFF}: {text}")
+}
+
+/// Takes an error apart for the table of hints.
+fn complaint(error: &CompilationError, cell: &Cell) -> Complaint {
+    let labels = labels(error, cell);
+    let notes = error.json["children"].as_array().into_iter().flatten();
+    let notes: Vec<&str> = notes.filter_map(|n| n["message"].as_str()).collect();
+    let notes = notes.join("\n");
+    let Some(place) = labels.iter().find(|l| l.primary) else {
+        return Complaint { message: error.message(), notes, ..Complaint::default() };
+    };
+    let line = cell.text.lines().nth(place.line - 1).unwrap_or_default();
+    let line: Vec<char> = line.chars().collect();
+    let part = |from: usize, to: usize| -> String {
+        let to = to.min(line.len());
+        line[from.min(to)..to].iter().collect()
+    };
+    let of = |l: &Label| part(l.start - 1, l.end - 1);
+    let (start, end) = (place.start - 1, place.end - 1);
+    let sides = labels.iter().filter(|l| !l.primary && l.line == place.line);
+    Complaint {
+        message: error.message(),
+        label: place.text.clone(),
+        line: [part(0, start), part(start, end), part(end, usize::MAX)],
+        sides: sides.map(of).collect(),
+        notes,
+        behind: cell.begins_behind(place.line),
     }
 }
 
@@ -126,7 +175,6 @@ fn one(error: &CompilationError, cell: &Cell, source: &str) -> Vec<String> {
         }
     }
     out.extend(children.into_iter().flatten().flat_map(|child| advice(child, cell, source)));
-    let help = |text: &str| format!("  {BLUE}={OFF} {BOLD}help{OFF}: {text}");
     let mutable = error.message();
     if matches!(error.code(), Some("E0596" | "E0384"))
         && let Some(name) = mutable.split('`').nth(1)

@@ -4,7 +4,9 @@
 //! `segment` tells Rust from what is not, `split` and `cell` take the Rust apart and get it ready, `assist` is rust-analyzer:
 //! types, completions, documentation of what is in `scope`. `session` drives evcxr; `magics` and `commands`
 //! are the tables of what else a line can be. `tools` stands in for the tools that evcxr calls. `child` is the start of the
-//! evaluator process, `output` listens to it, `comms` carries its messages, `shared` is what the threads know of the running cell. `diagnostics` and `keep` word errors.
+//! evaluator process, `output` listens to it, `comms` carries its messages, `shared` is what the threads know of the running cell.
+//! `diagnostics` and `keep` word errors; `hints` is the table of what a person with the habits
+//! of pandas needs under them, `pandas` what its names are here.
 
 mod assist;
 mod cell;
@@ -12,9 +14,11 @@ pub(crate) mod child;
 mod commands;
 mod comms;
 mod diagnostics;
+mod hints;
 mod keep;
 mod magics;
 mod output;
+mod pandas;
 pub(crate) mod runtime;
 mod scope;
 mod segment;

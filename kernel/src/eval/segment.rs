@@ -1,7 +1,7 @@
 //! A cell taken apart into what is Rust and what is not: magics (`%time`), evcxr's commands (`:dep`), shell lines (`!ls`).
 //! Only text is looked at here; what a magic does stands in the table of `magics`.
 
-use super::split::{Completeness, completeness as rust_completeness};
+use super::split::{Completeness, completeness as rust_completeness, ends_statement};
 use std::ops::Range;
 
 /// One part of a cell; ranges are bytes of the cell's text.
@@ -79,7 +79,7 @@ fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<S
         return None;
     }
     // Only here, as it parses all that stands before.
-    let at_statement = head || before.is_empty() || before.ends_with([';', '}']) && rust_completeness(before) == Completeness::Complete;
+    let at_statement = head || ends_statement(before);
     let signs = content.bytes().take_while(|b| *b == b'%').count();
     let letters = content[signs..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
     let named = letters > 0 && content.as_bytes()[signs].is_ascii_alphabetic();
@@ -144,6 +144,10 @@ mod tests {
             ("f(1\n%time\n)", vec![('r', "f(1\n%time\n)")]),
             ("let x = 1;\n!x", vec![('r', "let x = 1;\n!x")]),
             ("\"é\";\n%who", vec![('r', "\"é\";"), ('%', "")]),
+            ("let v = 1; // one\n%who", vec![('r', "let v = 1; // one"), ('%', "")]),
+            ("/* a;\n%who\n!ls\n*/\n7", vec![('r', "/* a;\n%who\n!ls\n*/\n7")]),
+            ("r#\";\n%a b;\n}\n%time x;\n\"#", vec![('r', "r#\";\n%a b;\n}\n%time x;\n\"#")]),
+            ("let x = if a { 1 } else { 2 }\n%b", vec![('r', "let x = if a { 1 } else { 2 }\n%b")]),
             ("::std::mem::drop(1)", vec![('r', "::std::mem::drop(1)")]),
             ("", vec![]),
         ] {

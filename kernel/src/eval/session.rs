@@ -16,6 +16,7 @@ use super::tools::{files, rustc};
 use evcxr::{CommandContext, CompilationError, EvalContext};
 use rask_wire::Bundle;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,6 +57,8 @@ pub(super) struct Session {
     manifest: String,
     /// Earlier cells with items, whose lines a later panic may name.
     past: Vec<Arc<Cell>>,
+    /// Variables that are no more, and why.
+    gone: BTreeMap<String, String>,
 }
 
 impl Session {
@@ -93,6 +96,7 @@ impl Session {
             start,
             manifest: manifest(runtime),
             past: Vec::new(),
+            gone: BTreeMap::new(),
         })
     }
 
@@ -136,6 +140,7 @@ impl Session {
 
     /// Compiles and runs a cell.
     pub(super) fn run_cell(&mut self, mut cell: Cell) -> Result<(), CellError> {
+        cell.revive(|name| self.gone.contains_key(name));
         cell.show_as(self.settings.format.as_deref(), self.settings.types);
         let names: Vec<String> = self.context.defined_item_names().map(str::to_owned).collect();
         let level = self.settings.level.clone().unwrap_or_else(|| if cell.is_heavy(&names) { "2" } else { "0" }.to_owned());
@@ -145,6 +150,7 @@ impl Session {
         }
         // What the running cell makes can be completed while it runs.
         let before = self.assist.scope().clone();
+        let earlier = before.variables();
         self.foresee(&cell, &inferred);
         self.shared.publish("stderr", keep::statics(&cell));
         let mut asked = Vec::new();
@@ -180,7 +186,21 @@ impl Session {
             };
         };
         self.note_variables();
+        self.note_gone(&earlier, &cell);
         cell
+    }
+
+    /// Notes which of the `earlier` variables are no more after a cell, and why.
+    fn note_gone(&mut self, earlier: &[Variable], result: &Result<(), CellError>) {
+        let now = self.assist.scope().variables();
+        let is_there = |name: &str| now.iter().any(|v| v.name == name);
+        let ends = |e: &CellError| e.name == "ProcessEnded" || e.name == "Interrupted";
+        let ended = result.as_ref().is_err_and(ends);
+        let why = if ended { "is gone with the process of" } else { "was moved by" };
+        self.gone.retain(|name, _| !is_there(name));
+        for lost in earlier.iter().filter(|v| !is_there(&v.name)) {
+            self.gone.insert(lost.name.clone(), format!("{why} cell [{}]", self.number));
+        }
     }
 
     /// Takes over from evcxr which variables there are.
@@ -239,8 +259,8 @@ impl Session {
         if self.shared.stopping() {
             return interrupted_compiler();
         }
-        keep::borrowed(errors, cell, inferred)
-            .unwrap_or_else(|| CellError::compiler(errors, cell, &self.context.last_source().unwrap_or_default()))
+        let source = self.context.last_source().unwrap_or_default();
+        keep::borrowed(errors, cell, inferred).unwrap_or_else(|| CellError::compiler(errors, cell, &source, &self.gone))
     }
 
     /// What a cell that was compiled, or stopped in it, came to.
@@ -281,7 +301,7 @@ impl Session {
                     return Err(interrupted_compiler());
                 }
                 let text = e.to_string();
-                Err(keep::unknown_type(&text, &cell, inferred).unwrap_or_else(|| CellError::plain("Error", &plain_words(&text))))
+                Err(keep::unknown_type(&text, &cell, inferred).unwrap_or_else(|| told(&text)))
             }
         }
     }
@@ -349,9 +369,10 @@ impl Session {
             }
             Err(_) if self.shared.stopping() => Err(interrupted_compiler()),
             Err(evcxr::Error::CompilationErrors(errors)) => {
-                Err(CellError::compiler(&errors, &cell, &self.context.last_source().unwrap_or_default()))
+                let source = self.context.last_source().unwrap_or_default();
+                Err(CellError::compiler(&errors, &cell, &source, &self.gone))
             }
-            Err(e) => Err(CellError::plain("Error", &plain_words(&e.to_string()))),
+            Err(e) => Err(told(&e.to_string())),
         }
     }
 
@@ -365,6 +386,7 @@ impl Session {
         self.context.execute(&start).map_err(failed)?;
         self.assist.scope().clear();
         self.past.clear();
+        self.gone.clear();
         Ok(())
     }
 
@@ -400,6 +422,15 @@ fn lost(variables: &[Variable]) -> String {
         [] => "there were no variables to lose".to_owned(),
         [one] => format!("the variable {} is gone", one.name),
         many => format!("these variables are gone: {}", many.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Words what evcxr or cargo says as an error.
+fn told(text: &str) -> CellError {
+    let words = plain_words(text);
+    match words.strip_prefix(files::DEPENDENCY) {
+        Some(why) => CellError::plain("DependencyFailed", why),
+        None => CellError::plain("Error", &words),
     }
 }
 

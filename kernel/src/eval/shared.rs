@@ -454,19 +454,31 @@ pub(super) fn resident(pid: u32) -> u64 {
     line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-/// The processor's time of a process so far, where the system tells it.
+/// Reads the processor's time of a process so far, where the system tells it.
 fn processor_time(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name, in parentheses, may hold anything; user and system time are the 12th and 13th field behind it.
-    let fields: Vec<u64> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().filter_map(|f| f.parse().ok()).collect();
-    // The first field behind the name is a letter, which the filter has dropped.
-    let ticks = fields.get(10).copied().unwrap_or_default() + fields.get(11).copied().unwrap_or_default();
-    const PER_SECOND: u64 = 100;
-    Duration::from_millis(ticks * 1000 / PER_SECOND)
+    let second = rustix::param::clock_ticks_per_second() as f64;
+    Duration::from_secs_f64(ticks(&stat).unwrap_or_default() as f64 / second)
+}
+
+/// Reads user's and system's ticks from a line of `/proc/PID/stat`.
+fn ticks(stat: &str) -> Option<u64> {
+    // The name, in parentheses, may hold anything. Behind it fields are counted and none is left
+    // out: the group of the terminal is -1 where there is no terminal.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    Some(next()? + next()?)
 }
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn ticks_are_found_without_a_terminal() {
+        let with = |group: &str| format!("7 (a) b) S 1 7 7 0 {group} 4 99 98 0 0 155 20 3 4 20 0");
+        let both = (super::ticks(&with("-1")), super::ticks(&with("7")));
+        assert_eq!((both, super::ticks("")), ((Some(175), Some(175)), None));
+    }
+
     #[test]
     fn this_process_has_used_the_processor() {
         let before = super::processor_time(std::process::id());

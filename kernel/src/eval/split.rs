@@ -41,6 +41,8 @@ pub(super) struct Piece {
     pub(super) from: usize,
     pub(super) to: usize,
     pub(super) kind: Kind,
+    /// The variable to which it gives a value, as a `let` in its place would bind it.
+    pub(super) assigns: Option<Binding>,
 }
 
 /// The statements of a text.
@@ -57,11 +59,13 @@ pub(super) fn split(rust: &str) -> Vec<Piece> {
         }
         let range = child.text_range();
         let (from, to) = (usize::from(range.start()) - HEAD.len(), usize::from(range.end()) - HEAD.len());
-        pieces.push(Piece { start, end, from, to: to.min(rust.len()), kind: kind(child, to <= rust.len(), from, to) });
+        let kind = kind(child, to <= rust.len(), from, to);
+        let to = to.min(rust.len());
+        pieces.push(Piece { start, end, from, to, kind, assigns: assigned(child) });
     }
     // Whatever the parser left over belongs to evcxr's last statement, which then does not compile as it stands.
     if file.errors().iter().any(|e| usize::from(e.range().start()) >= HEAD.len()) {
-        pieces.iter_mut().for_each(|p| p.kind = Kind::Other);
+        pieces.iter_mut().for_each(|p| (p.kind, p.assigns) = (Kind::Other, None));
     }
     pieces
 }
@@ -98,6 +102,59 @@ fn bindings(statement: &ast::LetStmt) -> Vec<Binding> {
             later,
         })
         .collect()
+}
+
+/// Reads a plain assignment to a variable: `x = f();`.
+fn assigned(node: &SyntaxNode) -> Option<Binding> {
+    let expression = match ast::ExprStmt::cast(node.clone()) {
+        Some(statement) => statement.expr()?,
+        None => ast::Expr::cast(node.clone())?,
+    };
+    let ast::Expr::BinExpr(assignment) = expression else { return None };
+    if assignment.op_kind()? != (ast::BinaryOp::Assignment { op: None }) {
+        return None;
+    }
+    let ast::Expr::PathExpr(path) = assignment.lhs()? else { return None };
+    let (name, value) = (path.path()?.as_single_name_ref()?, assignment.rhs()?);
+    let within = |at: ra_ap_syntax::TextSize| usize::from(at) - HEAD.len();
+    let value = value.syntax().text_range();
+    Some(Binding {
+        name: name.text().to_string(),
+        at: within(path.syntax().text_range().start()),
+        mutable: true,
+        typed: false,
+        value: Some((within(value.start()), within(value.end()))),
+        later: None,
+    })
+}
+
+/// Says whether a statement can begin behind the text: nothing in it is open, and its last
+/// statement has come to its end.
+pub(super) fn ends_statement(rust: &str) -> bool {
+    if completeness(rust) != Completeness::Complete {
+        return false;
+    }
+    let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
+    let function = file.syntax_node().children().next().and_then(ast::Fn::cast);
+    let Some(list) = function.and_then(|f| f.body()?.stmt_list()) else { return false };
+    let Some(last) = list.syntax().children().last() else { return true };
+    let tokens = last.descendants_with_tokens().filter_map(|e| e.into_token());
+    const BLOCKS: [SyntaxKind; 7] = [
+        SyntaxKind::BLOCK_EXPR,
+        SyntaxKind::FOR_EXPR,
+        SyntaxKind::IF_EXPR,
+        SyntaxKind::LOOP_EXPR,
+        SyntaxKind::MACRO_EXPR,
+        SyntaxKind::MATCH_EXPR,
+        SyntaxKind::WHILE_EXPR,
+    ];
+    let inner = ast::ExprStmt::cast(last.clone()).and_then(|s| s.expr());
+    let kind = inner.map_or(last.kind(), |e| e.syntax().kind());
+    match tokens.filter(|t| !t.kind().is_trivia()).last().map(|t| t.kind()) {
+        Some(SyntaxKind::SEMICOLON) => true,
+        Some(SyntaxKind::R_CURLY) => BLOCKS.contains(&kind) || ast::Item::can_cast(kind),
+        _ => false,
+    }
 }
 
 /// The name of an item, where it has one.
@@ -186,7 +243,12 @@ pub(crate) enum Completeness {
 pub(super) fn completeness(rust: &str) -> Completeness {
     let file = SourceFile::parse(rust, Edition::Edition2024);
     let mut open = Vec::new();
+    // Where the code ends; comments may follow.
+    let mut end = 0;
     for token in file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token()) {
+        if !token.kind().is_trivia() {
+            end = usize::from(token.text_range().end());
+        }
         let closes = match token.kind() {
             SyntaxKind::L_PAREN | SyntaxKind::L_CURLY | SyntaxKind::L_BRACK => {
                 open.push(token.kind());
@@ -203,9 +265,11 @@ pub(super) fn completeness(rust: &str) -> Completeness {
     }
     let unterminated = file.errors().iter().any(|e| {
         let text = e.to_string();
-        text.contains("terminate") && usize::from(e.range().end()) >= rust.trim_end().len().saturating_sub(1)
+        let open = text.contains("terminate") || text.contains("Invalid raw string");
+        open && usize::from(e.range().end()) >= rust.trim_end().len().saturating_sub(1)
     });
-    let dangling = ["=", "+", "-", "*", "/", "&&", "||", ",", ".", "->", "=>"].iter().any(|op| rust.trim_end().ends_with(op));
+    let operators = ["=", "+", "-", "*", "/", "&&", "||", ",", ".", "->", "=>"];
+    let dangling = operators.iter().any(|op| rust[..end].ends_with(op));
     if open.is_empty() && !unterminated && !dangling {
         return Completeness::Complete;
     }
@@ -258,6 +322,37 @@ mod tests {
     }
 
     #[test]
+    fn statements_end_where_the_next_can_begin() {
+        for text in [
+            "",
+            "// a\n/* b */",
+            "f();",
+            "f(); // three\n// more",
+            "fn f() {}",
+            "if a { 1 } else { 2 }",
+            "struct S;",
+            "m! { 1 }",
+            "let a = S { x: 1 };",
+        ] {
+            assert!(ends_statement(text), "{text}");
+        }
+        for text in ["let a = 17", "let a = if b { 1 } else { 2 }", "f(", "/* a;", "let a = \"b;", "let a = r#\"b;\n}", "x || ", "|| { 1 }"]
+        {
+            assert!(!ends_statement(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn assignments_are_read() {
+        let pieces = split("a.b = 1; x += 1; x = 2;\ny = f()");
+        let found = |p: &Piece| p.assigns.as_ref().map(|b| (b.name.clone(), b.at, b.value));
+        let found: Vec<_> = pieces.iter().map(found).collect();
+        let x = Some(("x".to_owned(), 17, Some((21, 22))));
+        let y = Some(("y".to_owned(), 24, Some((28, 31))));
+        assert_eq!(found, [None, None, x, y]);
+    }
+
+    #[test]
     fn completeness_of_texts() {
         let more = |n: usize| Completeness::Incomplete("    ".repeat(n));
         let cases = [
@@ -269,6 +364,11 @@ mod tests {
             ("(]", Completeness::Invalid),
             ("let x =", more(0)),
             ("let c = '{';", Completeness::Complete),
+            ("let r = r#\"a;\nb\";", more(0)),
+            ("f(); // one, two,", Completeness::Complete),
+            ("f() + // one", more(0)),
+            ("/* a */", Completeness::Complete),
+            ("let r = r#\"a;\nb\"#;", Completeness::Complete),
         ];
         for (text, want) in cases {
             assert_eq!(completeness(text), want, "{text}");

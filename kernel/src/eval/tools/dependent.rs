@@ -3,7 +3,7 @@
 
 use super::super::runtime::Runtime;
 use super::compiler::{is_warning, note_warnings, tell_library};
-use super::files::replay_file;
+use super::files::{DEPENDENCY, replay_file};
 use super::{leash, rustc};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -97,11 +97,42 @@ fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> 
         |m: &str| serde_json::from_str::<Value>(m).ok().filter(|m| m["reason"] == "compiler-message").map(|m| m["message"].to_string());
     let own: Vec<String> = messages.lines().filter(|m| m.contains("lib.rs")).filter_map(inner).collect();
     note_warnings(session, own.iter().map(String::as_str))?;
+    let failed = (!status.success()).then(|| failure(&errors, &messages)).flatten();
+    if let Some(text) = failed {
+        // evcxr would take the messages for errors of the cell.
+        eprintln!("{DEPENDENCY}{text}");
+        return Ok(status.code().unwrap_or(1));
+    }
     messages.lines().filter(|m| !inner(m).is_some_and(|m| is_warning(&m))).for_each(|m| println!("{m}"));
     if !status.success() {
         eprint!("{errors}");
     }
     Ok(status.code().unwrap_or(1))
+}
+
+/// Words the failure of a dependency: its name, and what its build script or the compiler said.
+fn failure(said: &str, messages: &str) -> Option<String> {
+    const NOISE: [&str; 4] = ["cargo:", "note: run with", "warning: build failed", "--- std"];
+    let script = said.split_once("failed to run custom build command for `");
+    if let Some((name, rest)) = script.and_then(|(_, rest)| rest.split_once('`')) {
+        let streams = rest.split_once("--- std").map_or(rest, |(_, streams)| streams);
+        let lines = streams.lines().skip(1).map(str::trim);
+        let told = lines.filter(|l| !l.is_empty() && !NOISE.iter().any(|n| l.starts_with(n)));
+        let told: Vec<&str> = told.collect();
+        return Some(format!("the build script of `{name}` failed: {}", told.join("\n")));
+    }
+    let parsed = messages.lines().filter_map(|m| serde_json::from_str::<Value>(m).ok());
+    let mut foreign = parsed.filter(|m| m["target"]["name"] != "ctx");
+    let error = foreign.find(|m| m["message"]["level"] == "error")?;
+    let (path, version) = error["package_id"].as_str()?.rsplit_once('#')?;
+    let name = match version.split_once('@') {
+        Some((name, version)) => format!("{name} v{version}"),
+        None => format!("{} v{version}", path.rsplit('/').next()?),
+    };
+    let text = error["message"]["message"].as_str()?;
+    let place = &error["message"]["spans"][0];
+    let (file, line) = (place["file_name"].as_str().unwrap_or_default(), &place["line_start"]);
+    Some(format!("the crate `{name}` does not compile: {text} ({file}, line {line})"))
 }
 
 /// Shows how far cargo is, on one line that is written over; returns what it said beside.
@@ -145,4 +176,28 @@ fn show_progress(mut from: ChildStderr, mut screen: Option<std::fs::File>) -> St
         let _ = write!(screen, "\r{text:<WIDTH$}{}", if built > 0 { "\n" } else { "\r" });
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::failure;
+
+    #[test]
+    fn a_dependency_that_fails_is_named_with_its_words() {
+        let said = "error: failed to run custom build command for `z-sys v1.1.0`\n\nCaused by:\n\
+            process didn't exit successfully: `/tmp/b` (exit status: 101)\n--- stdout\n\
+            cargo:rerun-if-changed=a\nlooking for libz\n\n--- stderr\n\nthread 'main' panicked at \
+            build.rs:3:5:\nlibz is missing\nnote: run with `RUST_BACKTRACE=1`\n";
+        let told = failure(said, "").unwrap();
+        let want = "the build script of `z-sys v1.1.0` failed: looking for libz\nthread 'main' \
+            panicked at build.rs:3:5:\nlibz is missing";
+        assert_eq!(told, want);
+        let message = r#"{"reason":"compiler-message","package_id":"path+file:///a/mine#0.1.0",
+            "target":{"name":"mine"},"message":{"level":"error","message":"no x","spans":[
+            {"file_name":"src/lib.rs","line_start":7}]}}"#
+            .replace('\n', "");
+        let want = "the crate `mine v0.1.0` does not compile: no x (src/lib.rs, line 7)";
+        assert_eq!(failure("", &message).as_deref(), Some(want));
+        assert_eq!(failure("error: no matching package", ""), None);
+    }
 }

@@ -63,6 +63,9 @@ pub(in crate::eval) fn warnings_file(session: &Path) -> PathBuf {
     session.join("warnings.json")
 }
 
+/// What the word of a dependency that failed begins with.
+pub(in crate::eval) const DEPENDENCY: &str = "dependency: ";
+
 /// Where the rustc call is noted that cargo made for the last cell.
 pub(in crate::eval) fn replay_file(session: &Path) -> PathBuf {
     session.join("replay.json")

@@ -1,0 +1,107 @@
+//! What a name of pandas is here, or why it is nothing: read from the page of names
+//! (`coverage.md`), with what stands beside it.
+
+/// Lists every name of Dask's frames and what it is here.
+const PAGE: &str = include_str!("../../../runtime/src/frame/coverage.md");
+
+/// Names of pandas' frames that Dask's have not, so that they are not on the page.
+const OTHERS: [(&str, &str); 9] = [
+    ("rows", "`to_rows::<T>()?`, with a struct for a row, or `compute()?` and its columns"),
+    ("to_dict", "`to_rows::<T>()?`, with a struct for a row"),
+    ("plot", "`plot::scatter(&df, \"x\", \"y\")`"),
+    ("append", "`concat([&a, &b])`"),
+    ("at", "`loc_at(value)` by the index, or `filter`"),
+    ("sort_index", "`sort_values(..)` by the column of the index"),
+    ("tolist", "`compute()?` and `to_vec::<T>()?`"),
+    ("to_numpy", "`compute()?` and `to_vec::<T>()?`"),
+    ("pivot", "`pivot_table`"),
+];
+
+/// Types, and the parts of the page on which their names stand.
+const GROUPS: [(&str, &[&str]); 11] = [
+    ("DataFrame", &["DataFrame", "Series", "functions"]),
+    ("LazySeries", &["Series", "DataFrame", "functions"]),
+    ("Expr", &["Series", "DataFrame", "functions"]),
+    ("Table", &["DataFrame", "Series"]),
+    ("Column", &["Series", "DataFrame"]),
+    ("GroupBy", &["GroupBy", "SeriesGroupBy", "DataFrame"]),
+    ("Str", &["str"]),
+    ("Dt", &["dt"]),
+    ("Cat", &["cat"]),
+    ("Rolling", &["Rolling"]),
+    ("Resampler", &["Resampler"]),
+];
+
+/// Finds what the page says of a name: its state, and what it is or why it is not.
+fn entry(group: &str, name: &str) -> Option<(&'static str, &'static str)> {
+    let part = PAGE.lines().skip_while(|l| l.strip_prefix("# ") != Some(group)).skip(1);
+    part.take_while(|l| !l.starts_with("# ")).find_map(|line| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        match cells[..] {
+            [_, found, state, how, _] if found == name => Some((state, how)),
+            _ => None,
+        }
+    })
+}
+
+fn told(name: &str, (state, how): (&str, &str)) -> Option<String> {
+    match state {
+        "renamed" => Some(format!("`{name}` of pandas is {how} here")),
+        "left out" => Some(format!("`{name}` of pandas is left out here: {how}")),
+        "not yet" => Some(format!("`{name}` of pandas is not there yet")),
+        _ => None,
+    }
+}
+
+/// Answers a name that a type has not.
+pub(super) fn lacks(kind: &str, name: &str) -> Option<String> {
+    if kind == "Result" {
+        return Some(format!("`?` takes the value out of its Result: `compute()?.{name}(..)`"));
+    }
+    let (_, groups) = GROUPS.iter().find(|(t, _)| *t == kind)?;
+    if let Some((_, how)) = OTHERS.iter().find(|(n, _)| *n == name) {
+        return told(name, ("renamed", how));
+    }
+    let (group, found) = groups.iter().find_map(|g| Some((*g, entry(g, name)?)))?;
+    // The page says `as` another name.
+    let other = found.1.strip_prefix("as `").and_then(|o| entry(group, o.trim_end_matches('`')));
+    told(name, other.unwrap_or(found)).or_else(|| match kind {
+        "Table" | "Column" => Some(format!("lazy frames have `{name}`: before `compute()`")),
+        "LazySeries" => Some(format!("frames have it: `.to_frame().{name}(..)`")),
+        "Expr" | "GroupBy" => Some(format!("frames and `df.col(\"x\")` may have `{name}`")),
+        _ => None,
+    })
+}
+
+/// Answers a function that is not there.
+pub(super) fn free(name: &str) -> Option<String> {
+    if name == "len" {
+        return Some("the number of rows is `df.len()?`".to_owned());
+    }
+    let function = entry("functions", name).and_then(|found| told(name, found));
+    let method = || entry("DataFrame", name).filter(|e| e.0 == "done");
+    function.or_else(|| method().map(|_| format!("it is a method: `df.{name}(..)`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_answered_from_the_page() {
+        for (kind, name, part) in [
+            ("DataFrame", "isnull", "is `isna` here"),
+            ("DataFrame", "itertuples", "left out here: rows go to closures"),
+            ("DataFrame", "iloc", "`with_row_index`"),
+            ("DataFrame", "info", "displaying the frame says it"),
+            ("DataFrame", "plot", "plot::scatter"),
+            ("DataFrame", "rows", "to_rows"),
+            ("LazySeries", "gt", "`col(..).gt(..)`"),
+            ("Str", "wrap", "not there yet"),
+        ] {
+            assert!(lacks(kind, name).is_some_and(|t| t.contains(part)), "{kind}.{name}");
+        }
+        assert!(free("to_datetime").is_some_and(|t| t.contains("col(..).to_datetime(format)")));
+        assert!(lacks("Mine", "isnull").is_none() && lacks("DataFrame", "nonsense").is_none());
+    }
+}
