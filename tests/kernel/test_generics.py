@@ -1,0 +1,165 @@
+"""Every public generic costs a cell no more than two and a half times a plain cell. The pages of rustdoc tell which there are, also
+those that macros make; `generics.json` has a cell for each, and `"": set-up` for the variables that they use."""
+import html, json, os, re, statistics, subprocess, threading, unittest
+from client import Kernel
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+MOST = 2.5
+PLAIN = "std::hint::black_box(1u64);"
+# What is in every cell, or in none.
+LEFT_OUT = {"host"}
+MARK = re.compile(r'<h2 id="(?P<part>[^"]+)"|<h3 class="code-header">(?P<head>.*?)</h3>'
+                  r'|<section id="[^"]*" class="(?P<kind>[^"]*)">|<h4 class="code-header">(?P<method>.*?)</h4>'
+                  r'|<pre class="rust item-decl"><code>(?P<item>.*?)</code></pre>', re.S)
+
+
+def text(markup):
+    """What is read of a piece of a page, in one line."""
+    markup = re.sub(r'<div class="where">|<br\s*/?>', " ", markup)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", markup))).strip()
+
+
+def bracketed(code, at, pair):
+    """The end of what is in the brackets that open at a place; arrows close none."""
+    depth = 0
+    for i in range(at, len(code)):
+        depth += (code[i] == pair[0]) - (code[i] == pair[1] and code[i - 1] != "-")
+        if depth == 0:
+            return i + 1
+    raise ValueError(code)
+
+
+def parameters(code, at):
+    """Whether there are parameters other than lifetimes at a place, and where they end."""
+    if code[at:at + 1] != "<":
+        return False, at
+    end = bracketed(code, at, "<>")
+    inside, depth, parts = code[at + 1:end - 1], 0, [""]
+    for i, c in enumerate(inside):
+        depth += (c in "<([") - (c in ")]" or c == ">" and inside[i - 1] != "-")
+        parts = parts + [""] if c == "," and depth == 0 else parts[:-1] + [parts[-1] + c]
+    return any(p.strip() and not p.strip().startswith("'") for p in parts), end
+
+
+def function(signature):
+    """Name of a function, and whether it is generic."""
+    found = re.match(r"pub (?:const |async |unsafe |extern \"C\" )*fn ([\w]+)", signature)
+    if not found:
+        return None, False
+    generic, at = parameters(signature, found.end())
+    arguments = signature[at:bracketed(signature, at, "()")]
+    return found[1], generic or re.search(r"\bimpl\b", arguments) is not None
+
+
+def on_page(page, name):
+    """The generics of a page: methods as `Type::method`, blocks of a trait as `Trait for Type`."""
+    part, kind, generic = "", "", False
+    for m in MARK.finditer(page):
+        if m["part"]:
+            part, generic = m["part"], False
+        elif m["kind"]:
+            kind = m["kind"]
+        elif m["item"]:
+            found, is_generic = function(text(m["item"]))
+            if is_generic:
+                yield found
+        elif m["head"] and kind == "impl":
+            head = text(m["head"])
+            head = re.sub(r"^unsafe ", "", head)
+            generic, at = parameters(head, len("impl"))
+            if generic and part in ("trait-implementations", "foreign-impls", "implementors"):
+                yield re.sub(r" where .*", "", head[at:]).strip()
+        elif m["method"] and part == "implementations" and kind.split()[0] == "method":
+            found, is_generic = function(text(m["method"]))
+            if found and (generic or is_generic):
+                yield f"{name}::{found}"
+
+
+def generics(folder):
+    """All generics that the crate's list of items leads to. A function is known with its module: `bag::concat`."""
+    found = {}
+    listed = open(os.path.join(folder, "all.html"), encoding="utf-8").read()
+    for href, kind, name in re.findall(r'<li><a href="((?:\w+/)*(struct|enum|trait|fn)\.(\w+)\.html)">', listed):
+        module = [os.path.basename(folder), *href.split("/")[:-1]]
+        # What the prelude has is somewhere else too.
+        if module[-1] == "prelude" or LEFT_OUT & set(module):
+            continue
+        page = open(os.path.join(folder, href), encoding="utf-8").read()
+        for generic in on_page(page, name):
+            found.setdefault(f"{module[-1]}::{generic}" if kind == "fn" else generic, href)
+    return found
+
+
+def pages():
+    """The folder of the pages, which `cargo verify` has made; made here where the source is newer."""
+    folder = os.environ.get("RASK_PAGES")
+    if not folder:
+        run = lambda *args: subprocess.run(["cargo", *args], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        target = json.loads(run("metadata", "--no-deps", "--format-version=1", "--offline"))["target_directory"]
+        folder = os.path.join(target, "doc", "rask")
+        source = os.path.join(ROOT, "runtime", "src")
+        changed = max(os.path.getmtime(os.path.join(d, f)) for d, _, files in os.walk(source) for f in files)
+        if not os.path.exists(folder + "/all.html") or os.path.getmtime(folder + "/all.html") < changed:
+            run("doc", "--release", "--workspace", "--no-deps", "--quiet")
+    return folder
+
+
+class Meter(Kernel):
+    """A kernel, and what its cells cost beside a plain one: the processor's seconds of the kernel's children that came to an end."""
+
+    def __init__(self, setup):
+        super().__init__()
+        self.ok(setup)
+        self.plain = statistics.median(self.cost(PLAIN) for _ in range(5))
+
+    def cost(self, code):
+        before = self.spent()
+        # A cell that ends in a value has its loop already.
+        self.ok(code if code.startswith("for ") else f"for _ in 0..1 {{ {code} }}")
+        return self.spent() - before
+
+    def times(self, code):
+        """How many plain cells a cell costs; the median of three, where the first is near the limit or above."""
+        first = self.cost(code) / self.plain
+        if first < 0.8 * MOST:
+            return first
+        return statistics.median([first, self.cost(code) / self.plain, self.cost(code) / self.plain])
+
+
+class Generics(unittest.TestCase):
+    def test_every_generic_is_thin(self):
+        cells = json.load(open(os.path.join(HERE, "generics.json")))
+        setup = cells.pop("")
+        there = generics(pages())
+        self.assertGreater(len(there), 300, "the pages are read")
+        missing = [f"{key} ({there[key]})" for key in sorted(there.keys() - cells.keys())]
+        gone = sorted(cells.keys() - there.keys())
+        self.assertEqual((missing, gone), ([], []), "generics without a cell, and cells without a generic, in generics.json")
+        left, found, broken = sorted(cells.items(), reverse=True), {}, []
+
+        def work():
+            try:
+                with Meter(setup) as meter:
+                    while left:
+                        key, code = left.pop()
+                        try:
+                            found[key] = meter.times(code)
+                        except AssertionError as e:
+                            broken.append(f"{key}: {str(e)[:600]}")
+            except Exception as e:
+                broken.append(repr(e)[:2000])
+        workers = [threading.Thread(target=work) for _ in range(min(2, os.cpu_count()))]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        worst = sorted(found, key=found.get, reverse=True)
+        print(f"      {len(found)} generics; the dearest:", ", ".join(f"{k} {found[k]:.2f} x" for k in worst[:8]))
+        self.assertEqual(broken, [])
+        self.assertEqual(len(found), len(cells), "every cell was run")
+        self.assertEqual([f"{k}: {found[k]:.2f} times a plain cell" for k in worst if found[k] > MOST], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
