@@ -31,7 +31,7 @@ CASES = [
     ("df.plot()", ["plot::scatter"]),
     ('to_datetime("t")', ["to_datetime"]),
     ('df.groupby("k").count()', ["columns", ".."]),
-    ('df.filter(col("a").isin(col("b")))', ["isin([1, 2])"]),
+    ('df.filter(col("a").isin(col("b")))', ["such as [1, 2]", 'other.col("x")']),
     ('let n = 1;\n!echo hi', ["head of a cell"]),
     ("df.compute().head(3)", ["`?`"]),
 ]
@@ -75,6 +75,8 @@ class Hints(unittest.TestCase):
     def test_every_name_of_pandas_is_answered(self):
         answered = 0
         for part, all_names in names().items():
+            # No method can have the name of a keyword.
+            all_names = [n for n in all_names if n not in ("match", "mod", "where")]
             ran = self.failed("\n".join(f"{OF[part]}.{name}();" for name in all_names))
             said = ran.traceback
             missing = set(re.findall(r"no method named `(\w+)`", said)) | set(re.findall(r"private method: `(\w+)`", said))
