@@ -119,7 +119,31 @@ impl<const K: usize> Cells<K> {
 
     /// Adds a term for each of the groups.
     pub(crate) fn update(&mut self, groups: &[usize], terms: Terms<'_>) {
-        self.each(groups, terms, Self::add);
+        match terms {
+            Terms::Values(x) => self.add_values(groups, x),
+            _ => self.each(groups, terms, Self::add),
+        }
+    }
+
+    /// Adds a value for each of the groups: in one run through those that the words can hold.
+    fn add_values(&mut self, groups: &[usize], x: &[f64]) {
+        let mut done = 0;
+        while done < x.len() {
+            let words = self.words.as_mut_slice();
+            let rows = groups[done..].iter().zip(&x[done..]);
+            let fitted = rows.take_while(|(group, x)| {
+                let (sums, left) = cascade(&words[**group], **x);
+                if left == 0.0 {
+                    words[**group] = sums;
+                }
+                left == 0.0
+            });
+            done += fitted.count();
+            if let (Some(group), Some(x)) = (groups.get(done), x.get(done)) {
+                self.add(*group, *x);
+                done += 1;
+            }
+        }
     }
 
     /// Takes terms out of one group that were added before.
@@ -268,11 +292,17 @@ impl<const K: usize> Cells<K> {
         self.forget(groups);
     }
 
-    /// Adds a word of another part's sum for each of the groups.
-    pub(crate) fn merge_words(&mut self, groups: &[usize], words: &[f64]) {
-        for (g, word) in groups.iter().zip(words) {
-            if word.to_bits() != NOTHING {
-                self.add(*g, *word);
+    /// Adds the sums of another part to those of groups: a column for each word.
+    pub(crate) fn merge_words(&mut self, groups: &[usize], columns: [&[f64]; K]) {
+        for (i, group) in groups.iter().enumerate() {
+            let words = columns.map(|c| c[i]);
+            if words[K - 1].to_bits() == NOTHING {
+                continue;
+            }
+            if self.is_untouched(*group) {
+                self.words[*group] = words;
+            } else {
+                words.iter().filter(|w| **w != 0.0).for_each(|w| self.add(*group, *w));
             }
         }
     }
@@ -372,10 +402,8 @@ mod tests {
                 cells.resize(2);
                 cells.update(&vec![1; part.len()], Terms::Values(part));
                 let (words, rest) = cells.take(2);
-                for k in 0..2 {
-                    let column: Vec<_> = words.iter().map(|w| w[k]).collect();
-                    all.merge_words(&[0, 1], &column);
-                }
+                let columns = [0, 1].map(|k| words.iter().map(|w| w[k]).collect::<Vec<_>>());
+                all.merge_words(&[0, 1], [&columns[0], &columns[1]]);
                 rest.iter().enumerate().for_each(|(g, floats)| {
                     floats.iter().for_each(|f| all.merge_rest(g, f));
                 });
