@@ -64,7 +64,9 @@ class Tools(unittest.TestCase):
             ("df.groupby([", ["27.418821", "1301"]), ("df.pivot_table", ["18.710169", "LGA"]), ("flights.select([\"dep_delay\", \"arr_delay\", \"distance\"]", ["12.63907", "75%", "1389.0"]),
             ("flights.select([\"dep_delay\", \"arr_delay\", \"air_time\"]", ["0.914803"]), ("let by_airline", ["United Air Lines", "58665"]), ("let weather", ["38.924706", "1.23"]),
             ("let posts", ["[python, dask, pandas]"]), ("tags.filter", ["dask"]), ("%%sql", ["10940"]), ("flights.filter", ["FilterExec", "dep_delay"]),
-            ("std::fs::create", ["UA", "58665"]), ("flights.groupby(\"carier\")", ["did you mean", "carrier"])])
+            ("std::fs::create", ["UA", "58665"]), ("flights.groupby(\"carier\")", ["did you mean", "carrier"]),
+            ("let tenths", ["1 partitions: 0.6\\n", "5 partitions: 0.6\\n"]), ("let busiest", ["Chicago Ohare Intl", "17283"]), ("let reports", ["75.92", "VX"]),
+            ("weather.resample", ["2013-01-01T06:00:00", "39.02"])])
 
     def test_the_notebook_about_the_kernel(self):
         said = self.notebook_says("01-kernel.ipynb", [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "178571417857143"]), ("%timeit", ["per loop"]),

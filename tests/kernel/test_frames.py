@@ -63,5 +63,17 @@ class ScansInTheLiveView(unittest.TestCase):
             self.assertRegex(shown[-1], r"groupby-aggregate.*1,000 rows")
 
 
+class NullsInFilters(unittest.TestCase):
+    def test_no_condition_and_no_negation_lets_a_null_through(self):
+        conditions = ['col("x").isin([1])', 'col("x").eq(1)', 'col("x").gt(1)', 'col("x").between(1, 1)', 'col("s").eq("ax")',
+                      'col("s").str().contains("x")', 'col("s").str().startswith("a")', 'col("s").str().endswith("x")']
+        with Kernel() as k:
+            k.ok('let d = DataFrame::from_columns([("x", Series::from_iter([Some(1i64), None, Some(2)])), '
+                 '("s", Series::from_iter([Some("ax"), None, Some("b")]))]);')
+            ran = k.ok("".join(f"println!(\"{{}} {{}} {{}}\", d.filter({c}).len()?, d.filter(!{c}).len()?, d.filter(!{c}.fillna(false)).len()?);\n"
+                               for c in conditions))
+            self.assertEqual(ran.stream("stdout").split("\n")[:-1], ["1 1 2"] * len(conditions))
+
+
 if __name__ == "__main__":
     unittest.main()
