@@ -66,7 +66,7 @@ class Tools(unittest.TestCase):
             ("let posts", ["[python, dask, pandas]"]), ("tags.filter", ["dask"]), ("%%sql", ["10940"]), ("flights.filter", ["FilterExec", "dep_delay"]),
             ("std::fs::create", ["UA", "58665"]), ("flights.groupby(\"carier\")", ["did you mean", "carrier"]),
             ("let tenths", ["1 partitions: 0.6\\n", "5 partitions: 0.6\\n"]), ("let busiest", ["Chicago Ohare Intl", "17283"]), ("let reports", ["75.92", "VX"]),
-            ("weather.resample", ["2013-01-01T06:00:00", "39.02"])])
+            ("weather.resample(\"12h\"", ["2013-01-01T06:00:00", "39.02"])])
 
     def test_the_notebook_about_the_kernel(self):
         said = self.notebook_says("01-kernel.ipynb", [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "178571417857143"]), ("%timeit", ["per loop"]),
