@@ -578,7 +578,7 @@ fn formatted(text: &[u8], format: &str) -> Option<i64> {
 /// Microseconds since 1970 of a timestamp that has no digits below them.
 pub(crate) fn micros_of(t: NaiveDateTime) -> Option<i64> {
     let t = t.and_utc();
-    (t.timestamp_subsec_nanos() % 1000 == 0).then(|| t.timestamp_micros())
+    t.timestamp_subsec_nanos().is_multiple_of(1000).then(|| t.timestamp_micros())
 }
 
 #[cfg(test)]

@@ -256,6 +256,8 @@ over! {
 /// The quantile of the values of a window.
 #[inline(never)]
 fn quantile_of(share: f64) -> (String, Over) {
+    // Of NaN, `clamp` would make NaN.
+    #[allow(clippy::manual_clamp)]
     let share = share.max(0.0).min(1.0);
     (share.to_string(), Over::Values(Arc::new(move |v| Some(quantiles(v, &[share])[0]))))
 }

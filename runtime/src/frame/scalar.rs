@@ -216,7 +216,8 @@ mod tests {
         assert!(Scalar::Int(2) == 2.0 && Scalar::Float(2.0) == 2 && Scalar::Float(2.0) == Scalar::Int(2));
         assert!(Scalar::Int(big) != 9_007_199_254_740_992.0 && Scalar::Int(big) > Scalar::Float(9_007_199_254_740_992.0));
         assert!(Scalar::Float(1e19) > Scalar::Int(i64::MAX) && Scalar::Int(-3) < Scalar::Float(-2.5));
-        assert!(Scalar::Bool(true) == true && Scalar::Str("a".into()) == "a" && Scalar::Str("a".into()) == "a".to_owned());
+        let owned = "a".to_owned();
+        assert!(Scalar::Bool(true) == true && Scalar::Str("a".into()) == "a" && Scalar::Str("a".into()) == owned);
         assert!(Scalar::Null == Scalar::Null && Scalar::Null != Scalar::Int(0));
         assert_eq!(Scalar::Str("1".into()).partial_cmp(&Scalar::Int(1)), None);
     }

@@ -105,7 +105,7 @@ impl Element for chrono::NaiveDateTime {
     fn series(values: Vec<Option<Self>>) -> Series {
         let micros = |t: Self| t.and_utc().timestamp_micros();
         let nanos = |t: Self| t.and_utc().timestamp_nanos_opt();
-        let finer = |t: &Self| t.and_utc().timestamp_subsec_nanos() % 1000 != 0;
+        let finer = |t: &Self| !t.and_utc().timestamp_subsec_nanos().is_multiple_of(1000);
         let wanted = values.iter().flatten().any(finer);
         if wanted && values.iter().flatten().all(|t| nanos(*t).is_some()) {
             return primitive::<TimestampNanosecondType>(values.into_iter().map(|t| t.and_then(nanos)).collect());

@@ -59,6 +59,8 @@ impl Axis {
         if decimals <= 9.0 && largest < 1e15 {
             return format!("{value:.*}", decimals as usize);
         }
+        // Of NaN, `clamp` would make NaN.
+        #[allow(clippy::manual_clamp)]
         let digits = (largest.log10().floor() - step.log10().floor()).max(0.0).min(16.0);
         format!("{value:.*e}", digits as usize)
     }

@@ -24,8 +24,8 @@ enum Term {
     XY,
     XX,
     YY,
-    XXX,
-    XXXX,
+    Cube,
+    Fourth,
 }
 
 impl Statistic {
@@ -33,8 +33,8 @@ impl Statistic {
         match self {
             Self::Sum | Self::Product | Self::Mean => &[Term::X],
             Self::Variance(_) | Self::Deviation(_) | Self::ErrorOfMean => &[Term::X, Term::XX],
-            Self::Skewness => &[Term::X, Term::XX, Term::XXX],
-            Self::Kurtosis => &[Term::X, Term::XX, Term::XXX, Term::XXXX],
+            Self::Skewness => &[Term::X, Term::XX, Term::Cube],
+            Self::Kurtosis => &[Term::X, Term::XX, Term::Cube, Term::Fourth],
             Self::Covariance(_) => &[Term::X, Term::Y, Term::XY],
             Self::Correlation | Self::Regression(_) => &[Term::X, Term::Y, Term::XY, Term::XX, Term::YY],
         }
@@ -150,8 +150,8 @@ impl Term {
         match self {
             Self::X | Self::Y => Box::new(Cells::<2>::default()),
             Self::XY | Self::XX | Self::YY => Box::new(Cells::<3>::default()),
-            Self::XXX => Box::new(Cells::<4>::default()),
-            Self::XXXX => Box::new(Cells::<5>::default()),
+            Self::Cube => Box::new(Cells::<4>::default()),
+            Self::Fourth => Box::new(Cells::<5>::default()),
         }
     }
 
@@ -162,8 +162,8 @@ impl Term {
             Self::XY => Terms::Products(&rows.x, &rows.y),
             Self::XX => Terms::Products(&rows.x, &rows.x),
             Self::YY => Terms::Products(&rows.y, &rows.y),
-            Self::XXX => Terms::Cubes(&rows.x),
-            Self::XXXX => Terms::Fourths(&rows.x),
+            Self::Cube => Terms::Cubes(&rows.x),
+            Self::Fourth => Terms::Fourths(&rows.x),
         }
     }
 }
