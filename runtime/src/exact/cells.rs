@@ -254,7 +254,7 @@ impl<const K: usize> Cells<K> {
         quick.unwrap_or_else(|| self.sum(group).mean(n))
     }
 
-    /// The sum as two floats, where it is no more.
+    /// The sum as two floats, where two hold all of it.
     fn two(&self, group: usize) -> Option<(f64, f64)> {
         let words = &self.words[group];
         let rest = words.get(2..).is_some_and(|rest| rest.iter().any(|w| *w != 0.0));

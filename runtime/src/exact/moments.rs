@@ -184,7 +184,7 @@ pub(crate) enum Line {
     Sxy,
 }
 
-/// A figure of the line through `n` pairs; `None` where there is no such line.
+/// A figure of the line through `n` pairs; `None` where the values define none.
 pub(crate) fn regression(line: Line, n: u64, sums: Pairs<'_>) -> Option<f64> {
     if n == 0 {
         return None;

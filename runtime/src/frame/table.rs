@@ -267,6 +267,11 @@ impl Column {
         ErrorKind::WrongType { method: method.to_owned(), column, dtype, wanted: wanted.to_owned(), hint: hint.to_owned() }.into()
     }
 
+    /// The error of a type that the values cannot be taken out as.
+    fn not_taken_as(&self, wanted: &str) -> crate::Error {
+        self.wrong("to_vec", wanted, &format!("its values can be taken out as {}", self.taken_as()))
+    }
+
     pub(super) fn floats(&self, method: &str) -> Result<ArrayRef> {
         if !self.dtype().is_numeric() {
             return Err(self.wrong(method, "a number", "only columns of numbers have one"));
@@ -356,8 +361,7 @@ macro_rules! takes {
             #[inline(never)]
             fn values(column: &Column) -> Result<Vec<Self>> {
                 if !matches!(column.dtype(), $accepts) {
-                    let hint = format!("its values can be taken out as {}", column.taken_as());
-                    return Err(column.wrong("to_vec", stringify!($t), &hint));
+                    return Err(column.not_taken_as(stringify!($t)));
                 }
                 let $array = cast(&column.parts().1, &$data).map_err(|e| column.wrong("to_vec", stringify!($t), &e.to_string()))?;
                 Ok((0..$array.len()).map(|$i| $array.is_valid($i).then(|| $get)).collect())
@@ -396,8 +400,7 @@ macro_rules! times {
             #[inline(never)]
             fn values(column: &Column) -> Result<Vec<Self>> {
                 if !matches!(column.dtype(), $accepts) {
-                    let hint = format!("its values can be taken out as {}", column.taken_as());
-                    return Err(column.wrong("to_vec", stringify!($t), &hint));
+                    return Err(column.not_taken_as(stringify!($t)));
                 }
                 let times = datetimes(column.array()).map_err(|e| column.wrong("to_vec", stringify!($t), &e.to_string()))?;
                 Ok(times.into_iter().map(|t| t.map(|$at| $get)).collect())
@@ -457,8 +460,7 @@ impl Column {
     fn lists(&self, fits: fn(&DataType) -> bool, wanted: &str, each: EachList<'_>) -> Result<()> {
         let array = &self.parts().1;
         if !fits(array.data_type()) {
-            let hint = format!("its values can be taken out as {}", self.taken_as());
-            return Err(self.wrong("to_vec", wanted, &hint));
+            return Err(self.not_taken_as(wanted));
         }
         each(array).map_err(|e| self.wrong("to_vec", wanted, &e.to_string()))
     }
