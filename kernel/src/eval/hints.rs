@@ -60,7 +60,7 @@ const ARGUMENTS: [(&str, &str); 6] = [
     ("merge", "other joins: `Merge::new().how(\"left\").on(\"k\").join(&a, &b)`"),
 ];
 
-/// Aggregations, which groups are told the columns of.
+/// Aggregations of groups, which take the names of their columns.
 const AGGREGATIONS: [&str; 18] = [
     "sum", "prod", "mean", "count", "min", "max", "std", "var", "sem", "median", "nunique", "first", "last", "skew", "kurt", "any", "all",
     "idxmin",
@@ -133,7 +133,7 @@ fn column(c: &Complaint, kind: &str, name: &str) -> Option<String> {
     let head = match kind {
         "GroupBy" => {
             let method = behind.strip_prefix('.').and_then(|b| b.split('(').next());
-            format!("groups are told the column: `.{}({name:?})`; ", method.unwrap_or("mean"))
+            format!("an aggregation of groups takes the column: `.{}({name:?})`; ", method.unwrap_or("mean"))
         }
         "Table" => format!("in a table a column is `{of}.column({name:?})?`; "),
         "DataFrame" if behind.starts_with('=') && !behind.starts_with("==") => {
@@ -220,7 +220,7 @@ fn turned(c: &Complaint, kind: &str) -> Option<String> {
 fn arguments(c: &Complaint, given: &str) -> Option<String> {
     let method = c.line[1].as_str();
     if given.starts_with("0 ") && AGGREGATIONS.contains(&method) {
-        return Some(format!("groups are told the columns: `.{method}(\"x\")`, or `.{method}(..)` for all that have it"));
+        return Some(format!("an aggregation of groups takes the columns: `.{method}(\"x\")`, or `.{method}(..)` for all that have it"));
     }
     look(&ARGUMENTS, method)
 }
