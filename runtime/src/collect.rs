@@ -1,7 +1,7 @@
 //! Several collections computed at once: what they have in common is computed once.
 
 use crate::bag::{Bag, Element};
-use crate::delayed::{Delayed, typed};
+use crate::delayed::{Delayed, take_or_clone, typed};
 use crate::error::Result;
 use crate::frame::{DataFrame, Table};
 use crate::graph::{Point, Value};
@@ -27,7 +27,15 @@ pub struct Wanted(Vec<Point>);
 #[doc(hidden)]
 pub struct Given(std::vec::IntoIter<Value>);
 
+impl Wanted {
+    #[inline(never)]
+    fn add(&mut self, point: Point) {
+        self.0.push(point);
+    }
+}
+
 impl Given {
+    #[inline(never)]
     fn next(&mut self) -> Value {
         // `take` takes just what `ask` has asked for.
         self.0.next().expect("a value for every task that was asked for")
@@ -50,7 +58,10 @@ impl Given {
 pub fn compute<C: Collection>(collections: C) -> Result<C::Output> {
     let mut wanted = Wanted::default();
     collections.ask(&mut wanted);
-    collections.take(&mut values(wanted)?)
+    match values(wanted) {
+        Ok(mut given) => collections.take(&mut given),
+        Err(e) => Err(e),
+    }
 }
 
 #[inline(never)]
@@ -71,7 +82,7 @@ impl<C: Collection + ?Sized> Collection for &C {
 impl<T: Element> Collection for Delayed<T> {
     type Output = T;
     fn ask(&self, wanted: &mut Wanted) {
-        wanted.0.push(self.point());
+        wanted.add(self.point());
     }
     fn take(&self, given: &mut Given) -> Result<T> {
         Ok(Arc::unwrap_or_clone(typed(given.next())))
@@ -81,11 +92,15 @@ impl<T: Element> Collection for Delayed<T> {
 impl<T: Element> Collection for Bag<T> {
     type Output = Vec<T>;
     fn ask(&self, wanted: &mut Wanted) {
-        wanted.0.extend(self.layer().points());
+        self.each_point(&mut |point| wanted.add(point));
     }
     fn take(&self, given: &mut Given) -> Result<Vec<T>> {
-        let parts = (0..self.npartitions()).map(|_| Arc::unwrap_or_clone(typed::<Vec<T>>(given.next())));
-        Ok(parts.flatten().collect())
+        let (mut all, mut left) = (Vec::new(), self.npartitions());
+        while left > 0 {
+            all.append(&mut take_or_clone::<Vec<T>>(given.next()));
+            left -= 1;
+        }
+        Ok(all)
     }
 }
 
@@ -100,10 +115,19 @@ impl Collection for DataFrame {
 impl<C: Collection> Collection for [C] {
     type Output = Vec<C::Output>;
     fn ask(&self, wanted: &mut Wanted) {
-        self.iter().for_each(|c| c.ask(wanted));
+        for c in self {
+            c.ask(wanted);
+        }
     }
     fn take(&self, given: &mut Given) -> Result<Vec<C::Output>> {
-        self.iter().map(|c| c.take(given)).collect()
+        let mut all = Vec::with_capacity(self.len());
+        for c in self {
+            match c.take(given) {
+                Ok(value) => all.push(value),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(all)
     }
 }
 

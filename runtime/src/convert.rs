@@ -1,17 +1,19 @@
 //! Conversions between collections: bags, delayed tables and rows to frames, and back.
 
 use crate::bag::{Bag, Element};
-use crate::delayed::{Delayed, keep, typed};
+use crate::delayed::{Delayed, keep, typed, typed_ref};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::engine::BATCH;
 use crate::frame::lazy::Partition;
 use crate::frame::partitions::{Together, nullable, pieces, with_columns};
+use crate::frame::record::each_row;
 use crate::frame::rows::{Rows, schema};
 use crate::frame::{DType, DataFrame, Table};
-use crate::graph::pack::{self, Pack};
 use crate::graph::stream::fuse_streams;
+use crate::graph::pack::{self, Pack};
 use crate::graph::value::{self, Size, size_list};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
+use crate::opaque::Opaque;
 use crate::sched;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
@@ -40,44 +42,64 @@ impl<T: Element + Serialize> Bag<T> {
     /// ```
     #[track_caller]
     pub fn to_dataframe(&self, columns: &[(&str, DType)]) -> DataFrame {
-        if columns.is_empty() {
-            return self.to_dataframe_by_serde();
-        }
-        let columns: Vec<_> = columns.iter().map(|(n, t)| ((*n).to_owned(), t.clone())).collect();
-        let schema = schema(&columns);
-        let of = schema.clone().unwrap_or_else(|_| Arc::new(Schema::empty()));
-        let convert = move |value: Value| {
-            let batch = |part: &[T]| {
-                let mut rows = Rows::new(&of);
-                part.iter().try_for_each(|row| rows.push(row))?;
-                rows.finish()
-            };
-            typed::<Vec<T>>(value).chunks(BATCH).map(batch).collect()
-        };
-        frame(schema, &self.layer().points(), Arc::new(convert))
+        let mut points = Vec::new();
+        self.each_point(&mut |point| points.push(point));
+        if columns.is_empty() { by_serde(points, self.first_lists(SAMPLE), rows_in::<T>) } else { named(points, columns, rows_in::<T>) }
     }
+}
 
-    #[track_caller]
-    fn to_dataframe_by_serde(&self) -> DataFrame {
-        let sample = self.first_rows(SAMPLE);
-        let fields = sample.and_then(|rows| fields_of(&rows));
-        let schema: Result<SchemaRef> = fields.map(|f| Arc::new(Schema::new(f)));
-        let of = schema.as_ref().map(|s| s.fields().to_vec()).unwrap_or_default();
-        let convert = move |value: Value| {
-            typed::<Vec<T>>(value).chunks(BATCH).map(|part| serde_arrow::to_record_batch(&of, &part).map_err(|e| told(&e))).collect()
-        };
-        frame(schema, &self.layer().points(), Arc::new(convert))
+/// A row without its type.
+type Row<'a> = &'a dyn erased_serde::Serialize;
+
+/// Puts the rows of a partition's list into another one, without their type.
+type RowsIn = for<'a> fn(&'a Value, &mut Vec<Row<'a>>);
+
+fn rows_in<'a, T: Element + Serialize>(list: &'a Value, rows: &mut Vec<Row<'a>>) {
+    for row in typed_ref::<Vec<T>>(list) {
+        rows.push(row);
     }
+}
 
-    /// The first rows, with an error where there are none.
-    fn first_rows(&self, n: usize) -> Result<Vec<T>> {
-        let rows = self.take_at_most(n)?;
+/// The frame of rows whose columns are named.
+#[track_caller]
+#[inline(never)]
+fn named(points: Vec<Point>, columns: &[(&str, DType)], rows_in: RowsIn) -> DataFrame {
+    let columns: Vec<_> = columns.iter().map(|(n, t)| ((*n).to_owned(), t.clone())).collect();
+    let schema = schema(&columns);
+    let of = schema.clone().unwrap_or_else(|_| Arc::new(Schema::empty()));
+    let batch = move |part: &[Row<'_>]| {
+        let mut rows = Rows::new(&of);
+        part.iter().try_for_each(|row| rows.push(row))?;
+        rows.finish()
+    };
+    frame(schema, &points, batches(rows_in, batch))
+}
+
+/// The frame of rows whose columns the first of them tell.
+#[track_caller]
+#[inline(never)]
+fn by_serde(points: Vec<Point>, first: Result<Vec<Value>>, rows_in: RowsIn) -> DataFrame {
+    let fields = || {
+        let (first, mut rows) = (first?, Vec::new());
+        first.iter().for_each(|list| rows_in(list, &mut rows));
         if rows.is_empty() {
             let message = "the bag is empty, so its rows tell no columns; name them: to_dataframe(&[(\"x\", DType::Int64)])".to_owned();
             return Err(ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into());
         }
-        Ok(rows)
-    }
+        fields_of(&rows)
+    };
+    let schema: Result<SchemaRef> = fields().map(|f| Arc::new(Schema::new(f)));
+    let of = schema.as_ref().map(|s| s.fields().to_vec()).unwrap_or_default();
+    frame(schema, &points, batches(rows_in, move |part| batch_of(&of, part)))
+}
+
+/// Makes the batches of a partition's list, by what makes a batch of some of its rows.
+fn batches(rows_in: RowsIn, batch: impl Fn(&[Row<'_>]) -> Result<RecordBatch> + Send + Sync + 'static) -> Batches {
+    Arc::new(move |list: Value| {
+        let mut rows = Vec::new();
+        rows_in(&list, &mut rows);
+        rows.chunks(BATCH).map(&batch).collect()
+    })
 }
 
 impl Table {
@@ -117,8 +139,11 @@ impl DataFrame {
     #[track_caller]
     pub fn from_rows<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Self {
         let rows: Vec<T> = rows.into_iter().collect();
-        let made = fields_of(&rows).and_then(|fields| serde_arrow::to_record_batch(&fields, &rows).map_err(|e| told(&e)));
-        Self::from_batch(made)
+        let mut untyped: Vec<Row<'_>> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            untyped.push(row);
+        }
+        from_rows(&untyped)
     }
 
     /// Computes the frame and gives its rows as values, by serde: structs whose fields are columns.
@@ -135,7 +160,10 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn to_rows<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
-        rows_of("to_rows", &self.compute()?)
+        match self.compute() {
+            Ok(table) => rows_of("to_rows", &table),
+            Err(e) => Err(e),
+        }
     }
 
     /// A bag of the frame's rows, by serde, partition by partition; nothing is computed until the bag is.
@@ -152,10 +180,14 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn to_bag<T: Element + DeserializeOwned>(&self) -> Result<Bag<T>> {
-        let (count, get) = self.to_partitions()?;
-        let rows = move |i| rows_of("to_bag", &get(i)?);
-        let size = |rows: &Vec<T>| size_list(rows);
-        Ok(Bag::from_delayed(&delayed_parts("to-bag", count, Parts { get: Arc::new(rows), size })))
+        let rows = |table: &Table| match rows_of::<T>("to_bag", table) {
+            Ok(rows) => Ok(Arc::new(rows) as Value),
+            Err(e) => Err(e),
+        };
+        match bag_of(self, rows, |rows| size_list(typed_ref::<Vec<T>>(rows))) {
+            Ok(layer) => Ok(Bag::from_layer(layer)),
+            Err(e) => Err(e),
+        }
     }
 
     /// The partitions, each as a delayed table. Where partitions are made of one another, such as those of a group-by, the first
@@ -171,12 +203,14 @@ impl DataFrame {
     #[must_use]
     pub fn to_delayed(&self) -> Vec<Delayed<Table>> {
         known_tables();
-        let size = |table: &Table| value::size_of(table);
-        match self.to_partitions() {
-            Ok((count, get)) => delayed_parts("to-delayed", count, Parts { get, size }),
+        let size = |table: &Value| value::size_of(&**table);
+        let (count, get): (_, Arc<dyn Fn(usize) -> Result<Table> + Send + Sync>) = match self.to_partitions() {
+            Ok(parts) => parts,
             // It fails when it is computed.
-            Err(e) => delayed_parts("to-delayed", 1, Parts { get: Arc::new(move |_| Err(e.clone())), size }),
-        }
+            Err(e) => (1, Arc::new(move |_| Err(e.clone()))),
+        };
+        let parts = Parts { get: Box::new(move |i| Ok(Arc::new(get(i)?))), size };
+        layer_of("to-delayed", count, parts).points().into_iter().map(Delayed::of_point).collect()
     }
 
     /// A frame whose partitions are delayed tables, or delayed frames, each computed when the frame is. The first is computed at
@@ -245,25 +279,30 @@ fn known_tables() {
 }
 
 /// Tasks that make the parts of a frame.
-struct Parts<T> {
-    get: Arc<dyn Fn(usize) -> Result<T> + Send + Sync>,
-    size: fn(&T) -> Size,
+struct Parts {
+    get: Box<dyn Fn(usize) -> Result<Value> + Send + Sync>,
+    size: fn(&Value) -> Size,
 }
 
-impl<T: Send + Sync + 'static> Work for Parts<T> {
+impl Work for Parts {
     fn run(&self, index: u32, _: Vec<Value>) -> Result<Value> {
-        Ok(Arc::new((self.get)(index as usize)?))
+        (self.get)(index as usize)
     }
 
     fn size(&self, value: &Value) -> Size {
-        // Only this work makes the value.
-        (self.size)(value.downcast_ref().expect("a task's value has the task's type"))
+        (self.size)(value)
     }
 }
 
-fn delayed_parts<T: Send + Sync + 'static>(name: &str, count: usize, parts: Parts<T>) -> Vec<Delayed<T>> {
-    let layer = Layer::new(Key::new(Name::new(name)), count as u32, Vec::new(), parts);
-    layer.points().into_iter().map(Delayed::of_point).collect()
+fn layer_of(name: &str, count: usize, parts: Parts) -> Arc<Layer> {
+    Layer::new(Key::new(Name::new(name)), count as u32, Vec::new(), parts)
+}
+
+/// The layer of a bag that is made of a frame, partition by partition.
+#[inline(never)]
+fn bag_of(frame: &DataFrame, rows: fn(&Table) -> Result<Value>, size: fn(&Value) -> Size) -> Result<Opaque> {
+    let (count, get) = frame.to_partitions()?;
+    Ok(Opaque::of(layer_of("to-bag", count, Parts { get: Box::new(move |i| rows(&get(i)?)), size })))
 }
 
 /// The frame of delayed tables.
@@ -285,11 +324,32 @@ fn gathered(mut points: Vec<Point>, table: Arc<dyn Fn(Value) -> Result<Table> + 
 
 /// The rows of a table as values, by serde.
 fn rows_of<T: DeserializeOwned>(method: &str, table: &Table) -> Result<Vec<T>> {
-    serde_arrow::from_record_batch(table.batch()).map_err(|e| Error::bad_argument(method, e.message().to_owned()))
+    let mut rows = Vec::with_capacity(table.len());
+    let read = each_row(method, table.batch(), &mut |row| match T::deserialize(row) {
+        Ok(row) => {
+            rows.push(row);
+            Ok(())
+        }
+        Err(e) => Err(e),
+    });
+    match read {
+        Ok(()) => Ok(rows),
+        Err(e) => Err(e),
+    }
+}
+
+#[track_caller]
+#[inline(never)]
+fn from_rows(rows: &[Row<'_>]) -> DataFrame {
+    DataFrame::from_batch(fields_of(rows).and_then(|fields| batch_of(&fields, rows)))
+}
+
+fn batch_of(fields: &[FieldRef], rows: &[Row<'_>]) -> Result<RecordBatch> {
+    serde_arrow::to_record_batch(fields, &rows).map_err(|e| told(&e))
 }
 
 /// The columns that rows have, by serde.
-fn fields_of<T: Serialize>(rows: &[T]) -> Result<Vec<FieldRef>> {
+fn fields_of(rows: &[Row<'_>]) -> Result<Vec<FieldRef>> {
     let options = TracingOptions::default().allow_null_fields(true).coerce_numbers(true).guess_dates(true);
     Vec::<FieldRef>::from_samples(rows, options.sequence_as_large_list(false).strings_as_large_utf8(false)).map_err(|e| told(&e))
 }
@@ -300,10 +360,13 @@ fn told(e: &serde_arrow::Error) -> Error {
     ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into()
 }
 
+/// Makes the batches of a partition.
+type Batches = Arc<dyn Fn(Value) -> Result<Vec<RecordBatch>> + Send + Sync>;
+
 /// The frame of a bag's partitions.
 #[track_caller]
 #[inline(never)]
-fn frame(schema: Result<SchemaRef>, points: &[Point], convert: Arc<dyn Fn(Value) -> Result<Vec<RecordBatch>> + Send + Sync>) -> DataFrame {
+fn frame(schema: Result<SchemaRef>, points: &[Point], convert: Batches) -> DataFrame {
     let points = fuse_streams(points);
     let partitions = points.len() as u32;
     // Partitions that are made of one another are all made at once, and kept while the frame is there.

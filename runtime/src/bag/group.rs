@@ -1,15 +1,16 @@
 //! Values by key: counts, folds, groups, joins. Results that fit in one place come in the order in which their keys are first
 //! met; groups, which may not, come in an order that hangs on the keys alone.
 
-use super::elements::{first, second};
-use super::layers::Reads;
+use super::elements::first;
+use super::layers::{of_each, own_and_the, the_only};
 use super::line::Line;
-use super::ordered::{Gathering, Keys, Ordered, hash};
-use super::reduce::merged;
-use super::{Bag, Element, gathered, push_all, push_list};
-use crate::delayed::typed;
+use super::ordered::{Gathering, Keys, Ordered, hash_anywhere};
+use super::partitions::{Cut, pieces};
+use super::reduce::{merged, part_name};
+use super::{Bag, Element, gathered, partitions, push_all, push_list, push_own, size};
+use crate::delayed::{take_or_clone, typed_ref};
+use crate::graph::Name;
 use crate::graph::stream::Part;
-use crate::graph::{Layer, Name};
 use crate::opaque::Opaque;
 use std::any::TypeId;
 use std::hash::Hash;
@@ -17,11 +18,6 @@ use std::sync::Arc;
 
 /// Partitions of groups: their number must not hang on the number of partitions before.
 const BUCKETS: usize = 32;
-
-/// What every task reads where there is one before it.
-fn the_only() -> Reads {
-    Box::new(|_, _, out| out.push((0, 0)))
-}
 
 type Reduced = fn(&Opaque) -> Opaque;
 
@@ -64,7 +60,7 @@ impl<T: Element> Bag<T> {
     {
         match everyday(TypeId::of::<T>()) {
             Some((count, _)) => Bag::from_layer(count(&self.layer)),
-            None => self.keyed("frequencies", |x| (x, ()), || 0, |n, ()| *n += 1, |a, b| *a += b),
+            None => self.keyed("frequencies", |x| (x, ()), |n, ()| n.unwrap_or(0) + 1, |a, b| a + b, |x, n| (x, n)),
         }
     }
 
@@ -75,17 +71,17 @@ impl<T: Element> Bag<T> {
     {
         match everyday(TypeId::of::<T>()) {
             Some((_, tell_apart)) => Bag::from_layer(tell_apart(&self.layer)),
-            None => self.keyed("distinct", |x| (x, ()), || (), |(), ()| (), |(), ()| ()).map(first),
+            None => self.keyed("distinct", |x| (x, ()), |_, ()| (), |(), ()| (), |x, ()| x),
         }
     }
 
     /// The first element of each key, in their order.
     pub fn distinct_by<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Self {
-        let keep = |first: &mut Option<T>, x: T| {
-            first.get_or_insert(x);
+        let keep = |first: Option<T>, x: T| match first {
+            Some(first) => first,
+            None => x,
         };
-        // Every key has an element.
-        self.keyed("distinct", move |x| (key(&x), x), || None, keep, |_, _| ()).flat_map(second)
+        self.keyed("distinct", move |x| (key(&x), x), keep, |first, _| first, |_, first| first)
     }
 
     /// Folds the elements of each key: `binop` adds an element to the total of its key within a partition, `combine` joins
@@ -104,25 +100,30 @@ impl<T: Element> Bag<T> {
         binop: impl Fn(A, T) -> A + Send + Sync + 'static,
         combine: impl Fn(A, A) -> A + Send + Sync + 'static,
     ) -> Bag<(K, A)> {
-        let begin = move || Some(initial.clone());
-        let add = move |total: &mut Option<A>, x: T| *total = total.take().map(|t| binop(t, x));
-        let merge = move |a: &mut Option<A>, b: Option<A>| *a = a.take().zip(b).map(|(a, b)| combine(a, b));
-        // Every key has a total.
-        self.keyed("foldby", move |x| (key(&x), x), begin, add, merge).flat_map(|(key, total)| total.map(|t| (key, t)))
+        let add = move |total: Option<A>, x: T| match total {
+            Some(total) => binop(total, x),
+            None => binop(initial.clone(), x),
+        };
+        self.keyed("foldby", move |x| (key(&x), x), add, combine, |key, total| (key, total))
     }
 
-    /// A value per key: of the elements of each partition, then of all. One partition holds them in the end.
-    fn keyed<K: Element + Hash + Eq, X: 'static, A: Element>(
+    /// An element per key, made of a value: of the elements of each partition, then of all. One partition holds them in the end.
+    fn keyed<K: Element + Hash + Eq, X: 'static, A: Element, U: Element>(
         &self,
         name: &str,
         split: impl Fn(T) -> (K, X) + Send + Sync + 'static,
-        begin: impl Fn() -> A + Send + Sync + 'static,
-        add: impl Fn(&mut A, X) + Send + Sync + 'static,
-        merge: impl Fn(&mut A, A) + Send + Sync + 'static,
-    ) -> Bag<(K, A)> {
-        let layer = self.by_key(name, split, begin, add, merge);
-        gathered(name, 1, &[&layer], the_only(), |part: &mut Part, sink| {
-            push_all(Arc::unwrap_or_clone(typed::<Keys<K, A>>(part.take(0))).into_entries(), sink)
+        add: impl Fn(Option<A>, X) -> A + Send + Sync + 'static,
+        merge: impl Fn(A, A) -> A + Send + Sync + 'static,
+        element: fn(K, A) -> U,
+    ) -> Bag<U> {
+        let layer = self.by_key(name, split, add, merge);
+        gathered(name, 1, &[&layer], the_only(), move |part: &mut Part, sink| {
+            let mut entries = take_or_clone::<Keys<K, A>>(part.take(0)).into_entries().into_iter();
+            let next = || match entries.next() {
+                Some((key, Some(value))) => Some(element(key, value)),
+                _ => None,
+            };
+            push_all(std::iter::from_fn(next), sink)
         })
     }
 
@@ -137,7 +138,7 @@ impl<T: Element> Bag<T> {
     where
         T: Hash + Eq,
     {
-        let parts = self.summarize(Name::new(&format!("{name}-partition")), move |part, up| {
+        let parts = self.summarize(part_name(name), move |part, up| {
             let mut map = Gathering::new(&begin, |total: &mut A, ()| add(total));
             up(part, &mut |x| {
                 map.push(x, ());
@@ -147,24 +148,24 @@ impl<T: Element> Bag<T> {
         });
         let all = merged(name, &parts, move |a: Ordered<T, A>, b| a.merge(b, &merge));
         gathered(name, 1, &[&all], the_only(), |part: &mut Part, sink| {
-            push_all(Arc::unwrap_or_clone(typed::<Ordered<T, A>>(part.take(0))).into_entries(), sink)
+            push_own(take_or_clone::<Ordered<T, A>>(part.take(0)).into_entries(), sink)
         })
     }
 
-    /// A layer of one task: a map of all keys.
+    /// A layer of one task: a map of all keys. `add` adds an element to the value of its key, where there is one.
     fn by_key<K: Element + Hash + Eq, X: 'static, A: Element>(
         &self,
         name: &str,
         split: impl Fn(T) -> (K, X) + Send + Sync + 'static,
-        begin: impl Fn() -> A + Send + Sync + 'static,
-        add: impl Fn(&mut A, X) + Send + Sync + 'static,
-        merge: impl Fn(&mut A, A) + Send + Sync + 'static,
-    ) -> Arc<Layer> {
-        let parts = self.summarize(Name::new(&format!("{name}-partition")), move |part, up| {
-            let mut map = Keys::new();
+        add: impl Fn(Option<A>, X) -> A + Send + Sync + 'static,
+        merge: impl Fn(A, A) -> A + Send + Sync + 'static,
+    ) -> Opaque {
+        let parts = self.summarize(part_name(name), move |part, up| {
+            let mut map = Keys::default();
             let read = up(part, &mut |x| {
-                let (key, value) = split(x);
-                add(map.value(key, &begin), value);
+                let (key, x) = split(x);
+                let value: &mut Option<A> = map.value(key);
+                *value = Some(add(value.take(), x));
                 true
             });
             match read {
@@ -189,29 +190,45 @@ impl<T: Element> Bag<T> {
     /// ```
     pub fn groupby<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Bag<(K, Vec<T>)> {
         let split = self.summarize(Name::new("groupby-split"), move |part, up| {
-            let mut buckets: Vec<Vec<(K, T)>> = (0..BUCKETS).map(|_| Vec::new()).collect();
-            up(part, &mut |x| {
+            let mut buckets: Vec<Vec<(K, T)>> = Vec::with_capacity(BUCKETS);
+            while buckets.len() < BUCKETS {
+                buckets.push(Vec::new());
+            }
+            let read = up(part, &mut |x| {
                 let k = key(&x);
                 // The high bits choose the bucket; maps look at the low ones.
-                buckets[(hash(&k) >> 32) as usize % BUCKETS].push((k, x));
+                buckets[(hash_anywhere(&k) >> 32) as usize % BUCKETS].push((k, x));
                 true
-            })?;
-            Ok(buckets)
-        });
-        let pieces = super::partitions::pieces::<(K, T)>("groupby-bucket", &split, BUCKETS as u32);
-        let all: Reads = Box::new(|layer: &Layer, bucket, out| {
-            let parts = layer.inputs[0].layer.len / BUCKETS as u32;
-            out.extend((0..parts).map(|p| (0, p * BUCKETS as u32 + bucket)));
-        });
-        gathered("groupby", BUCKETS as u32, &[&pieces], all, |part: &mut Part, sink| {
-            let mut groups = Gathering::new(Vec::new, |group: &mut Vec<T>, x| group.push(x));
-            for i in 0..part.values.len() {
-                push_list(part, i, &mut |(k, x): (K, T)| {
-                    groups.push(k, x);
-                    true
-                })?;
+            });
+            let mut cut = Cut::default();
+            for bucket in &mut buckets {
+                cut.push(Arc::new(std::mem::take(bucket)));
             }
-            push_all(groups.finish().into_entries(), sink)
+            match read {
+                Ok(()) => Ok(cut),
+                Err(e) => Err(e),
+            }
+        });
+        let pieces = pieces("groupby-bucket", &split, BUCKETS as u32, size::<(K, T)>);
+        gathered("groupby", BUCKETS as u32, &[&pieces], of_each(BUCKETS as u32), |part: &mut Part, sink| {
+            let (mut groups, mut i) = (Keys::<K, Vec<T>>::default(), 0);
+            while i < part.values.len() {
+                let read = push_list(part, i, &mut |(k, x): (K, T)| {
+                    match groups.value(k) {
+                        Some(group) => group.push(x),
+                        new => *new = Some(vec![x]),
+                    }
+                    true
+                });
+                read?;
+                i += 1;
+            }
+            let mut entries = groups.into_entries().into_iter();
+            let next = || match entries.next() {
+                Some((key, Some(group))) => Some((key, group)),
+                _ => None,
+            };
+            push_all(std::iter::from_fn(next), sink)
         })
     }
 
@@ -234,13 +251,30 @@ impl<T: Element> Bag<T> {
         on_other: impl Fn(&U) -> K + Send + Sync + 'static,
     ) -> Bag<(U, T)> {
         let split = move |x: U| (on_other(&x), x);
-        let table = other.by_key("join-table", split, Vec::new, |list: &mut Vec<U>, x| list.push(x), |a, b| a.extend(b));
-        let reads: Reads = Box::new(|_, i, out| out.extend([(0, i), (1, 0)]));
-        gathered("join", self.layer().len, &[&self.layer(), &table], reads, move |part: &mut Part, sink| {
-            let table = typed::<Keys<K, Vec<U>>>(part.take(1));
-            push_list(part, 0, &mut |x: T| match table.get(&on_self(&x)) {
-                Some(matches) => matches.iter().all(|u| sink((u.clone(), x.clone()))),
-                None => true,
+        let add = |list: Option<Vec<U>>, x: U| match list {
+            Some(mut list) => {
+                list.push(x);
+                list
+            }
+            None => vec![x],
+        };
+        let merge = |mut a: Vec<U>, mut b: Vec<U>| {
+            a.append(&mut b);
+            a
+        };
+        let table = other.by_key("join-table", split, add, merge);
+        gathered("join", partitions(&self.layer), &[&self.layer, &table], own_and_the(1), move |part: &mut Part, sink| {
+            let table = part.take(1);
+            let table = typed_ref::<Keys<K, Vec<U>>>(&table);
+            push_list(part, 0, &mut |x: T| {
+                if let Some(matches) = table.get(&on_self(&x)) {
+                    for other in matches {
+                        if !sink((other.clone(), x.clone())) {
+                            return false;
+                        }
+                    }
+                }
+                true
             })
         })
     }

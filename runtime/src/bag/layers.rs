@@ -2,8 +2,8 @@
 //! partition; values joined by a tree. The typed parts come in as functions.
 
 use crate::error::Result;
-use crate::graph::stream::{Part, Stream, Streaming};
 use crate::graph::value::Size;
+use crate::graph::stream::{Part, Stream, Streaming};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
 use std::sync::Arc;
 
@@ -16,6 +16,32 @@ pub(super) struct Of {
 
 /// Adds what a task reads.
 pub(super) type Reads = Box<dyn Fn(&Layer, u32, &mut Vec<(u32, u32)>) + Send + Sync>;
+
+/// Task `i` reads task `i` of the first input, and the only tasks of the others.
+pub(super) fn own_and_the(others: u32) -> Reads {
+    Box::new(move |_, i, out| {
+        out.push((0, i));
+        out.extend((1..=others).map(|input| (input, 0)));
+    })
+}
+
+/// Every task reads the only task of the layer before it.
+pub(super) fn the_only() -> Reads {
+    Box::new(|_, _, out| out.push((0, 0)))
+}
+
+/// Task `i` reads piece `i` of every one of the lists that were cut into `each` pieces.
+pub(super) fn of_each(each: u32) -> Reads {
+    Box::new(move |layer, i, out| {
+        let lists = layer.inputs[0].layer.len / each;
+        out.extend((0..lists).map(|list| (0, list * each + i)));
+    })
+}
+
+/// Task `i` reads the tasks from bound `i` up to the next one.
+pub(super) fn between(bounds: Vec<u32>) -> Reads {
+    Box::new(move |_, i, out| out.extend((bounds[i as usize]..bounds[i as usize + 1]).map(|task| (0, task))))
+}
 
 /// Makes the elements of a partition, of those before it or from nothing.
 pub(super) struct Elements {

@@ -36,12 +36,13 @@ pub use sources::{concat, from_delayed, from_iter, from_sequence, range, zip};
 pub use strings::Strings;
 pub use text::{Text, read_text};
 
-use crate::delayed::{Delayed, typed};
+use crate::delayed::{Delayed, each, sole, take_or_clone, typed_ref};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::picture::Picture;
+use crate::graph::value::{Size, size_list, size_typed};
 use crate::graph::stream::{Make, Part, Sink, Stream};
-use crate::graph::value::{Size, short_type, size_list, size_typed};
-use crate::graph::{Key, Layer, Name, Value};
+use crate::graph::value::short_type;
+use crate::graph::{Key, Layer, Name, Point, Value};
 use crate::opaque::Opaque;
 use crate::sched;
 use crate::show::{Bundle, Show, html};
@@ -80,17 +81,20 @@ impl<T> Clone for Bag<T> {
 /// The list type of a partition.
 fn of<T: Element>() -> Of {
     fn collect<T: Element>(stream: &Stream, part: &mut Part) -> Result<Value> {
-        Ok(Arc::new(list_of(&**make::<T>(stream), part)?))
+        match list_of(&**make::<T>(stream), part) {
+            Ok(list) => Ok(Arc::new(list)),
+            Err(e) => Err(e),
+        }
     }
     Of { collect: collect::<T>, size: size::<T> }
 }
 
 fn size<T: Element>(value: &Value) -> Size {
-    value.downcast_ref::<Vec<T>>().map(size_list).unwrap_or_default()
+    size_list(typed_ref::<Vec<T>>(value))
 }
 
 fn size_of_value<A: Send + Sync + 'static>(value: &Value) -> Size {
-    value.downcast_ref::<A>().map(size_typed).unwrap_or_default()
+    size_typed(typed_ref::<A>(value))
 }
 
 /// The function of a stream.
@@ -102,19 +106,50 @@ fn make<T: 'static>(stream: &Stream) -> &Arc<Make<T>> {
 /// All elements of a partition.
 fn list_of<T: Element>(make: &Make<T>, part: &mut Part) -> Result<Vec<T>> {
     let mut list = Vec::new();
-    make(part, &mut |x| {
+    let read = make(part, &mut |x| {
         list.push(x);
         true
-    })?;
-    Ok(list)
+    });
+    match read {
+        Ok(()) => Ok(list),
+        Err(e) => Err(e),
+    }
+}
+
+/// The elements of a list: moved out of it, or cloned where something else holds it too.
+enum Items<'a, T> {
+    Own(std::vec::IntoIter<T>),
+    Shared(std::slice::Iter<'a, T>),
+}
+
+impl<T: Clone> Iterator for Items<'_, T> {
+    type Item = T;
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        match self {
+            Self::Own(items) => items.next(),
+            Self::Shared(items) => items.next().cloned(),
+        }
+    }
 }
 
 /// The elements of the list that a task reads as its value `i`.
 fn push_list<T: Element>(part: &mut Part, i: usize, sink: &mut Sink<'_, T>) -> Result<()> {
-    match Arc::try_unwrap(typed::<Vec<T>>(part.take(i))) {
-        Ok(list) => push_all(list, sink),
-        Err(shared) => push_all(shared.iter().cloned(), sink),
-    }
+    let mut value = part.take(i);
+    let own = match sole(&mut value).map(|v| v.downcast_mut::<Vec<T>>()) {
+        Some(Some(own)) => Some(std::mem::take(own)),
+        _ => None,
+    };
+    let items = match own {
+        Some(own) => Items::Own(own.into_iter()),
+        None => Items::Shared(typed_ref::<Vec<T>>(&value).iter()),
+    };
+    push_all(items, sink)
+}
+
+/// The elements of a list, until no more are wanted or the user stops the computation.
+fn push_own<T: Clone>(list: Vec<T>, sink: &mut Sink<'_, T>) -> Result<()> {
+    push_all(Items::Own(list.into_iter()), sink)
 }
 
 /// The elements of an iterator, until no more are wanted or the user stops the computation.
@@ -161,25 +196,35 @@ fn name_for(method: &str, function: &str) -> Name {
 }
 
 impl<T> Bag<T> {
-    fn from_layer(layer: Opaque) -> Self {
+    pub(crate) fn from_layer(layer: Opaque) -> Self {
         Self { layer, of: PhantomData }
-    }
-
-    /// The layer, for this crate.
-    pub(crate) fn layer(&self) -> Arc<Layer> {
-        self.layer.arc()
     }
 
     /// Number of partitions.
     #[must_use]
     pub fn npartitions(&self) -> usize {
-        self.layer().len as usize
+        partitions(&self.layer) as usize
+    }
+
+    /// Calls `f` with each task, for this crate.
+    pub(crate) fn each_point(&self, f: &mut dyn FnMut(Point)) {
+        each_point(&self.layer, f);
     }
 
     /// The graph of tasks as a picture, each step a node of its own; `.optimize_graph(true)` shows it as it runs.
     pub fn visualize(&self) -> Picture {
         picture(&self.layer)
     }
+}
+
+#[inline(never)]
+fn partitions(layer: &Opaque) -> u32 {
+    layer.get::<Layer>().len
+}
+
+#[inline(never)]
+fn each_point(layer: &Opaque, f: &mut dyn FnMut(Point)) {
+    layer.arc::<Layer>().points().into_iter().for_each(f);
 }
 
 #[inline(never)]
@@ -190,11 +235,6 @@ fn picture(layer: &Opaque) -> Picture {
 #[inline(never)]
 fn compute(layer: &Opaque) -> Result<Vec<Value>> {
     sched::compute(&layer.arc::<Layer>().points())
-}
-
-#[inline(never)]
-fn compute_range(layer: &Arc<Layer>, start: u32, end: u32) -> Result<Vec<Value>> {
-    sched::compute(&(start..end).map(|i| layer.at(i)).collect::<Vec<_>>())
 }
 
 #[inline(never)]
@@ -215,9 +255,12 @@ impl<T: Element> Bag<T> {
         &self,
         name: Name,
         finish: impl Fn(&mut Part, Arc<Make<T>>) -> Result<A> + Send + Sync + 'static,
-    ) -> Arc<Layer> {
-        let finish = Box::new(move |part: &mut Part, before| Ok(Arc::new(finish(part, upstream(before))?) as Value));
-        summary(name, &self.layer, finish, size_of_value::<A>).arc()
+    ) -> Opaque {
+        let finish = Box::new(move |part: &mut Part, before| match finish(part, upstream(before)) {
+            Ok(value) => Ok(Arc::new(value) as Value),
+            Err(e) => Err(e),
+        });
+        summary(name, &self.layer, finish, size_of_value::<A>)
     }
 
     /// Computes all elements, in their order.
@@ -225,14 +268,10 @@ impl<T: Element> Bag<T> {
     /// # Errors
     /// Where a function panics, a text cannot be read, or the elements do not fit below the limit of memory.
     pub fn compute(&self) -> Result<Vec<T>> {
-        let parts = compute(&self.layer)?;
         let mut all = Vec::new();
-        for part in parts {
-            match Arc::try_unwrap(typed::<Vec<T>>(part)) {
-                Ok(list) if all.is_empty() => all = list,
-                Ok(mut list) => all.append(&mut list),
-                Err(shared) => all.extend_from_slice(&shared),
-            }
+        match compute(&self.layer) {
+            Ok(parts) => each(parts, &mut |part| append(&mut all, part)),
+            Err(e) => return Err(e),
         }
         Ok(all)
     }
@@ -250,7 +289,9 @@ impl<T: Element> Bag<T> {
     /// The partitions, each as a delayed list.
     #[must_use]
     pub fn to_delayed(&self) -> Vec<Delayed<Vec<T>>> {
-        self.layer().points().into_iter().map(Delayed::of_point).collect()
+        let mut all = Vec::new();
+        self.each_point(&mut |point| all.push(Delayed::of_point(point)));
+        all
     }
 
     /// The first `k` elements, computed at once: partition after partition, and no more of them than it takes. Where there
@@ -267,29 +308,60 @@ impl<T: Element> Bag<T> {
     }
 
     /// The first `k` elements, or all where there are fewer.
-    pub(crate) fn take_at_most(&self, k: usize) -> Result<Vec<T>> {
+    fn take_at_most(&self, k: usize) -> Result<Vec<T>> {
+        let mut taken = Vec::new();
+        match self.first_lists(k) {
+            Ok(lists) => each(lists, &mut |list| append(&mut taken, list)),
+            Err(e) => return Err(e),
+        }
+        taken.truncate(k);
+        Ok(taken)
+    }
+
+    /// Lists that have the first `k` elements and maybe more, or all where there are fewer.
+    pub(crate) fn first_lists(&self, k: usize) -> Result<Vec<Value>> {
         let first = self.summarize(Name::new("take"), move |part, up| {
             let mut taken = Vec::new();
-            if k > 0 {
+            let read = if k == 0 {
+                Ok(())
+            } else {
                 up(part, &mut |x| {
                     taken.push(x);
                     taken.len() < k
-                })?;
+                })
+            };
+            match read {
+                Ok(()) => Ok(taken),
+                Err(e) => Err(e),
             }
-            Ok(taken)
         });
-        let (mut taken, mut at, mut many) = (Vec::new(), 0, 1);
-        while taken.len() < k && at < first.len {
-            let end = (at + many).min(first.len);
-            for value in compute_range(&first, at, end)? {
-                let mut list = Arc::unwrap_or_clone(typed::<Vec<T>>(value));
-                list.truncate(k - taken.len());
-                taken.append(&mut list);
-            }
-            (at, many) = (end, many * 2);
-        }
-        Ok(taken)
+        enough(&first, k, length::<T>)
     }
+}
+
+fn length<T: Element>(list: &Value) -> usize {
+    typed_ref::<Vec<T>>(list).len()
+}
+
+/// The lists of the first task, of twice as many tasks after that and so on, until they have `k` elements.
+#[inline(never)]
+fn enough(layer: &Opaque, k: usize, length: fn(&Value) -> usize) -> Result<Vec<Value>> {
+    let layer: Arc<Layer> = layer.arc();
+    let (mut lists, mut found, mut at, mut many) = (Vec::new(), 0, 0, 1);
+    while found < k && at < layer.len {
+        let end = (at + many).min(layer.len);
+        let more = sched::compute(&(at..end).map(|i| layer.at(i)).collect::<Vec<_>>())?;
+        found += more.iter().map(length).sum::<usize>();
+        lists.extend(more);
+        (at, many) = (end, many * 2);
+    }
+    Ok(lists)
+}
+
+/// Adds the list of a partition to those before it.
+fn append<T: Element>(all: &mut Vec<T>, part: Value) {
+    let mut list = take_or_clone::<Vec<T>>(part);
+    if all.is_empty() { *all = list } else { all.append(&mut list) }
 }
 
 #[inline(never)]
@@ -340,7 +412,7 @@ impl<T> fmt::Debug for Bag<T> {
 /// A source of elements: `read` pushes those of a partition.
 fn source<T: Element>(name: Name, partitions: usize, read: impl Fn(u32, &mut Sink<'_, T>) -> Result<()> + Send + Sync + 'static) -> Bag<T> {
     let make: Arc<Make<T>> = Arc::new(move |part, sink| read(part.index, sink));
-    Bag::from_layer(source_layer(name, partitions, Box::new(move |_| Arc::new(make.clone()) as Stream), of::<T>()))
+    Bag::from_layer(source_layer(name, partitions, Arc::new(make), of::<T>()))
 }
 
 /// A number of partitions: one at least.
@@ -355,7 +427,8 @@ fn count_of(npartitions: usize) -> u32 {
 }
 
 #[inline(never)]
-fn source_layer(name: Name, partitions: usize, open: Box<dyn Fn(Option<Stream>) -> Stream + Send + Sync>, of: Of) -> Opaque {
+fn source_layer(name: Name, partitions: usize, stream: Stream, of: Of) -> Opaque {
+    let open = Box::new(move |_| stream.clone());
     Opaque::of(Layer::new(Key::new(name), count_of(partitions), Vec::new(), Elements { open, of, reads: None }))
 }
 
@@ -363,16 +436,17 @@ fn source_layer(name: Name, partitions: usize, open: Box<dyn Fn(Option<Stream>) 
 fn gathered<T: Element>(
     name: &str,
     len: u32,
-    inputs: &[&Arc<Layer>],
+    inputs: &[&Opaque],
     reads: Reads,
     push: impl Fn(&mut Part, &mut Sink<'_, T>) -> Result<()> + Send + Sync + 'static,
 ) -> Bag<T> {
     let make: Arc<Make<T>> = Arc::new(push);
-    let open = Box::new(move |_| Arc::new(make.clone()) as Stream);
-    Bag::from_layer(gathered_layer(name, len, inputs, Elements { open, of: of::<T>(), reads: Some(reads) }))
+    Bag::from_layer(gathered_layer(name, len, inputs, reads, Arc::new(make), of::<T>()))
 }
 
 #[inline(never)]
-fn gathered_layer(name: &str, len: u32, inputs: &[&Arc<Layer>], work: Elements) -> Opaque {
-    Opaque::of(Layer::new(Key::new(Name::new(name)), len, inputs.iter().map(|l| l.at(0)).collect(), work))
+fn gathered_layer(name: &str, len: u32, inputs: &[&Opaque], reads: Reads, stream: Stream, of: Of) -> Opaque {
+    let work = Elements { open: Box::new(move |_| stream.clone()), of, reads: Some(reads) };
+    let inputs = inputs.iter().map(|l| l.arc::<Layer>().at(0)).collect();
+    Opaque::of(Layer::new(Key::new(Name::new(name)), len, inputs, work))
 }

@@ -17,6 +17,38 @@ pub trait Number: Element + Copy {
     fn add_to(self, total: &mut Total);
     #[doc(hidden)]
     fn sum_of(total: &Total) -> Result<Self::Sum>;
+    /// The sum of a bag; here as for [`moment`](Number::moment), so that it is compiled once for each type, and not in cells.
+    #[doc(hidden)]
+    fn sum(bag: &Bag<Self>) -> Delayed<Self::Sum>;
+    #[doc(hidden)]
+    fn moment(bag: &Bag<Self>, which: Moment) -> Delayed<f64>;
+}
+
+/// A statistic of all numbers, with the divisor's `ddof`.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub enum Moment {
+    Mean,
+    Var(u64),
+    Std(u64),
+}
+
+/// The methods of [`Number`] that every type has alike.
+macro_rules! reductions {
+    () => {
+        #[inline(never)]
+        fn sum(bag: &Bag<Self>) -> Delayed<Self::Sum> {
+            sum(bag)
+        }
+        #[inline(never)]
+        fn moment(bag: &Bag<Self>, which: Moment) -> Delayed<f64> {
+            match which {
+                Moment::Mean => mean(bag),
+                Moment::Var(ddof) => moments(bag, "var", move |m| m.variance(ddof)),
+                Moment::Std(ddof) => moments(bag, "std", move |m| m.deviation(ddof)),
+            }
+        }
+    };
 }
 
 /// A sum under way.
@@ -57,6 +89,7 @@ macro_rules! integers {
             fn sum_of(total: &Total) -> Result<$sum> {
                 <$sum>::try_from(total.whole).map_err(|_| overflow(total.whole, stringify!($sum)).into())
             }
+            reductions!();
         }
     )*};
 }
@@ -75,6 +108,7 @@ macro_rules! floats {
             fn sum_of(total: &Total) -> Result<f64> {
                 Ok(total.exact.value())
             }
+            reductions!();
         }
     )*};
 }
@@ -116,6 +150,31 @@ impl Moments {
     }
 }
 
+fn sum<T: Number>(bag: &Bag<T>) -> Delayed<T::Sum> {
+    bag.tree("sum", Total::new, |total, x: T| x.add_to(total), |a, b| a.merge(&b), |total| T::sum_of(&total))
+}
+
+fn mean<T: Number>(bag: &Bag<T>) -> Delayed<f64> {
+    let add = |m: &mut (u64, Total), x: T| {
+        m.0 += 1;
+        x.add_to(&mut m.1);
+    };
+    let merge = |a: (u64, Total), b: (u64, Total)| (a.0 + b.0, a.1.merge(&b.1));
+    let mean = |(n, total): (u64, Total)| {
+        if n == 0 { Err(empty("mean")) } else { Ok(total.mean(n)) }
+    };
+    bag.tree("mean", || (0, Total::new()), add, merge, mean)
+}
+
+fn moments<T: Number>(bag: &Bag<T>, name: &'static str, finish: impl Fn(&Moments) -> f64 + Send + Sync + 'static) -> Delayed<f64> {
+    let add = |m: &mut Moments, x: T| {
+        m.count += 1;
+        m.sum.add(x.to_float());
+        m.squares.add_square(x.to_float());
+    };
+    bag.tree(name, Moments::new, add, |a, b| a.merge(&b), move |m| if m.count == 0 { Err(empty(name)) } else { Ok(finish(&m)) })
+}
+
 impl<T: Number> Bag<T> {
     /// The sum: of integers as `i64` or `u64`, of floats as `f64`. Zero for an empty bag.
     ///
@@ -130,16 +189,7 @@ impl<T: Number> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn sum(&self) -> Delayed<T::Sum> {
-        self.tree("sum", Total::new, |total, x: T| x.add_to(total), |a, b| a.merge(&b), |total| T::sum_of(&total))
-    }
-
-    fn moments(&self, name: &'static str, finish: impl Fn(&Moments) -> f64 + Send + Sync + 'static) -> Delayed<f64> {
-        let add = |m: &mut Moments, x: T| {
-            m.count += 1;
-            m.sum.add(x.to_float());
-            m.squares.add_square(x.to_float());
-        };
-        self.tree(name, Moments::new, add, |a, b| a.merge(&b), move |m| if m.count == 0 { Err(empty(name)) } else { Ok(finish(&m)) })
+        T::sum(self)
     }
 
     /// The mean.
@@ -147,15 +197,7 @@ impl<T: Number> Bag<T> {
     /// # Errors
     /// When computed, where the bag is empty.
     pub fn mean(&self) -> Delayed<f64> {
-        let add = |m: &mut (u64, Total), x: T| {
-            m.0 += 1;
-            x.add_to(&mut m.1);
-        };
-        let merge = |a: (u64, Total), b: (u64, Total)| (a.0 + b.0, a.1.merge(&b.1));
-        let mean = |(n, total): (u64, Total)| {
-            if n == 0 { Err(empty("mean")) } else { Ok(total.mean(n)) }
-        };
-        self.tree("mean", || (0, Total::new()), add, merge, mean)
+        T::moment(self, Moment::Mean)
     }
 
     /// The variance of all elements as a population; see [`var_with`](Bag::var_with).
@@ -171,7 +213,7 @@ impl<T: Number> Bag<T> {
     /// # Errors
     /// When computed, where the bag is empty.
     pub fn var_with(&self, ddof: u64) -> Delayed<f64> {
-        self.moments("var", move |m| m.variance(ddof))
+        T::moment(self, Moment::Var(ddof))
     }
 
     /// The standard deviation of all elements as a population; see [`std_with`](Bag::std_with).
@@ -187,6 +229,6 @@ impl<T: Number> Bag<T> {
     /// # Errors
     /// When computed, where the bag is empty.
     pub fn std_with(&self, ddof: u64) -> Delayed<f64> {
-        self.moments("std", move |m| m.deviation(ddof))
+        T::moment(self, Moment::Std(ddof))
     }
 }

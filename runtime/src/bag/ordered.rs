@@ -2,9 +2,9 @@
 //! beside the place of its entry, so that most keys are found with one look at the slots and one at the entries.
 
 use super::line::{Line, Word};
-use foldhash::fast::FixedState;
+use foldhash::fast::{FixedState, FoldHasher};
 use std::any::Any;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroU8;
 
 /// Bits of a slot that tell the place of an entry; the others are the highest ones of the hash.
@@ -26,17 +26,60 @@ pub(super) fn hash<K: Hash + 'static>(key: &K) -> u64 {
     short(key).map_or_else(|| FixedState::default().hash_one(key), Word::hash)
 }
 
+/// As [`hash`], with fewer lines of code for each type.
+pub(super) fn hash_anywhere<K: Hash + 'static>(key: &K) -> u64 {
+    match short_hash(key) {
+        Some(hash) => hash,
+        None => {
+            let mut hasher = Hashing(FixedState::default().build_hasher());
+            key.hash(&mut hasher);
+            hasher.finish()
+        }
+    }
+}
+
+/// The hasher with its methods compiled here: no cell compiles them for its keys.
+struct Hashing(FoldHasher<'static>);
+
+macro_rules! hashing {
+    ($($write:ident $t:ty),*) => {
+        impl Hasher for Hashing {
+            #[inline(never)]
+            fn finish(&self) -> u64 {
+                self.0.finish()
+            }
+            $(
+                #[inline(never)]
+                fn $write(&mut self, x: $t) {
+                    self.0.$write(x);
+                }
+            )*
+        }
+    };
+}
+hashing!(
+    write &[u8], write_u8 u8, write_u16 u16, write_u32 u32, write_u64 u64, write_u128 u128, write_usize usize,
+    write_i8 i8, write_i16 i16, write_i32 i32, write_i64 i64, write_i128 i128, write_isize isize
+);
+
+#[inline(never)]
+fn short_hash(key: &dyn Any) -> Option<u64> {
+    key.downcast_ref::<Line>().and_then(Line::as_word).map(Word::hash)
+}
+
 /// A key that is a short text.
 #[inline(always)]
 fn short<K: 'static>(key: &K) -> Option<Word> {
     (key as &dyn Any).downcast_ref::<Line>().and_then(Line::as_word)
 }
 
-impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
-    fn new() -> Self {
+impl<K, V> Default for Ordered<K, V> {
+    fn default() -> Self {
         Self { slots: empty_slots(64), entries: Vec::new() }
     }
+}
 
+impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
     /// Where the slot of a key is, and what it tells: its own, or the empty one where it belongs. `first` is the slot that is
     /// looked at first.
     #[inline(always)]
@@ -110,18 +153,27 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
 
 /// The slots of a map, without the types of its keys: an entry's place and one more, or 0. Slower
 /// than [`Ordered`], as keys are compared by calls, and far less to compile.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Slots {
     slots: Vec<usize>,
     hashes: Vec<u64>,
 }
 
-impl Slots {
+impl Clone for Slots {
     #[inline(never)]
-    fn new() -> Self {
+    fn clone(&self) -> Self {
+        Self { slots: self.slots.clone(), hashes: self.hashes.clone() }
+    }
+}
+
+impl Default for Slots {
+    #[inline(never)]
+    fn default() -> Self {
         Self { slots: vec![0; 64], hashes: Vec::new() }
     }
+}
 
+impl Slots {
     /// The entry of a key, or the slot where it belongs.
     #[inline(never)]
     fn find(&self, hash: u64, is: &dyn Fn(usize) -> bool) -> Result<usize, usize> {
@@ -160,53 +212,51 @@ impl Slots {
 #[derive(Debug, Clone)]
 pub(super) struct Keys<K, V> {
     slots: Slots,
-    entries: Vec<(K, V)>,
+    entries: Vec<(K, Option<V>)>,
+}
+
+impl<K, V> Default for Keys<K, V> {
+    fn default() -> Self {
+        Self { slots: Slots::default(), entries: Vec::new() }
+    }
 }
 
 impl<K: Hash + Eq + 'static, V> Keys<K, V> {
-    pub(super) fn new() -> Self {
-        Self { slots: Slots::new(), entries: Vec::new() }
-    }
-
-    fn find(&self, hash: u64, key: &K) -> Result<usize, usize> {
-        self.slots.find(hash, &|i| self.entries[i].0 == *key)
-    }
-
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        match self.find(hash(key), key) {
-            Ok(i) => Some(&self.entries[i].1),
+        match self.slots.find(hash_anywhere(key), &|i| self.entries[i].0 == *key) {
+            Ok(i) => self.entries[i].1.as_ref(),
             Err(_) => None,
         }
     }
 
-    /// The value of a key, which is made where there is none.
-    pub(super) fn value(&mut self, key: K, make: &dyn Fn() -> V) -> &mut V {
-        let hash = hash(&key);
-        let i = match self.find(hash, &key) {
+    /// The value of a key, `None` where the key is new.
+    #[inline(never)]
+    pub(super) fn value(&mut self, key: K) -> &mut Option<V> {
+        let hash = hash_anywhere(&key);
+        let i = match self.slots.find(hash, &|i| self.entries[i].0 == key) {
             Ok(i) => i,
             Err(at) => {
-                self.entries.push((key, make()));
+                self.entries.push((key, None));
                 self.slots.put(at, hash)
             }
         };
         &mut self.entries[i].1
     }
 
-    pub(super) fn merge(mut self, other: Self, join: &dyn Fn(&mut V, V)) -> Self {
+    pub(super) fn merge(mut self, other: Self, join: &dyn Fn(V, V) -> V) -> Self {
         for (key, value) in other.entries {
-            let hash = hash(&key);
-            match self.find(hash, &key) {
-                Ok(i) => join(&mut self.entries[i].1, value),
-                Err(at) => {
-                    self.entries.push((key, value));
-                    self.slots.put(at, hash);
-                }
-            }
+            let place = self.value(key);
+            *place = match (place.take(), value) {
+                (Some(own), Some(value)) => Some(join(own, value)),
+                (None, value) => value,
+                (own, None) => own,
+            };
         }
         self
     }
 
-    pub(super) fn into_entries(self) -> Vec<(K, V)> {
+    /// The keys and their values, in their order; every key has one.
+    pub(super) fn into_entries(self) -> Vec<(K, Option<V>)> {
         self.entries
     }
 }
@@ -307,7 +357,7 @@ pub(super) struct Gathering<K, X, V, B, A> {
 
 impl<K: Hash + Eq + Clone + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)> Gathering<K, X, V, B, A> {
     pub(super) fn new(begin: B, add: A) -> Self {
-        Self { map: Ordered::new(), keys: Waiting::new(), values: Vec::with_capacity(BATCH), begin, add }
+        Self { map: Ordered::default(), keys: Waiting::new(), values: Vec::with_capacity(BATCH), begin, add }
     }
 
     #[inline(always)]

@@ -1,20 +1,41 @@
 //! What is done with whole partitions: bags side by side, samples, running totals, other partitions.
 
-use super::layers::{Join, Reads, after, joined};
-use super::{Bag, Element, count_of, gathered, list_of, push_list, size, size_of_value};
+use super::layers::{Elements, Join, Of, Reads, after, between, joined, own_and_the};
+use super::{Bag, Element, count_of, gathered, length, list_of, of, partitions, push_list, size, size_of_value};
 use crate::config;
-use crate::delayed::typed;
+use crate::delayed::{each, typed, typed_ref};
 use crate::error::Result;
-use crate::graph::stream::Part;
+use crate::graph::value::Size;
+use crate::graph::stream::{Make, Part, Sink, Stream};
 use crate::graph::{Key, Layer, Name, Value, Work};
+use crate::opaque::Opaque;
 use crate::sched;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-/// Gives out the lists of a value that is a list of lists, `each` to a value.
+/// The pieces that a list was cut into, each a list too.
+#[derive(Default)]
+pub(super) struct Cut(Vec<Value>);
+
+impl Cut {
+    #[inline(never)]
+    pub(super) fn push(&mut self, piece: Value) {
+        self.0.push(piece);
+    }
+
+    /// The pieces in the opposite order.
+    #[inline(never)]
+    fn turned(mut self) -> Self {
+        self.0.reverse();
+        self
+    }
+}
+
+/// Gives out the pieces of lists that were cut into `each`.
 struct Pieces {
     each: u32,
-    take: fn(Value, usize) -> Value,
-    size: fn(&Value) -> crate::graph::value::Size,
+    size: fn(&Value) -> Size,
 }
 
 impl Work for Pieces {
@@ -22,68 +43,80 @@ impl Work for Pieces {
         out.push((0, index / self.each));
     }
     fn run(&self, index: u32, mut values: Vec<Value>) -> Result<Value> {
-        Ok((self.take)(values.remove(0), (index % self.each) as usize))
+        Ok(typed::<Cut>(values.remove(0)).0[(index % self.each) as usize].clone())
     }
-    fn size(&self, value: &Value) -> crate::graph::value::Size {
+    fn size(&self, value: &Value) -> Size {
         (self.size)(value)
     }
 }
 
-/// The lists of a layer whose values are lists of `each` lists: one task for each.
-pub(super) fn pieces<T: Element>(name: &str, layer: &Arc<Layer>, each: u32) -> Arc<Layer> {
-    fn take<T: Element>(value: Value, i: usize) -> Value {
-        Arc::new(typed::<Vec<Vec<T>>>(value).get(i).cloned().unwrap_or_default())
-    }
-    let work = Pieces { each, take: take::<T>, size: size::<T> };
-    Layer::new(Key::new(Name::new(name)), layer.len * each, vec![layer.at(0)], work)
-}
-
-/// Reads task `i` of the first input, and the only tasks of the others.
-fn own_and_the(others: u32) -> Reads {
-    Box::new(move |_, i, out| {
-        out.push((0, i));
-        out.extend((1..=others).map(|input| (input, 0)));
-    })
+/// The pieces of lists that were cut into `each`: one task for each.
+#[inline(never)]
+pub(super) fn pieces(name: &str, cut: &Opaque, each: u32, size: fn(&Value) -> Size) -> Opaque {
+    let cut: Arc<Layer> = cut.arc();
+    let work = Pieces { each, size };
+    Opaque::of(Layer::new(Key::new(Name::new(name)), cut.len * each, vec![cut.at(0)], work))
 }
 
 /// The lists of a layer together, each with the number of elements before it.
-type Lists<T> = Vec<(u64, Arc<Vec<T>>)>;
+struct Lists(Vec<(u64, Value)>);
 
-fn together<T: Element>(layer: &Arc<Layer>) -> Arc<Layer> {
-    let join: Join = Arc::new(|values| {
+impl Lists {
+    /// The list that has the element at a place, and its number in that list.
+    fn find(&self, place: u64) -> (usize, usize) {
+        // The last list that begins at or before the place.
+        let list = self.0.partition_point(|(before, _)| *before <= place).saturating_sub(1);
+        (list, self.0.get(list).map_or(0, |(before, _)| (place - before) as usize))
+    }
+}
+
+/// A layer of one task that holds all lists of a layer.
+#[inline(never)]
+fn together(layer: &Opaque, len: fn(&Value) -> usize) -> Opaque {
+    let join: Join = Arc::new(move |values| {
         let mut before = 0;
-        let place = |v| {
-            let list = typed::<Vec<T>>(v);
-            before += list.len() as u64;
-            (before - list.len() as u64, list)
+        let place = |list| {
+            let start = before;
+            before += len(&list) as u64;
+            (start, list)
         };
-        Ok(Arc::new(values.into_iter().map(place).collect::<Lists<T>>()) as Value)
+        Ok(Arc::new(Lists(values.into_iter().map(place).collect())) as Value)
     });
     // The lists are counted where they were made.
-    joined(Name::new("together"), layer, join, |_| crate::graph::value::Size { bytes: 0, exact: true })
+    Opaque::of(joined(Name::new("together"), &layer.arc(), join, |_| Size { bytes: 0, exact: true }))
+}
+
+/// A layer of one task: the number of elements before each partition, and of all, from the numbers of each.
+#[inline(never)]
+fn offsets(counts: &Opaque) -> Opaque {
+    let join: Join = Arc::new(|values| {
+        let (mut before, mut all) = (0, vec![0]);
+        each(values, &mut |n| {
+            before += *typed::<u64>(n);
+            all.push(before);
+        });
+        Ok(Arc::new(all) as Value)
+    });
+    Opaque::of(joined(Name::new("offsets"), &counts.arc(), join, size_of_value::<Vec<u64>>))
+}
+
+/// The number of elements before the partition under way, which reads the [`offsets`] as its value `i`.
+#[inline(never)]
+fn offset(part: &mut Part, i: usize) -> u64 {
+    typed::<Vec<u64>>(part.take(i))[part.index as usize]
 }
 
 impl<T: Element> Bag<T> {
-    /// A layer of one task: the number of elements before each partition.
-    fn offsets(&self) -> Arc<Layer> {
-        let lengths = self.summarize(Name::new("count-partition"), |part, up| {
-            let mut n = 0u64;
-            up(part, &mut |_| {
-                n += 1;
-                true
-            })?;
-            Ok(n)
-        });
-        let join: Join = Arc::new(|values| {
-            let mut before = 0;
-            let place = |v| {
-                before += *typed::<u64>(v);
-                before
-            };
-            let ends: Vec<u64> = values.into_iter().map(place).collect();
-            Ok(Arc::new([&[0], ends.as_slice()].concat()) as Value)
-        });
-        joined(Name::new("offsets"), &lengths, join, size_of_value::<Vec<u64>>)
+    /// Elements made of each element and its number in the bag.
+    fn numbered<U: Element>(&self, name: &str, push: impl Fn(u64, T, &mut Sink<'_, U>) -> bool + Send + Sync + 'static) -> Bag<U> {
+        let inputs = [&self.layer, &offsets(&self.counts())];
+        gathered(name, partitions(&self.layer), &inputs, own_and_the(1), move |part: &mut Part, sink| {
+            let mut next = offset(part, 1);
+            push_list(part, 0, &mut |x: T| {
+                next += 1;
+                push(next - 1, x, sink)
+            })
+        })
     }
 
     /// The elements with their numbers, from 0.
@@ -96,39 +129,46 @@ impl<T: Element> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn enumerate(&self) -> Bag<(u64, T)> {
-        let mine = self.layer();
-        gathered("enumerate", mine.len, &[&mine, &self.offsets()], own_and_the(1), |part: &mut Part, sink| {
-            let mut at = typed::<Vec<u64>>(part.take(1))[part.index as usize];
-            push_list(part, 0, &mut |x: T| {
-                at += 1;
-                sink((at - 1, x))
-            })
-        })
+        self.numbered("enumerate", |i, x, sink| sink((i, x)))
     }
 
     /// The pairs of the first elements, the second elements, and so on; the longer bag's rest is left out, and no partition
     /// of either matters. All of `other` is in memory meanwhile.
     pub fn zip<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
-        let mine = self.layer();
-        let inputs = [&mine, &self.offsets(), &together::<U>(&other.layer())];
-        gathered("zip", mine.len, &inputs, own_and_the(2), |part: &mut Part, sink| {
-            let start = typed::<Vec<u64>>(part.take(1))[part.index as usize];
-            let lists = typed::<Lists<U>>(part.take(2));
-            // The last list that begins at or before the place; those behind it follow.
-            let first = lists.partition_point(|(before, _)| *before <= start).saturating_sub(1);
-            let skip = lists.get(first).map_or(0, |(before, _)| (start - before) as usize);
-            let mut rest = lists.iter().skip(first).flat_map(|(_, list)| list.iter()).skip(skip);
-            push_list(part, 0, &mut |x: T| rest.next().is_some_and(|u| sink((x, u.clone()))))
+        let inputs = [&self.layer, &offsets(&self.counts()), &together(&other.layer, length::<U>)];
+        gathered("zip", partitions(&self.layer), &inputs, own_and_the(2), |part: &mut Part, sink| {
+            let start = offset(part, 1);
+            let lists = typed::<Lists>(part.take(2));
+            let (mut list, mut at) = lists.find(start);
+            push_list(part, 0, &mut |x: T| {
+                while let Some((_, items)) = lists.0.get(list) {
+                    if let Some(other) = typed_ref::<Vec<U>>(items).get(at) {
+                        at += 1;
+                        return sink((x, other.clone()));
+                    }
+                    (list, at) = (list + 1, 0);
+                }
+                false
+            })
         })
     }
 
     /// Every pair of an element of this bag and one of `other`: all of the other's for the first element, and so on. All of
     /// `other` is in memory meanwhile.
     pub fn product<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
-        let mine = self.layer();
-        gathered("product", mine.len, &[&mine, &together::<U>(&other.layer())], own_and_the(1), |part: &mut Part, sink| {
-            let lists = typed::<Lists<U>>(part.take(1));
-            push_list(part, 0, &mut |x: T| lists.iter().flat_map(|(_, l)| l.iter()).all(|u| sink((x.clone(), u.clone()))))
+        let inputs = [&self.layer, &together(&other.layer, length::<U>)];
+        gathered("product", partitions(&self.layer), &inputs, own_and_the(1), |part: &mut Part, sink| {
+            let lists = typed::<Lists>(part.take(1));
+            push_list(part, 0, &mut |x: T| {
+                for (_, items) in &lists.0 {
+                    for other in typed_ref::<Vec<U>>(items) {
+                        if !sink((x.clone(), other.clone())) {
+                            return false;
+                        }
+                    }
+                }
+                true
+            })
         })
     }
 
@@ -142,30 +182,26 @@ impl<T: Element> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn accumulate<A: Element>(&self, initial: A, binop: impl Fn(A, T) -> A + Send + Sync + 'static) -> Bag<A> {
-        let (binop, layer) = (Arc::new(binop), self.layer());
-        let mut before: Option<Bag<A>> = None;
-        let mut parts = Vec::new();
-        for i in 0..layer.len {
-            let (binop, initial) = (binop.clone(), initial.clone());
-            let inputs: Vec<_> = std::iter::once(layer.clone()).chain(before.as_ref().map(Bag::layer)).collect();
-            let reads: Reads = Box::new(move |layer, _, out| {
-                out.push((0, i));
-                out.extend((layer.inputs.len() > 1).then_some((1, 0)));
-            });
-            let part = gathered("accumulate", 1, &inputs.iter().collect::<Vec<_>>(), reads, move |part: &mut Part, sink| {
-                let last = if part.values.len() > 1 { typed::<Vec<A>>(part.take(1)).last().cloned() } else { None };
-                let mut total = last.unwrap_or_else(|| initial.clone());
-                // The first is the total before this partition, and goes again below.
-                sink(total.clone());
-                push_list(part, 0, &mut |x: T| {
-                    total = binop(total.clone(), x);
-                    sink(total.clone())
-                })
-            });
-            parts.push(part.clone());
-            before = Some(part);
-        }
-        super::concat(&parts.iter().map(without_first).collect::<Vec<_>>())
+        let make: Arc<Make<A>> = Arc::new(move |part, sink| {
+            let last = if part.values.len() > 1 { typed_ref::<Vec<A>>(&part.take(1)).last().cloned() } else { None };
+            let mut total = match last {
+                Some(last) => last,
+                None => initial.clone(),
+            };
+            // The first is the total before this partition, and goes again below.
+            sink(total.clone());
+            push_list(part, 0, &mut |x: T| {
+                total = binop(total.clone(), x);
+                sink(total.clone())
+            })
+        });
+        let parts = one_after_another(&self.layer, Arc::new(make), of::<A>());
+        let inputs: Vec<&Opaque> = parts.iter().collect();
+        let own: Reads = Box::new(|_, i, out| out.push((i, 0)));
+        gathered("accumulate", partitions(&self.layer), &inputs, own, |part: &mut Part, sink| {
+            let mut first = true;
+            push_list(part, 0, &mut |x: A| std::mem::take(&mut first) || sink(x))
+        })
     }
 
     /// Each element with the probability `prob`, by a random number of its own that hangs on `seed` and the element's place in
@@ -175,18 +211,22 @@ impl<T: Element> Bag<T> {
     /// Where `prob` is not between 0 and 1.
     #[track_caller]
     pub fn random_sample(&self, prob: f64, seed: u64) -> Self {
-        assert!((0.0..=1.0).contains(&prob), "random_sample: {prob} is no probability; it lies between 0 and 1");
-        let below = (prob * 2f64.powi(64)) as u128;
-        self.enumerate().filter(move |(i, _)| u128::from(mixed(seed, *i)) < below).map(|(_, x)| x)
+        let below = threshold(prob);
+        self.numbered("random-sample", move |i, x, sink| u128::from(mixed(seed, i)) >= below || sink(x))
     }
 
     /// `k` elements without repetition (all, where there are fewer), chosen by `seed` and the places in the bag alone, in the
     /// order of the bag.
     pub fn sample(&self, k: usize, seed: u64) -> Self {
-        let ranked = self.enumerate().map(move |(i, x)| (mixed(seed, i), i, x));
-        ranked.topk_by(k, |(rank, i, _)| (*rank, *i)).map_partitions(|mut chosen| {
-            chosen.sort_by_key(|(_, i, _)| *i);
-            chosen.into_iter().map(|(_, _, x)| x)
+        let offsets = offsets(&self.counts());
+        let inputs = [&self.layer, &offsets, &chosen(&offsets, k, seed)];
+        gathered("sample", partitions(&self.layer), &inputs, own_and_the(2), |part: &mut Part, sink| {
+            let mut next = offset(part, 1);
+            let chosen = typed::<Vec<u64>>(part.take(2));
+            push_list(part, 0, &mut |x: T| {
+                next += 1;
+                chosen.binary_search(&(next - 1)).is_err() || sink(x)
+            })
         })
     }
 
@@ -199,40 +239,30 @@ impl<T: Element> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn repartition(&self, npartitions: usize) -> Self {
-        let (before, wanted) = (self.layer(), count_of(npartitions));
-        // Each partition is cut into as many pieces as it takes for every new one to be made of whole pieces.
-        let each = if wanted <= before.len { 1 } else { wanted.div_ceil(before.len) };
-        self.in_pieces(
-            each,
-            (0..=wanted).map(|j| (u64::from(before.len) * u64::from(each) * u64::from(j) / u64::from(wanted)) as u32).collect(),
-        )
+        let (each, bounds) = bounds_by_number(partitions(&self.layer), count_of(npartitions));
+        self.in_pieces(each, bounds)
     }
 
     /// Partitions of the pieces between each two `bounds`, where each partition before is cut into `each` pieces.
     fn in_pieces(&self, each: u32, bounds: Vec<u32>) -> Self {
-        let before = self.layer();
         let cut = if each == 1 {
-            before
+            self.layer.again()
         } else {
-            let split = self.summarize(Name::new("repartition-split"), move |part, up| {
-                let list = list_of(&*up, part)?;
-                let (n, mut rest) = (list.len(), list.into_iter());
-                let piece = |k: usize| n * (k + 1) / each as usize - n * k / each as usize;
-                Ok((0..each as usize).map(|k| rest.by_ref().take(piece(k)).collect::<Vec<T>>()).collect::<Vec<_>>())
+            let split = self.summarize(Name::new("repartition-split"), move |part, up| match list_of(&*up, part) {
+                Ok(list) => Ok(cut(list, each as usize)),
+                Err(e) => Err(e),
             });
-            pieces::<T>("repartition-piece", &split, each)
+            pieces("repartition-piece", &split, each, size::<T>)
         };
-        let len = bounds.len() as u32 - 1;
-        let reads: Reads = Box::new(move |_, j, out| out.extend((bounds[j as usize]..bounds[j as usize + 1]).map(|i| (0, i))));
-        gathered("repartition", len, &[&cut], reads, |part: &mut Part, sink| {
-            let mut more = true;
-            for i in 0..part.values.len() {
-                if more {
-                    push_list(part, i, &mut |x: T| {
-                        more = sink(x);
-                        more
-                    })?;
-                }
+        gathered("repartition", bounds.len() as u32 - 1, &[&cut], between(bounds), |part: &mut Part, sink| {
+            let (mut more, mut i) = (true, 0);
+            while more && i < part.values.len() {
+                let read = push_list(part, i, &mut |x: T| {
+                    more = sink(x);
+                    more
+                });
+                read?;
+                i += 1;
             }
             Ok(())
         })
@@ -243,16 +273,63 @@ impl<T: Element> Bag<T> {
     /// # Errors
     /// A size that cannot be read, or as [`compute`](Bag::compute).
     pub fn repartition_size(&self, size: &str) -> Result<Self> {
-        let wanted = config::bytes("repartition_size", size)?.max(1);
-        let kept = self.persist()?;
-        let sizes = after(Name::new("size-partition"), &kept.layer(), Sizes(super::size::<T>));
-        let (each, bounds) = bounds_by_size(sched::compute(&sizes.points())?, wanted);
-        Ok(kept.in_pieces(each, bounds))
+        match persisted_by_size(&self.layer, super::size::<T>, size) {
+            Ok((kept, each, bounds)) => Ok(Self::from_layer(kept).in_pieces(each, bounds)),
+            Err(e) => Err(e),
+        }
     }
 }
 
-/// Into how many pieces each list is cut, and the pieces with which a partition of about `wanted` bytes begins.
+/// The list in `each` pieces of nearly equal length.
+fn cut<T: Element>(mut list: Vec<T>, each: usize) -> Cut {
+    let (len, mut pieces) = (list.len(), Cut::default());
+    // The last piece first, so that no element is moved twice.
+    for k in (1..each).rev() {
+        pieces.push(Arc::new(list.split_off(len * k / each)));
+    }
+    list.shrink_to_fit();
+    pieces.push(Arc::new(list));
+    pieces.turned()
+}
+
+/// Layers of one task for each task of `layer`, which make the elements of `stream` of that and of the one before them.
 #[inline(never)]
+fn one_after_another(layer: &Opaque, stream: Stream, of: Of) -> Vec<Opaque> {
+    let layer: Arc<Layer> = layer.arc();
+    let mut parts: Vec<Arc<Layer>> = Vec::new();
+    for i in 0..layer.len {
+        let inputs = std::iter::once(layer.at(0)).chain(parts.last().map(|before| before.at(0))).collect();
+        let reads: Reads = Box::new(move |layer, _, out| {
+            out.push((0, i));
+            out.extend((layer.inputs.len() > 1).then_some((1, 0)));
+        });
+        let stream = stream.clone();
+        let work = Elements { open: Box::new(move |_| stream.clone()), of, reads: Some(reads) };
+        parts.push(Layer::new(Key::new(Name::new("accumulate")), 1, inputs, work));
+    }
+    parts.into_iter().map(Opaque::of).collect()
+}
+
+/// Into how many pieces each of `before` lists is cut, and the pieces with which `wanted` partitions begin.
+#[inline(never)]
+fn bounds_by_number(before: u32, wanted: u32) -> (u32, Vec<u32>) {
+    // As many pieces as it takes for every new partition to be made of whole ones.
+    let each = if wanted <= before { 1 } else { wanted.div_ceil(before) };
+    let bound = |j| (u64::from(before) * u64::from(each) * u64::from(j) / u64::from(wanted)) as u32;
+    (each, (0..=wanted).map(bound).collect())
+}
+
+/// The lists in memory, into how many pieces each is cut, and the pieces with which partitions of about that size begin.
+#[inline(never)]
+fn persisted_by_size(layer: &Opaque, of: fn(&Value) -> Size, wanted: &str) -> Result<(Opaque, u32, Vec<u32>)> {
+    let wanted = config::bytes("repartition_size", wanted)?.max(1);
+    let kept = super::persist(layer, of)?;
+    let sizes = after(Name::new("size-partition"), &kept.arc(), Sizes(of));
+    let (each, bounds) = bounds_by_size(sched::compute(&sizes.points())?, wanted);
+    Ok((kept, each, bounds))
+}
+
+/// Into how many pieces each list is cut, and the pieces with which a partition of about `wanted` bytes begins.
 fn bounds_by_size(sizes: Vec<Value>, wanted: u64) -> (u32, Vec<u32>) {
     let sizes: Vec<u64> = sizes.into_iter().map(|v| *typed::<u64>(v)).collect();
     let each = sizes.iter().max().map_or(1, |most| most.div_ceil(wanted)).clamp(1, (1 << 24) / sizes.len() as u64) as u32;
@@ -273,7 +350,7 @@ fn bounds_by_size(sizes: Vec<Value>, wanted: u64) -> (u32, Vec<u32>) {
 }
 
 /// Bytes of the lists of a layer.
-struct Sizes(fn(&Value) -> crate::graph::value::Size);
+struct Sizes(fn(&Value) -> Size);
 
 impl Work for Sizes {
     fn reads(&self, _: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
@@ -284,16 +361,41 @@ impl Work for Sizes {
     }
 }
 
-fn without_first<A: Element>(part: &Bag<A>) -> Bag<A> {
-    part.step(Name::new("accumulate"), |up| {
-        Arc::new(move |part, sink| {
-            let mut first = true;
-            up(part, &mut |x| std::mem::take(&mut first) || sink(x))
-        })
-    })
+/// A layer of one task: the places of `k` elements in their order, those with the greatest random numbers.
+#[inline(never)]
+fn chosen(offsets: &Opaque, k: usize, seed: u64) -> Opaque {
+    let choose: Join = Arc::new(move |mut values| {
+        let total = *typed::<Vec<u64>>(values.remove(0)).last().unwrap_or(&0);
+        let mut best = BinaryHeap::new();
+        for place in 0..total {
+            if sched::cancelled() {
+                return Err(super::interrupted());
+            }
+            best.push(Reverse((mixed(seed, place), place)));
+            if best.len() > k {
+                best.pop();
+            }
+        }
+        let mut places: Vec<u64> = best.into_iter().map(|Reverse((_, place))| place).collect();
+        places.sort_unstable();
+        Ok(Arc::new(places) as Value)
+    });
+    Opaque::of(joined(Name::new("sample-places"), &offsets.arc(), choose, size_of_value::<Vec<u64>>))
+}
+
+/// The random numbers below which an element is taken.
+///
+/// # Panics
+/// Where it is no probability.
+#[track_caller]
+#[inline(never)]
+fn threshold(prob: f64) -> u128 {
+    assert!((0.0..=1.0).contains(&prob), "random_sample: {prob} is no probability; it lies between 0 and 1");
+    (prob * 2f64.powi(64)) as u128
 }
 
 /// A random number that hangs on the seed and the place alone (the finisher of SplitMix64).
+#[inline(never)]
 fn mixed(seed: u64, place: u64) -> u64 {
     let mut z = seed.wrapping_mul(0xD134_2543_DE82_EF95) ^ place.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,10 +1,14 @@
 //! One value of all elements: each partition is folded on its own, and the results are joined by a tree in their order.
 
-use super::layers::{Join, joined, tree};
-use super::{Bag, Element, list_of, size_of_value};
-use crate::delayed::{Delayed, typed};
+use super::layers::{Join, joined, the_only, tree};
+use super::{Bag, Element, gathered, list_of, push_own, size_of_value};
+use crate::delayed::{Delayed, each, from_layer, take_or_clone, typed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::{Layer, Name, Value};
+use crate::graph::value::Size;
+use crate::graph::stream::Part;
+use crate::graph::{Name, Value};
+use crate::opaque::Opaque;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Results of partitions that are joined at once, as in Dask.
@@ -17,26 +21,42 @@ pub(super) fn empty(method: &str) -> Error {
     ErrorKind::BadArgument { method: method.to_owned(), message }.into()
 }
 
-/// Calls `f` with each of the values; here, so that cells need not compile how a list is taken apart.
-#[inline(never)]
-fn each(values: Vec<Value>, f: &mut dyn FnMut(Value)) {
-    values.into_iter().for_each(f);
+/// A join of values of one type.
+fn join_by<A: Element + Default>(merge: impl Fn(A, A) -> A + Send + Sync + 'static) -> Join {
+    two_by_two(Box::new(move |a, b| Arc::new(merge(take_or_clone(a), take_or_clone(b)))))
 }
 
-/// A join of values of one type.
-pub(super) fn join_by<A: Element>(merge: impl Fn(A, A) -> A + Send + Sync + 'static) -> Join {
+/// A join that merges the first two values, the result and the third one, and so on.
+#[inline(never)]
+fn two_by_two(merge: Box<dyn Fn(Value, Value) -> Value + Send + Sync>) -> Join {
     Arc::new(move |values: Vec<Value>| {
-        let mut total = None;
-        each(values, &mut |value| {
-            let value = Arc::unwrap_or_clone(typed::<A>(value));
-            total = Some(match total.take() {
-                Some(total) => merge(total, value),
-                None => value,
-            });
-        });
         // A layer has a task at least, and so has every group of them.
-        Ok(Arc::new(total.expect("a join reads a value")) as Value)
+        Ok(values.into_iter().reduce(&*merge).expect("a join reads a value"))
     })
+}
+
+/// The name of the tasks that make a value of each partition.
+#[inline(never)]
+pub(super) fn part_name(name: &str) -> Name {
+    Name::new(&format!("{name}-partition"))
+}
+
+#[inline(never)]
+fn merged_layer(name: &str, parts: &Opaque, join: &Join, size: fn(&Value) -> Size) -> Opaque {
+    Opaque::of(tree(Name::new(&format!("{name}-merge")), &parts.arc(), join, size, SPLIT_EVERY))
+}
+
+#[inline(never)]
+fn joined_layer(name: &str, parts: &Opaque, join: Join, size: fn(&Value) -> Size) -> Opaque {
+    Opaque::of(joined(Name::new(name), &parts.arc(), join, size))
+}
+
+/// The number of elements, from those of each partition.
+#[inline(never)]
+fn counted(parts: &Opaque) -> Delayed<u64> {
+    let total = merged::<u64>("count", parts, |a, b| a + b);
+    let only: Join = Arc::new(|values| Ok(first(values)));
+    from_layer(joined_layer("count", &total, only, size_of_value::<u64>))
 }
 
 #[inline(never)]
@@ -45,13 +65,13 @@ fn first(mut values: Vec<Value>) -> Value {
 }
 
 /// A layer of one task: the values of a layer merged in their order.
-pub(super) fn merged<A: Element>(name: &str, parts: &Arc<Layer>, merge: impl Fn(A, A) -> A + Send + Sync + 'static) -> Arc<Layer> {
-    tree(Name::new(&format!("{name}-merge")), parts, &join_by(merge), size_of_value::<A>, SPLIT_EVERY)
+pub(super) fn merged<A: Element + Default>(name: &str, parts: &Opaque, merge: impl Fn(A, A) -> A + Send + Sync + 'static) -> Opaque {
+    merged_layer(name, parts, &join_by(merge), size_of_value::<A>)
 }
 
 impl<T: Element> Bag<T> {
     /// A fold of each partition, a tree of merges, and what is made of the last one.
-    pub(super) fn tree<A: Element, R: Element>(
+    pub(super) fn tree<A: Element + Default, R: Element>(
         &self,
         name: &str,
         initial: impl Fn() -> A + Send + Sync + 'static,
@@ -60,28 +80,31 @@ impl<T: Element> Bag<T> {
         finish: impl Fn(A) -> Result<R> + Send + Sync + 'static,
     ) -> Delayed<R> {
         let layer = self.folded(name, initial, add, merge);
-        let finish: Join = Arc::new(move |values: Vec<Value>| {
-            let last = Arc::unwrap_or_clone(typed::<A>(first(values)));
-            Ok(Arc::new(finish(last)?) as Value)
+        let finish: Join = Arc::new(move |values: Vec<Value>| match finish(take_or_clone(first(values))) {
+            Ok(value) => Ok(Arc::new(value) as Value),
+            Err(e) => Err(e),
         });
-        Delayed::of_point(joined(Name::new(name), &layer, finish, size_of_value::<R>).at(0))
+        from_layer(joined_layer(name, &layer, finish, size_of_value::<R>))
     }
 
     /// A layer of one task: the folds of all partitions merged.
-    pub(super) fn folded<A: Element>(
+    fn folded<A: Element + Default>(
         &self,
         name: &str,
         initial: impl Fn() -> A + Send + Sync + 'static,
         add: impl Fn(&mut A, T) + Send + Sync + 'static,
         merge: impl Fn(A, A) -> A + Send + Sync + 'static,
-    ) -> Arc<Layer> {
-        let parts = self.summarize(Name::new(&format!("{name}-partition")), move |part, up| {
+    ) -> Opaque {
+        let parts = self.summarize(part_name(name), move |part, up| {
             let mut total = initial();
-            up(part, &mut |x| {
+            let read = up(part, &mut |x| {
                 add(&mut total, x);
                 true
-            })?;
-            Ok(total)
+            });
+            match read {
+                Ok(()) => Ok(total),
+                Err(e) => Err(e),
+            }
         });
         merged(name, &parts, merge)
     }
@@ -107,7 +130,7 @@ impl<T: Element> Bag<T> {
         let add = move |total: &mut Option<A>, x: T| *total = total.take().map(|t| binop(t, x));
         let merge = move |a: Option<A>, b: Option<A>| a.zip(b).map(|(a, b)| combine(a, b));
         // Every partition begins with a total.
-        self.tree("fold", start, add, merge, |total| total.ok_or_else(|| empty("fold")))
+        self.tree("fold", start, add, merge, |total| some(total, "fold"))
     }
 
     /// Folds the elements with one function, which also joins the results of partitions, in their order: for a function that
@@ -128,7 +151,7 @@ impl<T: Element> Bag<T> {
             (Some(a), Some(b)) => Some(join(a, b)),
             (a, b) => a.or(b),
         };
-        self.tree("reduce", || None, add, merge, |total| total.ok_or_else(|| empty("reduce")))
+        self.tree("reduce", || None, add, merge, |total| some(total, "reduce"))
     }
 
     /// Makes a value of each partition's list, and one value of all those, in their order.
@@ -145,18 +168,36 @@ impl<T: Element> Bag<T> {
         perpartition: impl Fn(Vec<T>) -> A + Send + Sync + 'static,
         aggregate: impl Fn(Vec<A>) -> R + Send + Sync + 'static,
     ) -> Delayed<R> {
-        let parts = self.summarize(Name::new("reduction-partition"), move |part, up| Ok(perpartition(list_of(&*up, part)?)));
+        let parts = self.summarize(Name::new("reduction-partition"), move |part, up| match list_of(&*up, part) {
+            Ok(list) => Ok(perpartition(list)),
+            Err(e) => Err(e),
+        });
         let join: Join = Arc::new(move |values: Vec<Value>| {
             let mut all = Vec::with_capacity(values.len());
             each(values, &mut |value| all.push(Arc::unwrap_or_clone(typed::<A>(value))));
             Ok(Arc::new(aggregate(all)) as Value)
         });
-        Delayed::of_point(joined(Name::new("reduction"), &parts, join, size_of_value::<R>).at(0))
+        from_layer(joined_layer("reduction", &parts, join, size_of_value::<R>))
     }
 
     /// Number of elements.
     pub fn count(&self) -> Delayed<u64> {
-        self.tree("count", || 0u64, |n, _| *n += 1, |a, b| a + b, Ok)
+        counted(&self.counts())
+    }
+
+    /// A layer of the number of elements of each partition.
+    pub(super) fn counts(&self) -> Opaque {
+        self.summarize(part_name("count"), |part, up| {
+            let mut n = 0u64;
+            let read = up(part, &mut |_| {
+                n += 1;
+                true
+            });
+            match read {
+                Ok(()) => Ok(n),
+                Err(e) => Err(e),
+            }
+        })
     }
 
     /// The least element; of equal ones the first. Floats that are no numbers are left out, where there are others.
@@ -197,7 +238,7 @@ impl<T: Element> Bag<T> {
             (a, b) => a.or(b),
         };
         let add = move |best: &mut Option<T>, x: T| *best = pick(best.take(), Some(x));
-        self.tree(name, || None, add, pick, move |best| best.ok_or_else(|| empty(name)))
+        self.tree(name, || None, add, pick, move |best| some(best, name))
     }
 
     /// The `k` greatest elements, the greatest first; equal ones in the order of the bag.
@@ -218,20 +259,12 @@ impl<T: Element> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn topk_by<K: PartialOrd>(&self, k: usize, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Self {
-        let cut = move |list: &mut Vec<T>| {
-            use std::cmp::Ordering::{Equal, Greater, Less};
-            list.sort_by(|a, b| {
+        let cut = Arc::new(move |list: &mut Vec<T>| {
+            sort(list, k, &|a, b| {
                 let (a, b) = (key(a), key(b));
-                match (a.partial_cmp(&a), b.partial_cmp(&b)) {
-                    (None, Some(_)) => Greater,
-                    (Some(_), None) => Less,
-                    (None, None) => Equal,
-                    _ => b.partial_cmp(&a).unwrap_or(Equal),
-                }
+                greatest_first(a.partial_cmp(&a), b.partial_cmp(&b), b.partial_cmp(&a))
             });
-            list.truncate(k);
-        };
-        let cut = Arc::new(cut);
+        });
         let (late, last) = (cut.clone(), cut.clone());
         let add = move |list: &mut Vec<T>, x: T| {
             list.push(x);
@@ -240,17 +273,61 @@ impl<T: Element> Bag<T> {
                 cut(list);
             }
         };
-        let merge = move |mut a: Vec<T>, b: Vec<T>| {
-            a.extend(b);
+        let merge = move |mut a: Vec<T>, mut b: Vec<T>| {
+            a.append(&mut b);
             late(&mut a);
             a
         };
-        let finish = move |mut list: Vec<T>| {
+        let top = self.folded("topk", Vec::new, add, merge);
+        gathered("topk", 1, &[&top], the_only(), move |part: &mut Part, sink| {
+            let mut list = take_or_clone::<Vec<T>>(part.take(0));
             last(&mut list);
-            Ok(list)
-        };
-        Self::from_delayed(&[self.tree("topk", Vec::new, add, merge, finish)])
+            push_own(list, sink)
+        })
     }
+}
+
+/// The value of a reduction, or the error of an empty bag.
+fn some<T>(total: Option<T>, method: &str) -> Result<T> {
+    match total {
+        Some(total) => Ok(total),
+        None => Err(empty(method)),
+    }
+}
+
+/// The order of two keys, the greater one first and those that cannot be compared last, by how each compares with itself and
+/// the second one with the first.
+#[inline(never)]
+fn greatest_first(a: Option<Ordering>, b: Option<Ordering>, second: Option<Ordering>) -> Ordering {
+    match (a, b) {
+        (None, Some(_)) => Ordering::Greater,
+        (Some(_), None) => Ordering::Less,
+        (None, None) => Ordering::Equal,
+        _ => second.unwrap_or(Ordering::Equal),
+    }
+}
+
+/// Sorts a list, equal elements as they are, and leaves the first `most`. Places are sorted, and not the elements: a sort of
+/// elements would be compiled for each type in each cell.
+fn sort<T>(list: &mut Vec<T>, most: usize, compare: &dyn Fn(&T, &T) -> Ordering) {
+    let places = sorted(list.len(), most, &|a, b| compare(&list[a], &list[b]));
+    let mut elements = Vec::with_capacity(list.len());
+    for element in std::mem::take(list) {
+        elements.push(Some(element));
+    }
+    for place in places {
+        if let Some(element) = elements[place].take() {
+            list.push(element);
+        }
+    }
+}
+
+#[inline(never)]
+fn sorted(len: usize, most: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..len).collect();
+    places.sort_by(|a, b| compare(*a, *b));
+    places.truncate(most);
+    places
 }
 
 impl Bag<bool> {

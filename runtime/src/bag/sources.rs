@@ -1,6 +1,7 @@
 //! Bags of what is in memory, or in other bags.
 
-use super::{Bag, Element, gathered, push_all, push_list, source};
+use super::layers::Reads;
+use super::{Bag, Element, gathered, partitions, push_all, push_list, source};
 use crate::delayed::Delayed;
 use crate::graph::stream::Part;
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
@@ -58,7 +59,10 @@ impl<T: Element> Bag<T> {
         if parts.is_empty() {
             return in_parts("from-delayed", Vec::new(), 1);
         }
-        let points: Vec<Point> = parts.iter().map(Delayed::point).collect();
+        let mut points = Vec::with_capacity(parts.len());
+        for part in parts {
+            points.push(part.point());
+        }
         Self::from_layer(gathered_points(points))
     }
 }
@@ -137,10 +141,28 @@ pub fn zip<A: Element, B: Element>(a: &Bag<A>, b: &Bag<B>) -> Bag<(A, B)> {
 /// ```
 #[must_use]
 pub fn concat<T: Element>(bags: &[Bag<T>]) -> Bag<T> {
-    let layers: Vec<_> = bags.iter().map(Bag::layer).collect();
+    let mut layers = Vec::with_capacity(bags.len());
+    for bag in bags {
+        layers.push(&bag.layer);
+    }
+    let (total, reads) = one_behind_another(&layers);
+    gathered(
+        "concat",
+        total,
+        &layers,
+        reads,
+        |part: &mut Part, sink| {
+            if part.values.is_empty() { Ok(()) } else { push_list(part, 0, sink) }
+        },
+    )
+}
+
+/// The number of partitions of all layers, and what each of them reads.
+#[inline(never)]
+fn one_behind_another(layers: &[&Opaque]) -> (u32, Reads) {
     let mut total = 0;
-    let place = |l: &Arc<Layer>| {
-        total += l.len;
+    let place = |l: &&Opaque| {
+        total += partitions(l);
         total
     };
     let ends: Vec<u32> = layers.iter().map(place).collect();
@@ -151,7 +173,5 @@ pub fn concat<T: Element>(bags: &[Bag<T>]) -> Bag<T> {
             out.push((input as u32, index - if input == 0 { 0 } else { ends[input - 1] }));
         }
     };
-    gathered("concat", total.max(1), &layers.iter().collect::<Vec<_>>(), Box::new(reads), |part: &mut Part, sink| {
-        if part.values.is_empty() { Ok(()) } else { push_list(part, 0, sink) }
-    })
+    (total.max(1), Box::new(reads))
 }

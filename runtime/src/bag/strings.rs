@@ -1,6 +1,7 @@
 //! The methods of texts in a bag, named as Python's.
 
 use super::{Bag, Element};
+use crate::opaque::Opaque;
 
 /// The methods of the texts in a bag, got by [`Bag::str`].
 #[derive(Debug, Clone)]
@@ -21,17 +22,35 @@ impl<T: Element + AsRef<str>> Bag<T> {
     }
 }
 
+/// An argument as a method's function takes it, of what the method keeps.
+macro_rules! lend {
+    (String $kept:ident) => {
+        &$kept
+    };
+    (usize $kept:ident) => {
+        $kept
+    };
+}
+
 macro_rules! methods {
-    ($($(#[$doc:meta])* $name:ident ($($arg:ident: $ty:ty = $own:ty),*) -> $out:ty = |$s:ident| $body:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident ($($arg:ident: $ty:ty = $own:ident),*) -> $out:ty = |$s:ident| $body:expr;)*) => {
         impl<T: Element + AsRef<str>> Strings<T> {
             $(
                 $(#[$doc])*
                 pub fn $name(&self $(, $arg: $ty)*) -> Bag<$out> {
                     $(let $arg: $own = $arg.into();)*
-                    self.0.map(move |text| {
-                        let $s: &str = text.as_ref();
-                        $body
-                    })
+                    self.0.map(move |text| apply::$name(text.as_ref() $(, lend!($own $arg))*))
+                }
+            )*
+        }
+
+        /// What the methods do with one text; here, so that no cell compiles it.
+        mod apply {
+            use super::*;
+            $(
+                #[inline(never)]
+                pub(super) fn $name($s: &str $(, $arg: $ty)*) -> $out {
+                    $body
                 }
             )*
         }
@@ -64,39 +83,39 @@ methods! {
     /// The words, between white space.
     split() -> Vec<String> = |s| s.split_whitespace().map(str::to_owned).collect();
     /// The parts between `separator`.
-    split_by(separator: &str = String) -> Vec<String> = |s| s.split(separator.as_str()).map(str::to_owned).collect();
+    split_by(separator: &str = String) -> Vec<String> = |s| s.split(separator).map(str::to_owned).collect();
     /// The lines, without their ends.
     splitlines() -> Vec<String> = |s| split_lines(s);
     /// The text before the first `separator`, the separator, and the text after it.
-    partition(separator: &str = String) -> (String, String, String) = |s| match s.split_once(separator.as_str()) {
-        Some((a, b)) => (a.to_owned(), separator.clone(), b.to_owned()),
+    partition(separator: &str = String) -> (String, String, String) = |s| match s.split_once(separator) {
+        Some((a, b)) => (a.to_owned(), separator.to_owned(), b.to_owned()),
         None => (s.to_owned(), String::new(), String::new()),
     };
     /// The text before the last `separator`, the separator, and the text after it.
-    rpartition(separator: &str = String) -> (String, String, String) = |s| match s.rsplit_once(separator.as_str()) {
-        Some((a, b)) => (a.to_owned(), separator.clone(), b.to_owned()),
+    rpartition(separator: &str = String) -> (String, String, String) = |s| match s.rsplit_once(separator) {
+        Some((a, b)) => (a.to_owned(), separator.to_owned(), b.to_owned()),
         None => (String::new(), String::new(), s.to_owned()),
     };
     /// With `new` for every `old`.
-    replace(old: &str = String, new: &str = String) -> String = |s| s.replace(old.as_str(), &new);
+    replace(old: &str = String, new: &str = String) -> String = |s| s.replace(old, new);
     /// Without `prefix`, where it begins with that.
-    removeprefix(prefix: &str = String) -> String = |s| s.strip_prefix(prefix.as_str()).unwrap_or(s).to_owned();
+    removeprefix(prefix: &str = String) -> String = |s| s.strip_prefix(prefix).unwrap_or(s).to_owned();
     /// Without `suffix`, where it ends with that.
-    removesuffix(suffix: &str = String) -> String = |s| s.strip_suffix(suffix.as_str()).unwrap_or(s).to_owned();
+    removesuffix(suffix: &str = String) -> String = |s| s.strip_suffix(suffix).unwrap_or(s).to_owned();
     /// Whether it begins with `prefix`.
-    startswith(prefix: &str = String) -> bool = |s| s.starts_with(prefix.as_str());
+    startswith(prefix: &str = String) -> bool = |s| s.starts_with(prefix);
     /// Whether it ends with `suffix`.
-    endswith(suffix: &str = String) -> bool = |s| s.ends_with(suffix.as_str());
+    endswith(suffix: &str = String) -> bool = |s| s.ends_with(suffix);
     /// Whether `part` is in it.
-    contains(part: &str = String) -> bool = |s| s.contains(part.as_str());
+    contains(part: &str = String) -> bool = |s| s.contains(part);
     /// Number of characters.
     len() -> u64 = |s| s.chars().count() as u64;
     /// How often `part` is in it, without overlap.
-    count(part: &str = String) -> u64 = |s| s.matches(part.as_str()).count() as u64;
+    count(part: &str = String) -> u64 = |s| s.matches(part).count() as u64;
     /// Number of characters before the first `part`; -1 where it is not there.
-    find(part: &str = String) -> i64 = |s| place(s, s.find(part.as_str()));
+    find(part: &str = String) -> i64 = |s| place(s, s.find(part));
     /// Number of characters before the last `part`; -1 where it is not there.
-    rfind(part: &str = String) -> i64 = |s| place(s, s.rfind(part.as_str()));
+    rfind(part: &str = String) -> i64 = |s| place(s, s.rfind(part));
     /// In the middle of `width` characters.
     center(width: usize = usize) -> String = |s| padded(s, width, |n| n / 2 + (n & width & 1));
     /// At the left of `width` characters.
@@ -108,7 +127,7 @@ methods! {
     /// With spaces for tabs, to every multiple of `size` characters.
     expandtabs(size: usize = usize) -> String = |s| expanded(s, size);
     /// Put between the characters.
-    join_chars(between: &str = String) -> String = |s| s.chars().map(String::from).collect::<Vec<_>>().join(&between);
+    join_chars(between: &str = String) -> String = |s| s.chars().map(String::from).collect::<Vec<_>>().join(between);
     /// Whether there are characters, and all are letters or digits.
     isalnum() -> bool = |s| all(s, char::is_alphanumeric);
     /// Whether there are characters, and all are letters.
@@ -139,9 +158,20 @@ impl<T: Element + AsRef<str>> Strings<T> {
     #[track_caller]
     #[allow(clippy::should_implement_trait)]
     pub fn match_(&self, pattern: &str) -> Bag<T> {
-        let wanted = glob::Pattern::new(pattern).unwrap_or_else(|e| panic!("match_: {pattern:?} is no pattern: {e}"));
-        self.0.filter(move |text| wanted.matches(text.as_ref()))
+        let wanted = pattern_of(pattern);
+        self.0.filter(move |text| matches(&wanted, text.as_ref()))
     }
+}
+
+#[track_caller]
+#[inline(never)]
+fn pattern_of(pattern: &str) -> Opaque {
+    Opaque::new(glob::Pattern::new(pattern).unwrap_or_else(|e| panic!("match_: {pattern:?} is no pattern: {e}")))
+}
+
+#[inline(never)]
+fn matches(pattern: &Opaque, text: &str) -> bool {
+    pattern.get::<glob::Pattern>().matches(text)
 }
 
 /// Spaces for `width` characters, `before` of the missing ones before the text.

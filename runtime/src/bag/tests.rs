@@ -425,7 +425,9 @@ fn chains_run_as_one_task_and_what_is_shared_runs_once() {
     let text = format!("{bag:?}");
     assert!(text.contains("10 partitions, 3 stages, 10 tasks"), "{text}");
     let tasks = |points: Vec<crate::graph::Point>| crate::graph::Graph::new(&crate::graph::stream::fuse_streams(&points)).len();
-    assert_eq!(tasks(bag.layer().points()), 10);
+    let mut points = Vec::new();
+    bag.each_point(&mut |point| points.push(point));
+    assert_eq!(tasks(points), 10);
     // Ten partial sums, two merges by eight, one more, and the last word.
     assert_eq!(tasks(vec![bag.sum().point()]), 10 + 2 + 1 + 1);
     assert_eq!(tasks(vec![bag.sum().point(), bag.max().point()]), 10 + 2 * 14, "the list is made once for both");

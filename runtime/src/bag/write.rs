@@ -1,11 +1,12 @@
 //! Bags as text files, one per partition. A file gets its name when it is whole.
 
 use super::{Bag, Element};
-use crate::delayed::typed;
+use crate::delayed::take_or_clone;
 use crate::error::{Error, Result};
 use crate::graph::Name;
+use crate::opaque::Opaque;
 use crate::pending::{self, Pending};
-use crate::sched;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
@@ -29,27 +30,53 @@ impl<T: Element + Display> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn to_textfiles(&self, pattern: &str) -> Result<Vec<String>> {
-        let paths = names(pending::local("to_textfiles", pattern)?, self.npartitions());
-        for folder in paths.iter().filter_map(|p| Path::new(p).parent()).collect::<std::collections::BTreeSet<_>>() {
+        let files = Files::named(pattern, self.npartitions())?;
+        let layer =
+            self.summarize(Name::new("to-textfiles"), move |part, up| files.write(part.index, &mut |line| up(part, &mut |x| line(&x))));
+        paths_of(&layer)
+    }
+}
+
+/// Takes an element, and tells whether more are wanted.
+type Line<'a> = &'a mut dyn FnMut(&dyn Display) -> bool;
+/// Calls its argument with every element of a partition, until no more are wanted.
+type Each<'a> = &'a mut dyn FnMut(Line<'_>) -> Result<()>;
+
+/// The files of a bag, one per partition.
+struct Files(Vec<String>);
+
+impl Files {
+    /// Finds the names, and makes the folders.
+    #[inline(never)]
+    fn named(pattern: &str, n: usize) -> Result<Self> {
+        let paths = names(pending::local("to_textfiles", pattern)?, n);
+        for folder in paths.iter().filter_map(|p| Path::new(p).parent()).collect::<BTreeSet<_>>() {
             std::fs::create_dir_all(folder).map_err(|source| failed(&folder.display().to_string(), source))?;
         }
-        let all = paths.clone();
-        let layer = self.summarize(Name::new("to-textfiles"), move |part, up| {
-            let path = &all[part.index as usize];
-            let mut file = Pending::create("to_textfiles", path)?;
-            let mut error = None;
-            up(part, &mut |x| {
-                error = line(&mut file, &x).err();
-                error.is_none()
-            })?;
-            if let Some(source) = error {
-                return Err(failed(path, source));
-            }
-            file.finish().map_err(|e| failed(path, e))?;
-            Ok(path.clone())
-        });
-        Ok(sched::compute(&layer.points())?.into_iter().map(|v| (*typed::<String>(v)).clone()).collect())
+        Ok(Self(paths))
     }
+
+    /// Writes one of them, and returns its path.
+    #[inline(never)]
+    fn write(&self, index: u32, each: Each<'_>) -> Result<String> {
+        let path = &self.0[index as usize];
+        let mut file = Pending::create("to_textfiles", path)?;
+        let mut error = None;
+        each(&mut |x| {
+            error = line(&mut file, x).err();
+            error.is_none()
+        })?;
+        if let Some(source) = error {
+            return Err(failed(path, source));
+        }
+        file.finish().map_err(|e| failed(path, e))?;
+        Ok(path.clone())
+    }
+}
+
+#[inline(never)]
+fn paths_of(layer: &Opaque) -> Result<Vec<String>> {
+    Ok(super::compute(layer)?.into_iter().map(take_or_clone).collect())
 }
 
 /// The names of `n` files.
@@ -67,7 +94,6 @@ fn failed(path: &str, source: std::io::Error) -> Error {
 }
 
 /// One element and the end of its line.
-#[inline(never)]
 fn line(to: &mut Pending, x: &dyn Display) -> std::io::Result<()> {
     use std::fmt::Write as _;
     // The end of what is written tells whether the element ends its line itself.

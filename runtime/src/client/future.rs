@@ -2,9 +2,10 @@
 
 use crate::config;
 use crate::delayed::args::{Arg, Inputs, IntoArg};
-use crate::delayed::{Delayed, typed};
+use crate::delayed::{Delayed, each, typed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::value::{Size, short_type};
+use crate::graph::value::Size;
+use crate::graph::value::short_type;
 use crate::graph::{Graph, Key, Layer, Name, Point, Value, Waits, Work};
 use crate::opaque::Opaque;
 use crate::sched::progress::{Job, Outcome, Record};
@@ -226,25 +227,20 @@ impl<T> Future<T> {
         Self { cell: begin(call.point()), of: PhantomData }
     }
 
-    fn cell(&self) -> Arc<Cell> {
-        self.cell.arc()
+    fn again(&self) -> Self {
+        Self { cell: self.cell.again(), of: PhantomData }
     }
 
     /// Whether it has ended, in one way or another.
     #[must_use]
     pub fn done(&self) -> bool {
-        self.cell.get::<Cell>().is_done()
+        done(&self.cell)
     }
 
     /// How it stands: `"pending"`, `"finished"`, `"error"` or `"cancelled"`.
     #[must_use]
     pub fn status(&self) -> &'static str {
-        match self.cell.get::<Cell>().lock().0 {
-            State::Pending => "pending",
-            State::Finished(_) => "finished",
-            State::Failed(_) => "error",
-            State::Cancelled => "cancelled",
-        }
+        status(&self.cell)
     }
 
     /// Whether it was cancelled.
@@ -255,25 +251,137 @@ impl<T> Future<T> {
 
     /// Has it end without a value, where it has not ended yet. A function that is running goes on to its end.
     pub fn cancel(&self) {
-        self.cell.get::<Cell>().end(State::Cancelled);
+        cancel(&self.cell);
     }
 
     /// Its error, once it has one: waits for its end.
     #[must_use]
     pub fn exception(&self) -> Option<Error> {
-        let cell = self.cell();
-        wait_for(std::slice::from_ref(&cell), None);
-        cell.value().and_then(Result::err)
+        exception(&self.cell)
     }
 
     /// Calls `f` when it has ended, or at once where it has.
     pub fn add_done_callback(&self, f: impl FnOnce() + Send + 'static) {
-        self.cell().on_done(Box::new(move |_| f()));
+        call_back(&self.cell, Box::new(f));
     }
 
     fn layer(&self) -> Point {
         promise(&self.cell)
     }
+}
+
+#[inline(never)]
+fn done(cell: &Opaque) -> bool {
+    cell.get::<Cell>().is_done()
+}
+
+#[inline(never)]
+fn status(cell: &Opaque) -> &'static str {
+    match cell.get::<Cell>().lock().0 {
+        State::Pending => "pending",
+        State::Finished(_) => "finished",
+        State::Failed(_) => "error",
+        State::Cancelled => "cancelled",
+    }
+}
+
+#[inline(never)]
+fn cancel(cell: &Opaque) {
+    cell.get::<Cell>().end(State::Cancelled);
+}
+
+#[inline(never)]
+fn exception(cell: &Opaque) -> Option<Error> {
+    let cell: Arc<Cell> = cell.arc();
+    wait_for(std::slice::from_ref(&cell), None);
+    cell.value().and_then(Result::err)
+}
+
+#[inline(never)]
+fn call_back(cell: &Opaque, f: Box<dyn FnOnce() + Send>) {
+    cell.get::<Cell>().on_done(Box::new(move |_| f()));
+}
+
+#[inline(never)]
+fn finished(value: Value) -> Opaque {
+    let state = Mutex::new((State::Finished(value), Vec::new()));
+    Opaque::new(Cell { state, name: "scatter".into(), run: Mutex::new(None), inputs: Vec::new() })
+}
+
+#[inline(never)]
+fn result(cell: &Opaque) -> Result<Value> {
+    Ok(results(&[cell.arc()])?.remove(0))
+}
+
+#[inline(never)]
+fn result_within(cell: &Opaque, timeout: &str, of: &str) -> Result<Value> {
+    let at_most = config::time("result_within", timeout)?;
+    if !wait_for(&[cell.arc()], Some(at_most)) && !sched::cancelled() {
+        let message = format!("{} has no value after {timeout}; it goes on, and can be asked again", shown(cell, of));
+        return Err(Error::bad_argument("result_within", message));
+    }
+    result(cell)
+}
+
+#[inline(never)]
+fn shown(cell: &Opaque, of: &str) -> String {
+    format!("Future<{}>({}, {})", short_type(of), cell.get::<Cell>().name, status(cell))
+}
+
+#[inline(never)]
+fn bundle(cell: &Opaque, of: &str) -> Bundle {
+    Bundle::text(shown(cell, of))
+}
+
+fn typed_result<T: Clone + Send + Sync + 'static>(value: Result<Value>) -> Result<T> {
+    match value {
+        Ok(value) => Ok(Arc::unwrap_or_clone(typed(value))),
+        Err(e) => Err(e),
+    }
+}
+
+/// The handles of futures, without their types.
+fn cells<T>(futures: &[Future<T>]) -> Vec<&Opaque> {
+    let mut all = Vec::with_capacity(futures.len());
+    for future in futures {
+        all.push(&future.cell);
+    }
+    all
+}
+
+fn arcs(cells: &[&Opaque]) -> Vec<Arc<Cell>> {
+    cells.iter().map(|c| c.arc()).collect()
+}
+
+#[inline(never)]
+fn all_results(cells: &[&Opaque]) -> Result<Vec<Value>> {
+    results(&arcs(cells))
+}
+
+#[inline(never)]
+fn wait_for_all(cells: &[&Opaque]) {
+    if !wait_for(&arcs(cells), None) {
+        // The cell is left here; inside of a task there is nothing to wait for any more.
+        let _ = sched::stop_here(ErrorKind::Interrupted.into());
+    }
+}
+
+/// Gives the number of the next of them that ends, while there is one.
+#[inline(never)]
+fn ended(cells: &[&Opaque]) -> Box<dyn FnMut() -> Option<usize> + Send> {
+    let (sender, ended) = std::sync::mpsc::channel();
+    for (i, cell) in arcs(cells).iter().enumerate() {
+        let sender = sender.clone();
+        // Where the iterator is gone, nobody wants to know.
+        cell.on_done(Box::new(move |_| {
+            let _ = sender.send(i);
+        }));
+    }
+    let mut left = cells.len();
+    Box::new(move || {
+        left = left.checked_sub(1)?;
+        next_of(&ended)
+    })
 }
 
 #[inline(never)]
@@ -284,9 +392,7 @@ fn promise(cell: &Opaque) -> Point {
 
 impl<T: Clone + Send + Sync + 'static> Future<T> {
     pub(super) fn finished(value: T) -> Self {
-        let state = Mutex::new((State::Finished(Arc::new(value)), Vec::new()));
-        let cell = Cell { state, name: "scatter".into(), run: Mutex::new(None), inputs: Vec::new() };
-        Self { cell: Opaque::of(Arc::new(cell)), of: PhantomData }
+        Self { cell: finished(Arc::new(value)), of: PhantomData }
     }
 
     /// Waits for the value.
@@ -294,7 +400,7 @@ impl<T: Clone + Send + Sync + 'static> Future<T> {
     /// # Errors
     /// Where the function panics, or the future is cancelled.
     pub fn result(&self) -> Result<T> {
-        Ok(Arc::unwrap_or_clone(typed(results(&[self.cell()])?.remove(0))))
+        typed_result(result(&self.cell))
     }
 
     /// Waits for the value, `timeout` at most, such as `"300ms"` or `"5 seconds"`. The call goes on when the time is over.
@@ -302,12 +408,7 @@ impl<T: Clone + Send + Sync + 'static> Future<T> {
     /// # Errors
     /// As [`result`](Future::result), where the time is over, and where it cannot be read.
     pub fn result_within(&self, timeout: &str) -> Result<T> {
-        let at_most = config::time("result_within", timeout)?;
-        if !wait_for(&[self.cell()], Some(at_most)) && !sched::cancelled() {
-            let message = format!("{self:?} has no value after {timeout}; it goes on, and can be asked again");
-            return Err(ErrorKind::BadArgument { method: "result_within".to_owned(), message }.into());
-        }
-        self.result()
+        typed_result(result_within(&self.cell, timeout, std::any::type_name::<T>()))
     }
 
     /// The value as a delayed one. Computing it waits for nothing: it is an error while the future is pending.
@@ -322,17 +423,17 @@ impl<T: Clone + Send + Sync + 'static> Future<T> {
 /// # Errors
 /// The first error, in the order of the futures.
 pub fn gather<T: Clone + Send + Sync + 'static>(futures: &[Future<T>]) -> Result<Vec<T>> {
-    let cells: Vec<_> = futures.iter().map(Future::cell).collect();
-    Ok(results(&cells)?.into_iter().map(|v| Arc::unwrap_or_clone(typed(v))).collect())
+    let mut all = Vec::with_capacity(futures.len());
+    match all_results(&cells(futures)) {
+        Ok(values) => each(values, &mut |v| all.push(Arc::unwrap_or_clone(typed(v)))),
+        Err(e) => return Err(e),
+    }
+    Ok(all)
 }
 
 /// Waits until all futures have ended, in one way or another.
 pub fn wait<T>(futures: &[Future<T>]) {
-    let cells: Vec<_> = futures.iter().map(Future::cell).collect();
-    if !wait_for(&cells, None) {
-        // The cell is left here; inside of a task there is nothing to wait for any more.
-        let _ = sched::stop_here(ErrorKind::Interrupted.into());
-    }
+    wait_for_all(&cells(futures));
 }
 
 /// The futures in the order in which they end.
@@ -346,20 +447,12 @@ pub fn wait<T>(futures: &[Future<T>]) {
 /// assert_eq!(seen, [0, 1, 2]);
 /// ```
 pub fn as_completed<T>(futures: &[Future<T>]) -> impl Iterator<Item = Future<T>> + use<T> {
-    let (sender, ended) = std::sync::mpsc::channel();
-    for (i, future) in futures.iter().enumerate() {
-        let sender = sender.clone();
-        // Where the iterator is gone, nobody wants to know.
-        future.add_done_callback(move || {
-            let _ = sender.send(i);
-        });
+    let mut next = ended(&cells(futures));
+    let mut list = Vec::with_capacity(futures.len());
+    for future in futures {
+        list.push(future.again());
     }
-    let futures = futures.to_vec();
-    let mut left = futures.len();
-    std::iter::from_fn(move || {
-        left = left.checked_sub(1)?;
-        futures.get(next_of(&ended)?).cloned()
-    })
+    std::iter::from_fn(move || next().map(|i| list[i].again()))
 }
 
 /// The number of the next one that ends; `None` where the user does not want to wait.
@@ -392,13 +485,17 @@ impl<T> IntoArg<T> for Future<T> {
 
 impl<T: Clone + Send + Sync + 'static> IntoArg<Vec<T>> for Vec<Future<T>> {
     fn into_arg(self, inputs: &mut Inputs) -> Arg<Vec<T>> {
-        self.iter().map(Future::to_delayed).collect::<Vec<_>>().into_arg(inputs)
+        let mut list = Vec::with_capacity(self.len());
+        for future in &self {
+            list.push(future.to_delayed());
+        }
+        list.into_arg(inputs)
     }
 }
 
 impl<T> Show for Future<T> {
     fn show(&self) -> Bundle {
-        Bundle::text(format!("Future<{}>({}, {})", short_type(std::any::type_name::<T>()), self.cell.get::<Cell>().name, self.status()))
+        bundle(&self.cell, std::any::type_name::<T>())
     }
 }
 

@@ -193,8 +193,11 @@ impl Client {
         U: Clone + Send + Sync + 'static,
         F: Fn(T) -> U + Send + Sync + 'static,
     {
-        let function = delayed(function);
-        items.into_iter().map(|x| Future::begin(&function.call((x,)))).collect()
+        let (function, mut futures) = (delayed(function), Vec::new());
+        for item in items {
+            futures.push(Future::begin(&function.call((item,))));
+        }
+        futures
     }
 
     /// Waits for futures and returns their values, in their order.

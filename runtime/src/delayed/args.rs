@@ -245,8 +245,17 @@ impl<A: Element, B: Element, C: Element> IntoArg<(A, B, C)> for (Delayed<A>, Del
 
 impl<K: Element + Eq + Hash, T: Element> IntoArg<HashMap<K, T>> for HashMap<K, Delayed<T>> {
     fn into_arg(self, inputs: &mut Inputs) -> Arg<HashMap<K, T>> {
-        let places: Vec<(K, u32)> = self.into_iter().map(|(k, d)| (k, inputs.add(d.point()))).collect();
-        Arg::Made(Box::new(move |values| places.iter().map(|(k, i)| (k.clone(), value_at(values, *i))).collect()))
+        let mut places = Vec::with_capacity(self.len());
+        for (key, delayed) in self {
+            places.push((key, inputs.add(delayed.point())));
+        }
+        Arg::Made(Box::new(move |values| {
+            let mut map = HashMap::with_capacity(places.len());
+            for (key, place) in &places {
+                map.insert(key.clone(), value_at(values, *place));
+            }
+            map
+        }))
     }
 }
 

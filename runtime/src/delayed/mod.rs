@@ -10,7 +10,8 @@ pub(crate) use ops::{held, keep};
 
 use crate::error::Result;
 use crate::graph::picture::Picture;
-use crate::graph::value::{Size, short_type, size_typed};
+use crate::graph::value::{Size, size_typed};
+use crate::graph::value::short_type;
 use crate::graph::{Graph, Key, Layer, Name, Point, Value, Work};
 use crate::opaque::Opaque;
 use crate::sched;
@@ -159,8 +160,14 @@ fn layer(key: Key, inputs: Inputs, work: Box<dyn Work>) -> Opaque {
 }
 
 /// A delayed value of the layer's first task, whose work makes a `T`.
-fn from_layer<T>(layer: Opaque) -> Delayed<T> {
+pub(crate) fn from_layer<T>(layer: Opaque) -> Delayed<T> {
     Delayed { layer, index: 0, of: PhantomData }
+}
+
+/// The handle of a task; here, so that no cell compiles how a layer is dropped.
+#[inline(never)]
+fn handle(point: Point) -> (Opaque, u32) {
+    (Opaque::of(point.layer), point.index)
 }
 
 /// `ctx::shapes::area<f64>` is `area`, and a closure `closure`.
@@ -194,7 +201,8 @@ impl<T> Delayed<T> {
 
     /// The value of a task whose work makes a `T`.
     pub(crate) fn of_point(point: Point) -> Self {
-        Self { layer: Opaque::of(point.layer), index: point.index, of: PhantomData }
+        let (layer, index) = handle(point);
+        Self { layer, index, of: PhantomData }
     }
 
     /// The graph of tasks as a picture: functions round, data boxed. Runs nothing.
@@ -205,11 +213,11 @@ impl<T> Delayed<T> {
     /// Name of the task in all computations of this process.
     #[must_use]
     pub fn key(&self) -> String {
-        key_of(&self.point())
+        key_of(self.point())
     }
 
     fn lazy_text(&self) -> String {
-        lazy_text(&self.point(), std::any::type_name::<T>())
+        lazy_text(self.point(), std::any::type_name::<T>())
     }
 }
 
@@ -220,7 +228,10 @@ impl<T: Clone + Send + Sync + 'static> Delayed<T> {
     /// [`TaskPanicked`](crate::ErrorKind::TaskPanicked) with the task's name, input and text where a function panics;
     /// [`ResultTooLarge`](crate::ErrorKind::ResultTooLarge) where the value does not fit below the limit of memory.
     pub fn compute(&self) -> Result<T> {
-        Ok(Arc::unwrap_or_clone(typed(compute(self.point())?)))
+        match compute(self.point()) {
+            Ok(value) => Ok(Arc::unwrap_or_clone(typed(value))),
+            Err(e) => Err(e),
+        }
     }
 }
 
@@ -234,6 +245,39 @@ fn other_type() -> ! {
 pub(crate) fn typed<T: Send + Sync + 'static>(value: Value) -> Arc<T> {
     // Not `expect`: every cell would have the compiler look for the error's `Debug` form, among the types of all crates.
     value.downcast().unwrap_or_else(|_| other_type())
+}
+
+/// The value, if nothing else holds it.
+#[inline(never)]
+pub(crate) fn sole(value: &mut Value) -> Option<&mut (dyn std::any::Any + Send + Sync)> {
+    Arc::get_mut(value)
+}
+
+/// Moves a `T` out of its value, or clones it where something else holds the value too.
+// Not by the `Arc<T>`, whose code would be compiled again in every cell, for every type.
+pub(crate) fn take_or_clone<T: Clone + Default + Send + Sync + 'static>(mut value: Value) -> T {
+    if let Some(own) = sole(&mut value) {
+        match own.downcast_mut() {
+            Some(own) => std::mem::take(own),
+            None => other_type(),
+        }
+    } else {
+        typed_ref::<T>(&value).clone()
+    }
+}
+
+/// A value that is known to be a `T`, by reference.
+pub(crate) fn typed_ref<T: Send + Sync + 'static>(value: &Value) -> &T {
+    match value.downcast_ref() {
+        Some(value) => value,
+        None => other_type(),
+    }
+}
+
+/// Calls `f` with each value; here, so that no cell compiles how a list of values is taken apart.
+#[inline(never)]
+pub(crate) fn each(values: Vec<Value>, f: &mut dyn FnMut(Value)) {
+    values.into_iter().for_each(f);
 }
 
 #[inline(never)]
@@ -252,19 +296,24 @@ fn picture_of(point: Point) -> Picture {
 }
 
 #[inline(never)]
-fn key_of(point: &Point) -> String {
+fn key_of(point: Point) -> String {
     point.layer.task_key(point.index)
 }
 
 #[inline(never)]
-fn lazy_text(point: &Point, of: &str) -> String {
-    let tasks = Graph::new(std::slice::from_ref(point)).len();
+fn lazy_text(point: Point, of: &str) -> String {
+    let tasks = Graph::new(std::slice::from_ref(&point)).len();
     format!("Delayed<{}>({}, {})", short_type(of), key_of(point), show::html::count(tasks, "task"))
+}
+
+#[inline(never)]
+fn bundle(point: Point, of: &str) -> Bundle {
+    Bundle::text(lazy_text(point, of))
 }
 
 impl<T> Show for Delayed<T> {
     fn show(&self) -> Bundle {
-        Bundle::text(self.lazy_text())
+        bundle(self.point(), std::any::type_name::<T>())
     }
 }
 

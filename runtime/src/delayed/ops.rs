@@ -64,8 +64,7 @@ impl<T: Clone + Send + Sync + 'static> Delayed<T> {
     /// ```
     #[must_use]
     pub fn value(value: T) -> Self {
-        let bytes = size_of(&value).bytes;
-        Self::of_point(kept("value", vec![Arc::new(value)], bytes).at(0))
+        Self::of_point(there(Arc::new(value)))
     }
 
     /// Applies a function to the value: one more task, named after the function.
@@ -90,8 +89,17 @@ impl<T: Clone + Send + Sync + 'static> Delayed<T> {
     /// # Errors
     /// As [`compute`](Delayed::compute).
     pub fn persist(&self) -> Result<Self> {
-        Ok(Self::of_point(persist(self.point())?))
+        match persist(self.point()) {
+            Ok(point) => Ok(Self::of_point(point)),
+            Err(e) => Err(e),
+        }
     }
+}
+
+#[inline(never)]
+fn there(value: Value) -> Point {
+    let bytes = size_of(&*value).bytes;
+    kept("value", vec![value], bytes).at(0)
 }
 
 impl<A: Clone + Send + Sync + 'static, B: Clone + Send + Sync + 'static> Delayed<(A, B)> {
@@ -113,9 +121,8 @@ impl<T: Clone + Send + Sync + 'static> Delayed<Vec<T>> {
     /// The element at `index`; its task panics where there is none.
     #[must_use]
     pub fn item(&self, index: usize) -> Delayed<T> {
-        let get = move |list: Vec<T>| {
-            let length = list.len();
-            list.into_iter().nth(index).unwrap_or_else(|| panic!("item {index} was asked for, and there are {length}"))
+        let get = move |mut list: Vec<T>| {
+            if index < list.len() { list.swap_remove(index) } else { no_item(index, list.len()) }
         };
         self.then(delayed(get).name("getitem"))
     }
@@ -123,8 +130,18 @@ impl<T: Clone + Send + Sync + 'static> Delayed<Vec<T>> {
     /// The first `n` elements, each as a delayed value of its own: several outputs of one function.
     #[must_use]
     pub fn items(&self, n: usize) -> Vec<Delayed<T>> {
-        (0..n).map(|i| self.item(i)).collect()
+        let mut all = Vec::with_capacity(n);
+        while all.len() < n {
+            all.push(self.item(all.len()));
+        }
+        all
     }
+}
+
+#[cold]
+#[inline(never)]
+fn no_item(index: usize, length: usize) -> ! {
+    panic!("item {index} was asked for, and there are {length}")
 }
 
 macro_rules! operators {

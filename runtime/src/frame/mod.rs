@@ -43,6 +43,7 @@ mod names;
 mod order;
 pub(crate) mod partitions;
 mod pool;
+pub(crate) mod record;
 mod reduce;
 mod remote;
 mod resample;

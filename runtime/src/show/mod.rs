@@ -112,7 +112,11 @@ thread_local! {
 
 /// The `Debug` form of a [`Show`] value: its plain text; hands the rich form to `display` where that is asking.
 pub(crate) fn debug<T: Show>(value: &T, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-    let bundle = value.show();
+    debug_of(value.show(), f)
+}
+
+#[inline(never)]
+fn debug_of(bundle: Bundle, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
     let text = bundle.data.get("text/plain").cloned().unwrap_or_default();
     RICH.with(|r| {
         if let Ok(mut r) = r.try_borrow_mut()
