@@ -63,10 +63,10 @@ fn dispatch(name: &str, args: &[String]) -> Result<i32> {
         let (runtime, session) = surroundings()?;
         return tool(&runtime, &session, args);
     }
-    if let [leash, rest @ ..] = args
-        && leash == "leash"
+    if let [role, rest @ ..] = args
+        && role == eval::tools::parent_death::ROLE
     {
-        return eval::tools::leash::run(rest);
+        return eval::tools::parent_death::run(rest);
     }
     if std::env::var_os(eval::tools::rustc::MARKER).is_some() && args.first().is_some_and(|a| a.ends_with("rustc")) {
         let (runtime, session) = surroundings()?;

@@ -1,8 +1,8 @@
 //! The table of evcxr's commands that mean something else here, or nothing; all others go to evcxr as they are.
 
-use super::diagnostics::CellError;
-use super::magics::{Outcome, bad, nearest, table};
+use super::errors::diagnostics::CellError;
 use super::session::Session;
+use super::text::{Outcome, bad, nearest, table};
 use rask_wire::{Bundle, Role};
 
 /// What a command of evcxr's is to this kernel, where it is not what it is to evcxr.

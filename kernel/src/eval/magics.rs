@@ -1,21 +1,17 @@
 //! THE table of magics: every line that begins with `%`, what it does, and its help. Completion, `%lsmagic` and a test read it.
 
 use super::assist::{Completion, Completions, Inspection};
-use super::cell::Cell;
 use super::commands;
-use super::diagnostics::CellError;
-use super::segment::Call;
-use super::session::{Session, users_environment};
-use super::tools::leash;
-use rask_wire::{Bundle, Role, session as names};
+use super::errors::diagnostics::CellError;
+use super::session::Session;
+use super::shell;
+use super::source::cell::Cell;
+use super::source::segment::Call;
+use super::text::{Outcome, bad, nearest, short, span, table};
+use rask_wire::{Bundle, Role};
 use serde_json::json;
-use std::fs::OpenOptions;
 use std::ops::Range;
-use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-pub(super) type Outcome = Result<(), CellError>;
 
 /// A magic.
 pub(super) struct Magic {
@@ -112,17 +108,6 @@ fn unknown(name: &str) -> CellError {
     CellError::plain("UnknownMagic", &format!("there is no magic {name}{hint} (%lsmagic lists them)"))
 }
 
-/// The name that differs least, where it differs little.
-pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let bare = |n: &str| n.trim_start_matches(['%', ':']).to_lowercase();
-    let wanted = bare(name);
-    names
-        .map(|n| (strsim::osa_distance(&wanted, &bare(n)), n))
-        .min_by_key(|(d, _)| *d)
-        .filter(|(d, n)| *d <= 1 + n.len() / 4)
-        .map(|(_, n)| n)
-}
-
 /// Whether what follows a magic is Rust.
 pub(super) fn is_code(name: &str) -> bool {
     MAGICS.iter().any(|m| m.name == name && m.code)
@@ -153,25 +138,6 @@ fn list(session: &mut Session, _: &Call) -> Outcome {
     Ok(())
 }
 
-/// Two columns, as text and as HTML.
-pub(super) fn table(head: [&str; 2], rows: Vec<[String; 2]>) -> Bundle {
-    let width = rows.iter().map(|r| r[0].chars().count()).max().unwrap_or(0);
-    let text: Vec<_> = rows.iter().map(|[a, b]| format!("{a:width$}  {b}")).collect();
-    let cell = |tag: &str, s: &str| format!("<{tag} style=\"text-align:left\">{}</{tag}>", escape(s));
-    let row = |[a, b]: &[String; 2]| format!("<tr><td style=\"text-align:left\"><code>{}</code></td>{}</tr>", escape(a), cell("td", b));
-    let body: String = rows.iter().map(row).collect();
-    let html = format!("<table><thead><tr>{}{}</tr></thead><tbody>{body}</tbody></table>", cell("th", head[0]), cell("th", head[1]));
-    Bundle::text(text.join("\n")).with("text/html", html)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-pub(super) fn bad(name: &str, message: &str) -> CellError {
-    CellError::plain("BadArgument", &format!("{name}: {message}"))
-}
-
 /// The Rust code of a magic: the rest of its line, or of the cell.
 fn code_of(session: &Session, call: &Call) -> Result<Range<usize>, CellError> {
     let range = if call.name.starts_with("%%") { call.body.clone() } else { call.args.clone() };
@@ -192,17 +158,6 @@ fn time(session: &mut Session, call: &Call) -> Outcome {
     let cpu = if ran >= Duration::from_millis(50) { format!("CPU {}; ", span(cpu)) } else { String::new() };
     session.shared.publish("stdout", format!("Wall time: {} ({cpu}compiled in {})\n", span(ran), span(compiled)));
     result
-}
-
-/// `12.3 ms`.
-pub(super) fn span(time: Duration) -> String {
-    let s = time.as_secs_f64();
-    match s {
-        s if s >= 60.0 => format!("{} min {:.0} s", (s / 60.0).floor(), s % 60.0),
-        s if s >= 1.0 => format!("{s:.2} s"),
-        s if s >= 1e-3 => format!("{:.1} ms", s * 1e3),
-        s => format!("{:.1} µs", s * 1e6),
-    }
 }
 
 fn timeit(session: &mut Session, call: &Call) -> Outcome {
@@ -252,18 +207,6 @@ fn who(session: &mut Session, call: &Call) -> Outcome {
     }
     session.shared.show(Role::Result, None, table(["variable", "type"], rows));
     Ok(())
-}
-
-/// A type without the paths of its parts: `Vec<DataFrame>`.
-fn short(type_name: &str) -> String {
-    let mut out = String::new();
-    for part in type_name.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_' && c != ':') {
-        let end = part.len() - part.chars().last().filter(|c| !c.is_alphanumeric() && *c != '_').map_or(0, char::len_utf8);
-        let (path, sign) = part.split_at(end);
-        out += path.rsplit("::").next().unwrap_or(path);
-        out += sign;
-    }
-    out
 }
 
 fn reset(session: &mut Session, _: &Call) -> Outcome {
@@ -349,38 +292,7 @@ fn show(session: &mut Session, call: &Call, mime: &str) -> Outcome {
 
 fn bash(session: &mut Session, call: &Call) -> Outcome {
     let script = session.text[call.body.clone()].to_owned();
-    child(session, "bash", &script)
-}
-
-/// Runs a line of the shell.
-pub(super) fn shell(session: &mut Session, line: &str) -> Outcome {
-    child(session, "sh", line)
-}
-
-/// Runs a script; what it prints goes straight into the cell's pipes.
-fn child(session: &mut Session, program: &str, script: &str) -> Outcome {
-    let failed = |e: std::io::Error| CellError::plain("ShellError", &format!("{program} could not be started: {e}"));
-    let pipe = |name: &str| OpenOptions::new().write(true).open(session.shared.folder.join(name)).map(Stdio::from);
-    let mut command = leash::group(Path::new(program));
-    command.args(["-c", script]).current_dir(session.working_folder());
-    users_environment(&mut command);
-    command
-        .envs(session.shared.environment())
-        .env_remove(rask_wire::env::RUNTIME)
-        .env_remove(rask_wire::env::SESSION)
-        .env_remove("RASK_USER_PATH");
-    command.stdout(pipe(names::STDOUT).map_err(failed)?).stderr(pipe(names::STDERR).map_err(failed)?);
-    let mut child = command.spawn().map_err(failed)?;
-    // The command keeps writing ends of the pipes open; they are of no use any more.
-    drop(command);
-    let status = session.shared.attend(&mut child).map_err(|e| CellError::plain("ShellError", &e.to_string()))?;
-    if session.shared.stopping() {
-        return Err(CellError::plain("Interrupted", "the command was interrupted; all variables are kept"));
-    }
-    if status.success() {
-        return Ok(());
-    }
-    Err(CellError::plain("ShellError", &format!("the command ended with {status} (add `|| true` to go on in spite of it)")))
+    shell::child(session, "bash", &script)
 }
 
 #[cfg(test)]

@@ -1,45 +1,49 @@
 //! From a cell's text to running code. A thread of its own owns evcxr; cells come to it through a queue, so that the
 //! server never waits.
 //!
-//! `segment` tells Rust from what is not, `split` and `cell` take the Rust apart and get it ready, `assist` is rust-analyzer:
-//! types, completions, documentation of what is in `scope`. `session` drives evcxr; `magics` and `commands`
-//! are the tables of what else a line can be. `tools` stands in for the tools that evcxr calls. `child` is the start of the
-//! evaluator process, `output` listens to it, `comms` carries its messages, `shared` is what the threads know of the running cell.
-//! `diagnostics` and `keep` word errors; `hints` is the table of what a person with the habits
-//! of pandas needs under them, `pandas` what its names are here.
+//! Each folder or file may use those above it in this list:
+//!
+//! | name | what it is for |
+//! |---|---|
+//! | `runtime` | the installed runtime |
+//! | `source` | a cell's text, taken apart and got ready |
+//! | `tools` | stand-ins for the tools that evcxr calls |
+//! | `assist` | rust-analyzer: types, completions, documentation |
+//! | `errors` | what a cell that fails says |
+//! | `process` | the evaluator's process |
+//! | `text` | what commands and magics say |
+//! | `session` | evcxr, cell by cell |
+//! | `shell` | lines and scripts of the shell |
+//! | `commands`, `magics` | the tables of what else a line can be |
+//! | `run` | one cell, segment by segment |
 
 mod assist;
-mod cell;
-pub(crate) mod child;
 mod commands;
-mod comms;
-mod diagnostics;
-mod hints;
-mod keep;
+mod errors;
 mod magics;
-mod output;
-mod pandas;
+mod process;
+mod run;
 pub(crate) mod runtime;
-mod scope;
-mod segment;
 mod session;
-mod shared;
-mod split;
+mod shell;
+mod source;
+mod text;
 pub(crate) mod tools;
 
 pub(crate) use assist::{Completions, Inspection};
-pub(crate) use diagnostics::CellError;
-pub(crate) use shared::{Ask, Times};
-pub(crate) use split::Completeness;
+pub(crate) use errors::diagnostics::CellError;
+pub(crate) use process::child;
+pub(crate) use process::running::{Ask, Times};
+pub(crate) use source::split::Completeness;
 
 use crate::outbox::{Outbox, Parent};
 use assist::Assist;
-use comms::Comms;
+use process::comms::Comms;
+use process::running::{Shared, resident};
 use rask_wire::{Bundle, Comm};
 use runtime::Runtime;
 use serde_json::Value;
 use session::Session;
-use shared::Shared;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -166,7 +170,7 @@ impl Evaluator {
     /// Bytes of memory that the kernel and its evaluator hold, and the evaluator's process.
     pub(crate) fn memory(&self) -> (u64, u32) {
         let pid = self.shared.state().pid;
-        (shared::resident(std::process::id()) + shared::resident(pid), pid)
+        (resident(std::process::id()) + resident(pid), pid)
     }
 
     /// The user's answer to a question of the running cell.
@@ -188,7 +192,7 @@ impl Evaluator {
     pub(crate) async fn complete(&self, text: &str, at: usize) -> Completions {
         match magics::complete(text, at) {
             Some(found) => found,
-            None => self.assist.complete(text, &segment::rust_only(text, magics::is_code), at).await,
+            None => self.assist.complete(text, &source::segment::rust_only(text, magics::is_code), at).await,
         }
     }
 
@@ -196,7 +200,7 @@ impl Evaluator {
     pub(crate) async fn inspect(&self, text: &str, at: usize, source: bool) -> Option<Inspection> {
         match magics::inspect(text, at) {
             Some(found) => Some(found),
-            None => self.assist.inspect(&segment::rust_only(text, magics::is_code), at, source).await,
+            None => self.assist.inspect(&source::segment::rust_only(text, magics::is_code), at, source).await,
         }
     }
 
@@ -237,7 +241,7 @@ impl Evaluator {
         }
         let run = AssertUnwindSafe(|| match session {
             Ok(session) => {
-                let payload = session.run(&job.code, if job.silent { 0 } else { ran.count })?;
+                let payload = run::run(session, &job.code, if job.silent { 0 } else { ran.count })?;
                 let expressions = job.expressions.iter().map(|(name, code)| (name.clone(), session.expression(code)));
                 Ok(Outcome::Ok { payload, expressions: expressions.collect() })
             }
@@ -263,5 +267,5 @@ impl Evaluator {
 
 /// Whether a text can be run, needs more lines, or cannot become right by adding any.
 pub(crate) fn completeness(text: &str) -> Completeness {
-    segment::completeness(text, magics::is_code)
+    source::segment::completeness(text, magics::is_code)
 }

@@ -1,18 +1,17 @@
 //! One session: evcxr with the runtime in scope, run cell by cell.
 
-use super::assist::{Assist, Inferred, can_be_written};
-use super::cell::Cell;
-use super::commands;
-use super::comms::Comms;
-use super::diagnostics::{CellError, warnings};
-use super::keep;
-use super::magics;
-use super::output;
+use super::assist::Assist;
+use super::errors::diagnostics::{CellError, warnings};
+use super::errors::persist;
+use super::process::comms::Comms;
+use super::process::output;
+use super::process::running::{Reported, Shared};
 use super::runtime::Runtime;
-use super::scope::Variable;
-use super::segment::{Segment, segments};
-use super::shared::{Reported, Shared};
-use super::tools::{files, rustc};
+use super::source::cell::Cell;
+use super::source::scope::Variable;
+use super::source::types::{Inferred, can_be_written};
+use super::text::span;
+use super::tools::{environment::users_environment, files};
 use evcxr::{CommandContext, CompilationError, EvalContext};
 use rask_wire::Bundle;
 use serde_json::Value;
@@ -100,24 +99,12 @@ impl Session {
         })
     }
 
-    /// Runs one cell; what the front end is to do then.
-    pub(super) fn run(&mut self, text: &str, number: u32) -> Result<Vec<Value>, CellError> {
+    /// A new cell begins.
+    pub(super) fn begin(&mut self, text: &str, number: u32) {
         text.clone_into(&mut self.text);
         self.number = number;
         self.began = Instant::now();
         self.payload.clear();
-        for segment in segments(text) {
-            if self.shared.stopping() {
-                return Err(CellError::plain("Interrupted", "the cell was interrupted; all variables are kept"));
-            }
-            match segment {
-                Segment::Rust(range) => self.rust(range)?,
-                Segment::Commands(range) => commands::run(self, &text[range])?,
-                Segment::Shell(range) => magics::shell(self, &text[range])?,
-                Segment::Magic(call) => magics::run(self, &call)?,
-            }
-        }
-        Ok(std::mem::take(&mut self.payload))
     }
 
     /// Runs a part of the cell's text.
@@ -152,7 +139,7 @@ impl Session {
         let before = self.assist.scope().clone();
         let earlier = before.variables();
         self.foresee(&cell, &inferred);
-        self.shared.publish("stderr", keep::statics(&cell));
+        self.shared.publish("stderr", persist::statics(&cell));
         let mut asked = Vec::new();
         let cell = loop {
             let running = Arc::new(cell);
@@ -175,7 +162,7 @@ impl Session {
                     }
                 },
                 // The compiler knows types that rust-analyzer does not, and tells them in the form of an error.
-                Err(evcxr::Error::Message(text)) if keep::to_be_asked(&text, &inferred, &mut asked) => {
+                Err(evcxr::Error::Message(text)) if persist::to_be_asked(&text, &inferred, &mut asked) => {
                     let mut next = Cell::clone(&running);
                     if let Some(variable) = asked.last() {
                         next.ask_type(variable);
@@ -260,7 +247,7 @@ impl Session {
             return interrupted_compiler();
         }
         let source = self.context.last_source().unwrap_or_default();
-        keep::borrowed(errors, cell, inferred).unwrap_or_else(|| CellError::compiler(errors, cell, &source, &self.gone))
+        persist::borrowed(errors, cell, inferred).unwrap_or_else(|| CellError::compiler(errors, cell, &source, &self.gone))
     }
 
     /// What a cell that was compiled, or stopped in it, came to.
@@ -268,7 +255,7 @@ impl Session {
         &mut self,
         result: Result<evcxr::EvalOutputs, evcxr::Error>,
         cell: Arc<Cell>,
-        before: super::scope::Scope,
+        before: super::source::scope::Scope,
         inferred: &[(String, Inferred)],
     ) -> Result<(), CellError> {
         match result {
@@ -301,7 +288,7 @@ impl Session {
                     return Err(interrupted_compiler());
                 }
                 let text = e.to_string();
-                Err(keep::unknown_type(&text, &cell, inferred).unwrap_or_else(|| told(&text)))
+                Err(persist::unknown_type(&text, &cell, inferred).unwrap_or_else(|| told(&text)))
             }
         }
     }
@@ -346,7 +333,7 @@ impl Session {
     pub(super) fn tell_times(&self) {
         if self.settings.timing {
             let (ran, compiled) = (self.shared.times().ran, self.began.elapsed().saturating_sub(self.shared.times().ran));
-            self.shared.publish("stderr", format!("compiled in {}, ran in {}\n", magics::span(compiled), magics::span(ran)));
+            self.shared.publish("stderr", format!("compiled in {}, ran in {}\n", span(compiled), span(ran)));
         }
     }
 
@@ -508,16 +495,6 @@ fn child_command(runtime: &Runtime, folder: &Path) -> Result<Command, String> {
         command.env(MALLOC, format!("glibc.malloc.arena_max={}", cores.max(2)));
     }
     Ok(command)
-}
-
-/// Takes out of a command's environment what the kernel has set for the compiler.
-pub(super) fn users_environment(command: &mut Command) {
-    for name in ["RUSTC_WRAPPER", "RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "EVCXR_TMPDIR", "EVCXR_CONFIG_DIR", rustc::MARKER] {
-        command.env_remove(name);
-    }
-    if let Some(path) = std::env::var_os("RASK_USER_PATH") {
-        command.env("PATH", path);
-    }
 }
 
 /// evcxr's lines for the crates that every session has.

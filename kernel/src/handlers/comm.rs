@@ -1,6 +1,6 @@
 //! Comms: messages of the front end go to the evaluator at once, whatever runs there.
 
-use super::{Context, Route};
+use super::route::{Context, Route};
 use crate::outbox::Parent;
 use crate::protocol::Message;
 use rask_wire::{Buffer, Comm, CommEvent};

@@ -1,7 +1,7 @@
 //! What a front end asks about code: whether it is complete, what could follow, what a name means, what ran before. Answered
 //! also while a cell runs; positions are counted in characters, as the protocol has it.
 
-use super::{AsideRoute, Context, Route};
+use super::route::{AsideRoute, Context, Route};
 use crate::eval::{Completeness, completeness};
 use serde_json::{Value, json};
 

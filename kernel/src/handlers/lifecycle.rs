@@ -1,6 +1,6 @@
 //! The kernel's own life: what it is, how it is interrupted, how it ends.
 
-use super::{Context, Route};
+use super::route::{Context, Route};
 use crate::protocol::VERSION;
 use serde_json::{Value, json};
 

@@ -5,39 +5,16 @@ mod comm;
 pub(crate) mod execute;
 mod introspect;
 mod lifecycle;
+mod route;
 
-use crate::eval::Evaluator;
-use crate::history::History;
-use crate::outbox::{Outbox, Parent};
+pub(crate) use route::Context;
+
+use crate::outbox::Parent;
 use crate::protocol::Message;
 use crate::protocol::messages::{Request, request};
+use route::Route;
 use serde_json::{Value, json};
-use std::pin::Pin;
 use std::sync::Arc;
-
-/// What handlers may use.
-#[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) outbox: Outbox,
-    pub(crate) evaluator: Evaluator,
-    pub(crate) history: Arc<History>,
-    /// The ports of the kernel's sockets, as `connect_request` wants them.
-    pub(crate) ports: Value,
-    /// Version of the compiler.
-    pub(crate) rust_version: String,
-}
-
-/// A handler: the request to the content of its reply.
-type Handler = fn(&Context, &Parent, &Message) -> Value;
-
-/// A request's name and its handler.
-type Route = (&'static str, Handler);
-
-/// The content of a reply that is still being made.
-type Later = Pin<Box<dyn Future<Output = Value> + Send>>;
-
-/// A request's name and its handler, for one that may take a moment.
-type AsideRoute = (&'static str, fn(Context, Value) -> Later);
 
 /// All handlers of requests that are answered at once.
 fn routes() -> impl Iterator<Item = &'static Route> {

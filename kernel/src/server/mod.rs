@@ -1,6 +1,7 @@
 //! The sockets and the one loop. Everything that can happen is an [`Event`]; reading never waits for a cell: a request is
 //! answered at once or put into the evaluator's queue.
 
+mod event;
 mod sockets;
 
 use crate::error::Result;
@@ -11,22 +12,12 @@ use crate::history::History;
 use crate::outbox::Outbox;
 use crate::protocol::messages::Lane;
 use crate::protocol::{Connection, Message, frames::Signer};
-use bytes::Bytes;
+use event::{Channel, Event};
 use serde_json::{Value, json};
-use sockets::{Channel, Sockets};
+use sockets::Sockets;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-
-/// Everything that can happen.
-enum Event {
-    /// A request came in.
-    Request { channel: Channel, frames: Vec<Bytes> },
-    /// A reply is to be sent.
-    Reply { channel: Channel, frames: Vec<Bytes> },
-    /// The process was asked to end by a signal.
-    Terminate,
-}
 
 /// Serves one kernel until it is shut down.
 ///

@@ -1,6 +1,6 @@
 //! The five ZeroMQ sockets of a kernel.
 
-use super::Event;
+use super::event::{Channel, Event};
 use crate::error::{Error, Result};
 use crate::protocol::Connection;
 use bytes::Bytes;
@@ -9,14 +9,6 @@ use zeromq::{RepSocket, RouterRecvHalf, RouterSendHalf, RouterSocket, Socket, So
 
 /// What the last reply is given to leave this process.
 const LINGER: std::time::Duration = std::time::Duration::from_millis(50);
-
-/// The channels on which requests come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Channel {
-    Shell,
-    Control,
-    Stdin,
-}
 
 /// The bound sockets.
 pub(super) struct Sockets {

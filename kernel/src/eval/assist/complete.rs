@@ -1,8 +1,8 @@
 //! What may stand at the cursor: rust-analyzer's completions, names of files inside a string, plain words where there is
 //! no time to analyse.
 
-use super::super::scope::{CELL, Scope};
 use super::project::Project;
+use crate::eval::source::scope::{CELL, Scope};
 use ra_ap_hir::PrefixKind;
 use ra_ap_ide::{CompletionConfig, CompletionFieldsToResolve, CompletionItem, CompletionItemKind, FilePosition, RaFixtureConfig};
 use ra_ap_ide_db::SymbolKind;

@@ -8,10 +8,10 @@ mod types;
 
 pub(crate) use complete::{Completion, Completions};
 pub(crate) use inspect::Inspection;
-pub(super) use types::{Inferred, can_be_written};
 
 use super::runtime::Runtime;
-use super::scope::{Scope, Wrapped};
+use super::source::scope::{Scope, Wrapped};
+use super::source::types::Inferred;
 use project::Project;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

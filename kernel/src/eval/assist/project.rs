@@ -1,7 +1,7 @@
 //! What rust-analyzer reads: the session's crate, the runtime's source, the crates in scope and the standard library.
 
-use super::super::runtime::Runtime;
-use super::super::tools::{answers, files};
+use crate::eval::runtime::Runtime;
+use crate::eval::tools::{analyzer_cache, files};
 use ra_ap_base_db::SourceRoot;
 use ra_ap_hir::ChangeWithProcMacros;
 use ra_ap_ide::{AnalysisHost, FileId};
@@ -62,7 +62,7 @@ impl Project {
         std::fs::write(&path, manifest)?;
         let manifest = ManifestPath::try_from(path).map_err(|p| format!("{p} is no manifest"))?;
         let mut extra_env = FxHashMap::default();
-        extra_env.insert(answers::READER.to_owned(), Some("1".to_owned()));
+        extra_env.insert(analyzer_cache::READER.to_owned(), Some("1".to_owned()));
         let config = CargoConfig { sysroot: Some(RustLibSource::Path(self.sysroot.clone())), extra_env, ..CargoConfig::default() };
         let workspace = ProjectWorkspace::load(ProjectManifest::CargoToml(manifest), &config, &|_| {})?;
         let folders: Vec<PathBuf> = workspace

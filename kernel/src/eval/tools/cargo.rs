@@ -1,15 +1,15 @@
 //! The stand-in for cargo (and rustup) that evcxr calls for each cell. It turns evcxr's generated source to the runtime's
 //! own hooks, and compiles a cell of a plain session with one rustc call; anything else goes to the real cargo.
 
-use super::super::runtime::Runtime;
-use super::answers::{asks_about_session, keep, name_of, reads_all, remembered};
+use super::analyzer_cache::{asks_about_session, keep, name_of, reads_all, remembered};
 use super::compiler::{compile, tell_library};
 use super::files::{cell_file, level, pid_file, plain_manifest, toolchain, toolchain_of_readers};
 use super::hooks::{hooked, number};
 use super::prune::prune;
 use super::rustc::plain_cell;
-use super::{dependent, leash};
+use super::{dependent, parent_death};
 use crate::error::{Error, Result};
+use crate::eval::runtime::Runtime;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,7 +47,7 @@ pub(super) fn rustup(runtime: &Runtime, session: &Path, args: &[String]) -> Resu
 /// # Errors
 /// A tool that cannot be started, a file that cannot be read or written.
 pub(super) fn cargo(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
-    leash::hold();
+    parent_death::hold();
     // The compiler and all it starts are one group, which an interrupt ends as a whole.
     let _ = rustix::process::setpgid(None, None);
     let compiles = args.iter().any(|a| a == "build" || a == "check") && !reads_all();

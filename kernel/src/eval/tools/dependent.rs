@@ -1,56 +1,18 @@
 //! Cells of a session with dependencies of its own. cargo builds the dependencies once, all together and with its progress on
 //! screen; from then on a cell is the rustc call that cargo made, made again without it.
 
-use super::super::runtime::Runtime;
 use super::compiler::{is_warning, note_warnings, tell_library};
-use super::files::{DEPENDENCY, replay_file};
-use super::{leash, rustc};
+use super::files::DEPENDENCY;
+use super::replay::Replay;
+use super::{parent_death, rustc};
 use crate::error::{Error, Result};
-use serde::{Deserialize, Serialize};
+use crate::eval::runtime::Runtime;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ChildStderr, Stdio};
 use std::time::{Duration, Instant};
-
-/// A rustc call for a cell.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Replay {
-    /// The manifest that it holds for.
-    manifest: String,
-    program: String,
-    args: Vec<String>,
-    /// What cargo set for it.
-    env: BTreeMap<String, String>,
-}
-
-impl Replay {
-    /// Notes the call under way, which cargo made; the manifest is added once cargo has ended well.
-    pub(super) fn note(session: &Path, program: &str, args: &[String]) -> Result<()> {
-        let env = std::env::vars().filter(|(n, _)| n.starts_with("CARGO_") || n == "LD_LIBRARY_PATH" || n == "OUT_DIR").collect();
-        let call = Self { manifest: String::new(), program: program.to_owned(), args: args.to_vec(), env };
-        call.write(session)
-    }
-
-    fn write(&self, session: &Path) -> Result<()> {
-        let path = replay_file(session);
-        let text = serde_json::to_string(self).map_err(|e| Error::Format { what: "a call of rustc".to_owned(), message: e.to_string() })?;
-        std::fs::write(&path, text).map_err(Error::file(path))
-    }
-
-    fn read(session: &Path) -> Option<Self> {
-        serde_json::from_str(&std::fs::read_to_string(replay_file(session)).ok()?).ok()
-    }
-
-    /// The library that the call makes.
-    fn library(&self) -> Option<PathBuf> {
-        let after = |flag: &str| self.args.iter().skip_while(|a| *a != flag).nth(1);
-        let extra = self.args.iter().find_map(|a| a.strip_prefix("extra-filename=")).unwrap_or_default();
-        Some(Path::new(after("--out-dir")?).join(format!("libctx{extra}.so")))
-    }
-}
 
 /// Builds or checks a cell.
 pub(super) fn cell(runtime: &Runtime, session: &Path, args: &[String], manifest: &str, compiles: bool) -> Result<i32> {
@@ -58,7 +20,7 @@ pub(super) fn cell(runtime: &Runtime, session: &Path, args: &[String], manifest:
         && let Some(replay) = Replay::read(session).filter(|r| r.manifest == manifest)
         && let Some(library) = replay.library()
     {
-        let mut command = leash::command(Path::new(&replay.program));
+        let mut command = parent_death::command(Path::new(&replay.program));
         command.args(&replay.args).envs(&replay.env);
         let code = rustc::run(session, &mut command)?;
         if code == 0 {
@@ -80,7 +42,7 @@ pub(super) fn cell(runtime: &Runtime, session: &Path, args: &[String], manifest:
 /// The real cargo, with its progress on the cell's standard error.
 fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> Result<i32> {
     let real = runtime.tool("cargo");
-    let mut command = leash::command(&real);
+    let mut command = parent_death::command(&real);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "72").env("CARGO_TERM_COLOR", "never");
     let start = |source| Error::Start { command: real.display().to_string(), source };

@@ -1,7 +1,7 @@
 //! The files of a session by which the kernel and the stand-ins for the compiler's tools, which are processes of their own, know
 //! of each other.
 
-use super::super::runtime::Runtime;
+use crate::eval::runtime::Runtime;
 use std::path::{Path, PathBuf};
 
 /// Where the optimisation level of the next cell is noted.

@@ -2,17 +2,20 @@
 //! a process of its own; `files` is how they and the kernel know of each other.
 //!
 //! `cargo` and `rustc` compile cells, `dependent` those of a session with dependencies of its own; before that `hooks` turns evcxr's
-//! source to the runtime, and `prune` leaves out what the cell has no use for. `compiler` is one run of a compiler, `leash` ends it
-//! with the kernel, `answers` are what rust-analyzer gets to know.
+//! source to the runtime, and `prune` leaves out what the cell has no use for. `compiler` is one run of a compiler, `replay` the
+//! call of it that cargo made; `parent_death` ends processes with the kernel, `environment` is what users' processes get,
+//! `analyzer_cache` what rust-analyzer gets to know.
 
-pub(super) mod answers;
+pub(super) mod analyzer_cache;
 mod cargo;
 mod compiler;
 mod dependent;
+pub(super) mod environment;
 pub(crate) mod files;
 mod hooks;
-pub(crate) mod leash;
+pub(crate) mod parent_death;
 mod prune;
+mod replay;
 pub(crate) mod rustc;
 
 use super::runtime::Runtime;

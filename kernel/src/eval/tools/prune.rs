@@ -4,7 +4,7 @@
 //! The rule is on the safe side: every word of a text counts as a use, in strings and comments too. An `impl` block stays
 //! with the local types and traits in its head, a trait with its methods' names, `use` lines always.
 
-use super::super::split::item_name;
+use crate::eval::source::split::item_name;
 use ra_ap_syntax::ast::{self, AstNode, HasModuleItem};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 use std::collections::HashSet;

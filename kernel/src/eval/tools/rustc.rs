@@ -1,12 +1,12 @@
 //! How a cell is compiled: the arguments of rustc, and the stand-in for rustc that cargo calls where a session has
 //! dependencies of its own. Both give a cell the prebuilt runtime in the place of its source.
 
-use super::super::runtime::Runtime;
 use super::compiler::compile;
-use super::dependent::Replay;
 use super::files::level;
-use super::leash;
+use super::parent_death;
+use super::replay::Replay;
 use crate::error::{Error, Result};
+use crate::eval::runtime::Runtime;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
@@ -67,7 +67,7 @@ impl Call {
 /// # Errors
 /// A compiler that cannot be started, a stub that cannot be written.
 pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
-    leash::hold();
+    parent_death::hold();
     let Some((rustc, args)) = args.split_first() else { return Err(Error::Usage("no compiler to stand in for".to_owned())) };
     let call = Call::read(args);
     if let Some(prebuilt) = stub_of(runtime, &call) {
@@ -101,7 +101,8 @@ pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result
         let text: Vec<String> = out.iter().map(|a| a.to_string_lossy().into_owned()).collect();
         Replay::note(session, rustc, &without_level(&text))?;
     }
-    let status = leash::command(Path::new(rustc)).args(&out).status().map_err(|source| Error::Start { command: rustc.clone(), source })?;
+    let status =
+        parent_death::command(Path::new(rustc)).args(&out).status().map_err(|source| Error::Start { command: rustc.clone(), source })?;
     Ok(status.code().unwrap_or(1))
 }
 
@@ -130,7 +131,7 @@ fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
     }
     let package = std::env::var("CARGO_PKG_NAME").ok()?;
     let version = std::env::var("CARGO_PKG_VERSION").ok()?;
-    let fits = |p: &&super::super::runtime::Prebuilt| {
+    let fits = |p: &&crate::eval::runtime::Prebuilt| {
         p.package == package && p.version == version && p.name == call.crate_name && call.features.iter().all(|f| p.features.contains(f))
     };
     let found = runtime.manifest.crates.iter().find(fits)?;
@@ -200,7 +201,7 @@ fn cell_args(runtime: &Runtime) -> Vec<OsString> {
 /// The rustc call for a cell of a session without dependencies of its own, which needs no cargo.
 pub(crate) fn plain_cell(runtime: &Runtime, target: &str, check: bool, opt_level: &str) -> (Command, String) {
     let out_dir = format!("target/{target}/debug");
-    let mut command = leash::command(&runtime.tool("rustc"));
+    let mut command = parent_death::command(&runtime.tool("rustc"));
     command.args(["--crate-name", "ctx", "--edition=2024", "src/lib.rs", "--crate-type", "cdylib", "--error-format=json"]);
     command.arg("--json=diagnostic-rendered-ansi");
     command.arg(if check { "--emit=metadata" } else { "--emit=link" });

@@ -1,9 +1,9 @@
 //! What the evaluator process says: bytes on its two output pipes and frames on its socket, brought into one order. A frame
 //! that asks for an acknowledgement comes after everything printed before it: so the pipes are emptied first.
 
-use super::comms::Comms;
-use super::shared::{Reported, Shared};
 use crate::error::{Error, Result};
+use crate::eval::process::comms::Comms;
+use crate::eval::process::running::{Reported, Shared};
 use crate::outbox::Parent;
 use rask_wire::{Bundle, Role, ToEvaluator, ToKernel, session};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -19,7 +19,7 @@ use std::sync::{Arc, mpsc};
 const WIDGET_VIEW: &str = "application/vnd.jupyter.widget-view+json";
 
 /// Makes the pipes and the socket and starts the listening thread.
-pub(super) fn listen(shared: Arc<Shared>, comms: Arc<Comms>) -> Result<()> {
+pub(in crate::eval) fn listen(shared: Arc<Shared>, comms: Arc<Comms>) -> Result<()> {
     let folder = shared.folder.clone();
     let stdout = Stream::open(&folder, session::STDOUT, "stdout")?;
     let stderr = Stream::open(&folder, session::STDERR, "stderr")?;

@@ -1,6 +1,6 @@
 //! The comms of a session: which there are, and the way of their messages between front end and evaluator.
 
-use super::shared::Shared;
+use crate::eval::process::running::Shared;
 use crate::outbox::{Outbox, Parent};
 use rask_wire::{Comm, CommEvent, ToEvaluator};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ impl Comms {
     }
 
     /// A message from the evaluator to the front end.
-    pub(super) fn say(&self, outbox: &Outbox, parent: &Parent, message: Comm) {
+    pub(in crate::eval) fn say(&self, outbox: &Outbox, parent: &Parent, message: Comm) {
         self.note(&message);
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&message.id).cloned();
         let answers = ["echo_update", "update_states"].iter().any(|m| message.data["method"] == *m);
@@ -35,7 +35,7 @@ impl Comms {
     }
 
     /// A message from the front end to the evaluator. A comm that nobody can serve is closed, as the protocol asks.
-    pub(super) fn hear(&self, shared: &Shared, parent: &Parent, message: Comm) {
+    pub(in crate::eval) fn hear(&self, shared: &Shared, parent: &Parent, message: Comm) {
         self.note(&message);
         let (event, id) = (message.event, message.id.clone());
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), parent.clone());
@@ -55,7 +55,7 @@ impl Comms {
     }
 
     /// Tells a new evaluator that there is a page which shows widgets.
-    pub(super) fn introduce(&self, shared: &Shared) {
+    pub(in crate::eval) fn introduce(&self, shared: &Shared) {
         if self.widgets.load(Ordering::Relaxed) {
             shared.send(&ToEvaluator::Comm(comm(CommEvent::Open, "rask-widgets".to_owned(), CONTROL, json!({}))));
         }
@@ -75,7 +75,7 @@ impl Comms {
     }
 
     /// The process that served them is gone: pages are told. What a page asks with stays.
-    pub(super) fn forget(&self, shared: &Shared, parent: &Parent) {
+    pub(in crate::eval) fn forget(&self, shared: &Shared, parent: &Parent) {
         let gone: Vec<String> = self.open().iter().filter(|(_, target)| *target != CONTROL).map(|(id, _)| id.clone()).collect();
         for id in gone {
             self.say(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({})));

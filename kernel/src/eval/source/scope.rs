@@ -1,21 +1,21 @@
 //! What cells leave behind for later ones, as text that rust-analyzer can read: items and variables with their types.
 
 /// The function that stands for the cell at hand.
-pub(super) const CELL: &str = "rask_cell";
+pub(in crate::eval) const CELL: &str = "rask_cell";
 
 /// A variable between two cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Variable {
-    pub(super) name: String,
-    pub(super) type_name: String,
+pub(in crate::eval) struct Variable {
+    pub(in crate::eval) name: String,
+    pub(in crate::eval) type_name: String,
 }
 
 /// An item of an earlier cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Item {
+pub(in crate::eval) struct Item {
     /// What a later item of the same name replaces; `use` lines and `impl` blocks have none.
-    pub(super) name: Option<String>,
-    pub(super) text: String,
+    pub(in crate::eval) name: Option<String>,
+    pub(in crate::eval) text: String,
 }
 
 /// All that later cells can name.
@@ -27,17 +27,17 @@ pub(crate) struct Scope {
 
 /// A text for rust-analyzer, and where the cell is in it.
 #[derive(Debug, Clone)]
-pub(super) struct Wrapped {
-    pub(super) text: String,
+pub(in crate::eval) struct Wrapped {
+    pub(in crate::eval) text: String,
     /// Where the cell begins.
-    pub(super) start: usize,
+    pub(in crate::eval) start: usize,
     /// Where the cursor is.
-    pub(super) at: usize,
+    pub(in crate::eval) at: usize,
 }
 
 impl Scope {
     /// Adds a cell's items; an item of a known name replaces the old one.
-    pub(super) fn add_items(&mut self, new: Vec<Item>) {
+    pub(in crate::eval) fn add_items(&mut self, new: Vec<Item>) {
         for item in new {
             self.items.retain(|old| old.text != item.text && (item.name.is_none() || old.name != item.name));
             self.items.push(item);
@@ -45,36 +45,36 @@ impl Scope {
     }
 
     /// The variables are now these.
-    pub(super) fn set_variables(&mut self, variables: Vec<Variable>) {
+    pub(in crate::eval) fn set_variables(&mut self, variables: Vec<Variable>) {
         self.variables = variables;
     }
 
     /// Adds or replaces one variable.
-    pub(super) fn add_variable(&mut self, new: Variable) {
+    pub(in crate::eval) fn add_variable(&mut self, new: Variable) {
         self.variables.retain(|v| v.name != new.name);
         self.variables.push(new);
     }
 
     /// All variables, by name.
-    pub(super) fn variables(&self) -> Vec<Variable> {
+    pub(in crate::eval) fn variables(&self) -> Vec<Variable> {
         let mut all = self.variables.clone();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::eval) fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// The names of items and variables.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::eval) fn names(&self) -> impl Iterator<Item = &str> {
         self.items.iter().filter_map(|i| i.name.as_deref()).chain(self.variables.iter().map(|v| v.name.as_str()))
     }
 
     /// A source file in which `statements` are the body of a function that has the variables as its arguments, beside the
     /// items of earlier cells and `items`; the cursor is at byte `at` of the statements.
-    pub(super) fn wrap(&self, items: &str, statements: &str, at: usize) -> Wrapped {
+    pub(in crate::eval) fn wrap(&self, items: &str, statements: &str, at: usize) -> Wrapped {
         let mut text = String::from("#![allow(warnings)]\n#[allow(unused_imports)]\nuse rask::prelude::*;\n");
         for item in &self.items {
             text += &item.text;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// How far the running cell has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(in crate::eval) enum Phase {
     Idle,
     Compiling,
     Running,
@@ -21,10 +21,10 @@ pub(super) enum Phase {
 
 /// An error that the evaluator reported for the cell.
 #[derive(Debug, Clone)]
-pub(super) struct Reported {
-    pub(super) name: String,
-    pub(super) message: String,
-    pub(super) place: Option<Place>,
+pub(in crate::eval) struct Reported {
+    pub(in crate::eval) name: String,
+    pub(in crate::eval) message: String,
+    pub(in crate::eval) place: Option<Place>,
 }
 
 /// Asks the front end that sent the cell for a line; false where it does not want to be asked.
@@ -33,26 +33,26 @@ pub(crate) type Ask = Box<dyn Fn(&str, bool) -> bool + Send>;
 /// Called when the compiled cell begins to run.
 type Begun = Box<dyn FnOnce() + Send>;
 
-pub(super) struct State {
-    pub(super) phase: Phase,
-    pub(super) parent: Parent,
-    pub(super) count: u32,
-    pub(super) silent: bool,
+pub(in crate::eval) struct State {
+    pub(in crate::eval) phase: Phase,
+    pub(in crate::eval) parent: Parent,
+    pub(in crate::eval) count: u32,
+    pub(in crate::eval) silent: bool,
     /// The user asked to stop this cell.
-    pub(super) stopping: bool,
+    pub(in crate::eval) stopping: bool,
     /// Number of the cell, so that a late stop does not meet the next one.
     cell: u64,
-    pub(super) reported: Option<Reported>,
-    pub(super) connection: Option<UnixStream>,
+    pub(in crate::eval) reported: Option<Reported>,
+    pub(in crate::eval) connection: Option<UnixStream>,
     /// The evaluator process that is connected.
-    pub(super) pid: u32,
+    pub(in crate::eval) pid: u32,
     process: Option<Arc<Mutex<Child>>>,
     /// The process group of a shell line under way.
     shell: Option<Pid>,
-    pub(super) ask: Option<Ask>,
+    pub(in crate::eval) ask: Option<Ask>,
     /// A question is open.
     asked: bool,
-    pub(super) begun: Option<Begun>,
+    pub(in crate::eval) begun: Option<Begun>,
     /// Results are gathered here instead of shown.
     capture: Option<Vec<Bundle>>,
     /// The text of the last result, for the history.
@@ -74,7 +74,7 @@ pub(super) struct State {
 
 impl State {
     /// Sends to the evaluator; false where there is none.
-    pub(super) fn send(&mut self, frame: &ToEvaluator) -> bool {
+    pub(in crate::eval) fn send(&mut self, frame: &ToEvaluator) -> bool {
         self.connection.as_mut().is_some_and(|c| rask_wire::write(c, frame).is_ok())
     }
 
@@ -94,17 +94,17 @@ pub(crate) struct Times {
     pub(crate) cpu: Duration,
 }
 
-pub(super) struct Shared {
+pub(in crate::eval) struct Shared {
     outbox: Outbox,
-    pub(super) folder: PathBuf,
+    pub(in crate::eval) folder: PathBuf,
     state: Mutex<State>,
-    pub(super) changed: Condvar,
+    pub(in crate::eval) changed: Condvar,
     /// The header of the running cell, held while its status is published, so that no other message comes between.
     running: Mutex<Parent>,
 }
 
 impl Shared {
-    pub(super) fn new(outbox: Outbox, folder: PathBuf) -> Self {
+    pub(in crate::eval) fn new(outbox: Outbox, folder: PathBuf) -> Self {
         let state = State {
             phase: Phase::Idle,
             parent: None,
@@ -134,31 +134,31 @@ impl Shared {
         Self { outbox, folder, state: Mutex::new(state), changed: Condvar::new(), running: Mutex::new(None) }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(in crate::eval) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn outbox(&self) -> &Outbox {
+    pub(in crate::eval) fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
-    pub(super) fn set_process(&self, process: Arc<Mutex<Child>>) {
+    pub(in crate::eval) fn set_process(&self, process: Arc<Mutex<Child>>) {
         self.state().process = Some(process);
     }
 
-    pub(super) fn set_drains(&self, wake: UnixStream, done: mpsc::Receiver<()>) {
+    pub(in crate::eval) fn set_drains(&self, wake: UnixStream, done: mpsc::Receiver<()>) {
         self.state().drains = Some((wake, done));
     }
 
     /// Tells the front end that a cell has its turn.
-    pub(super) fn busy(&self, parent: &Parent) {
+    pub(in crate::eval) fn busy(&self, parent: &Parent) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.clone_from(parent);
         self.outbox.status(parent, "busy");
     }
 
     /// Tells the front end that the cell is done.
-    pub(super) fn idle(&self, parent: &Parent) {
+    pub(in crate::eval) fn idle(&self, parent: &Parent) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         *running = None;
         self.outbox.status(parent, "idle");
@@ -166,7 +166,7 @@ impl Shared {
 
     /// Says again that a cell runs, where one does: front ends show the state that they heard of last, and that was the end of
     /// a request that was answered meanwhile.
-    pub(super) fn still_busy(&self) {
+    pub(in crate::eval) fn still_busy(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_some() {
             self.outbox.status(&running, "busy");
@@ -174,7 +174,7 @@ impl Shared {
     }
 
     /// A cell begins.
-    pub(super) fn begin(&self, parent: Parent, count: u32, silent: bool, ask: Option<Ask>) {
+    pub(in crate::eval) fn begin(&self, parent: Parent, count: u32, silent: bool, ask: Option<Ask>) {
         let mut s = self.state();
         (s.phase, s.parent, s.count, s.silent, s.stopping, s.reported) = (Phase::Compiling, parent, count, silent, false, None);
         (s.ask, s.text, s.ran, s.cpu) = (ask, None, Duration::ZERO, Duration::ZERO);
@@ -182,7 +182,7 @@ impl Shared {
     }
 
     /// The cell has ended. Its header stays: what its threads print from now on belongs to it.
-    pub(super) fn end(&self) -> (Times, Option<String>) {
+    pub(in crate::eval) fn end(&self) -> (Times, Option<String>) {
         let mut s = self.state();
         s.phase = Phase::Idle;
         s.ask = None;
@@ -193,20 +193,20 @@ impl Shared {
     }
 
     /// A piece of the cell is about to be compiled; `begun` is called when it begins to run.
-    pub(super) fn compiling(&self, begun: Begun) {
+    pub(in crate::eval) fn compiling(&self, begun: Begun) {
         let mut s = self.state();
         s.phase = Phase::Compiling;
         s.begun = Some(begun);
     }
 
     /// How long the code of the cell has run so far.
-    pub(super) fn times(&self) -> Times {
+    pub(in crate::eval) fn times(&self) -> Times {
         let s = self.state();
         Times { ran: s.ran, cpu: s.cpu }
     }
 
     /// Compiled code begins to run.
-    pub(super) fn started(&self, library: u32) {
+    pub(in crate::eval) fn started(&self, library: u32) {
         const REMEMBERED: usize = 10_000;
         let mut s = self.state();
         s.phase = Phase::Running;
@@ -230,7 +230,7 @@ impl Shared {
     }
 
     /// Compiled code has run.
-    pub(super) fn done(&self) {
+    pub(in crate::eval) fn done(&self) {
         let mut s = self.state();
         if let Some(started) = s.started.take() {
             s.ran += started.elapsed();
@@ -240,24 +240,24 @@ impl Shared {
     }
 
     /// The cell that has just begun is to stop.
-    pub(super) fn stop_next(&self) {
+    pub(in crate::eval) fn stop_next(&self) {
         self.state().stopping = true;
     }
 
     /// Whether the user has asked to stop this cell.
-    pub(super) fn stopping(&self) -> bool {
+    pub(in crate::eval) fn stopping(&self) -> bool {
         self.state().stopping
     }
 
     /// The error that the evaluator reported, and whether the user had asked to stop.
-    pub(super) fn verdict(&self) -> (Option<Reported>, bool) {
+    pub(in crate::eval) fn verdict(&self) -> (Option<Reported>, bool) {
         let mut s = self.state();
         (s.reported.take(), s.stopping)
     }
 
     /// Waits until the process that took the place of a dead one has said hello: all that the dead one had printed is then
     /// published, as the listener serves one connection after the other. Gives up after a while, for one that cannot start.
-    pub(super) fn wait_restarted(&self) {
+    pub(in crate::eval) fn wait_restarted(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
         let wanted = self.state().process.clone().map(|p| p.lock().unwrap_or_else(PoisonError::into_inner).id());
         let s = self.state();
@@ -265,23 +265,23 @@ impl Shared {
     }
 
     /// Sets a variable of the environment for shell lines and for evaluator processes to come.
-    pub(super) fn set_environment(&self, name: &str, value: &str) {
+    pub(in crate::eval) fn set_environment(&self, name: &str, value: &str) {
         let mut s = self.state();
         s.environment.retain(|(n, _)| n != name);
         s.environment.push((name.to_owned(), value.to_owned()));
     }
 
-    pub(super) fn environment(&self) -> Vec<(String, String)> {
+    pub(in crate::eval) fn environment(&self) -> Vec<(String, String)> {
         self.state().environment.clone()
     }
 
     /// Sends to the evaluator; false where there is none.
-    pub(super) fn send(&self, frame: &ToEvaluator) -> bool {
+    pub(in crate::eval) fn send(&self, frame: &ToEvaluator) -> bool {
         self.state().send(frame)
     }
 
     /// Notes the user's wish to stop and passes it on; the number of the cell that is to stop, where one runs.
-    pub(super) fn request_stop(&self) -> Option<u64> {
+    pub(in crate::eval) fn request_stop(&self) -> Option<u64> {
         let mut s = self.state();
         if s.phase == Phase::Idle || s.stopping {
             return None;
@@ -297,7 +297,7 @@ impl Shared {
     }
 
     /// Sees to it that the cell of that number, which is being stopped, ends: its compiler at once, its process after `grace`.
-    pub(super) fn enforce_stop(&self, cell: u64, grace: Duration) {
+    pub(in crate::eval) fn enforce_stop(&self, cell: u64, grace: Duration) {
         let deadline = Instant::now() + grace;
         let mut s = self.state();
         while s.cell == cell && s.phase != Phase::Idle {
@@ -319,16 +319,16 @@ impl Shared {
 
     /// The process group of the compiler under way notes its number in the session's folder.
     fn kill_compiler(&self) {
-        let noted = std::fs::read_to_string(super::tools::files::pid_file(&self.folder)).ok();
+        let noted = std::fs::read_to_string(crate::eval::tools::files::pid_file(&self.folder)).ok();
         if let Some(pid) = noted.and_then(|t| t.trim().parse().ok()).and_then(Pid::from_raw) {
             signal(pid, Signal::KILL);
             // It cannot clean up after itself, and its number may soon be another's.
-            let _ = std::fs::remove_file(super::tools::files::pid_file(&self.folder));
+            let _ = std::fs::remove_file(crate::eval::tools::files::pid_file(&self.folder));
         }
     }
 
     /// Ends everything, for a kernel that shuts down.
-    pub(super) fn kill(&self) {
+    pub(in crate::eval) fn kill(&self) {
         self.kill_compiler();
         let (process, shell) = {
             let s = self.state();
@@ -343,7 +343,7 @@ impl Shared {
     }
 
     /// Runs `child`, the leader of a process group of its own, as a part of the cell that Stop reaches; how it ended.
-    pub(super) fn attend(&self, child: &mut Child) -> Result<std::process::ExitStatus> {
+    pub(in crate::eval) fn attend(&self, child: &mut Child) -> Result<std::process::ExitStatus> {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let mut s = self.state();
         (s.shell, s.phase) = (group, Phase::Running);
@@ -372,7 +372,7 @@ impl Shared {
     }
 
     /// Waits until all that is in the output pipes has been published.
-    pub(super) fn drain(&self) {
+    pub(in crate::eval) fn drain(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
         let taken = self.state().drains.take();
         if let Some((mut wake, done)) = taken {
@@ -386,12 +386,12 @@ impl Shared {
     }
 
     /// Results are gathered from now on; returns what was gathered before.
-    pub(super) fn capture(&self, on: bool) -> Vec<Bundle> {
+    pub(in crate::eval) fn capture(&self, on: bool) -> Vec<Bundle> {
         std::mem::replace(&mut self.state().capture, on.then(Vec::new)).unwrap_or_default()
     }
 
     /// Shows a bundle as the cell's.
-    pub(super) fn show(&self, role: Role, id: Option<String>, bundle: Bundle) {
+    pub(in crate::eval) fn show(&self, role: Role, id: Option<String>, bundle: Bundle) {
         let mut s = self.state();
         if role == Role::Result {
             if let Some(captured) = &mut s.capture {
@@ -406,7 +406,7 @@ impl Shared {
     }
 
     /// Publishes text as the cell's.
-    pub(super) fn publish(&self, name: &'static str, text: String) {
+    pub(in crate::eval) fn publish(&self, name: &'static str, text: String) {
         let s = self.state();
         if !s.silent && !text.is_empty() {
             self.outbox.stream(&s.parent, name, text);
@@ -414,7 +414,7 @@ impl Shared {
     }
 
     /// Publishes text as that of an earlier cell, known by its library.
-    pub(super) fn publish_for(&self, library: u32, name: &'static str, text: String) {
+    pub(in crate::eval) fn publish_for(&self, library: u32, name: &'static str, text: String) {
         let s = self.state();
         // Of a cell that was silent, or is long forgotten, nothing is shown.
         if let Some(Some(parent)) = s.libraries.get(&library) {
@@ -423,14 +423,14 @@ impl Shared {
     }
 
     /// Asks the user; false where the front end cannot be asked.
-    pub(super) fn ask(&self, prompt: &str, password: bool) -> bool {
+    pub(in crate::eval) fn ask(&self, prompt: &str, password: bool) -> bool {
         let mut s = self.state();
         s.asked = s.ask.as_ref().is_some_and(|ask| ask(prompt, password));
         s.asked
     }
 
     /// The user's answer to a question of the cell; one that comes too late is not the answer to the next.
-    pub(super) fn answer(&self, answer: String) {
+    pub(in crate::eval) fn answer(&self, answer: String) {
         if std::mem::take(&mut self.state().asked) {
             self.send(&ToEvaluator::Input(Ok(answer)));
         }
@@ -448,7 +448,7 @@ fn kill(process: &Mutex<Child>) {
 }
 
 /// Bytes of memory that a process holds, where the system tells it.
-pub(super) fn resident(pid: u32) -> u64 {
+pub(in crate::eval) fn resident(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
     line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024

@@ -1,6 +1,6 @@
 //! A cell's Rust text taken apart into statements, as evcxr does; and whether it is whole.
 
-use super::scope::Item;
+use crate::eval::source::scope::Item;
 use ra_ap_syntax::ast::{self, AstNode, HasName};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind, SyntaxNode};
 
@@ -9,7 +9,7 @@ const HEAD: &str = "fn f(){";
 
 /// What a statement is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::eval) enum Kind {
     Let(Vec<Binding>),
     /// Its name, where it has one.
     Item(Option<String>),
@@ -20,33 +20,33 @@ pub(super) enum Kind {
 
 /// A name that a `let` binds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Binding {
-    pub(super) name: String,
+pub(in crate::eval) struct Binding {
+    pub(in crate::eval) name: String,
     /// Where it stands.
-    pub(super) at: usize,
-    pub(super) mutable: bool,
+    pub(in crate::eval) at: usize,
+    pub(in crate::eval) mutable: bool,
     /// The user wrote its whole type.
-    pub(super) typed: bool,
+    pub(in crate::eval) typed: bool,
     /// The bytes of the value that it gets.
-    pub(super) value: Option<(usize, usize)>,
+    pub(in crate::eval) value: Option<(usize, usize)>,
     /// Where a type can be written, for one that gets its value later.
-    pub(super) later: Option<usize>,
+    pub(in crate::eval) later: Option<usize>,
 }
 
 /// One statement: the bytes that evcxr gives to it, those of the statement itself, and what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) from: usize,
-    pub(super) to: usize,
-    pub(super) kind: Kind,
+pub(in crate::eval) struct Piece {
+    pub(in crate::eval) start: usize,
+    pub(in crate::eval) end: usize,
+    pub(in crate::eval) from: usize,
+    pub(in crate::eval) to: usize,
+    pub(in crate::eval) kind: Kind,
     /// The variable to which it gives a value, as a `let` in its place would bind it.
-    pub(super) assigns: Option<Binding>,
+    pub(in crate::eval) assigns: Option<Binding>,
 }
 
 /// The statements of a text.
-pub(super) fn split(rust: &str) -> Vec<Piece> {
+pub(in crate::eval) fn split(rust: &str) -> Vec<Piece> {
     let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
     let list = file.syntax_node().children().next().and_then(ast::Fn::cast).and_then(|f| f.body()).and_then(|b| b.stmt_list());
     let mut pieces: Vec<Piece> = Vec::new();
@@ -130,7 +130,7 @@ fn assigned(node: &SyntaxNode) -> Option<Binding> {
 
 /// Says whether a statement can begin behind the text: nothing in it is open, and its last
 /// statement has come to its end.
-pub(super) fn ends_statement(rust: &str) -> bool {
+pub(in crate::eval) fn ends_statement(rust: &str) -> bool {
     if completeness(rust) != Completeness::Complete {
         return false;
     }
@@ -158,7 +158,7 @@ pub(super) fn ends_statement(rust: &str) -> bool {
 }
 
 /// The name of an item, where it has one.
-pub(super) fn item_name(item: &ast::Item) -> Option<String> {
+pub(in crate::eval) fn item_name(item: &ast::Item) -> Option<String> {
     let name = match item {
         ast::Item::Const(i) => i.name(),
         ast::Item::Enum(i) => i.name(),
@@ -176,7 +176,7 @@ pub(super) fn item_name(item: &ast::Item) -> Option<String> {
 }
 
 /// The items among the pieces of a text.
-pub(super) fn items(rust: &str, pieces: &[Piece]) -> Vec<Item> {
+pub(in crate::eval) fn items(rust: &str, pieces: &[Piece]) -> Vec<Item> {
     let item = |p: &Piece| match &p.kind {
         Kind::Item(name) => Some(Item { name: name.clone(), text: rust[p.from..p.to].to_owned() }),
         _ => None,
@@ -186,7 +186,7 @@ pub(super) fn items(rust: &str, pieces: &[Piece]) -> Vec<Item> {
 
 /// Where loops can look whether the user wants them to stop: the byte after the brace of each body that is worth it. A plain
 /// `for` over arithmetic ends by itself, and is left to the optimiser.
-pub(super) fn loop_bodies(rust: &str) -> Vec<usize> {
+pub(in crate::eval) fn loop_bodies(rust: &str) -> Vec<usize> {
     let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
     if file.errors().iter().any(|e| usize::from(e.range().start()) >= HEAD.len()) {
         return Vec::new();
@@ -240,7 +240,7 @@ pub(crate) enum Completeness {
 }
 
 /// Whether the Rust text can be run, needs more lines, or cannot become right by adding any.
-pub(super) fn completeness(rust: &str) -> Completeness {
+pub(in crate::eval) fn completeness(rust: &str) -> Completeness {
     let file = SourceFile::parse(rust, Edition::Edition2024);
     let mut open = Vec::new();
     // Where the code ends; comments may follow.

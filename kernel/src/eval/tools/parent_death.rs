@@ -17,12 +17,12 @@ pub(crate) fn hold() {
     }
 }
 
-/// A command that ends with this process: this program, which takes the leash and becomes the real one.
+/// A command that ends with this process: this program, which asks the system for that and becomes the real one.
 pub(in crate::eval) fn command(program: &Path) -> Command {
     match std::env::current_exe() {
         Ok(me) => {
             let mut command = Command::new(me);
-            command.arg("leash").arg(program);
+            command.arg(ROLE).arg(program);
             command
         }
         // Without knowing itself this program cannot hold anybody.
@@ -34,13 +34,15 @@ pub(in crate::eval) fn command(program: &Path) -> Command {
 /// the program's standard input, or ends itself.
 pub(in crate::eval) fn group(program: &Path) -> Command {
     let mut out = Command::new(std::env::current_exe().unwrap_or_else(|_| "rask".into()));
-    out.args(["leash", GROUP]).arg(program).process_group(0).stdin(Stdio::piped());
+    out.args([ROLE, GROUP]).arg(program).process_group(0).stdin(Stdio::piped());
     out
 }
 
+/// How this program is called for it.
+pub(crate) const ROLE: &str = "end-with-parent";
 const GROUP: &str = "--group";
 
-/// `rask leash [--group] PROGRAM ARGS`.
+/// `rask end-with-parent [--group] PROGRAM ARGS`.
 ///
 /// # Errors
 /// A program that cannot be started.

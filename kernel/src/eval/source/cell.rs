@@ -1,9 +1,9 @@
 //! A cell's Rust text as evcxr gets it: with the last expression wrapped so that it compiles in one build whatever its type,
 //! loops that look up, the types of variables written down; and places mapped back to what the user wrote.
 
-use super::assist::Inferred;
-use super::scope::Item;
-use super::split::{Binding, Kind, Piece, ends_statement, items, loop_bodies, split};
+use crate::eval::source::scope::Item;
+use crate::eval::source::split::{Binding, Kind, Piece, ends_statement, items, loop_bodies, split};
+use crate::eval::source::types::Inferred;
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 use std::ops::Range;
 
@@ -44,17 +44,17 @@ fn looks(rust: &str) -> Vec<Edit> {
 
 /// A cell ready for evcxr.
 #[derive(Debug, Clone)]
-pub(super) struct Cell {
+pub(in crate::eval) struct Cell {
     /// What the user wrote, all of it.
-    pub(super) text: String,
+    pub(in crate::eval) text: String,
     /// The Rust code in it that this is about.
     range: Range<usize>,
     /// The user did not write it, so its lines mean nothing to them.
     hidden: bool,
     /// Number of the cell, for messages; 0 where it does not count.
-    pub(super) number: u32,
+    pub(in crate::eval) number: u32,
     /// What evcxr gets: the same lines, with more in them.
-    pub(super) code: String,
+    pub(in crate::eval) code: String,
     pieces: Vec<Piece>,
     edits: Vec<Edit>,
     /// Byte range in `code` of each statement, as evcxr writes them into its source.
@@ -64,12 +64,12 @@ pub(super) struct Cell {
 impl Cell {
     /// A cell that is all Rust.
     #[cfg(test)]
-    pub(super) fn parse(text: &str) -> Self {
+    pub(in crate::eval) fn parse(text: &str) -> Self {
         Self::part(text, 0..text.len(), 0)
     }
 
     /// The Rust code in `range` of a cell's text.
-    pub(super) fn part(text: &str, range: Range<usize>, number: u32) -> Self {
+    pub(in crate::eval) fn part(text: &str, range: Range<usize>, number: u32) -> Self {
         let rust = &text[range.clone()];
         let pieces = split(rust);
         let mut edits = looks(rust);
@@ -80,7 +80,7 @@ impl Cell {
     }
 
     /// The Rust code in `range` of a cell's text, between `before` and `after`: one statement, in which nothing is kept.
-    pub(super) fn wrapped(text: &str, range: Range<usize>, number: u32, before: &str, after: &str) -> Self {
+    pub(in crate::eval) fn wrapped(text: &str, range: Range<usize>, number: u32, before: &str, after: &str) -> Self {
         let rust = &text[range.clone()];
         let mut edits = looks(rust);
         edits.insert(0, edit(0, before));
@@ -89,7 +89,7 @@ impl Cell {
     }
 
     /// Code that the kernel writes for the user.
-    pub(super) fn hidden(code: &str) -> Self {
+    pub(in crate::eval) fn hidden(code: &str) -> Self {
         Self { hidden: true, ..Self::part(code, 0..code.len(), 0) }
     }
 
@@ -108,7 +108,7 @@ impl Cell {
     }
 
     /// The Rust code as the user wrote it.
-    pub(super) fn rust(&self) -> &str {
+    pub(in crate::eval) fn rust(&self) -> &str {
         &self.text[self.range.clone()]
     }
 
@@ -125,7 +125,7 @@ impl Cell {
     }
 
     /// Has the value of the last expression written in `format`, such as `{:#?}`, and with its type.
-    pub(super) fn show_as(&mut self, format: Option<&str>, types: bool) {
+    pub(in crate::eval) fn show_as(&mut self, format: Option<&str>, types: bool) {
         if format.is_none() && !types {
             return;
         }
@@ -137,7 +137,7 @@ impl Cell {
 
     /// Has assignments make their variables anew where these are `gone`: `s = f();` is then
     /// `let mut s = f();`.
-    pub(super) fn revive(&mut self, gone: impl Fn(&str) -> bool) {
+    pub(in crate::eval) fn revive(&mut self, gone: impl Fn(&str) -> bool) {
         let mut made: Vec<String> = Vec::new();
         for piece in &mut self.pieces {
             if let Kind::Let(bindings) = &piece.kind {
@@ -158,19 +158,19 @@ impl Cell {
     }
 
     /// Says whether a statement begins with a line of the cell, behind others.
-    pub(super) fn begins_behind(&self, line: usize) -> bool {
+    pub(in crate::eval) fn begins_behind(&self, line: usize) -> bool {
         let start: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
         let before = self.text.get(self.range.start..start).unwrap_or_default();
         !before.trim().is_empty() && ends_statement(before)
     }
 
     /// Whether the cell makes variables whose type is not written down.
-    pub(super) fn wants_types(&self) -> bool {
+    pub(in crate::eval) fn wants_types(&self) -> bool {
         self.pieces.iter().any(|p| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| !b.typed)))
     }
 
     /// The items and the statements of the cell, apart.
-    pub(super) fn apart(&self) -> (String, String) {
+    pub(in crate::eval) fn apart(&self) -> (String, String) {
         let (mut items, mut statements) = (String::new(), String::new());
         for p in &self.pieces {
             let to = if matches!(p.kind, Kind::Item(_)) { &mut items } else { &mut statements };
@@ -184,18 +184,18 @@ impl Cell {
     }
 
     /// The cell's items.
-    pub(super) fn items(&self) -> Vec<Item> {
+    pub(in crate::eval) fn items(&self) -> Vec<Item> {
         items(self.rust(), &self.pieces)
     }
 
     /// The names that the cell's `let` statements bind.
-    pub(super) fn bound(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::eval) fn bound(&self) -> impl Iterator<Item = &str> {
         let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
         lets.flatten().map(|b| b.name.as_str())
     }
 
     /// Writes the types of variables down, each behind the statement that makes it; evcxr then need not find out.
-    pub(super) fn write_types(&mut self, types: &[Inferred]) {
+    pub(in crate::eval) fn write_types(&mut self, types: &[Inferred]) {
         let mut types = types.iter();
         let mut edits = Vec::new();
         for piece in &self.pieces {
@@ -213,7 +213,7 @@ impl Cell {
     }
 
     /// Has the compiler tell the type of a variable, as an error.
-    pub(super) fn ask_type(&mut self, variable: &str) {
+    pub(in crate::eval) fn ask_type(&mut self, variable: &str) {
         self.forget_type(variable);
         let bound = |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
         if let Some(piece) = self.pieces.iter().rfind(bound) {
@@ -224,7 +224,7 @@ impl Cell {
     }
 
     /// Writes another type of one variable down.
-    pub(super) fn write_type(&mut self, variable: &str, name: &str) {
+    pub(in crate::eval) fn write_type(&mut self, variable: &str, name: &str) {
         self.forget_type(variable);
         let bound = |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
         if let (Some(piece), Some(binding)) = (self.pieces.iter().rfind(bound), self.binding(variable)) {
@@ -235,7 +235,7 @@ impl Cell {
     }
 
     /// The variable whose written type stands at a line and column of `code`.
-    pub(super) fn types_at(&self, line: usize, column: usize) -> Option<&str> {
+    pub(in crate::eval) fn types_at(&self, line: usize, column: usize) -> Option<&str> {
         let offset = offset_of(&self.code, line, column)?;
         let mut shift = 0;
         self.edits.iter().find_map(|e| {
@@ -252,25 +252,25 @@ impl Cell {
     }
 
     /// The value that a variable gets, as the user wrote it.
-    pub(super) fn value_of(&self, variable: &str) -> Option<&str> {
+    pub(in crate::eval) fn value_of(&self, variable: &str) -> Option<&str> {
         let (from, to) = self.binding(variable)?.value?;
         self.rust().get(from..to)
     }
 
     /// Where the name of a variable stands in the user's text, line and column.
-    pub(super) fn place_of(&self, variable: &str) -> Option<(usize, usize)> {
+    pub(in crate::eval) fn place_of(&self, variable: &str) -> Option<(usize, usize)> {
         let at = self.binding(variable)?.at;
         Some(line_and_column(self.text.get(..self.range.start + at)?))
     }
 
     /// Takes the written type of a variable back.
-    pub(super) fn forget_type(&mut self, variable: &str) {
+    pub(in crate::eval) fn forget_type(&mut self, variable: &str) {
         self.edits.retain(|e| e.types.as_deref() != Some(variable));
         self.render();
     }
 
     /// Whether the cell is worth optimising: it has loops, closures or functions of its own, or uses one of `names`.
-    pub(super) fn is_heavy(&self, names: &[String]) -> bool {
+    pub(in crate::eval) fn is_heavy(&self, names: &[String]) -> bool {
         let file = SourceFile::parse(&format!("fn f(){{{}\n}}", self.rust()), Edition::Edition2024);
         file.syntax_node().descendants_with_tokens().skip(3).any(|e| match e.kind() {
             SyntaxKind::CLOSURE_EXPR | SyntaxKind::FOR_EXPR | SyntaxKind::WHILE_EXPR | SyntaxKind::LOOP_EXPR | SyntaxKind::IMPL => true,
@@ -281,7 +281,7 @@ impl Cell {
     }
 
     /// The place in the user's text, line and column in characters from 1, of a place in evcxr's source.
-    pub(super) fn locate(&self, source: &str, line: u32, column: u32) -> Option<(usize, usize)> {
+    pub(in crate::eval) fn locate(&self, source: &str, line: u32, column: u32) -> Option<(usize, usize)> {
         let offset = offset_of(source, line as usize, column as usize)?;
         self.statements.iter().find_map(|(start, end)| {
             let text = &self.code[*start..*end];
@@ -293,7 +293,7 @@ impl Cell {
     }
 
     /// Line and column in the user's text of a line and column in `code`.
-    pub(super) fn place(&self, line: usize, column: usize) -> Option<(usize, usize)> {
+    pub(in crate::eval) fn place(&self, line: usize, column: usize) -> Option<(usize, usize)> {
         self.original_place(offset_of(&self.code, line, column)?)
     }
 

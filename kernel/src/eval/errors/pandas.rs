@@ -2,7 +2,7 @@
 //! (`coverage.md`), with what stands beside it.
 
 /// Lists every name of Dask's frames and what it is here.
-const PAGE: &str = include_str!("../../../runtime/src/frame/coverage.md");
+const PAGE: &str = include_str!("../../../../runtime/src/frame/coverage.md");
 
 /// Names of pandas' frames that Dask's have not, so that they are not on the page.
 const OTHERS: [(&str, &str); 9] = [
@@ -54,7 +54,7 @@ fn told(name: &str, (state, how): (&str, &str)) -> Option<String> {
 }
 
 /// Answers a name that a type has not.
-pub(super) fn lacks(kind: &str, name: &str) -> Option<String> {
+pub(in crate::eval) fn lacks(kind: &str, name: &str) -> Option<String> {
     if kind == "Result" {
         return Some(format!("`?` takes the value out of its Result: `compute()?.{name}(..)`"));
     }
@@ -74,7 +74,7 @@ pub(super) fn lacks(kind: &str, name: &str) -> Option<String> {
 }
 
 /// Answers a function that is not there.
-pub(super) fn free(name: &str) -> Option<String> {
+pub(in crate::eval) fn free(name: &str) -> Option<String> {
     if name == "len" {
         return Some("the number of rows is `df.len()?`".to_owned());
     }

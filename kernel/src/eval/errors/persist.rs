@@ -1,8 +1,8 @@
 //! Why a variable cannot be kept for later cells, and how to write it so that it can.
 
-use super::assist::Inferred;
-use super::cell::Cell;
-use super::diagnostics::CellError;
+use crate::eval::errors::diagnostics::CellError;
+use crate::eval::source::cell::Cell;
+use crate::eval::source::types::Inferred;
 use evcxr::CompilationError;
 
 /// The variable of which evcxr says that it cannot be kept.
@@ -20,7 +20,7 @@ fn known<'a>(variable: &str, inferred: &'a [(String, Inferred)]) -> Option<&'a I
 
 /// Whether the compiler may know a type that evcxr's `message` says is not known. Each variable is asked for once, and then the
 /// last of `asked`.
-pub(super) fn to_be_asked(message: &str, inferred: &[(String, Inferred)], asked: &mut Vec<String>) -> bool {
+pub(in crate::eval) fn to_be_asked(message: &str, inferred: &[(String, Inferred)], asked: &mut Vec<String>) -> bool {
     let Some(variable) = variable_of(message) else { return false };
     let hopeless = matches!(known(variable, inferred), Some(Inferred::Closure(_))) || message.contains("cannot be persisted");
     if hopeless || asked.iter().any(|a| a == variable) {
@@ -33,7 +33,7 @@ pub(super) fn to_be_asked(message: &str, inferred: &[(String, Inferred)], asked:
 const BLOCK: &str = "or use it within this cell alone, in a block: { ... }";
 
 /// The error for what evcxr says of a variable's type, where it is about that.
-pub(super) fn unknown_type(message: &str, cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
+pub(in crate::eval) fn unknown_type(message: &str, cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
     let variable = variable_of(message)?;
     let value = cell.value_of(variable).unwrap_or("...");
     let (text, mut hints) = match known(variable, inferred) {
@@ -74,7 +74,7 @@ pub(super) fn unknown_type(message: &str, cell: &Cell, inferred: &[(String, Infe
 }
 
 /// The error for a variable that borrows, where that is what the compiler complains of.
-pub(super) fn borrowed(errors: &[CompilationError], cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
+pub(in crate::eval) fn borrowed(errors: &[CompilationError], cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
     let about = |e: &&CompilationError| {
         let text = format!("{}{}", e.message(), e.json);
         let kept = ["non-static lifetime so", "is borrowed for `'static`", "evcxr_variable_store"].iter().any(|s| text.contains(s));
@@ -115,7 +115,7 @@ pub(super) fn borrowed(errors: &[CompilationError], cell: &Cell, inferred: &[(St
 }
 
 /// A word about statics that can change: each cell is a library with its own.
-pub(super) fn statics(cell: &Cell) -> String {
+pub(in crate::eval) fn statics(cell: &Cell) -> String {
     const CHANGING: [&str; 9] = ["static mut", "Atomic", "Mutex", "RwLock", "Cell", "OnceLock", "LazyLock", "thread_local", "Lazy"];
     let statics = cell.items().into_iter().filter(|i| i.text.contains("static ") && !i.text.contains("fn "));
     let changing = statics.filter(|i| CHANGING.iter().any(|c| i.text.contains(c)));

@@ -1,23 +1,23 @@
 //! What a person with the habits of pandas needs to know of an error: THE table of hints. Names of
 //! pandas are answered by `pandas`.
 
-use super::pandas::{free, lacks};
+use crate::eval::errors::pandas::{free, lacks};
 use std::collections::BTreeMap;
 
 /// An error, as far as the table looks at it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Complaint {
-    pub(super) message: String,
+pub(in crate::eval) struct Complaint {
+    pub(in crate::eval) message: String,
     /// What is said at its place.
-    pub(super) label: String,
+    pub(in crate::eval) label: String,
     /// The user's line: before the place, the place, and behind it.
-    pub(super) line: [String; 3],
+    pub(in crate::eval) line: [String; 3],
     /// Its other places in that line, in their order: the two sides of an operator.
-    pub(super) sides: Vec<String>,
+    pub(in crate::eval) sides: Vec<String>,
     /// What the compiler adds.
-    pub(super) notes: String,
+    pub(in crate::eval) notes: String,
     /// A statement begins with the line, and code stands before it.
-    pub(super) behind: bool,
+    pub(in crate::eval) behind: bool,
 }
 
 /// A message, with `{}` for what differs, and its answer, which gets what differs.
@@ -78,7 +78,7 @@ const WORDS: [(&str, &str); 7] = [
 ];
 
 /// Finds what there is to say of an error. `gone` are variables that are no more, and why.
-pub(super) fn find(c: &Complaint, gone: &BTreeMap<String, String>) -> Option<String> {
+pub(in crate::eval) fn find(c: &Complaint, gone: &BTreeMap<String, String>) -> Option<String> {
     let line = c.line.concat();
     let unknown = captured(&c.message, "cannot find value `{}` in this scope");
     let sign = ["%%", "!", ":"].into_iter().find(|s| line.starts_with(s)).filter(|_| c.behind);

@@ -1,8 +1,8 @@
 //! What rust-analyzer asks of the toolchain, answered from memory: a dozen questions at every start, each of which would cost a
 //! process or three. And what it gets to read.
 
-use super::super::runtime::{Prebuilt, Runtime};
 use crate::error::{Error, Result};
+use crate::eval::runtime::{Prebuilt, Runtime};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Errors as a front end shows them: a name, one line, and a traceback with the user's own lines, carets and colours.
 
-use super::cell::Cell;
-use super::hints::{self, Complaint};
+use crate::eval::errors::hints::{self, Complaint};
+use crate::eval::source::cell::Cell;
 use evcxr::CompilationError;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ impl CellError {
     }
 
     /// An error at a place of the user's text, line and column from 1.
-    pub(super) fn at(name: &str, value: &str, cell: &Cell, place: Option<(usize, usize)>) -> Self {
+    pub(in crate::eval) fn at(name: &str, value: &str, cell: &Cell, place: Option<(usize, usize)>) -> Self {
         let mut error = Self::plain(name, value);
         if let Some((line, column)) = place {
             error.traceback.extend(excerpt(cell, &[Label::point(line, column)]));
@@ -42,7 +42,7 @@ impl CellError {
     }
 
     /// A variable that cannot be kept for later cells: what it is, and how to write it instead.
-    pub(super) fn not_kept(variable: &str, value: &str, hints: &[String], cell: &Cell) -> Self {
+    pub(in crate::eval) fn not_kept(variable: &str, value: &str, hints: &[String], cell: &Cell) -> Self {
         let mut error = Self::plain("CannotBeKept", value);
         if let Some((line, start)) = cell.place_of(variable) {
             let label = Label { line, start, end: start + variable.chars().count(), text: String::new(), primary: true };
@@ -56,7 +56,7 @@ impl CellError {
 
     /// Shows the compiler's errors about the source that evcxr wrote, and under each what the table
     /// of hints has to say. `gone` are variables that are no more, and why.
-    pub(super) fn compiler(errors: &[CompilationError], cell: &Cell, source: &str, gone: &BTreeMap<String, String>) -> Self {
+    pub(in crate::eval) fn compiler(errors: &[CompilationError], cell: &Cell, source: &str, gone: &BTreeMap<String, String>) -> Self {
         let (mut traceback, mut hints) = (Vec::new(), Vec::new());
         for error in errors {
             traceback.extend(one(error, cell, source));
@@ -228,7 +228,7 @@ fn advice(child: &Value, cell: &Cell, source: &str) -> Vec<String> {
 }
 
 /// The compiler's warnings about the user's own text.
-pub(super) fn warnings(messages: &str, cell: &Cell, source: &str) -> String {
+pub(in crate::eval) fn warnings(messages: &str, cell: &Cell, source: &str) -> String {
     let mut out = Vec::new();
     for warning in messages.lines().filter_map(|m| serde_json::from_str::<Value>(m).ok()) {
         // Code behind a last expression that never ends is the kernel's own.

@@ -2,8 +2,8 @@
 //! hands over to the runtime library. The kernel program never links that library; it is loaded here.
 #![allow(unsafe_code)]
 
-use super::runtime::Runtime;
 use crate::error::{Error, Result};
+use crate::eval::runtime::Runtime;
 use rask_wire::session;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{IntoRawFd, RawFd};

@@ -1,12 +1,12 @@
 //! A cell taken apart into what is Rust and what is not: magics (`%time`), evcxr's commands (`:dep`), shell lines (`!ls`).
 //! Only text is looked at here; what a magic does stands in the table of `magics`.
 
-use super::split::{Completeness, completeness as rust_completeness, ends_statement};
+use crate::eval::source::split::{Completeness, completeness as rust_completeness, ends_statement};
 use std::ops::Range;
 
 /// One part of a cell; ranges are bytes of the cell's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Segment {
+pub(in crate::eval) enum Segment {
     Rust(Range<usize>),
     /// Lines of evcxr's commands that follow each other.
     Commands(Range<usize>),
@@ -17,19 +17,19 @@ pub(super) enum Segment {
 
 /// A magic as it is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Call {
+pub(in crate::eval) struct Call {
     /// With its signs: `%time`, `%%sql`.
-    pub(super) name: String,
+    pub(in crate::eval) name: String,
     /// The rest of its line.
-    pub(super) args: Range<usize>,
+    pub(in crate::eval) args: Range<usize>,
     /// The rest of the cell, for a magic of two signs.
-    pub(super) body: Range<usize>,
+    pub(in crate::eval) body: Range<usize>,
     /// The user asks what it does: `%time?`.
-    pub(super) help: bool,
+    pub(in crate::eval) help: bool,
 }
 
 /// The parts of a cell, in order.
-pub(super) fn segments(text: &str) -> Vec<Segment> {
+pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
     let mut found = Vec::new();
     // Where the Rust code that is being gathered begins.
     let mut rust = 0;
@@ -96,7 +96,7 @@ fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<S
 }
 
 /// The text with all that is not Rust blanked out, byte for byte; `is_code` says of which magics the arguments are Rust.
-pub(super) fn rust_only(text: &str, is_code: impl Fn(&str) -> bool) -> String {
+pub(in crate::eval) fn rust_only(text: &str, is_code: impl Fn(&str) -> bool) -> String {
     let mut keep: Vec<Range<usize>> = Vec::new();
     for segment in segments(text) {
         match segment {
@@ -110,7 +110,7 @@ pub(super) fn rust_only(text: &str, is_code: impl Fn(&str) -> bool) -> String {
 }
 
 /// Whether a cell can be run as it stands; `is_code` as in [`rust_only`].
-pub(super) fn completeness(text: &str, is_code: impl Fn(&str) -> bool) -> Completeness {
+pub(in crate::eval) fn completeness(text: &str, is_code: impl Fn(&str) -> bool) -> Completeness {
     rust_completeness(&rust_only(text, is_code))
 }
 

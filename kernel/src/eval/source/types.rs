@@ -1,0 +1,38 @@
+//! Types as text: what is known of a variable's type, and whether it can be written down.
+
+use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
+
+/// What is known of the type of a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Inferred {
+    /// Its name, as it can be written.
+    Type(String),
+    /// It is a closure, whose type has no name; what it is to a caller: `impl Fn(i32) -> i32`.
+    Closure(String),
+    /// It cannot be told or cannot be written; how far it is known.
+    Unknown(String),
+    /// What looks like a variable is a constant in a pattern.
+    Constant,
+}
+
+/// Whether this is a whole type: rust-analyzer writes `_` and `{unknown}` for what it does not know.
+pub(crate) fn can_be_written(name: &str) -> bool {
+    let parsed = SourceFile::parse(&format!("type T = {name};"), Edition::Edition2024);
+    let odd = |kind| matches!(kind, SyntaxKind::ERROR | SyntaxKind::INFER_TYPE | SyntaxKind::UNDERSCORE_EXPR | SyntaxKind::IMPL_TRAIT_TYPE);
+    parsed.errors().is_empty() && !parsed.syntax_node().descendants().any(|n| odd(n.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::can_be_written;
+
+    #[test]
+    fn only_whole_types_can_be_written() {
+        for good in ["i32", "Vec<(String, &'static str)>", "[u8; 4]", "Box<dyn Fn(i32) -> i32>", "rask::frame::DataFrame", "()"] {
+            assert!(can_be_written(good), "{good}");
+        }
+        for bad in ["Vec<_>", "[i32; _]", "{unknown}", "impl Fn(i32)", ""] {
+            assert!(!can_be_written(bad), "{bad}");
+        }
+    }
+}
