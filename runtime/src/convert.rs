@@ -9,9 +9,9 @@ use crate::frame::partitions::{Together, nullable, pieces, with_columns};
 use crate::frame::record::each_row;
 use crate::frame::rows::{Rows, schema};
 use crate::frame::{DType, DataFrame, Table};
-use crate::graph::stream::fuse_streams;
+use crate::graph::chains::fuse_streams;
 use crate::graph::pack::{self, Pack};
-use crate::graph::value::{self, Size, size_list};
+use crate::graph::size::{self, Size, size_list};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
 use crate::opaque::Opaque;
 use crate::sched;
@@ -203,7 +203,7 @@ impl DataFrame {
     #[must_use]
     pub fn to_delayed(&self) -> Vec<Delayed<Table>> {
         known_tables();
-        let size = |table: &Value| value::size_of(&**table);
+        let size = |table: &Value| size::size_of(&**table);
         let (count, get): (_, Arc<dyn Fn(usize) -> Result<Table> + Send + Sync>) = match self.to_partitions() {
             Ok(parts) => parts,
             // It fails when it is computed.

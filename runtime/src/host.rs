@@ -7,6 +7,7 @@
 use crate::graph::value::short_type;
 use crate::sched::{self, pool};
 use crate::{ask, comm, poison, widget, wire};
+use cell::CELL;
 use rask_wire::{Place, ToEvaluator, ToKernel, env, session};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -17,9 +18,10 @@ use std::os::fd::{FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::panic::Location;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+mod cell;
 pub mod print;
 pub mod store;
 mod streams;
@@ -30,8 +32,6 @@ const INTERRUPTED: &str = "the cell was interrupted; all variables are kept";
 
 /// Number of the library of the cell that runs. Held while that cell is told to stop.
 static RUNNING: Mutex<Option<u32>> = Mutex::new(None);
-/// Number of the library of the cell that runs, or ran last.
-static CELL: AtomicU32 = AtomicU32::new(0);
 /// Whether the running cell has reported an error.
 static FAILED: AtomicBool = AtomicBool::new(false);
 /// Where the answers to the kernel's lines go.

@@ -82,6 +82,19 @@ fn parse(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     (!joined.is_empty() && amount >= 0.0 && amount.is_finite()).then_some(amount * factor)
 }
 
+/// A duration as people read it: `0.8 s`, `12 s`, `3 min 20 s`.
+pub(crate) fn shown_time(d: Duration) -> String {
+    let s = d.as_secs_f64();
+    match s {
+        s if s < 0.001 => format!("{:.0} \u{b5}s", s * 1e6),
+        s if s < 0.1 => format!("{:.1} ms", s * 1e3),
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 60.0 => format!("{s:.0} s"),
+        s if s < 3600.0 => format!("{} min {} s", s as u64 / 60, s as u64 % 60),
+        s => format!("{} h {} min", s as u64 / 3600, s as u64 / 60 % 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //! partition; values joined by a tree. The typed parts come in as functions.
 
 use crate::error::Result;
-use crate::graph::value::Size;
+use crate::graph::size::Size;
 use crate::graph::stream::{Part, Stream, Streaming};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
 use std::sync::Arc;
@@ -193,6 +193,6 @@ pub(super) fn described(layer: &Arc<Layer>) -> (Vec<String>, usize) {
         at = before;
     }
     names.reverse();
-    let tasks = crate::graph::Graph::new(&crate::graph::stream::fuse_streams(&layer.points())).len();
+    let tasks = crate::graph::Graph::new(&crate::graph::chains::fuse_streams(&layer.points())).len();
     (names, tasks)
 }

@@ -39,7 +39,7 @@ pub use text::{Text, read_text};
 use crate::delayed::{Delayed, each, sole, take_or_clone, typed_ref};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::picture::Picture;
-use crate::graph::value::{Size, size_list, size_typed};
+use crate::graph::size::{Size, size_list, size_typed};
 use crate::graph::stream::{Make, Part, Sink, Stream};
 use crate::graph::value::short_type;
 use crate::graph::{Key, Layer, Name, Point, Value};

@@ -5,7 +5,7 @@ use super::{Bag, Element, count_of, gathered, length, list_of, of, partitions, p
 use crate::config;
 use crate::delayed::{each, typed, typed_ref};
 use crate::error::Result;
-use crate::graph::value::Size;
+use crate::graph::size::Size;
 use crate::graph::stream::{Make, Part, Sink, Stream};
 use crate::graph::{Key, Layer, Name, Value, Work};
 use crate::opaque::Opaque;

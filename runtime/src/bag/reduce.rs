@@ -4,7 +4,7 @@ use super::layers::{Join, joined, the_only, tree};
 use super::{Bag, Element, gathered, list_of, push_own, size_of_value};
 use crate::delayed::{Delayed, each, from_layer, take_or_clone, typed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::value::Size;
+use crate::graph::size::Size;
 use crate::graph::stream::Part;
 use crate::graph::{Name, Value};
 use crate::opaque::Opaque;

@@ -424,7 +424,7 @@ fn chains_run_as_one_task_and_what_is_shared_runs_once() {
     let bag = Bag::from_sequence_with(0..100i64, 10).map(|x| x + 1).filter(|x| x % 2 == 0);
     let text = format!("{bag:?}");
     assert!(text.contains("10 partitions, 3 stages, 10 tasks"), "{text}");
-    let tasks = |points: Vec<crate::graph::Point>| crate::graph::Graph::new(&crate::graph::stream::fuse_streams(&points)).len();
+    let tasks = |points: Vec<crate::graph::Point>| crate::graph::Graph::new(&crate::graph::chains::fuse_streams(&points)).len();
     let mut points = Vec::new();
     bag.each_point(&mut |point| points.push(point));
     assert_eq!(tasks(points), 10);

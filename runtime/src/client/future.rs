@@ -4,7 +4,7 @@ use crate::config;
 use crate::delayed::args::{Arg, Inputs, IntoArg};
 use crate::delayed::{Delayed, each, typed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::value::Size;
+use crate::graph::size::Size;
 use crate::graph::value::short_type;
 use crate::graph::{Graph, Key, Layer, Name, Point, Value, Waits, Work};
 use crate::opaque::Opaque;

@@ -1,6 +1,7 @@
 //! A block: complete rows of one file, with the places of their fields.
 
 use super::scan::{Index, Row};
+use arrow::buffer::NullBuffer;
 
 /// Complete rows and the places of their fields.
 #[derive(Debug, Default, Clone)]
@@ -105,4 +106,17 @@ fn unquoted<'a>(raw: &'a [u8], quote: u8, scratch: &'a mut Vec<u8>) -> &'a [u8] 
     // A regular field in quotes ends with one.
     let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
     if memchr::memchr(quote, inner).is_some() { many(inner, quote, scratch) } else { inner }
+}
+
+/// The first value of a column that is not of its type: the row's number in the block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Misfit(pub(crate) usize);
+
+/// The validity of a column's values; `None` where no value is null.
+pub(super) fn nulls(missing: &[usize], rows: usize) -> Option<NullBuffer> {
+    (!missing.is_empty()).then(|| {
+        let mut valid = vec![true; rows];
+        missing.iter().for_each(|i| valid[*i] = false);
+        NullBuffer::from(valid)
+    })
 }

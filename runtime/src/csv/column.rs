@@ -1,12 +1,11 @@
 //! Fields to arrays: one column of a block at a time, in a loop for each type.
 
-use super::block::Block;
+use super::block::{Block, Misfit, nulls};
 use super::kind::{self, Kind};
 use super::scan::Row;
 use super::texts::texts;
 use super::value::{self, Field, Format, Values};
 use arrow::array::{ArrayRef, BooleanArray, BooleanBuilder, PrimitiveArray};
-use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use std::sync::Arc;
 
@@ -19,10 +18,6 @@ pub(crate) struct Reading {
     /// Formats of instants, in the order in which they are tried.
     pub(crate) formats: Arc<Vec<Format>>,
 }
-
-/// The first value of a column that is not of its type: the row's number in the block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Misfit(pub(crate) usize);
 
 /// Reads a column of the rows of a block.
 pub(crate) fn column(block: &Block, rows: &[Row], column: u32, reading: &Reading, values: &Values) -> Result<ArrayRef, Misfit> {
@@ -97,15 +92,6 @@ impl Fields<'_> {
         }
         Ok(PrimitiveArray::new(out.into(), nulls(&missing, rows.len())))
     }
-}
-
-/// Which values are there, where some are missing.
-pub(super) fn nulls(missing: &[usize], rows: usize) -> Option<NullBuffer> {
-    (!missing.is_empty()).then(|| {
-        let mut valid = vec![true; rows];
-        missing.iter().for_each(|i| valid[*i] = false);
-        NullBuffer::from(valid)
-    })
 }
 
 /// `own`: the type was not given, so a text that looks like a number is one.

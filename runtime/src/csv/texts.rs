@@ -2,8 +2,7 @@
 //! number; longer ones are copied into one buffer, so that no array keeps the block that it was read from.
 #![allow(unsafe_code)]
 
-use super::block::Block;
-use super::column::{Misfit, nulls};
+use super::block::{Block, Misfit, nulls};
 use super::scan::Row;
 use super::value::{Field, Values};
 use arrow::array::{Array, AsArray, MAX_INLINE_VIEW_LEN, StringViewArray, make_view};

@@ -10,7 +10,7 @@ pub(crate) use ops::{held, keep};
 
 use crate::error::Result;
 use crate::graph::picture::Picture;
-use crate::graph::value::{Size, size_typed};
+use crate::graph::size::{Size, size_typed};
 use crate::graph::value::short_type;
 use crate::graph::{Graph, Key, Layer, Name, Point, Value, Work};
 use crate::opaque::Opaque;

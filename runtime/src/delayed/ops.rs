@@ -2,7 +2,7 @@
 
 use super::{Delayed, DelayedFn, delayed};
 use crate::error::Result;
-use crate::graph::value::{Size, size_of};
+use crate::graph::size::{Size, size_of};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
 use crate::sched::{self, budget::Share};
 use std::ops::{Add, Div, Mul, Neg, Rem, Sub};

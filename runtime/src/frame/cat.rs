@@ -314,7 +314,7 @@ impl Cat<LazySeries> {
         let field = plan.schema().field(0).clone();
         if !is_category(field.data_type()) {
             let e = wrong_type::<()>("cat", field.data_type(), "a category; astype(DType::Category) makes one of text");
-            return e.map(|()| None).map_err(|e| crate::Error::engine("cat", &e));
+            return e.map(|()| None).map_err(|e| crate::error::Error::engine("cat", &e));
         }
         Ok(Categories::of(&field))
     }

@@ -262,13 +262,13 @@ impl Column {
         T::values(self)
     }
 
-    fn wrong(&self, method: &str, wanted: &str, hint: &str) -> crate::Error {
+    fn wrong(&self, method: &str, wanted: &str, hint: &str) -> crate::error::Error {
         let (column, dtype) = (self.parts().0.clone(), self.dtype().to_string());
         ErrorKind::WrongType { method: method.to_owned(), column, dtype, wanted: wanted.to_owned(), hint: hint.to_owned() }.into()
     }
 
     /// The error of a type that the values cannot be taken out as.
-    fn not_taken_as(&self, wanted: &str) -> crate::Error {
+    fn not_taken_as(&self, wanted: &str) -> crate::error::Error {
         self.wrong("to_vec", wanted, &format!("its values can be taken out as {}", self.taken_as()))
     }
 

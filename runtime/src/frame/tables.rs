@@ -157,7 +157,7 @@ impl Column {
     }
 
     /// The extreme value as a column of one row, and the error of one that has none.
-    fn extreme(&self, method: &str, greatest: bool) -> (Self, Option<crate::Error>) {
+    fn extreme(&self, method: &str, greatest: bool) -> (Self, Option<crate::error::Error>) {
         let array = self.array();
         let place = place_of_extreme(array, greatest);
         let none = place.is_none().then(|| {
@@ -173,7 +173,7 @@ impl Column {
 }
 
 /// The one value of a column, or the error of there being none.
-fn only<T>(values: Result<Vec<T>>, none: Option<crate::Error>) -> Result<T> {
+fn only<T>(values: Result<Vec<T>>, none: Option<crate::error::Error>) -> Result<T> {
     match (values, none) {
         (Ok(mut values), none) => match (values.pop(), none) {
             (Some(value), _) => Ok(value),
@@ -185,8 +185,8 @@ fn only<T>(values: Result<Vec<T>>, none: Option<crate::Error>) -> Result<T> {
 }
 
 #[inline(never)]
-fn no_value() -> crate::Error {
-    crate::Error::bad_argument("column", "there is no value".to_owned())
+fn no_value() -> crate::error::Error {
+    crate::error::Error::bad_argument("column", "there is no value".to_owned())
 }
 
 /// Where the least or greatest value is, of those that are not null or NaN.

@@ -63,13 +63,9 @@ pub(crate) fn open_for(method: &str, url: &str) -> Result<File> {
         Box::new(http(method, url)?)
     } else {
         let path = local(url);
-        Box::new(std::fs::File::open(path).map_err(|e| failed(method, path, e))?)
+        Box::new(std::fs::File::open(path).map_err(Error::io(method, path))?)
     };
     Ok(File(reader))
-}
-
-fn failed(method: &str, path: &str, source: io::Error) -> Error {
-    ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source }.into()
 }
 
 /// The files that a path, a pattern or a URL names, in the order of their names.
@@ -144,22 +140,22 @@ fn expand_s3(method: &str, pattern: &str) -> Result<Vec<String>> {
     let (store, key) = store(method, pattern)?;
     let bucket = &pattern[..pattern.len() - key.len()];
     let known = &key[..key.find(['*', '?', '[']).unwrap_or(key.len())];
-    let bad = |e: object_store::path::Error| failed(method, pattern, io::Error::other(e.to_string()));
+    let bad = |e: object_store::path::Error| Error::io(method, pattern)(io::Error::other(e.to_string()));
     let folder = known.rsplit_once('/').map(|(folder, _)| ObjectPath::parse(folder)).transpose().map_err(bad)?;
-    let listed = wait(async move { store.list(folder.as_ref()).try_collect::<Vec<_>>().await }).map_err(|e| failed(method, pattern, e))?;
+    let listed = wait(async move { store.list(folder.as_ref()).try_collect::<Vec<_>>().await }).map_err(Error::io(method, pattern))?;
     if listed.iter().any(|o| o.location.as_ref() == key) {
         return Ok(vec![pattern.to_owned()]);
     }
     // As for files, a star stays in its folder.
     let inside_a_folder = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
-    let wanted = glob::Pattern::new(&key).map_err(|e| failed(method, pattern, io::Error::other(e.to_string())))?;
+    let wanted = glob::Pattern::new(&key).map_err(|e| Error::io(method, pattern)(io::Error::other(e.to_string())))?;
     let mut found: Vec<String> = listed
         .iter()
         .filter(|o| wanted.matches_with(o.location.as_ref(), inside_a_folder))
         .map(|o| format!("{bucket}{}", o.location))
         .collect();
     found.sort();
-    if found.is_empty() { Err(failed(method, pattern, io::Error::other("no object matches"))) } else { Ok(found) }
+    if found.is_empty() { Err(Error::io(method, pattern)(io::Error::other("no object matches"))) } else { Ok(found) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What lies behind a network: bytes of URLs as streams, in parts that are asked for side by side where the server gives parts.
 
-use super::failed;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sched;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -148,7 +147,7 @@ fn body(answer: reqwest::Response) -> Body {
 }
 
 pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
-    let other = |e: &reqwest::Error| failed(method, url, io::Error::other(causes(e)));
+    let other = |e: &reqwest::Error| Error::io(method, url)(io::Error::other(causes(e)));
     let client = HTTP.as_ref().map_err(other)?.clone();
     let (of, from) = (client.clone(), url.to_owned());
     let answer = wait(async move {
@@ -160,7 +159,7 @@ pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
         let answer = if again { of.get(&from).send().await? } else { answer };
         Ok::<_, reqwest::Error>((answer.error_for_status()?, first.map(|(_, size)| size)))
     });
-    let (answer, size) = answer.map_err(|e| failed(method, url, e))?;
+    let (answer, size) = answer.map_err(Error::io(method, url))?;
     let Some(size) = size else { return Ok(Chunks::new(body(answer))) };
     // Where the server sent us on, the other parts are there too.
     let (url, headers): (Arc<str>, _) = (answer.url().as_str().into(), answer.headers().clone());
@@ -221,9 +220,9 @@ pub(crate) fn ranged(method: &str, url: &str) -> Result<Option<Arc<dyn ObjectSto
     if url.starts_with("s3://") {
         return Ok(Some(store(method, url)?.0));
     }
-    let other = |e: &dyn std::error::Error| failed(method, url, io::Error::other(causes(e)));
+    let other = |e: &dyn std::error::Error| Error::io(method, url)(io::Error::other(causes(e)));
     let client = HTTP.as_ref().map_err(|e| other(e))?.clone();
-    let answer = wait(async move { asked(&client, url, &(0..1)).await?.error_for_status() }).map_err(|e| failed(method, url, e))?;
+    let answer = wait(async move { asked(&client, url, &(0..1)).await?.error_for_status() }).map_err(Error::io(method, url))?;
     // A query is part of the file's name here, and none of the store's.
     if answer.status().as_u16() != 206 || url.contains(['?', '#']) {
         return Ok(None);
@@ -243,12 +242,12 @@ pub(super) fn store(method: &str, url: &str) -> Result<(Arc<dyn ObjectStore>, St
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let (options, retry) = asking();
     let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(options).with_retry(retry).build();
-    Ok((Arc::new(store.map_err(|e| failed(method, url, io::Error::other(causes(&e))))?), key.to_owned()))
+    Ok((Arc::new(store.map_err(|e| Error::io(method, url)(io::Error::other(causes(&e))))?), key.to_owned()))
 }
 
 pub(super) fn s3(method: &str, url: &str) -> Result<Chunks> {
     let (store, key) = store(method, url)?;
-    let at = ObjectPath::parse(&key).map_err(|e| failed(method, url, io::Error::other(e.to_string())))?;
+    let at = ObjectPath::parse(&key).map_err(|e| Error::io(method, url)(io::Error::other(e.to_string())))?;
     let (of, from) = (store.clone(), at.clone());
     let got = wait(async move {
         let part = GetOptions { range: Some(GetRange::Bounded(0..PART)), ..Default::default() };
@@ -258,7 +257,7 @@ pub(super) fn s3(method: &str, url: &str) -> Result<Chunks> {
             got => got,
         }
     });
-    let got = got.map_err(|e| failed(method, url, e))?;
+    let got = got.map_err(Error::io(method, url))?;
     let (size, tag, whole) = (got.meta.size, got.meta.e_tag.clone(), got.range == (0..got.meta.size));
     let stream = |got: object_store::GetResult| -> Body { got.into_stream().map_err(|e| io::Error::other(causes(&e))).boxed() };
     if whole {

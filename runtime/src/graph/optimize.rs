@@ -1,7 +1,7 @@
 //! Passes over a numbered graph: an order that keeps few values alive, and chains that run as one. Both leave every
 //! task's value as it was. Culling and merging equal keys happen when a graph is made, as its walk meets each needed task once.
 
-use super::{Graph, Lists, Task};
+use super::numbered::{Graph, Lists, Task};
 
 /// Numbers the tasks anew, so that running them by number keeps few values alive: of what a task reads, what itself needs
 /// the most values at once is made first (Sethi and Ullman, "The generation of optimal code for arithmetic expressions",
@@ -104,8 +104,9 @@ pub(crate) fn chained(graph: &Graph, chains: &Chains) -> (Lists, Vec<u32>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::node;
-    use super::super::{Point, Value};
+    use super::super::layer::Point;
+    use super::super::numbered::tests::node;
+    use super::super::value::Value;
     use super::*;
     use rand::{RngExt, SeedableRng, rngs::StdRng};
 

@@ -1,7 +1,7 @@
 //! Values as bytes: what can be written to disk and read back, and how many bytes it holds in memory. Types are found by
 //! their ids in one table, as the scheduler sees values without types.
 
-use super::Value;
+use super::value::Value;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::ipc::{reader::StreamReader, writer::StreamWriter};
 use foldhash::HashMap;

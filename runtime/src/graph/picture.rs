@@ -1,9 +1,11 @@
 //! The picture of a task graph: what is drawn of it, in which colours, and how it is saved.
 
+use super::chains::fuse_streams;
 use super::drawing::{Direction, Drawing, MOST};
+use super::layer::{Key, Layer, Name, Point, layers_of};
+use super::numbered::Graph;
 use super::optimize::{fuse, order};
-use super::stream::fuse_streams;
-use super::{Graph, Key, Layer, Name, Point, layers_of, layout};
+use super::{layout, render};
 use crate::error::Result;
 use crate::show::html;
 use crate::show::svg::{self, colour};
@@ -120,7 +122,7 @@ impl Picture {
     /// An unknown ending, or a file that cannot be written.
     pub fn save(&self, path: &str) -> Result<()> {
         let (drawing, note) = self.drawing();
-        svg::save(path, &drawing.svg(self.direction.is_some(), &note), Some(&layout::to_dot(&drawing)))
+        svg::save(path, &render::svg(&drawing, self.direction.is_some(), &note), Some(&layout::to_dot(&drawing)))
     }
 
     /// What is drawn, and the line below it.
@@ -289,7 +291,7 @@ impl Show for Picture {
     fn show(&self) -> Bundle {
         let (drawing, note) = self.drawing();
         let text = format!("task graph: {} nodes, {} edges", drawing.nodes.len(), drawing.edges.len());
-        svg::bundle(&drawing.svg(self.direction.is_some(), &note), &text)
+        svg::bundle(&render::svg(&drawing, self.direction.is_some(), &note), &text)
     }
 }
 
@@ -308,7 +310,7 @@ impl Picture {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::node;
+    use super::super::numbered::tests::node;
     use super::*;
 
     fn of(points: &[Point]) -> Picture {

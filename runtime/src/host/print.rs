@@ -1,7 +1,7 @@
 //! `print!` and its kin as cells see them. They keep the two streams in the order in which they were written to, though each
 //! is a pipe of its own, and send what a thread prints after its cell has ended to that cell.
 
-use super::CELL;
+use super::cell::CELL;
 use crate::wire;
 use rask_wire::{Stream, ToKernel};
 use std::fmt::Arguments;

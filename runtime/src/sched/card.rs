@@ -4,6 +4,7 @@
 use super::progress::{NameNow, Phase, Snapshot, WorkerNow};
 use super::stream;
 use crate::show::html::{self, BUSY, DONE, FAILED, FAINT};
+use crate::units::shown_time;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -11,19 +12,6 @@ use std::time::Duration;
 const NAMES: usize = 12;
 /// Workers shown one by one.
 const WORKERS: usize = 16;
-
-/// A length of time as people read it: `0.8 s`, `12 s`, `3 min 20 s`.
-pub(crate) fn time(d: Duration) -> String {
-    let s = d.as_secs_f64();
-    match s {
-        s if s < 0.001 => format!("{:.0} \u{b5}s", s * 1e6),
-        s if s < 0.1 => format!("{:.1} ms", s * 1e3),
-        s if s < 10.0 => format!("{s:.1} s"),
-        s if s < 60.0 => format!("{s:.0} s"),
-        s if s < 3600.0 => format!("{} min {} s", s as u64 / 60, s as u64 % 60),
-        s => format!("{} h {} min", s as u64 / 3600, s as u64 / 60 % 60),
-    }
-}
 
 impl Phase {
     /// What it is called.
@@ -48,9 +36,9 @@ impl Phase {
 pub(crate) fn text(now: &Snapshot) -> String {
     let (done, failed, total) = now.sums();
     let failed = if failed > 0 { format!(", {} failed", html::thousands(failed)) } else { String::new() };
-    let left = now.left().map(|l| format!(", about {} left", time(l))).unwrap_or_default();
+    let left = now.left().map(|l| format!(", about {} left", shown_time(l))).unwrap_or_default();
     let tasks = html::count(total as usize, "task");
-    format!("{}: {} of {tasks} done{failed}, {}{left}", now.phase.label(), html::thousands(done), time(now.elapsed))
+    format!("{}: {} of {tasks} done{failed}, {}{left}", now.phase.label(), html::thousands(done), shown_time(now.elapsed))
 }
 
 /// Part of the tasks that are done, 0 to 1.
@@ -71,9 +59,9 @@ pub(crate) fn head(now: &Snapshot) -> String {
     if failed > 0 {
         let _ = write!(out, ", <span style=\"color:{FAILED}\">{} failed</span>", html::thousands(failed));
     }
-    let _ = write!(out, " &middot; {}", time(now.elapsed));
+    let _ = write!(out, " &middot; {}", shown_time(now.elapsed));
     if let Some(left) = now.left() {
-        let _ = write!(out, " &middot; about {} left", time(left));
+        let _ = write!(out, " &middot; about {} left", shown_time(left));
     }
     let read: u64 = now.names.iter().map(|n| n.bytes).sum();
     if read > 0 {
@@ -187,7 +175,7 @@ pub(crate) fn names(now: &Snapshot) -> String {
         if n.failed > 0 {
             let _ = write!(state, ", <span style=\"color:{FAILED}\">{} failed</span>", html::thousands(n.failed));
         }
-        let each = if n.done > 0 { format!("{} each", time(n.took / n.done.min(u64::from(u32::MAX)) as u32)) } else { String::new() };
+        let each = if n.done > 0 { format!("{} each", shown_time(n.took / n.done.min(u64::from(u32::MAX)) as u32)) } else { String::new() };
         out += ROW;
         let square = format!(
             "<span style=\"display:inline-block;width:9px;height:9px;border-radius:2px;background:{}\"></span>",
@@ -243,9 +231,9 @@ mod tests {
     fn times_read_well() {
         let cases = [(5, "5 \u{b5}s"), (1500, "1.5 ms"), (2_500_000, "2.5 s"), (59_000_000, "59 s"), (200_000_000, "3 min 20 s")];
         for (us, want) in cases {
-            assert_eq!(time(Duration::from_micros(us)), want);
+            assert_eq!(shown_time(Duration::from_micros(us)), want);
         }
-        assert_eq!(time(Duration::from_secs(7300)), "2 h 1 min");
+        assert_eq!(shown_time(Duration::from_secs(7300)), "2 h 1 min");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::progress::{self, Phase, Snapshot};
 use super::{card, stream};
 use crate::error::{ErrorKind, Result};
+use crate::units::shown_time;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream as streams};
 use http_body_util::combinators::BoxBody;
@@ -146,7 +147,7 @@ fn described(now: &Snapshot) -> Value {
     let names: Vec<_> = now.names.iter().enumerate().filter(|(_, n)| n.total > 0).collect();
     let name = |(i, n): &(usize, &progress::NameNow)| {
         json!({ "name": n.name, "total": n.total, "done": n.done, "failed": n.failed, "running": n.running,
-                "each": if n.done > 0 { card::time(n.took / n.done.min(u64::from(u32::MAX)) as u32) } else { String::new() },
+                "each": if n.done > 0 { shown_time(n.took / n.done.min(u64::from(u32::MAX)) as u32) } else { String::new() },
                 "colour": stream::colour_of(*i as u32) })
     };
     json!({

@@ -1,11 +1,13 @@
 //! Running graphs. [`compute`] is the single doorway: it makes the numbered graph, [`run`] drives the [`state`] machine with
 //! the threads of the [`pool`], values lie in the [`store`], and [`progress`] counts, for the [`view`] and the page of the
-//! [`dashboard`]. Cancellation lives here, as everything that runs asks for it.
+//! [`dashboard`]; [`cancel`] is the user's wish to stop.
 
 pub(crate) mod budget;
+mod cancel;
 pub(crate) mod card;
 pub(crate) mod cpu;
 pub(crate) mod dashboard;
+mod panic;
 pub(crate) mod pool;
 pub(crate) mod progress;
 mod run;
@@ -17,68 +19,15 @@ pub(crate) mod stream;
 pub(crate) mod tests;
 pub(crate) mod view;
 
+pub(crate) use cancel::{Stopped, cancel, cancelled, on_cancel, reset_cancel, until_cancelled};
+pub(crate) use panic::panic_text;
+
 use crate::error::{Error, ErrorKind, Result};
+use crate::graph::chains::fuse_streams;
 use crate::graph::picture::{self, Picture, Ran};
-use crate::graph::stream::fuse_streams;
 use crate::graph::{Graph, Point, Value, layers_of};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
-static CANCELLED: AtomicBool = AtomicBool::new(false);
-static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify::new);
-
-/// Asks whatever is running to stop at its next safe point.
-pub(crate) fn cancel() {
-    CANCELLED.store(true, Ordering::SeqCst);
-    CANCEL.notify_waiters();
-    let listeners: Vec<_> = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, f)| f.clone()).collect();
-    listeners.iter().for_each(|f| f());
-}
-
-/// What is called when the user asks to stop.
-type Listener = Arc<dyn Fn() + Send + Sync>;
-
-static LISTENERS: Mutex<Vec<(u64, Listener)>> = Mutex::new(Vec::new());
-
-/// Listens until it is dropped.
-pub(crate) struct Listening(u64);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).retain(|(n, _)| *n != self.0);
-    }
-}
-
-/// Has `listener` called when the user asks to stop, from now on.
-pub(crate) fn on_cancel(listener: Listener) -> Listening {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).push((number, listener));
-    Listening(number)
-}
-
-/// Forgets an earlier request to stop; the host calls this before each cell.
-pub(crate) fn reset_cancel() {
-    CANCELLED.store(false, Ordering::SeqCst);
-}
-
-/// Whether the user asked to stop.
-#[inline]
-pub(crate) fn cancelled() -> bool {
-    CANCELLED.load(Ordering::Relaxed)
-}
-
-/// Ends when the user asks to stop.
-pub(crate) async fn until_cancelled() {
-    let notified = CANCEL.notified();
-    // A request made before this began to listen counts too.
-    if !cancelled() {
-        notified.await;
-    }
-}
-
-/// The panic payload of a cell that the user stopped.
-pub(crate) struct Stopped;
 
 /// What the host does before a cell is left.
 static STOPPING: OnceLock<fn()> = OnceLock::new();
@@ -125,10 +74,4 @@ pub(crate) fn picture(points: &[Point]) -> Picture {
     };
     let runs = progress::last_runs(&|key| keys.contains(&key)).into_iter().map(|(task, r)| (task, ran(r))).collect();
     picture::of_points(points, runs)
-}
-
-/// The text of a panic's payload.
-pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&'static str>().map(|s| (*s).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic whose payload is not text".to_owned())
 }

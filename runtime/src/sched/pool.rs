@@ -1,5 +1,7 @@
 //! The threads that run tasks, and what a thread knows of the task that it runs. How a graph is run on them is [`super::run`].
 
+use super::cancel::Stopped;
+use super::panic::{Panic, panic_text};
 use crate::config;
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -74,16 +76,8 @@ pub(super) fn as_guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
 
 fn panic_of(payload: Box<dyn std::any::Any + Send>) -> Panic {
     let noted = PANIC.take();
-    let (message, place) = noted.unwrap_or_else(|| (super::panic_text(&*payload), None));
-    Panic { stopped: payload.is::<super::Stopped>(), message, place }
-}
-
-/// How a task panicked.
-pub(super) struct Panic {
-    /// It left because the user wants to stop.
-    pub(super) stopped: bool,
-    pub(super) message: String,
-    pub(super) place: Option<String>,
+    let (message, place) = noted.unwrap_or_else(|| (panic_text(&*payload), None));
+    Panic { stopped: payload.is::<Stopped>(), message, place }
 }
 
 /// Keeps a panic's text and place for the error of the task that this thread is running.

@@ -7,7 +7,7 @@ use crate::config;
 use crate::graph::{Key, Name};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Ended tasks that a computation remembers, for the task stream and for pictures.
@@ -217,7 +217,9 @@ impl Job {
             }
             changed.notify_all();
         }
-        super::view::ended(&self.0);
+        if let Some(listener) = LISTENER.get() {
+            listener(&self.0);
+        }
     }
 }
 
@@ -225,6 +227,15 @@ impl Drop for Job {
     fn drop(&mut self) {
         self.finish(false);
     }
+}
+
+/// What is called with the counts of a computation that has ended.
+static LISTENER: OnceLock<fn(&Arc<Counts>)> = OnceLock::new();
+
+/// Has `listener` called at the end of each computation.
+pub(super) fn when_ended(listener: fn(&Arc<Counts>)) {
+    // Only the view listens.
+    let _ = LISTENER.set(listener);
 }
 
 /// How a computation stands.

@@ -3,16 +3,17 @@
 //! one takes from it.
 
 use super::budget::Share;
-use super::pool::{self, Panic, as_guarded, as_task};
+use super::cancel::{cancelled, on_cancel};
+use super::panic::Panic;
+use super::pool::{self, as_guarded, as_task};
 use super::progress::{self, Job, Outcome, Record};
 use super::segment::Segments;
 use super::state::{Action, Event, Limits, State};
 use super::store::{Read, Store};
-use super::{cancelled, on_cancel};
 use crate::config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::optimize::{Chains, chained, fuse, order};
-use crate::graph::value::Size;
+use crate::graph::size::Size;
 use crate::graph::{Graph, Value};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -4,6 +4,7 @@
 use super::progress::{Counts, Outcome, Record, Snapshot};
 use crate::show::html;
 use crate::show::svg::{FAMILY, colour};
+use crate::units::shown_time;
 use std::fmt::Write;
 
 /// Width of the picture in CSS pixels.
@@ -98,7 +99,7 @@ fn draw(records: &[Record], now: &Snapshot) -> String {
             if b.failed { FAILED } else { colour_of(b.name) },
             html::escape(name),
             if b.tasks > 1 { format!(" \u{d7} {}", b.tasks) } else { String::new() },
-            super::card::time(std::time::Duration::from_micros(b.to - b.from)),
+            shown_time(std::time::Duration::from_micros(b.to - b.from)),
         );
     }
     let base = f64::from(threads) * ROW + 3.0;
@@ -106,7 +107,7 @@ fn draw(records: &[Record], now: &Snapshot) -> String {
     for i in 0..=4u64 {
         let us = start + span * i / 4;
         let anchor = ["start", "middle", "middle", "middle", "end"][i as usize];
-        let label = if us == 0 { "0".to_owned() } else { super::card::time(std::time::Duration::from_micros(us)) };
+        let label = if us == 0 { "0".to_owned() } else { shown_time(std::time::Duration::from_micros(us)) };
         let _ = write!(
             out,
             "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"{anchor}\" fill=\"{}\">{label}</text>",

@@ -5,6 +5,8 @@ use super::*;
 use crate::config::{self, Cluster};
 use crate::delayed::{Delayed, delayed};
 use std::sync::Mutex as StdMutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 /// Tests that set the workers of the process take turns, and put them back.
 pub(crate) fn with_cluster<T>(workers: usize, threads: usize, limit: Option<u64>, test: impl FnOnce() -> T) -> T {

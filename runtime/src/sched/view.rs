@@ -98,6 +98,7 @@ fn views() -> MutexGuard<'static, Views> {
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        progress::when_ended(ended);
         // Without this thread there is no view, and everything else works.
         let _ = std::thread::Builder::new().name("rask-view".to_owned()).spawn(draw_all);
     });
@@ -127,7 +128,7 @@ fn draw_all() {
 }
 
 /// A computation has ended: what was shown of it freezes.
-pub(super) fn ended(counts: &Arc<Counts>) {
+fn ended(counts: &Arc<Counts>) {
     let mut views = views();
     let Some(shown) = views.remove(&counts.number) else { return };
     let now = counts.snapshot();
@@ -234,7 +235,7 @@ impl Panel {
                 return;
             }
             pressed.set(json!({ "disabled": true, "description": "Stopping" }));
-            super::cancel();
+            super::cancel::cancel();
         });
         let top = Widget::of(Kind::HBox, &[&bar, &cancel, &head], json!({}));
         let titles = json!({ "titles": ["Workers", "Tasks", "Task stream"], "selected_index": 0 });

@@ -3,8 +3,8 @@
 use super::BadLines;
 use super::table::{Table, io_error};
 use super::types::Reason;
-use crate::csv::block::Block;
-use crate::csv::column::{Misfit, column};
+use crate::csv::block::{Block, Misfit};
+use crate::csv::column::column;
 use crate::csv::kind::Kind;
 use crate::csv::read::Stop;
 use crate::csv::scan::Row;

@@ -1,0 +1,128 @@
+//! Chains of layers that give their elements one by one, run as one layer.
+
+use super::layer::{Layer, Name, Point, Work, layers_of};
+use super::size::Size;
+use super::stream::{Part, Streaming};
+use super::value::Value;
+use crate::error::Result;
+use foldhash::{HashMap, HashMapExt};
+use std::sync::Arc;
+
+/// Several layers that run as one.
+struct Fused {
+    layers: Vec<Arc<Layer>>,
+}
+
+impl Fused {
+    fn last(&self) -> &Layer {
+        // It is made of two layers or more.
+        self.layers.last().expect("a chain has layers")
+    }
+}
+
+impl Work for Fused {
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        self.layers[0].work.reads(layer, index, out);
+    }
+
+    fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
+        let mut part = Part::new(index, values);
+        let mut stream = None;
+        for layer in &self.layers[..self.layers.len() - 1] {
+            stream = layer.work.streaming().and_then(|s| s.open(stream.take()));
+        }
+        // Only layers with a stream were put together.
+        self.last().work.streaming().expect("a chain is made of streaming layers").finish(&mut part, stream)
+    }
+
+    fn stages(&self) -> Vec<Name> {
+        self.layers.iter().map(|l| l.key.name).collect()
+    }
+
+    fn size(&self, value: &Value) -> Size {
+        self.last().work.size(value)
+    }
+
+    fn retries(&self) -> u32 {
+        self.layers.iter().map(|l| l.work.retries()).max().unwrap_or(0)
+    }
+}
+
+/// The same tasks with chains of streaming layers put together. A layer goes into its reader where that is its only one and
+/// nobody wants it for itself: what several read is made once.
+pub(crate) fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
+    if !wanted.iter().any(|p| p.layer.streams) {
+        return wanted.to_vec();
+    }
+    let layers = layers_of(wanted, |l| l.streams);
+    let mut readers: HashMap<*const Layer, u32> = HashMap::new();
+    for layer in &layers {
+        let mut read: Vec<_> = layer.inputs.iter().map(|p| Arc::as_ptr(&p.layer)).collect();
+        read.sort_unstable();
+        read.dedup();
+        read.into_iter().for_each(|p| *readers.entry(p).or_default() += 1);
+    }
+    let wanted_layers: foldhash::HashSet<_> = wanted.iter().map(|p| Arc::as_ptr(&p.layer)).collect();
+    // A chain that a layer ends so far, and what stands for it in the new graph.
+    let mut chains: HashMap<*const Layer, Vec<Arc<Layer>>> = HashMap::new();
+    let mut new: HashMap<*const Layer, Arc<Layer>> = HashMap::new();
+    for layer in &layers {
+        let before = match layer.work.streaming() {
+            Some(s) if s.follows() => layer.inputs.first().map(|p| &p.layer).filter(|before| {
+                before.len == layer.len
+                    && before.work.streaming().is_some_and(Streaming::gives)
+                    && readers[&Arc::as_ptr(before)] == 1
+                    && !wanted_layers.contains(&Arc::as_ptr(before))
+            }),
+            _ => None,
+        };
+        let chain = match before {
+            Some(before) => {
+                let mut chain = chains.remove(&Arc::as_ptr(before)).unwrap_or_default();
+                new.remove(&Arc::as_ptr(before));
+                chain.push(layer.clone());
+                chain
+            }
+            None => vec![layer.clone()],
+        };
+        new.insert(Arc::as_ptr(layer), rebuilt(&chain, &new));
+        chains.insert(Arc::as_ptr(layer), chain);
+    }
+    let point = |p: &Point| new.get(&Arc::as_ptr(&p.layer)).map_or_else(|| p.clone(), |l| l.at(p.index));
+    wanted.iter().map(point).collect()
+}
+
+/// The layer that stands for a chain: the layer itself where it is alone and reads nothing that has changed.
+fn rebuilt(chain: &[Arc<Layer>], new: &HashMap<*const Layer, Arc<Layer>>) -> Arc<Layer> {
+    let (first, last) = (&chain[0], &chain[chain.len() - 1]);
+    let input = |p: &Point| new.get(&Arc::as_ptr(&p.layer)).map_or_else(|| p.clone(), |l| l.at(p.index));
+    let inputs: Vec<Point> = first.inputs.iter().map(input).collect();
+    let same = inputs.iter().zip(&first.inputs).all(|(a, b)| Arc::ptr_eq(&a.layer, &b.layer));
+    match chain {
+        [alone] if same => alone.clone(),
+        [alone] => Layer::new(alone.key, alone.len, inputs, Same(alone.clone())),
+        // A chain is known by its last layer.
+        _ => Layer::new(last.key, last.len, inputs, Fused { layers: chain.to_vec() }),
+    }
+}
+
+/// A layer's work on inputs that have changed.
+struct Same(Arc<Layer>);
+
+impl Work for Same {
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        self.0.work.reads(layer, index, out);
+    }
+    fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
+        self.0.work.run(index, values)
+    }
+    fn literals(&self) -> Vec<String> {
+        self.0.work.literals()
+    }
+    fn size(&self, value: &Value) -> Size {
+        self.0.work.size(value)
+    }
+    fn retries(&self) -> u32 {
+        self.0.work.retries()
+    }
+}

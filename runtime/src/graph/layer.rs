@@ -1,0 +1,220 @@
+//! Layers: tasks of one kind with one piece of work, and what they read.
+
+use super::size::{Size, size_of};
+use super::stream::Streaming;
+use super::value::Value;
+use crate::error::Result;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
+/// The name of a function, held once for all tasks that bear it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Name(u32);
+
+static NAMES: LazyLock<RwLock<indexmap::IndexSet<Arc<str>>>> = LazyLock::new(RwLock::default);
+
+impl Name {
+    pub(crate) fn new(name: &str) -> Self {
+        if let Some(known) = NAMES.read().unwrap_or_else(PoisonError::into_inner).get_index_of(name) {
+            return Self(known as u32);
+        }
+        Self(NAMES.write().unwrap_or_else(PoisonError::into_inner).insert_full(name.into()).0 as u32)
+    }
+
+    pub(crate) fn text(self) -> Arc<str> {
+        // Names are only made by `new`, and none is ever removed.
+        NAMES.read().unwrap_or_else(PoisonError::into_inner)[self.0 as usize].clone()
+    }
+}
+
+/// Name of a layer in all computations of this process: its function's name and a number. Pure work of equal arguments
+/// has equal keys; other keys are never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) name: Name,
+    number: u64,
+}
+
+/// Set in the numbers of pure keys.
+const PURE: u64 = 1 << 63;
+
+impl Key {
+    pub(crate) fn new(name: Name) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { name, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The key of pure work, by a hash of the function and its arguments.
+    pub(crate) fn pure(name: Name, token: u64) -> Self {
+        Self { name, number: token | PURE }
+    }
+
+    pub(crate) fn is_pure(self) -> bool {
+        self.number & PURE != 0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_pure() {
+            write!(f, "{}-{:x}", self.name.text(), self.number & !PURE)
+        } else {
+            write!(f, "{}-{}", self.name.text(), self.number)
+        }
+    }
+}
+
+/// What the tasks of a layer do.
+pub(crate) trait Work: Send + Sync {
+    /// Adds what task `index` reads: which of the layer's inputs, and which task of that input's layer. Without a rule of
+    /// its own a task reads every input, just where that points.
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        let _ = index;
+        layer.read_all(out);
+    }
+
+    /// Makes the value of task `index` of the values that it reads, in their order.
+    fn run(&self, index: u32, values: Vec<Value>) -> Result<Value>;
+
+    /// Plain arguments as text, for pictures and error messages.
+    fn literals(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Names of the steps that were put into one task; empty where there is but one.
+    fn stages(&self) -> Vec<Name> {
+        Vec::new()
+    }
+
+    /// Its elements one by one, where it makes a list of them: see [`super::stream`].
+    fn streaming(&self) -> Option<&dyn Streaming> {
+        None
+    }
+
+    /// Bytes that a value of this work holds in memory.
+    fn size(&self, value: &Value) -> Size {
+        size_of(&**value)
+    }
+
+    /// What it stands for, where that is made elsewhere and may not be there yet.
+    fn waits(&self) -> Option<Arc<dyn Waits>> {
+        None
+    }
+
+    /// Bytes of its values, where they are there already.
+    fn held(&self) -> Option<u64> {
+        None
+    }
+
+    /// How often a task that fails is run again.
+    fn retries(&self) -> u32 {
+        0
+    }
+}
+
+/// A value that is made elsewhere.
+pub(crate) trait Waits: Send + Sync {
+    /// Makes it on this thread, where nobody has begun to: for a thread that others may need, and that must not just wait.
+    fn help(&self);
+
+    /// Calls `f` when it is there, or will never be: with whether it is.
+    fn on_done(&self, f: Box<dyn FnOnce(bool) + Send>);
+}
+
+/// Tasks of one kind and what they read.
+pub(crate) struct Layer {
+    pub(crate) key: Key,
+    /// Number of its tasks.
+    pub(crate) len: u32,
+    pub(crate) inputs: Box<[Point]>,
+    /// Whether this layer, or one that it reads, gives its elements one by one.
+    pub(crate) streams: bool,
+    pub(crate) work: Box<dyn Work>,
+}
+
+/// One task of a layer.
+#[derive(Clone)]
+pub(crate) struct Point {
+    pub(crate) layer: Arc<Layer>,
+    pub(crate) index: u32,
+}
+
+impl Layer {
+    pub(crate) fn new(key: Key, len: u32, inputs: Vec<Point>, work: impl Work + 'static) -> Arc<Self> {
+        Self::boxed(key, len, inputs, Box::new(work))
+    }
+
+    pub(crate) fn boxed(key: Key, len: u32, inputs: Vec<Point>, work: Box<dyn Work>) -> Arc<Self> {
+        let streams = work.streaming().is_some() || inputs.iter().any(|p| p.layer.streams);
+        Arc::new(Self { key, len, inputs: inputs.into(), streams, work })
+    }
+
+    /// Each input, just where it points.
+    #[inline(never)]
+    fn read_all(&self, out: &mut Vec<(u32, u32)>) {
+        out.extend(self.inputs.iter().enumerate().map(|(i, p)| (i as u32, p.index)));
+    }
+
+    /// What its tasks are called on screen: its steps, where it has several.
+    pub(crate) fn label(&self) -> Name {
+        let stages = self.work.stages();
+        match stages.as_slice() {
+            [] => self.key.name,
+            [a, .., z] if stages.len() > 5 => Name::new(&format!("{}-\u{2026}-{}", a.text(), z.text())),
+            _ => Name::new(&stages.iter().map(|s| s.text()).collect::<Vec<_>>().join("-")),
+        }
+    }
+
+    /// The layer's tasks.
+    pub(crate) fn points(self: &Arc<Self>) -> Vec<Point> {
+        (0..self.len).map(|index| self.at(index)).collect()
+    }
+
+    pub(crate) fn at(self: &Arc<Self>, index: u32) -> Point {
+        Point { layer: self.clone(), index }
+    }
+
+    /// The name of one of its tasks: with the task's number where there are several.
+    pub(crate) fn task_key(&self, index: u32) -> String {
+        if self.len == 1 { self.key.to_string() } else { format!("{}-{index}", self.key) }
+    }
+}
+
+impl Drop for Layer {
+    /// Frees a chain of any length without recursion.
+    fn drop(&mut self) {
+        let mut waiting = vec![std::mem::take(&mut self.inputs)];
+        while let Some(inputs) = waiting.pop() {
+            for point in inputs {
+                if let Some(mut layer) = Arc::into_inner(point.layer) {
+                    waiting.push(std::mem::take(&mut layer.inputs));
+                }
+            }
+        }
+    }
+}
+
+/// The layers that the points need, each once, what is read first; only those that `enter` lets in, and what leads to them.
+pub(crate) fn layers_of(points: &[Point], enter: impl Fn(&Layer) -> bool) -> Vec<Arc<Layer>> {
+    let mut found = Vec::new();
+    let mut seen: foldhash::HashSet<*const Layer> = foldhash::HashSet::default();
+    for point in points.iter().filter(|p| enter(&p.layer)) {
+        let mut stack = vec![(point.layer.clone(), 0)];
+        while let Some((layer, next)) = stack.pop() {
+            if next == 0 && !seen.insert(Arc::as_ptr(&layer)) {
+                continue;
+            }
+            match layer.inputs.get(next).map(|p| p.layer.clone()) {
+                Some(input) => {
+                    stack.push((layer, next + 1));
+                    if enter(&input) {
+                        stack.push((input, 0));
+                    }
+                }
+                None => found.push(layer),
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,60 @@
+//! The user's wish to stop: set by the host, asked for by everything that runs.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+static CANCELLED: AtomicBool = AtomicBool::new(false);
+static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify::new);
+
+/// Asks whatever is running to stop at its next safe point.
+pub(crate) fn cancel() {
+    CANCELLED.store(true, Ordering::SeqCst);
+    CANCEL.notify_waiters();
+    let listeners: Vec<_> = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, f)| f.clone()).collect();
+    listeners.iter().for_each(|f| f());
+}
+
+/// What is called when the user asks to stop.
+type Listener = Arc<dyn Fn() + Send + Sync>;
+
+static LISTENERS: Mutex<Vec<(u64, Listener)>> = Mutex::new(Vec::new());
+
+/// Listens until it is dropped.
+pub(crate) struct Listening(u64);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).retain(|(n, _)| *n != self.0);
+    }
+}
+
+/// Has `listener` called when the user asks to stop, from now on.
+pub(crate) fn on_cancel(listener: Listener) -> Listening {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).push((number, listener));
+    Listening(number)
+}
+
+/// Forgets an earlier request to stop; the host calls this before each cell.
+pub(crate) fn reset_cancel() {
+    CANCELLED.store(false, Ordering::SeqCst);
+}
+
+/// Whether the user asked to stop.
+#[inline]
+pub(crate) fn cancelled() -> bool {
+    CANCELLED.load(Ordering::Relaxed)
+}
+
+/// Ends when the user asks to stop.
+pub(crate) async fn until_cancelled() {
+    let notified = CANCEL.notified();
+    // A request made before this began to listen counts too.
+    if !cancelled() {
+        notified.await;
+    }
+}
+
+/// The panic payload of a cell that the user stopped.
+pub(crate) struct Stopped;
