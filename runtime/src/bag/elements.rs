@@ -1,6 +1,6 @@
 //! What is done with each element on its own.
 
-use super::{Bag, Element, list_of, name_for, push_all};
+use super::handle::{Bag, Element, list_of, name_for, push_all};
 use crate::delayed::args::TaskFn;
 use crate::graph::Name;
 use crate::graph::stream::Sink;

@@ -2,12 +2,12 @@
 //! met; groups, which may not, come in an order that hangs on the keys alone.
 
 use super::elements::first;
+use super::handle::{Bag, Element, gathered, partitions, push_all, push_list, push_own, size};
 use super::layers::{of_each, own_and_the, the_only};
 use super::line::Line;
 use super::ordered::{Gathering, Keys, Ordered, hash_anywhere};
 use super::partitions::{Cut, pieces};
 use super::reduce::{merged, part_name};
-use super::{Bag, Element, gathered, partitions, push_all, push_list, push_own, size};
 use crate::delayed::{take_or_clone, typed_ref};
 use crate::graph::Name;
 use crate::graph::stream::Part;

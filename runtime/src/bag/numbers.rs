@@ -1,8 +1,8 @@
 //! Reductions of numbers: sum, mean, variance. Integers are added without rounding, floats exactly, so that no order and no
 //! partition changes a bit of the result.
 
+use super::handle::{Bag, Element};
 use super::reduce::empty;
-use super::{Bag, Element};
 use crate::delayed::Delayed;
 use crate::error::{ErrorKind, Result};
 use crate::exact::{ExactSum, cells::mean_of_integers, moments};

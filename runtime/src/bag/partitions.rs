@@ -1,7 +1,7 @@
 //! What is done with whole partitions: bags side by side, samples, running totals, other partitions.
 
+use super::handle::{Bag, Element, count_of, gathered, length, list_of, of, partitions, push_list, size, size_of_value};
 use super::layers::{Elements, Join, Of, Reads, after, between, joined, own_and_the};
-use super::{Bag, Element, count_of, gathered, length, list_of, of, partitions, push_list, size, size_of_value};
 use crate::config;
 use crate::delayed::{each, typed, typed_ref};
 use crate::error::Result;
@@ -273,7 +273,7 @@ impl<T: Element> Bag<T> {
     /// # Errors
     /// A size that cannot be read, or as [`compute`](Bag::compute).
     pub fn repartition_size(&self, size: &str) -> Result<Self> {
-        match persisted_by_size(&self.layer, super::size::<T>, size) {
+        match persisted_by_size(&self.layer, super::handle::size::<T>, size) {
             Ok((kept, each, bounds)) => Ok(Self::from_layer(kept).in_pieces(each, bounds)),
             Err(e) => Err(e),
         }
@@ -323,7 +323,7 @@ fn bounds_by_number(before: u32, wanted: u32) -> (u32, Vec<u32>) {
 #[inline(never)]
 fn persisted_by_size(layer: &Opaque, of: fn(&Value) -> Size, wanted: &str) -> Result<(Opaque, u32, Vec<u32>)> {
     let wanted = config::bytes("repartition_size", wanted)?.max(1);
-    let kept = super::persist(layer, of)?;
+    let kept = super::handle::persist(layer, of)?;
     let sizes = after(Name::new("size-partition"), &kept.arc(), Sizes(of));
     let (each, bounds) = bounds_by_size(sched::compute(&sizes.points())?, wanted);
     Ok((kept, each, bounds))
@@ -369,7 +369,7 @@ fn chosen(offsets: &Opaque, k: usize, seed: u64) -> Opaque {
         let mut best = BinaryHeap::new();
         for place in 0..total {
             if sched::cancelled() {
-                return Err(super::interrupted());
+                return Err(super::handle::interrupted());
             }
             best.push(Reverse((mixed(seed, place), place)));
             if best.len() > k {

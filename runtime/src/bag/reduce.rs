@@ -1,7 +1,7 @@
 //! One value of all elements: each partition is folded on its own, and the results are joined by a tree in their order.
 
+use super::handle::{Bag, Element, gathered, list_of, push_own, size_of_value};
 use super::layers::{Join, joined, the_only, tree};
-use super::{Bag, Element, gathered, list_of, push_own, size_of_value};
 use crate::delayed::{Delayed, each, from_layer, take_or_clone, typed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::size::Size;

@@ -1,7 +1,7 @@
 //! Bags of what is in memory, or in other bags.
 
+use super::handle::{Bag, Element, gathered, partitions, push_all, push_list, source};
 use super::layers::Reads;
-use super::{Bag, Element, gathered, partitions, push_all, push_list, source};
 use crate::delayed::Delayed;
 use crate::graph::stream::Part;
 use crate::graph::{Key, Layer, Name, Point, Value, Work};

@@ -1,6 +1,6 @@
 //! The methods of texts in a bag, named as Python's.
 
-use super::{Bag, Element};
+use super::handle::{Bag, Element};
 use crate::opaque::Opaque;
 
 /// The methods of the texts in a bag, got by [`Bag::str`].
@@ -39,17 +39,18 @@ macro_rules! methods {
                 $(#[$doc])*
                 pub fn $name(&self $(, $arg: $ty)*) -> Bag<$out> {
                     $(let $arg: $own = $arg.into();)*
-                    self.0.map(move |text| apply::$name(text.as_ref() $(, lend!($own $arg))*))
+                    self.0.map(move |text| Apply::$name(text.as_ref() $(, lend!($own $arg))*))
                 }
             )*
         }
 
         /// What the methods do with one text; here, so that no cell compiles it.
-        mod apply {
-            use super::*;
+        struct Apply;
+
+        impl Apply {
             $(
                 #[inline(never)]
-                pub(super) fn $name($s: &str $(, $arg: $ty)*) -> $out {
+                fn $name($s: &str $(, $arg: $ty)*) -> $out {
                     $body
                 }
             )*

@@ -1,8 +1,8 @@
 //! Texts as bags of lines: `read_text`, and its options.
 
 use super::blocks::{Blocks, Delimiter};
+use super::handle::{Bag, Element, source};
 use super::line::{Line, known};
-use super::{Bag, source};
 use crate::config;
 use crate::decode::{Compression, Decoder, Errors};
 use crate::error::{Error, ErrorKind, Result};
@@ -199,7 +199,7 @@ impl TextWithPath {
 }
 
 /// A bag that has nothing but an error.
-fn poisoned<T: super::Element>(error: Error, place: &'static Location<'static>) -> Bag<T> {
+fn poisoned<T: Element>(error: Error, place: &'static Location<'static>) -> Bag<T> {
     poison::note(&error, place);
     source(Name::new("read-text"), 1, move |_, _| Err(error.clone()))
 }
@@ -237,7 +237,7 @@ impl Plan {
             && (matches!(self.delimiter, Delimiter::AnyLineEnd) || self.decoder.is_utf8())
     }
 
-    fn bag<T: super::Element>(self, make: impl Fn(Line, &str) -> T + Send + Sync + 'static) -> Bag<T> {
+    fn bag<T: Element>(self, make: impl Fn(Line, &str) -> T + Send + Sync + 'static) -> Bag<T> {
         let plan = Arc::new(self);
         let parts = plan.pieces.len();
         source(Name::new("read-text"), parts, move |i, sink| plan.push(i as usize, &mut |line, path| sink(make(line, path))))

@@ -1,6 +1,6 @@
 //! Bags as text files, one per partition. A file gets its name when it is whole.
 
-use super::{Bag, Element};
+use super::handle::{Bag, Element};
 use crate::delayed::take_or_clone;
 use crate::error::{Error, Result};
 use crate::graph::Name;
@@ -76,7 +76,7 @@ impl Files {
 
 #[inline(never)]
 fn paths_of(layer: &Opaque) -> Result<Vec<String>> {
-    Ok(super::compute(layer)?.into_iter().map(take_or_clone).collect())
+    Ok(super::handle::compute(layer)?.into_iter().map(take_or_clone).collect())
 }
 
 /// The names of `n` files.

@@ -1,6 +1,6 @@
 //! What can stand for the arguments of a lazy call: plain values, delayed ones, and containers of delayed ones.
 
-use super::Delayed;
+use super::value::{Delayed, typed};
 use crate::graph::pack::packer_of;
 use crate::graph::value::describe;
 use crate::graph::{Point, Value};
@@ -144,7 +144,7 @@ pub(super) fn with_values(values: Vec<Value>, call: &mut dyn FnMut(&mut Values) 
 
 /// The value for an argument: taken over from the task where nobody else reads it, else cloned.
 fn value_at<T: Clone + Send + Sync + 'static>(values: &mut Values, i: u32) -> T {
-    Arc::unwrap_or_clone(super::typed(take(values, i)))
+    Arc::unwrap_or_clone(typed(take(values, i)))
 }
 
 #[inline(never)]

@@ -1,6 +1,7 @@
 //! What can be done with a delayed value without computing it: a function applied, its parts taken, arithmetic.
 
-use super::{Delayed, DelayedFn, delayed};
+use super::function::{DelayedFn, delayed};
+use super::value::Delayed;
 use crate::error::Result;
 use crate::graph::size::{Size, size_of};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};

@@ -1,0 +1,153 @@
+//! Which file imports which, read from the text of the source: `use` trees, and paths from `crate`, `super`, `self` or a child
+//! module. A path counts for the deepest file on it, so what a `mod.rs` hands on counts for that `mod.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Path of a module, from the root of its crate.
+type Module = Vec<String>;
+/// Modules, and those that each imports.
+pub(super) type Imports = BTreeMap<Module, BTreeSet<Module>>;
+
+/// The imports among the files of a crate, which are given by their paths from its `src`.
+pub(super) fn imports(files: &[(String, String)]) -> Imports {
+    let modules: BTreeMap<Module, &str> = files.iter().map(|(f, text)| (module(f), text.as_str())).collect();
+    modules.iter().map(|(own, text)| (own.clone(), of_file(own, &code(text), &modules))).collect()
+}
+
+/// `frame/csv/mod.rs` is `frame::csv`, and `lib.rs` the root.
+fn module(file: &str) -> Module {
+    let mut path: Module = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    if path.last().is_some_and(|l| l == "mod") || path.len() == 1 && (path[0] == "lib" || path[0] == "main") {
+        path.pop();
+    }
+    path
+}
+
+/// The text without comments and tests.
+fn code(text: &str) -> String {
+    let mut lines = text.lines().map(|l| l.split("//").next().unwrap_or(""));
+    let mut code = String::new();
+    while let Some(line) = lines.next() {
+        if line.trim() == "#[cfg(test)]" {
+            match lines.next() {
+                // The tests end the file.
+                Some(next) if next.contains("mod ") && next.ends_with('{') => break,
+                _ => continue,
+            }
+        }
+        // A visibility is no import.
+        code += &line.replace("pub(in crate::", "pub(in ");
+        code.push('\n');
+    }
+    code
+}
+
+fn of_file(own: &Module, code: &str, modules: &BTreeMap<Module, &str>) -> BTreeSet<Module> {
+    let mut found = BTreeSet::new();
+    let mut rest = code;
+    let mut body = String::new();
+    while let Some(at) = next_use(rest) {
+        let end = rest[at..].find(';').map_or(rest.len(), |n| at + n);
+        body += &rest[..at];
+        for path in branches(&rest[at + 4..end]) {
+            found.extend(target(own, &path, modules));
+        }
+        rest = &rest[end..];
+    }
+    body += rest;
+    for path in paths(&body) {
+        found.extend(target(own, &path, modules));
+    }
+    found.remove(own);
+    found
+}
+
+/// Where the next `use` begins.
+fn next_use(code: &str) -> Option<usize> {
+    let word = |at: &usize| code[..*at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '"');
+    code.match_indices("use ").map(|(at, _)| at).find(word)
+}
+
+/// The paths of a `use` tree.
+fn branches(tree: &str) -> Vec<String> {
+    let Some(open) = tree.find('{') else { return vec![tree.split_whitespace().next().unwrap_or("").to_owned()] };
+    let Some(close) = tree.rfind('}') else { return Vec::new() };
+    let (mut depth, mut parts) = (0, vec![String::new()]);
+    for c in tree[open + 1..close].chars() {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        match (c, parts.last_mut()) {
+            (',', _) if depth == 0 => parts.push(String::new()),
+            (c, Some(part)) => part.push(c),
+            _ => {}
+        }
+    }
+    let start = tree[..open].trim();
+    parts.iter().filter(|p| !p.trim().is_empty()).flat_map(|p| branches(p.trim())).map(|p| format!("{start}{p}")).collect()
+}
+
+/// All paths of two segments and more.
+fn paths(code: &str) -> Vec<String> {
+    let end = |c: char| !c.is_alphanumeric() && c != '_' && c != ':';
+    code.split(end).filter(|p| p.contains("::")).map(|p| p.trim_matches(':').to_owned()).collect()
+}
+
+/// The deepest file on a path; `None` where the path begins elsewhere.
+fn target(own: &Module, path: &str, modules: &BTreeMap<Module, &str>) -> Option<Module> {
+    let mut segments = path.split("::").map(str::trim).peekable();
+    let mut at = own.clone();
+    // A constant of the crate in which a macro of this one is expanded.
+    if path == "crate::RASK_CELL" {
+        return None;
+    }
+    match *segments.peek()? {
+        "crate" => at.clear(),
+        "super" | "self" => {}
+        first => {
+            let child = [own.as_slice(), &[first.to_owned()]].concat();
+            modules.get(&child)?;
+        }
+    }
+    for segment in segments {
+        match segment {
+            "crate" | "self" => {}
+            "super" => drop(at.pop()),
+            name => {
+                at.push(name.to_owned());
+                if !modules.contains_key(&at) {
+                    at.pop();
+                    break;
+                }
+            }
+        }
+    }
+    modules.contains_key(&at).then_some(at)
+}
+
+/// The groups of modules that import each other, directly or not, as names in their order.
+pub(super) fn circles(imports: &Imports) -> Vec<Vec<String>> {
+    let reached: BTreeMap<&Module, BTreeSet<&Module>> = imports.keys().map(|m| (m, reachable(m, imports))).collect();
+    let mut found = BTreeSet::new();
+    for (module, far) in &reached {
+        if far.contains(module) {
+            let circle: Vec<String> = far.iter().filter(|other| reached[*other].contains(module)).map(|m| name(m)).collect();
+            found.insert(circle);
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn reachable<'a>(from: &Module, imports: &'a Imports) -> BTreeSet<&'a Module> {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(module) = open.pop() {
+        for next in &imports[module] {
+            if seen.insert(next) {
+                open.push(next);
+            }
+        }
+    }
+    seen
+}
+
+pub(super) fn name(module: &Module) -> String {
+    if module.is_empty() { "the root".to_owned() } else { module.join("::") }
+}
