@@ -3,7 +3,8 @@
 use crate::bag::{Bag, Element};
 use crate::delayed::{Delayed, take_or_clone, typed};
 use crate::error::Result;
-use crate::frame::{DataFrame, Table};
+use crate::frame::DataFrame;
+use crate::frame::Table;
 use crate::graph::{Point, Value};
 use crate::sched;
 use std::sync::Arc;

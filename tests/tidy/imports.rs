@@ -29,11 +29,21 @@ fn code(text: &str) -> String {
     let mut code = String::new();
     while let Some(line) = lines.next() {
         if line.trim() == "#[cfg(test)]" {
+            let indent = line.len() - line.trim_start().len();
             match lines.next() {
                 // The tests end the file.
-                Some(next) if next.contains("mod ") && next.ends_with('{') => break,
+                Some(next) if indent == 0 && next.contains("mod ") && next.ends_with('{') => break,
+                Some(next) if next.ends_with('{') => {
+                    let closing = format!("{}}}", " ".repeat(indent));
+                    lines.by_ref().take_while(|l| *l != closing).for_each(drop);
+                    continue;
+                }
                 _ => continue,
             }
+        }
+        // In a module that stands in the file itself it is the file that is meant.
+        if line.starts_with(' ') && line.trim() == "use super::*;" {
+            continue;
         }
         // A visibility is no import.
         code += &line.replace("pub(in crate::", "pub(in ");
@@ -88,7 +98,7 @@ fn branches(tree: &str) -> Vec<String> {
 /// All paths of two segments and more.
 fn paths(code: &str) -> Vec<String> {
     let end = |c: char| !c.is_alphanumeric() && c != '_' && c != ':';
-    code.split(end).filter(|p| p.contains("::")).map(|p| p.trim_matches(':').to_owned()).collect()
+    code.split(end).map(|p| p.trim_matches(':').to_owned()).filter(|p| p.contains("::")).collect()
 }
 
 /// The deepest file on a path; `None` where the path begins elsewhere.

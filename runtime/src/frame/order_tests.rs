@@ -23,7 +23,7 @@ fn uneven(n: i64) -> DataFrame {
         batches.push(batch.slice(at, length));
         at += length;
     }
-    DataFrame::from_result(held("test", batch.schema(), vec![batches], None))
+    DataFrame::from_result(plan::scan::held("test", batch.schema(), vec![batches], None))
 }
 
 #[test]

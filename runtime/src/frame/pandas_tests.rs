@@ -2,6 +2,7 @@
 //! and in one partition, several, and one for each row. `tests/pandas_answers.py` writes the answers.
 
 use super::*;
+use crate::error::Result;
 use crate::prelude::{Agg, Series, concat, when};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, DurationMicrosecondType, TimeUnit};
@@ -134,7 +135,7 @@ fn split(table: &Table, parts: usize) -> DataFrame {
         let start = (p * each).min(batch.num_rows());
         vec![batch.slice(start, each.min(batch.num_rows() - start))]
     };
-    DataFrame::from_result(held("test", batch.schema(), (0..parts).map(part).collect(), None))
+    DataFrame::from_result(plan::scan::held("test", batch.schema(), (0..parts).map(part).collect(), None))
 }
 
 fn right() -> DataFrame {
@@ -514,60 +515,60 @@ fn names_give_what_pandas_gives() {
 
 /// Names of the page that a test of their own tries, and where it is.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
-    ("DataFrame.categorize", "frame/cat.rs", "categories_are_the_same_in_all_partitions"),
-    ("DataFrame.divisions", "frame/index.rs", "partitions_without_such_rows_are_not_read"),
+    ("DataFrame.categorize", "frame/column/cat.rs", "categories_are_the_same_in_all_partitions"),
+    ("DataFrame.divisions", "frame/dataframe/index.rs", "partitions_without_such_rows_are_not_read"),
     ("DataFrame.from_dict", "frame/tests.rs", "whole_numbers_of_any_kind_stay_whole"),
-    ("DataFrame.index", "frame/index.rs", "rows_are_found_by_their_index"),
-    ("DataFrame.known_divisions", "frame/index.rs", "partitions_without_such_rows_are_not_read"),
-    ("DataFrame.loc", "frame/index.rs", "rows_are_found_by_their_index"),
-    ("DataFrame.map_overlap", "frame/partitions.rs", "neighbours_are_seen_across_several_partitions"),
-    ("DataFrame.median_approximate", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
-    ("DataFrame.memory_usage", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
-    ("DataFrame.nunique_approx", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
+    ("DataFrame.index", "frame/dataframe/index.rs", "rows_are_found_by_their_index"),
+    ("DataFrame.known_divisions", "frame/dataframe/index.rs", "partitions_without_such_rows_are_not_read"),
+    ("DataFrame.loc", "frame/dataframe/index.rs", "rows_are_found_by_their_index"),
+    ("DataFrame.map_overlap", "frame/dataframe/partitions.rs", "neighbours_are_seen_across_several_partitions"),
+    ("DataFrame.median_approximate", "frame/column/stats.rs", "near_enough_is_as_near_as_it_says"),
+    ("DataFrame.memory_usage", "frame/column/stats.rs", "near_enough_is_as_near_as_it_says"),
+    ("DataFrame.nunique_approx", "frame/column/stats.rs", "near_enough_is_as_near_as_it_says"),
     ("DataFrame.to_bag", "convert.rs", "frames_go_to_other_collections_and_back"),
     ("DataFrame.to_delayed", "convert.rs", "frames_go_to_other_collections_and_back"),
-    ("DataFrame.to_html", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
+    ("DataFrame.to_html", "frame/column/stats.rs", "near_enough_is_as_near_as_it_says"),
     ("DataFrame.visualize", "frame/tests.rs", "the_lazy_repr_tells_columns_types_partitions_and_tasks"),
-    ("GroupBy.apply", "frame/apply.rs", "groups_are_whole_whatever_the_partitions"),
-    ("Series.dtype", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
-    ("Series.name", "frame/asked.rs", "near_enough_is_as_near_as_it_says"),
-    ("cat.as_known", "frame/cat.rs", "what_cannot_be_is_told"),
-    ("cat.as_unknown", "frame/cat.rs", "what_cannot_be_is_told"),
-    ("cat.known", "frame/cat.rs", "what_cannot_be_is_told"),
+    ("GroupBy.apply", "frame/group/apply.rs", "groups_are_whole_whatever_the_partitions"),
+    ("Series.dtype", "frame/column/stats.rs", "near_enough_is_as_near_as_it_says"),
+    ("Series.name", "frame/column/stats.rs", "near_enough_is_as_near_as_it_says"),
+    ("cat.as_known", "frame/column/cat.rs", "what_cannot_be_is_told"),
+    ("cat.as_unknown", "frame/column/cat.rs", "what_cannot_be_is_told"),
+    ("cat.known", "frame/column/cat.rs", "what_cannot_be_is_told"),
     ("functions.from_delayed", "convert.rs", "frames_go_to_other_collections_and_back"),
-    ("functions.map_overlap", "frame/partitions.rs", "neighbours_are_seen_across_several_partitions"),
-    ("functions.read_table", "frame/csv/tests.rs", "line_ends_marks_and_ragged_lines"),
+    ("functions.map_overlap", "frame/dataframe/partitions.rs", "neighbours_are_seen_across_several_partitions"),
+    ("functions.read_table", "frame/io/csv/tests.rs", "line_ends_marks_and_ragged_lines"),
     ("functions.to_bag", "convert.rs", "frames_go_to_other_collections_and_back"),
     ("DataFrame.compute", "frame/tests.rs", "steps_give_the_rows_a_user_expects"),
-    ("DataFrame.dtypes", "frame/csv/tests.rs", "frames_take_the_wider_type_too"),
+    ("DataFrame.dtypes", "frame/io/csv/tests.rs", "frames_take_the_wider_type_too"),
     ("DataFrame.get_partition", "frame/partition_tests.rs", "partitions_are_those_that_were_asked_for"),
     ("DataFrame.map_partitions", "frame/partition_tests.rs", "partitions_are_those_that_were_asked_for"),
     ("DataFrame.npartitions", "frame/partition_tests.rs", "partitions_are_those_that_were_asked_for"),
     ("DataFrame.partitions", "frame/partition_tests.rs", "partitions_are_those_that_were_asked_for"),
-    ("DataFrame.persist", "frame/column.rs", "a_column_is_brought_down_to_one_value"),
+    ("DataFrame.persist", "frame/column/reduce.rs", "a_column_is_brought_down_to_one_value"),
     ("DataFrame.random_split", "frame/partition_tests.rs", "samples_do_not_depend_on_partitions"),
     ("DataFrame.repartition", "frame/partition_tests.rs", "partitions_are_those_that_were_asked_for"),
     ("DataFrame.sample", "frame/partition_tests.rs", "samples_do_not_depend_on_partitions"),
-    ("DataFrame.to_csv", "frame/csv/tests.rs", "a_failed_write_changes_nothing"),
-    ("DataFrame.to_json", "frame/files.rs", "what_is_written_is_read_back"),
-    ("DataFrame.to_parquet", "frame/files.rs", "what_is_written_is_read_back"),
+    ("DataFrame.to_csv", "frame/io/csv/tests.rs", "a_failed_write_changes_nothing"),
+    ("DataFrame.to_json", "frame/io/files.rs", "what_is_written_is_read_back"),
+    ("DataFrame.to_parquet", "frame/io/files.rs", "what_is_written_is_read_back"),
     ("DataFrame.to_records", "frame/tests.rs", "whole_numbers_of_any_kind_stay_whole"),
-    ("DataFrame.to_sql", "frame/files.rs", "tables_of_sqlite_go_there_and_back"),
+    ("DataFrame.to_sql", "frame/io/files.rs", "tables_of_sqlite_go_there_and_back"),
     ("DataFrame.values", "frame/tests.rs", "whole_numbers_of_any_kind_stay_whole"),
     ("functions.from_dict", "frame/tests.rs", "whole_numbers_of_any_kind_stay_whole"),
     ("functions.from_pandas", "frame/tests.rs", "whole_numbers_of_any_kind_stay_whole"),
     ("functions.map_partitions", "frame/partition_tests.rs", "partitions_are_those_that_were_asked_for"),
-    ("functions.read_csv", "frame/csv/tests.rs", "frames_take_the_wider_type_too"),
-    ("functions.read_json", "frame/files.rs", "what_is_written_is_read_back"),
-    ("functions.read_parquet", "frame/files.rs", "what_is_written_is_read_back"),
-    ("functions.read_sql", "frame/files.rs", "tables_of_sqlite_go_there_and_back"),
-    ("functions.read_sql_query", "frame/files.rs", "tables_of_sqlite_go_there_and_back"),
-    ("functions.read_sql_table", "frame/files.rs", "tables_of_sqlite_go_there_and_back"),
+    ("functions.read_csv", "frame/io/csv/tests.rs", "frames_take_the_wider_type_too"),
+    ("functions.read_json", "frame/io/files.rs", "what_is_written_is_read_back"),
+    ("functions.read_parquet", "frame/io/files.rs", "what_is_written_is_read_back"),
+    ("functions.read_sql", "frame/io/files.rs", "tables_of_sqlite_go_there_and_back"),
+    ("functions.read_sql_query", "frame/io/files.rs", "tables_of_sqlite_go_there_and_back"),
+    ("functions.read_sql_table", "frame/io/files.rs", "tables_of_sqlite_go_there_and_back"),
     ("functions.repartition", "frame/partition_tests.rs", "partitions_are_those_that_were_asked_for"),
-    ("functions.to_csv", "frame/csv/tests.rs", "a_failed_write_changes_nothing"),
-    ("functions.to_json", "frame/files.rs", "what_is_written_is_read_back"),
-    ("functions.to_parquet", "frame/files.rs", "what_is_written_is_read_back"),
-    ("functions.to_sql", "frame/files.rs", "tables_of_sqlite_go_there_and_back"),
+    ("functions.to_csv", "frame/io/csv/tests.rs", "a_failed_write_changes_nothing"),
+    ("functions.to_json", "frame/io/files.rs", "what_is_written_is_read_back"),
+    ("functions.to_parquet", "frame/io/files.rs", "what_is_written_is_read_back"),
+    ("functions.to_sql", "frame/io/files.rs", "tables_of_sqlite_go_there_and_back"),
 ];
 
 #[test]

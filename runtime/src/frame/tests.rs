@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::show::Show;
+use arrow::array::RecordBatch;
 
 fn frame() -> DataFrame {
     DataFrame::from_columns([
@@ -22,7 +23,7 @@ fn check(frame: &DataFrame, want: &[&str]) {
     };
     let plan = frame.plan().unwrap();
     for ordered in [true, false] {
-        assert_eq!(rows(engine::collect(plan, ordered).unwrap()), want);
+        assert_eq!(rows(engine::collect::collect(plan, ordered).unwrap()), want);
     }
 }
 
@@ -90,7 +91,7 @@ fn many_groups_are_the_same_on_any_number_of_partitions() {
     let n = 200_000i64;
     let df = DataFrame::from_columns([("k", Series::from_iter((0..n).map(|i| i * 7919 % 50_021))), ("v", Series::from_iter(0..n))]);
     let sums = df.groupby("k").sum("v");
-    let [one, many] = [true, false].map(|ordered| engine::collect(sums.plan().unwrap(), ordered).unwrap());
+    let [one, many] = [true, false].map(|ordered| engine::collect::collect(sums.plan().unwrap(), ordered).unwrap());
     assert_eq!(one, many);
     assert_eq!(Table::new(many).column("v").unwrap().sum::<i64>().unwrap(), n * (n - 1) / 2);
 }

@@ -3,7 +3,8 @@
 
 use super::ticks::Axis;
 use crate::error::{ErrorKind, Result};
-use crate::frame::{DataFrame, IntoFrame};
+use crate::frame::DataFrame;
+use crate::frame::IntoFrame;
 use crate::show::svg::{self, FAMILY, FONT};
 use crate::show::{self, Bundle, Show, html};
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};

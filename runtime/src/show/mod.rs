@@ -132,6 +132,7 @@ fn debug_of(bundle: Bundle, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::__result;
 
     struct Card;
     impl Show for Card {

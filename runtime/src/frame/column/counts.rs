@@ -1,0 +1,155 @@
+//! How often values occur: `value_counts` and its options.
+
+use crate::error::{Error, Result};
+use crate::frame::column::lazy_series::LazySeries;
+use crate::frame::dataframe::DataFrame;
+use crate::frame::expr::udf::columnwise;
+use crate::frame::expr::{Expr, bare, col, window_function};
+use crate::frame::plan::bound;
+use crate::frame::plan::order::{numbered, sorted};
+use crate::frame::types::names::{IntoNames, ROW, unique};
+use arrow::array::{ArrayRef, AsArray, Float64Array};
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::functions_aggregate::expr_fn;
+use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
+use std::sync::Arc;
+
+/// Options of [`DataFrame::value_counts_with`], under pandas' names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "options do nothing until they are given to value_counts_with"]
+pub struct ValueCounts {
+    normalize: bool,
+    ascending: bool,
+    dropna: bool,
+}
+
+impl Default for ValueCounts {
+    fn default() -> Self {
+        Self { normalize: false, ascending: false, dropna: true }
+    }
+}
+
+impl ValueCounts {
+    /// Makes the defaults: counts, the most frequent value first, without nulls.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets whether shares of all counted rows are given, in a column `proportion`, in place of
+    /// counts. Default: false.
+    pub fn normalize(mut self, yes: bool) -> Self {
+        self.normalize = yes;
+        self
+    }
+
+    /// Sets whether the least frequent value comes first. Default: false.
+    pub fn ascending(mut self, yes: bool) -> Self {
+        self.ascending = yes;
+        self
+    }
+
+    /// Sets whether rows with nulls are left out. Default: true.
+    pub fn dropna(mut self, yes: bool) -> Self {
+        self.dropna = yes;
+        self
+    }
+}
+
+impl DataFrame {
+    /// How many rows there are of each combination of values, most first, of equal counts the first seen first, in a column
+    /// `count`. Rows with missing values are left out; [`value_counts_with`](DataFrame::value_counts_with) has options.
+    #[track_caller]
+    pub fn value_counts(&self, columns: impl IntoNames) -> Self {
+        self.counted(&columns.into_names())
+    }
+
+    /// Counts the rows of each combination of values, with pandas' options.
+    #[track_caller]
+    pub fn value_counts_with(&self, columns: impl IntoNames, options: ValueCounts) -> Self {
+        self.counted_with(&columns.into_names(), options)
+    }
+
+    #[track_caller]
+    pub(in crate::frame) fn counted(&self, columns: &[String]) -> Self {
+        self.counted_with(columns, ValueCounts::default())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn counted_with(&self, columns: &[String], options: ValueCounts) -> Self {
+        let counts = self.step("value_counts", |_, plan| {
+            let failed = |e| Error::engine("value_counts", &e);
+            let keys = columns.iter().map(|n| bound("value_counts", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            unique("value_counts", columns.iter().chain([&"count".to_owned()]))?;
+            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
+            let there = columns.iter().filter(|_| options.dropna);
+            let there = there.map(|n| bound("value_counts", col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
+            let b = match there.into_iter().reduce(df::Expr::and) {
+                Some(there) => b.filter(there).map_err(failed)?,
+                None => b,
+            };
+            let counts = [expr_fn::count(df::lit(1)).alias("count"), expr_fn::min(bare(ROW)).alias(ROW)];
+            let b = b.aggregate(keys, counts).map_err(failed)?;
+            sorted(b, [bare("count").sort(options.ascending, false), bare(ROW).sort(true, false)], None).map_err(failed)
+        });
+        let names: Vec<_> = columns.iter().cloned().chain(["count".to_owned()]).collect();
+        let counts = counts.project("value_counts", |_| Ok(names.iter().map(|n| bare(n)).collect()));
+        if options.normalize {
+            counts.put_columns("value_counts", vec![("count".to_owned(), share(&col("count")))]).rename([("count", "proportion")])
+        } else {
+            counts
+        }
+    }
+}
+
+/// Each count as a share of all.
+fn share(counts: &Expr) -> Expr {
+    let function = columnwise(
+        "share",
+        String::new(),
+        |_| Ok(DataType::Float64),
+        |columns: &[ArrayRef]| {
+            let counts = columns[0].as_primitive::<Int64Type>();
+            let total: i64 = counts.iter().flatten().sum();
+            Ok(Arc::new(counts.iter().map(|n| n.map(|n| n as f64 / total as f64)).collect::<Float64Array>()))
+        },
+    );
+    window_function::in_order(function, vec![counts.get().clone()])
+}
+
+impl LazySeries {
+    /// Counts the rows of each value, with pandas' options.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("tag", Series::from_iter([Some("r"), Some("py"), None, Some("py")]))]);
+    /// let shares = df.col("tag").value_counts_with(ValueCounts::new().normalize(true).dropna(false)).compute()?;
+    /// assert_eq!(shares.column("proportion")?.to_vec::<f64>()?, [0.5, 0.25, 0.25]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn value_counts_with(&self, options: ValueCounts) -> DataFrame {
+        self.frame().counted_with(&[self.name().to_owned()], options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    #[test]
+    fn options_are_those_of_pandas() {
+        let df = DataFrame::from_columns([("k", Series::from_iter([Some("b"), None, Some("a"), Some("b"), None, Some("b")]))]);
+        for parts in [1, 3] {
+            let k = df.repartition(parts).col("k");
+            let of = |o: ValueCounts| k.value_counts_with(o).compute().unwrap();
+            let t = of(ValueCounts::new().ascending(true));
+            assert_eq!(t.column("count").unwrap().to_vec::<i64>().unwrap(), [1, 3]);
+            let t = of(ValueCounts::new().normalize(true));
+            assert_eq!(t.column("proportion").unwrap().to_vec::<f64>().unwrap(), [0.75, 0.25]);
+            let t = of(ValueCounts::new().dropna(false));
+            let want = [Some("b".to_owned()), None, Some("a".to_owned())];
+            assert_eq!(t.column("k").unwrap().to_vec::<Option<String>>().unwrap(), want);
+        }
+    }
+}

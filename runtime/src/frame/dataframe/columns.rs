@@ -1,0 +1,529 @@
+//! Steps that choose, name and change columns and rows, under pandas' names.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::dataframe::DataFrame;
+use crate::frame::expr::agg::{IntoSpec, aggregates, specs};
+use crate::frame::expr::{Expr, IntoExpr, bare, col};
+use crate::frame::plan::aggregate::aggregated;
+use crate::frame::plan::order::{indexed, numbered, sorted};
+use crate::frame::plan::{Plan, bound, names_of};
+use crate::frame::types::dtype::{self, DType};
+use crate::frame::types::names::{IntoNames, ROW, free, put_pair, unique};
+use crate::frame::types::table::Table;
+use datafusion::functions_aggregate::expr_fn;
+use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
+
+/// New names of columns, as they are after a step: those of `names` changed, all others as they were.
+fn renamed(method: &str, plan: &Plan, names: &[(String, String)]) -> Result<Vec<df::Expr>> {
+    let have = names_of(plan);
+    for (old, _) in names {
+        bound(method, col(old).get(), plan)?;
+    }
+    let new: Vec<_> = have.iter().map(|n| names.iter().find(|(old, _)| old == n).map_or(n, |(_, new)| new)).collect();
+    unique(method, new.iter().copied())?;
+    Ok(have.iter().zip(new).map(|(old, new)| bare(old).alias(new)).collect())
+}
+
+/// Columns and their names, as a user lists them.
+pub(in crate::frame) fn named<N: AsRef<str>, E: IntoExpr>(columns: impl IntoIterator<Item = (N, E)>) -> Vec<(String, Expr)> {
+    let mut all = Vec::new();
+    for (name, value) in columns {
+        put_named(&mut all, name.as_ref(), value.into_expr());
+    }
+    all
+}
+
+#[inline(never)]
+fn put_named(all: &mut Vec<(String, Expr)>, name: &str, value: Expr) {
+    all.push((name.to_owned(), value));
+}
+
+impl DataFrame {
+    #[track_caller]
+    pub(in crate::frame) fn project(&self, method: &str, make: impl FnOnce(&Plan) -> Result<Vec<df::Expr>>) -> Self {
+        self.step(method, |b, plan| b.project(make(plan)?).map_err(|e| Error::engine(method, &e)))
+    }
+
+    /// Gives columns new names: pairs of the old and the new one.
+    #[track_caller]
+    pub fn rename<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> Self {
+        let mut pairs = Vec::new();
+        for (old, new) in names {
+            put_pair(&mut pairs, old.as_ref(), new.as_ref());
+        }
+        self.rename_pairs(&pairs)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn rename_pairs(&self, names: &[(String, String)]) -> Self {
+        match free("rename", names.iter().map(|(_, new)| new)) {
+            Ok(()) => self.renamed(names),
+            Err(e) => self.failed(e),
+        }
+    }
+
+    /// Gives columns new names, which may be hidden ones.
+    #[track_caller]
+    pub(in crate::frame) fn renamed(&self, names: &[(String, String)]) -> Self {
+        self.project("rename", |plan| renamed("rename", plan, names))
+    }
+
+    /// Gives all columns the names that a closure makes of theirs.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("Id", Series::from_iter([1i64]))]).rename_with(|name| name.to_lowercase());
+    /// assert_eq!(df.columns()?, ["id"]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn rename_with(&self, new: impl Fn(&str) -> String) -> Self {
+        self.rename_each("rename_with", &new)
+    }
+
+    /// Puts a text before the names of all columns.
+    #[track_caller]
+    pub fn add_prefix(&self, prefix: &str) -> Self {
+        self.rename_each("add_prefix", &|n| format!("{prefix}{n}"))
+    }
+
+    /// Puts a text behind the names of all columns.
+    #[track_caller]
+    pub fn add_suffix(&self, suffix: &str) -> Self {
+        self.rename_each("add_suffix", &|n| format!("{n}{suffix}"))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn rename_each(&self, method: &str, new: &dyn Fn(&str) -> String) -> Self {
+        self.project(method, |plan| {
+            let names: Vec<_> = names_of(plan).into_iter().map(|n| (n.clone(), new(&n))).collect();
+            free(method, names.iter().map(|(_, new)| new))?;
+            renamed(method, plan, &names)
+        })
+    }
+
+    /// The frame without these columns.
+    #[track_caller]
+    pub fn drop(&self, columns: impl IntoNames) -> Self {
+        self.without(&columns.into_names())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn without(&self, columns: &[String]) -> Self {
+        self.project("drop", |plan| {
+            columns.iter().try_for_each(|n| bound("drop", col(n).get(), plan).map(drop))?;
+            Ok(names_of(plan).iter().filter(|n| !columns.contains(n)).map(|n| bare(n)).collect())
+        })
+    }
+
+    /// The frame with several columns more, or replaced, each made of the columns as they were.
+    #[track_caller]
+    pub fn with_columns<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
+        self.put_named("with_columns", named(columns))
+    }
+
+    /// As [`with_columns`](DataFrame::with_columns), under pandas' name.
+    #[track_caller]
+    pub fn assign<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
+        self.put_named("assign", named(columns))
+    }
+
+    /// The columns of numbers (`"number"`), of integers (`"integer"`), floats (`"float"`), strings (`"str"`), or of the type
+    /// of that name (`"int64"`, `"datetime"`).
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([1.5])), ("s", Series::from_iter(["a"]))]);
+    /// assert_eq!(df.select_dtypes("number").columns()?, ["x"]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn select_dtypes(&self, kind: &str) -> Self {
+        self.project("select_dtypes", |plan| {
+            let fits = dtype::named(kind).ok_or_else(|| Error::bad_argument("select_dtypes", dtype::unknown(kind)))?;
+            let fields = plan.schema().fields().iter().filter(|f| fits(&DType::of(f.data_type()), kind));
+            Ok(fields.map(|f| bare(f.name())).collect())
+        })
+    }
+
+    /// Changes the values of the columns that a test lets through.
+    #[inline(never)]
+    #[track_caller]
+    pub(in crate::frame) fn each_column(
+        &self,
+        method: &str,
+        fits: &dyn Fn(&arrow::datatypes::DataType) -> bool,
+        change: &dyn Fn(&Expr) -> Expr,
+    ) -> Self {
+        let Ok(plan) = self.quiet() else { return self.clone() };
+        let columns = plan.schema().fields().iter().filter(|f| fits(f.data_type()));
+        self.put_columns(method, columns.map(|f| (f.name().clone(), change(&col(f.name())))).collect())
+    }
+
+    /// The rows without missing values.
+    #[track_caller]
+    pub fn dropna(&self) -> Self {
+        self.dropna_of("dropna", None)
+    }
+
+    /// The rows without missing values in these columns.
+    #[track_caller]
+    pub fn dropna_in(&self, columns: impl IntoNames) -> Self {
+        self.dropna_of("dropna_in", Some(columns.into_names()))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn dropna_of(&self, method: &str, columns: Option<Vec<String>>) -> Self {
+        self.step(method, |b, plan| {
+            let columns = columns.unwrap_or_else(|| names_of(plan));
+            let there = columns.iter().map(|n| bound(method, col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
+            match there.into_iter().reduce(df::Expr::and) {
+                Some(there) => b.filter(there).map_err(|e| Error::engine(method, &e)),
+                None => Ok(b),
+            }
+        })
+    }
+
+    /// Replaces missing values in all columns whose type the value has: numbers in columns of numbers, text in those of text.
+    #[track_caller]
+    pub fn fillna(&self, value: impl IntoExpr) -> Self {
+        self.fill(&value.into_expr())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn fill(&self, value: &Expr) -> Self {
+        self.fitting("fillna", value, &|x, value| x.fillna(value))
+    }
+
+    /// Changes the values of the columns that have the type of a value.
+    #[inline(never)]
+    #[track_caller]
+    pub(in crate::frame) fn fitting(&self, method: &str, value: &Expr, change: &dyn Fn(&Expr, &Expr) -> Expr) -> Self {
+        let kind = match value.get() {
+            df::Expr::Literal(v, _) => v.data_type(),
+            _ => arrow::datatypes::DataType::Null,
+        };
+        let fits = |t: &arrow::datatypes::DataType| {
+            t.is_numeric() && kind.is_numeric() || t.is_string() && kind.is_string() || *t == kind || kind.is_null()
+        };
+        self.each_column(method, &fits, &|x| change(x, value))
+    }
+
+    /// Whether each value is missing.
+    #[track_caller]
+    pub fn isna(&self) -> Self {
+        self.each_column("isna", &|_| true, &Expr::isna)
+    }
+
+    /// Whether each value is there.
+    #[track_caller]
+    pub fn notna(&self) -> Self {
+        self.each_column("notna", &|_| true, &Expr::notna)
+    }
+
+    /// The last value before, for each missing one.
+    #[track_caller]
+    pub fn ffill(&self) -> Self {
+        self.each_column("ffill", &|_| true, &Expr::ffill)
+    }
+
+    /// The next value behind, for each missing one.
+    #[track_caller]
+    pub fn bfill(&self) -> Self {
+        self.each_column("bfill", &|_| true, &Expr::bfill)
+    }
+
+    /// All columns shifted by so many rows.
+    #[track_caller]
+    pub fn shift(&self, periods: i64) -> Self {
+        self.each_column("shift", &|_| true, &|x| x.shift(periods))
+    }
+
+    /// The columns as other types: pairs of a column and its type.
+    #[track_caller]
+    pub fn astype<N: AsRef<str>>(&self, types: impl IntoIterator<Item = (N, DType)>) -> Self {
+        let mut columns = Vec::new();
+        for (name, dtype) in types {
+            let name = name.as_ref();
+            put_named(&mut columns, name, col(name).astype(dtype));
+        }
+        self.put_columns("astype", columns)
+    }
+
+    /// The last rows.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn tail(&self, n: usize) -> Result<Table> {
+        let last = self.step("tail", |_, plan| {
+            let plan = numbered(plan).map_err(|e| Error::engine("tail", &e))?;
+            let b = sorted(LogicalPlanBuilder::from(plan), [bare(ROW).sort(false, false)], Some(n));
+            b.and_then(|b| sorted(b, [bare(ROW).sort(true, false)], None)).map_err(|e| Error::engine("tail", &e))
+        });
+        last.unnumbered(self).compute()
+    }
+
+    /// The columns that `like` has, in its order: without numbers of rows.
+    #[track_caller]
+    pub(in crate::frame) fn unnumbered(&self, like: &Self) -> Self {
+        match like.quiet() {
+            Ok(plan) => {
+                let names = names_of(plan);
+                self.project("order", |_| Ok(names.iter().map(|n| bare(n)).collect()))
+            }
+            Err(_) => self.clone(),
+        }
+    }
+
+    /// The `n` rows with the greatest values of a column, greatest first; of equal ones, those that come first.
+    #[track_caller]
+    pub fn nlargest(&self, n: usize, column: &str) -> Self {
+        self.top("nlargest", n, column, false)
+    }
+
+    /// The `n` rows with the least values of a column, least first; of equal ones, those that come first.
+    #[track_caller]
+    pub fn nsmallest(&self, n: usize, column: &str) -> Self {
+        self.top("nsmallest", n, column, true)
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn top(&self, method: &str, n: usize, column: &str, ascending: bool) -> Self {
+        let sorted = self.step(method, |_, plan| {
+            let key = bound(method, col(column).get(), plan)?;
+            let failed = |e| Error::engine(method, &e);
+            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
+            sorted(b, [key.sort(ascending, false), bare(ROW).sort(true, false)], Some(n)).map_err(failed)
+        });
+        sorted.unnumbered(self)
+    }
+
+    /// The rows that differ from all before, in all columns.
+    #[track_caller]
+    pub fn drop_duplicates(&self) -> Self {
+        self.distinct("drop_duplicates", None)
+    }
+
+    /// The rows that differ from all before in these columns.
+    #[track_caller]
+    pub fn drop_duplicates_by(&self, columns: impl IntoNames) -> Self {
+        self.distinct("drop_duplicates_by", Some(columns.into_names()))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    pub(in crate::frame) fn distinct(&self, method: &str, by: Option<Vec<String>>) -> Self {
+        let first = self.step(method, |b, plan| {
+            let failed = |e| Error::engine(method, &e);
+            let all = names_of(plan);
+            if all.is_empty() {
+                return Ok(b);
+            }
+            let by = by.unwrap_or_else(|| all.clone());
+            let keys = by.iter().map(|n| bound(method, col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            let row = || vec![bare(ROW).sort(true, false)];
+            let others = all.iter().filter(|n| !by.contains(n));
+            let mut firsts: Vec<_> = others.map(|n| expr_fn::first_value(bare(n), row()).alias(n)).collect();
+            firsts.push(expr_fn::min(bare(ROW)).alias(ROW));
+            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?).aggregate(keys, firsts).map_err(failed)?;
+            sorted(b, row(), None).map_err(failed)
+        });
+        first.unnumbered(self)
+    }
+
+    /// Makes a row of each item of the lists in a column; an empty or missing list makes one row with a missing value.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("t", Series::from_iter(["a b", "c"]))]).with_column("t", col("t").str().split(" "));
+    /// assert_eq!(df.explode("t").compute()?.column("t")?.to_vec::<String>()?, ["a", "b", "c"]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn explode(&self, column: &str) -> Self {
+        self.step("explode", |_, plan| {
+            let failed = |e| Error::engine("explode", &e);
+            bound("explode", col(column).get(), plan)?;
+            let field = plan.schema().field_with_unqualified_name(column).map_err(failed)?;
+            let arrow::datatypes::DataType::List(_) = field.data_type() else {
+                let (dtype, wanted) = (DType::of(field.data_type()).to_string(), "a list".to_owned());
+                let hint = "str().split(..) and str().findall(..) make lists of text".to_owned();
+                return Err(ErrorKind::WrongType { method: "explode".to_owned(), column: column.to_owned(), dtype, wanted, hint }.into());
+            };
+            let null_handling = datafusion::common::NullHandling::PreserveAndExpandEmpty;
+            let options = datafusion::common::UnnestOptions { null_handling, ..Default::default() };
+            // Numbers keep the rows in order, which the engine's step by itself does not.
+            let names = names_of(plan);
+            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
+            let b = b.project(names.iter().map(|n| bare(n))).map_err(failed)?;
+            b.unnest_column_with_options(datafusion::common::Column::new_unqualified(column), options).map_err(failed)
+        })
+    }
+
+    /// The frame with a column of the rows' places from 0, under this name, before all others.
+    #[track_caller]
+    pub fn with_row_index(&self, name: &str) -> Self {
+        match free("with_row_index", [&name.to_owned()]) {
+            Ok(()) => self.with_places(name),
+            Err(e) => self.failed(e),
+        }
+    }
+
+    /// The frame with the rows' places in a column, which may be a hidden one.
+    #[track_caller]
+    pub(in crate::frame) fn with_places(&self, name: &str) -> Self {
+        self.step("with_row_index", |_, plan| {
+            let failed = |e| Error::engine("with_row_index", &e);
+            let mut names = vec![name.to_owned()];
+            names.extend(names_of(plan));
+            unique("with_row_index", names.iter())?;
+            let indexed = indexed(plan, name).map_err(failed)?;
+            LogicalPlanBuilder::from(indexed).project(names.iter().map(|n| bare(n))).map_err(failed)
+        })
+    }
+
+    /// The frame with its rows' places from 0 in a column `index`, before all others.
+    #[track_caller]
+    pub fn reset_index(&self) -> Self {
+        self.with_row_index("index")
+    }
+
+    /// The rows for which a condition in SQL holds: `"x > 15 and c = 'a'"`; `==` may stand for `=`.
+    #[track_caller]
+    pub fn query(&self, condition: &str) -> Self {
+        match self.quiet().and_then(|plan| crate::frame::dataframe::sql::expression("query", condition, plan)) {
+            Ok(condition) => self.filter_by(&condition),
+            Err(_) if self.quiet().is_err() => self.clone(),
+            Err(e) => Self::from_result(Err(e)),
+        }
+    }
+
+    /// The frame with a column of this name, made by an expression in SQL: `"w * 2 + r"`.
+    #[track_caller]
+    pub fn eval(&self, name: &str, expression: &str) -> Self {
+        match self.quiet().and_then(|plan| crate::frame::dataframe::sql::expression("eval", expression, plan)) {
+            Ok(value) => self.put_named("eval", vec![(name.to_owned(), value)]),
+            Err(_) if self.quiet().is_err() => self.clone(),
+            Err(e) => Self::from_result(Err(e)),
+        }
+    }
+
+    /// The number of rows and of columns.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`].
+    pub fn shape(&self) -> Result<(usize, usize)> {
+        Ok((self.len()?, self.columns()?.len()))
+    }
+
+    /// Calls a closure with the frame: steps of one's own in a chain.
+    pub fn pipe<R>(&self, step: impl FnOnce(&Self) -> R) -> R {
+        step(self)
+    }
+
+    /// Computes several results as one row: each with its name, the column, and how its values are
+    /// brought down to one; without a name, a result has that of its column.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([1.0, 4.0]))]);
+    /// let t = df.agg([("total", "x", "sum"), ("top", "x", "max")]).compute()?;
+    /// assert_eq!(t.column("total")?.to_vec::<f64>()?, [5.0]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> Self {
+        self.agg_all(specs(results))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn agg_all(&self, specs: Result<Vec<crate::frame::expr::agg::Spec>>) -> Self {
+        self.step("agg", |_, plan| {
+            let specs = specs?;
+            unique("agg", specs.iter().map(|s| &s.0))?;
+            free("agg", specs.iter().map(|s| &s.0))?;
+            aggregated("agg", plan, &[], &specs)
+        })
+    }
+
+    /// One row with what becomes of each column that has it.
+    #[inline(never)]
+    #[track_caller]
+    pub(in crate::frame) fn reduced(&self, agg: crate::frame::expr::agg::Agg) -> Self {
+        let method = agg.name();
+        self.step(&method, |_, plan| {
+            let fields = plan.schema().fields();
+            let specs: Vec<_> =
+                fields.iter().filter(|f| agg.fits(f.data_type())).map(|f| (f.name().clone(), f.name().clone(), agg)).collect();
+            if specs.is_empty() {
+                return Err(Error::bad_argument(&method, "the frame has no column of numbers".to_owned()));
+            }
+            aggregated(&method, plan, &[], &specs)
+        })
+    }
+}
+
+macro_rules! define {
+    ([] $($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
+        impl DataFrame {$(
+            $(#[$doc])*
+            /// Of each column that has it, as one row.
+            #[track_caller]
+            pub fn $name(&self) -> Self {
+                self.reduced(crate::frame::expr::agg::Agg::$agg)
+            }
+        )*}
+    };
+}
+aggregates!(define);
+
+impl DataFrame {
+    /// The sum of each column of numbers where at least so many values are not null, else null; as one row.
+    #[track_caller]
+    pub fn sum_min_count(&self, least: usize) -> Self {
+        self.reduced(crate::frame::expr::agg::Agg::SumMinCount(least))
+    }
+
+    /// The value of each column of numbers below which a share lies, exactly, as one row.
+    #[track_caller]
+    pub fn quantile(&self, share: f64) -> Self {
+        self.reduced(crate::frame::expr::agg::Agg::Quantile(share))
+    }
+}
+
+macro_rules! for_numbers {
+    ($($(#[$doc:meta])* $name:ident($($a:ident: $t:ty),*);)*) => {
+        impl DataFrame {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self, $($a: $t),*) -> Self {
+                self.each_column(stringify!($name), &arrow::datatypes::DataType::is_numeric, &|x| x.$name($($a),*))
+            }
+        )*}
+    };
+}
+for_numbers! {
+    /// The numbers without their signs; other columns stay.
+    abs();
+    /// The numbers with so many decimals; other columns stay.
+    round(decimals: i32);
+    /// The numbers, or the nearest of two bounds; other columns stay.
+    clip(low: f64, high: f64);
+    /// Differences from the numbers so many rows before; other columns stay.
+    diff(periods: i64);
+    /// The sums of the numbers so far; other columns stay.
+    cumsum();
+    /// The products of the numbers so far; other columns stay.
+    cumprod();
+    /// The least numbers so far; other columns stay.
+    cummin();
+    /// The greatest numbers so far; other columns stay.
+    cummax();
+}

@@ -1,0 +1,282 @@
+//! Steps that give a frame another shape: summaries, pivots, melted and dummy columns, correlations, steps of time.
+
+use crate::error::{Error, Result};
+use crate::frame::dataframe::DataFrame;
+use crate::frame::expr::agg::{Agg, IntoAgg};
+use crate::frame::expr::number::number;
+use crate::frame::expr::sums::groups::Statistic;
+use crate::frame::expr::udf::quantiles_of;
+use crate::frame::expr::{Expr, IntoExpr, bare, col};
+use crate::frame::plan::aggregate::aggregated;
+use crate::frame::plan::order::{numbered, sorted};
+use crate::frame::plan::{Plan, bound};
+use crate::frame::types::names::{IntoNames, ROW, unique};
+use arrow::array::{Array, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::functions_aggregate::expr_fn;
+use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
+
+pub(in crate::frame) const ORDER: &str = "__rask_order__";
+
+/// Rows that are numbered and named, in a column of this name.
+fn named(column: &str, names: &[String]) -> datafusion::error::Result<Plan> {
+    let rows = names.iter().enumerate().map(|(i, n)| vec![df::lit(i as i64), df::lit(n.as_str())]).collect();
+    let values = LogicalPlanBuilder::values(rows)?;
+    values.project([bare("column1").alias(ORDER), bare("column2").alias(column)])?.build()
+}
+
+/// The value that belongs to each of the numbered rows.
+fn by_order(values: impl IntoIterator<Item = df::Expr>) -> Result<df::Expr> {
+    let choices = values.into_iter().enumerate().map(|(i, v)| (Box::new(df::lit(i as i64)), Box::new(v))).collect();
+    Ok(df::Expr::Case(df::Case::new(Some(Box::new(bare(ORDER))), choices, None)))
+}
+
+/// The columns of a plan of one row as a table: `rows` names its rows in the column `label`, and `cells` gives each column.
+fn laid_out(method: &str, plan: Plan, label: &str, rows: &[String], cells: Vec<(String, Vec<df::Expr>)>) -> Result<LogicalPlanBuilder> {
+    let failed = |e| Error::engine(method, &e);
+    let b = LogicalPlanBuilder::from(plan).cross_join(named(label, rows).map_err(failed)?).map_err(failed)?;
+    let b = sorted(b, [bare(ORDER).sort(true, false)], None).map_err(failed)?;
+    let mut columns = vec![bare(label)];
+    for (name, values) in cells {
+        columns.push(by_order(values)?.alias(name));
+    }
+    b.project(columns).map_err(failed)
+}
+
+fn numeric(plan: &Plan) -> Vec<String> {
+    plan.schema().fields().iter().filter(|f| f.data_type().is_numeric()).map(|f| f.name().clone()).collect()
+}
+
+impl DataFrame {
+    /// Count, mean, standard deviation, least value, quartiles and greatest value of each column of numbers; the quartiles are
+    /// exact. For a frame without numbers: count, number of different values, the most frequent one and how often it occurs.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let df = DataFrame::from_columns([("x", Series::from_iter([1.0, 2.0, 3.0, 4.0]))]);
+    /// let d = df.describe().compute()?;
+    /// assert_eq!(d.column("statistic")?.to_vec::<String>()?[4..], ["25%", "50%", "75%", "max"]);
+    /// assert_eq!(d.column("x")?.to_vec::<f64>()?[4..], [1.75, 2.5, 3.25, 4.0]);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn describe(&self) -> Self {
+        self.described(&[0.25, 0.5, 0.75])
+    }
+
+    /// As [`describe`](DataFrame::describe), with other quantiles, from 0 to 1.
+    #[track_caller]
+    pub fn describe_with(&self, quantiles: impl AsRef<[f64]>) -> Self {
+        self.described(quantiles.as_ref())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn described(&self, quantiles: &[f64]) -> Self {
+        match self.quiet() {
+            Ok(plan) if numeric(plan).is_empty() => self.described_texts(),
+            _ => self.step("describe", |_, plan| {
+                let columns = numeric(plan);
+                if let Some(q) = quantiles.iter().find(|q| !(0.0..=1.0).contains(*q)) {
+                    return Err(Error::bad_argument("describe", format!("{q} is no share; quantiles are between 0 and 1")));
+                }
+                let first = [Agg::Count, Agg::Mean, Agg::Std, Agg::Min];
+                let hidden = |c: &str, what: &str| format!("__rask_{what}__{c}__");
+                let failed = |e| Error::engine("describe", &e);
+                let is_integer = |c: &str| plan.schema().field_with_unqualified_name(c).is_ok_and(|f| f.data_type().is_integer());
+                let (mut made, mut cells) = (Vec::new(), Vec::new());
+                for (c, list) in columns.iter().map(|c| (c, quantiles_of(df::cast(number(bare(c)), DataType::Float64), quantiles))) {
+                    let value = || number(bare(c));
+                    let x = || df::cast(value(), DataType::Float64);
+                    let part = |agg: &Agg| match agg {
+                        Agg::Count => expr_fn::count(value()),
+                        Agg::Mean if is_integer(c) => Statistic::Mean.of(vec![value()]),
+                        Agg::Mean => Statistic::Mean.of(vec![x()]),
+                        Agg::Std => Statistic::Deviation(1).of(vec![x()]),
+                        Agg::Min => expr_fn::min(value()),
+                        _ => expr_fn::max(value()),
+                    };
+                    made.extend(first.iter().chain([&Agg::Max]).map(|a| part(a).alias(hidden(c, &a.name()))));
+                    made.push(list.alias(hidden(c, "quantiles")));
+                    let float = |name: &str| df::cast(bare(&hidden(c, name)), DataType::Float64);
+                    let quantile = |i: usize| Expr::new(bare(&hidden(c, "quantiles"))).list().get(i as i64).get().clone();
+                    let middle = (0..quantiles.len()).map(quantile);
+                    let all = first.iter().map(|a| float(&a.name())).chain(middle).chain([float("max")]);
+                    cells.push((c.clone(), all.collect()));
+                }
+                let one =
+                    LogicalPlanBuilder::from(plan.clone()).aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build);
+                let rows = first.map(Agg::name).into_iter().chain(quantiles.iter().map(|q| format!("{}%", (q * 1e6).round() / 1e4)));
+                let rows: Vec<_> = rows.chain(["max".to_owned()]).collect();
+                laid_out("describe", one.map_err(failed)?, "statistic", &rows, cells)
+            }),
+        }
+    }
+
+    #[track_caller]
+    fn described_texts(&self) -> Self {
+        let Ok(names) = self.columns() else { return self.clone() };
+        let mut plans = Vec::new();
+        for name in &names {
+            let counted = self.counted(std::slice::from_ref(name));
+            match counted.quiet() {
+                Ok(plan) => plans.push(plan.clone()),
+                Err(_) => return counted,
+            }
+        }
+        self.step("describe", |_, plan| {
+            let failed = |e| Error::engine("describe", &e);
+            let specs: Vec<_> = names
+                .iter()
+                .flat_map(|n| [(format!("count.{n}"), n.clone(), Agg::Count), (format!("unique.{n}"), n.clone(), Agg::Nunique)])
+                .collect();
+            let mut one = aggregated("describe", plan, &[], &specs)?;
+            for (name, counts) in names.iter().zip(plans) {
+                // One row, even where there is no value.
+                let place = LogicalPlanBuilder::empty(true).project([df::lit(0i64).alias(format!("place.{name}"))]);
+                let columns = [bare(name).alias(format!("top.{name}")), bare("count").alias(format!("freq.{name}"))];
+                let top =
+                    LogicalPlanBuilder::from(counts).limit(0, Some(1)).and_then(|b| b.project(columns)).and_then(LogicalPlanBuilder::build);
+                let padded = place.and_then(|b| b.join_on(top?, df::JoinType::Left, [df::lit(true)])).and_then(LogicalPlanBuilder::build);
+                one = one.cross_join(padded.map_err(failed)?).map_err(failed)?;
+            }
+            let rows = ["count", "unique", "top", "freq"].map(str::to_owned);
+            let cells =
+                names.iter().map(|n| (n.clone(), rows.iter().map(|r| df::cast(bare(&format!("{r}.{n}")), DataType::Utf8)).collect()));
+            laid_out("describe", one.build().map_err(failed)?, "statistic", &rows, cells.collect())
+        })
+    }
+
+    /// The correlations of all pairs of columns of numbers, each over the rows where both values are there.
+    #[track_caller]
+    pub fn corr(&self) -> Self {
+        self.pairwise("corr", Statistic::Correlation)
+    }
+
+    /// The covariances of all pairs of columns of numbers, each over the rows where both values are there, with n - 1.
+    #[track_caller]
+    pub fn cov(&self) -> Self {
+        self.pairwise("cov", Statistic::Covariance(1))
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn pairwise(&self, method: &str, statistic: Statistic) -> Self {
+        self.step(method, |b, plan| {
+            let columns = numeric(plan);
+            if columns.is_empty() {
+                return Err(Error::bad_argument(method, "the frame has no column of numbers".to_owned()));
+            }
+            let name = |i: usize, j: usize| format!("__rask_{}_{}__", i.min(j), i.max(j));
+            let x = |i: usize| df::cast(number(bare(&columns[i])), DataType::Float64);
+            let pairs = (0..columns.len()).flat_map(|i| (i..columns.len()).map(move |j| (i, j)));
+            let made: Vec<_> = pairs.map(|(i, j)| statistic.of(vec![x(i), x(j)]).alias(name(i, j))).collect();
+            let one =
+                b.aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build).map_err(|e| Error::engine(method, &e))?;
+            let cell = |i: usize| (columns[i].clone(), (0..columns.len()).map(|j| bare(&name(i, j))).collect());
+            laid_out(method, one, "column", &columns, (0..columns.len()).map(cell).collect())
+        })
+    }
+
+    /// Columns below one another: for each of `values`, a row with the `ids`, the column's name in `variable` and its value in
+    /// `value`.
+    #[track_caller]
+    pub fn melt(&self, ids: impl IntoNames, values: impl IntoNames) -> Self {
+        self.melted(&ids.into_names(), &values.into_names())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn melted(&self, ids: &[String], values: &[String]) -> Self {
+        self.step("melt", |_, plan| {
+            let failed = |e| Error::engine("melt", &e);
+            ids.iter().chain(values).try_for_each(|n| bound("melt", col(n).get(), plan).map(drop))?;
+            unique("melt", ids.iter().chain([&"variable".to_owned(), &"value".to_owned()]))?;
+            let all = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?).cross_join(named("variable", values).map_err(failed)?);
+            let b = all.and_then(|b| sorted(b, [bare(ORDER).sort(true, false), bare(ROW).sort(true, false)], None)).map_err(failed)?;
+            let value = by_order(values.iter().map(|n| bare(n)))?.alias("value");
+            b.project(ids.iter().map(|n| bare(n)).chain([bare("variable"), value])).map_err(failed)
+        })
+    }
+
+    /// A row for each value of `index`, a column for each value of `columns`, in order, and in each cell what becomes of
+    /// `values`. The values of `columns` are computed at once, as they name the columns.
+    #[track_caller]
+    pub fn pivot_table(&self, index: impl IntoNames, columns: &str, values: &str, agg: impl IntoAgg) -> Self {
+        self.pivot_by(&index.into_names(), columns, values, agg.into_agg())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn pivot_by(&self, index: &[String], columns: &str, values: &str, agg: Result<Agg>) -> Self {
+        match agg {
+            Ok(agg) => self.pivoted(index, columns, values, agg),
+            Err(e) => Self::from_result(Err(e)),
+        }
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn pivoted(&self, index: &[String], columns: &str, values: &str, agg: Agg) -> Self {
+        let found = match self.values_of("pivot_table", columns) {
+            Ok(found) => found,
+            Err(e) => return Self::from_result(Err(e)),
+        };
+        let hidden = |i: usize| format!("__rask_v{i}__");
+        let marked = |i: usize| format!("__rask_m{i}__");
+        let value = |(i, (_, v)): (usize, &(String, Expr))| {
+            (hidden(i), crate::frame::expr::when::when(col(columns).eq(v)).then(col(values)).into_expr())
+        };
+        let marker =
+            |(i, (_, v)): (usize, &(String, Expr))| (marked(i), crate::frame::expr::when::when(col(columns).eq(v)).then(1).into_expr());
+        let all = found.iter().enumerate();
+        let wide = self.put_columns("pivot_table", all.clone().map(value).chain(all.clone().map(marker)).collect());
+        let specs = all.clone().flat_map(|(i, (name, _))| {
+            [
+                if agg == Agg::Size { (name.clone(), marked(i), Agg::Count) } else { (name.clone(), hidden(i), agg) },
+                (marked(i), marked(i), Agg::Count),
+            ]
+        });
+        let cells = wide.filter(col(columns).is_not_null()).groupby(index).aggregate("pivot_table", specs.collect());
+        // Where no row has both values, there is nothing to add up or to count.
+        let cell = |(i, (name, _)): (usize, &(String, Expr))| {
+            (name.clone(), crate::frame::expr::when::when(col(&marked(i)).gt(0)).then(col(name)).into_expr())
+        };
+        cells.put_columns("pivot_table", all.map(cell).collect()).drop((0..found.len()).map(marked).collect::<Vec<_>>())
+    }
+
+    /// The different values of a column in order, as texts and as constants.
+    #[track_caller]
+    fn values_of(&self, method: &str, column: &str) -> Result<Vec<(String, Expr)>> {
+        const MOST: usize = 10_000;
+        let values = self.col(column).unique().to_frame().dropna().sort_values(column).compute()?;
+        let array = values.batch().column(0).clone();
+        if array.len() > MOST {
+            return Err(Error::bad_argument(
+                method,
+                format!("{column:?} has {} different values, and each would be a column; {MOST} are the most", array.len()),
+            ));
+        }
+        let texts = cast(&array, &DataType::Utf8).map_err(|e| Error::bad_argument(method, e.to_string()))?;
+        let constant = |i: usize| {
+            let value = ScalarValue::try_from_array(&array, i).map_err(|e| Error::engine(method, &e))?;
+            Ok((texts.as_string::<i32>().value(i).to_owned(), Expr::new(df::Expr::Literal(value, None))))
+        };
+        (0..array.len()).map(constant).collect()
+    }
+
+    /// In place of a column, one for each of its values, in order, that says whether the row has it: `column_value`. The values
+    /// are computed at once, as they name the columns.
+    #[track_caller]
+    pub fn get_dummies(&self, column: &str) -> Self {
+        match self.values_of("get_dummies", column) {
+            Ok(values) => {
+                let one = |(name, value): (String, Expr)| (format!("{column}_{name}"), col(column).eq(value).fillna(false));
+                self.put_columns("get_dummies", values.into_iter().map(one).collect()).drop(column)
+            }
+            Err(e) => Self::from_result(Err(e)),
+        }
+    }
+}

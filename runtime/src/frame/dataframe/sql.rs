@@ -1,0 +1,243 @@
+//! SQL over frames: a query is one more way to make a frame of other frames.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::dataframe::DataFrame;
+use crate::frame::dataframe::tables::IntoFrame;
+use crate::frame::expr::{Expr, arithmetic};
+use crate::frame::plan::Plan;
+use crate::frame::types::names::distinct;
+use crate::frame::{engine, threads};
+use arrow::datatypes::Field;
+use datafusion::catalog::MemoryCatalogProviderList;
+use datafusion::common::TableReference;
+use datafusion::common::tree_node::{TransformedResult, TreeNode};
+use datafusion::datasource::ViewTable;
+use datafusion::error::Result as DfResult;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::{SQLOptions, SessionContext};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast;
+use std::sync::Arc;
+
+/// A lazy frame from a query over named frames and tables; in a notebook, `%%sql` finds them by itself.
+///
+/// Names of tables and columns are taken as they are written, in upper and lower case, and otherwise in lower case, as SQL
+/// has it. Two columns of one name become `a` and `a.1`. `/` of two integers is an integer, as the standard has it; in
+/// expressions such as `col("a") / 2` it is a float. The query may read, not change: `create`, `insert` and the like are refused.
+///
+/// ```
+/// use rask::prelude::*;
+/// let df = DataFrame::from_columns([("a", Series::from_iter([1i64, 2, 3]))]);
+/// let sum = sql("select sum(a) as s from df where a > 1", [("df", &df)]).compute()?;
+/// assert_eq!(sum.column("s")?.to_vec::<i64>()?, [5]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn sql<N: AsRef<str>, F: IntoFrame>(query: &str, tables: impl IntoIterator<Item = (N, F)>) -> DataFrame {
+    let mut all = Vec::new();
+    for (name, frame) in tables {
+        put_table(&mut all, name.as_ref(), frame.into_frame());
+    }
+    query_over(query, &all)
+}
+
+#[inline(never)]
+fn put_table(all: &mut Vec<(String, DataFrame)>, name: &str, frame: DataFrame) {
+    all.push((name.to_owned(), frame));
+}
+
+#[inline(never)]
+#[track_caller]
+pub(in crate::frame) fn query_over(query: &str, tables: &[(String, DataFrame)]) -> DataFrame {
+    let plans = tables.iter().map(|(n, f)| Ok((n.clone(), f.plan()?.clone()))).collect::<Result<Vec<_>>>();
+    DataFrame::from_result(plans.and_then(|plans| {
+        // SQL's own rule would not find a column with a capital letter in its name.
+        plan(query, &plans, false).or_else(|e| plan(query, &plans, true).map_err(|_| e))
+    }))
+}
+
+/// An expression in SQL over the columns of a plan; `==` may stand for `=`.
+pub(in crate::frame) fn expression(method: &str, text: &str, plan: &Plan) -> Result<Expr> {
+    // What stands inside of quotes is left as it is.
+    let mut quote = None;
+    let mut sql = String::with_capacity(text.len());
+    for c in text.chars() {
+        match quote {
+            Some(q) if q == c => quote = None,
+            None if c == '\'' || c == '"' => quote = Some(c),
+            None if c == '=' && sql.ends_with('=') && !sql.ends_with("<=") && !sql.ends_with(">=") => continue,
+            _ => {}
+        }
+        sql.push(c);
+    }
+    let read = |lower_case: bool| {
+        let state = engine::session().state();
+        let mut config = state.config().clone();
+        config.options_mut().sql_parser.enable_ident_normalization = lower_case;
+        let state = SessionStateBuilder::new_from_existing(state).with_config(config).build();
+        state.create_logical_expr(&sql, plan.schema())
+    };
+    // SQL's own rule would not find a column with a capital letter in its name.
+    read(false).or_else(|e| read(true).map_err(|_| e)).map(Expr::new).map_err(|e| Error::engine(method, &e))
+}
+
+fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan> {
+    let state = engine::session().state();
+    let mut config = state.config().clone().with_create_default_catalog_and_schema(true);
+    config.options_mut().sql_parser.enable_ident_normalization = lower_case;
+    // A catalogue of its own, so that queries that are planned at the same time do not see each other's names.
+    let catalogue = Arc::new(MemoryCatalogProviderList::new());
+    let state = SessionStateBuilder::new_from_existing(state).with_catalog_list(catalogue).with_config(config).build();
+    let context = SessionContext::new_with_state(state);
+    let failed = |e: &datafusion::error::DataFusionError| -> Error {
+        let message = e.strip_backtrace();
+        // Of a wrapped error, the cause is what a person can act on.
+        let message = message.split("caused by").last().unwrap_or(&message).trim().to_owned();
+        ErrorKind::Engine { operation: "sql".to_owned(), message }.into()
+    };
+    for (name, plan) in tables {
+        let view = Arc::new(ViewTable::new(plan.clone(), None));
+        context.register_table(TableReference::bare(name.as_str()), view).map_err(|e| failed(&e))?;
+    }
+    let text = query.to_owned();
+    let planned = threads::wait(async move {
+        let state = context.state();
+        let dialect = state.config().options().sql_parser.dialect;
+        let mut statement = state.sql_to_statement(&text, &dialect).map_err(|e| failed(&e))?;
+        if let Statement::Statement(inner) = &mut statement
+            && let ast::Statement::Query(query) = inner.as_mut()
+        {
+            name_apart(&mut query.body);
+        }
+        state.statement_to_plan(statement).await.map_err(|e| failed(&e))
+    })?;
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    read_only.verify_plan(&planned).map_err(|e| failed(&e))?;
+    with_exact_integers(planned).and_then(with_own_names).map_err(|e| failed(&e))
+}
+
+/// Names the columns of a query apart: the engine refuses `select a, a`.
+fn name_apart(query: &mut ast::SetExpr) {
+    match query {
+        ast::SetExpr::Query(inner) => name_apart(&mut inner.body),
+        ast::SetExpr::SetOperation { left, right, .. } => {
+            name_apart(left);
+            name_apart(right);
+        }
+        ast::SetExpr::Select(select) => name_items(&mut select.projection),
+        _ => {}
+    }
+}
+
+fn name_items(items: &mut [ast::SelectItem]) {
+    let mut named: Vec<_> = items.iter_mut().filter_map(|i| Some((name_of(i)?, i))).collect();
+    let mut names: Vec<String> = named.iter().map(|(n, _)| n.clone()).collect();
+    distinct(&mut names);
+    for ((old, item), name) in named.iter_mut().zip(names) {
+        if *old != name
+            && let ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. } = &**item
+        {
+            **item = ast::SelectItem::ExprWithAlias { expr: expr.clone(), alias: ast::Ident::with_quote('"', name) };
+        }
+    }
+}
+
+/// The name that a column of a query has.
+fn name_of(item: &ast::SelectItem) -> Option<String> {
+    match item {
+        ast::SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
+        ast::SelectItem::UnnamedExpr(ast::Expr::Identifier(name)) => Some(name.value.clone()),
+        ast::SelectItem::UnnamedExpr(ast::Expr::CompoundIdentifier(parts)) => parts.last().map(|p| p.value.clone()),
+        ast::SelectItem::UnnamedExpr(other) => Some(other.to_string()),
+        _ => None,
+    }
+}
+
+/// Gives integers in a query the arithmetic that frames have: it never wraps around, and differences
+/// have a sign. Only `/` keeps SQL's meaning.
+fn with_exact_integers(plan: Plan) -> DfResult<Plan> {
+    let planned = plan.transform_up_with_subqueries(|plan| {
+        let schema = merge_schema(&plan.inputs());
+        let names = NamePreserver::new(&plan);
+        let made = plan.map_expressions(|e| {
+            let name = names.save(&e);
+            let changed = e.transform_up(|e| Ok(arithmetic::exact_integers(e, &schema)))?;
+            Ok(changed.update_data(|e| name.restore(e)))
+        })?;
+        // Types below may have changed.
+        made.map_data(Plan::recompute_schema)
+    });
+    planned.data()
+}
+
+/// Names the columns apart that `*` gives.
+fn with_own_names(plan: Plan) -> DfResult<Plan> {
+    let old = crate::frame::plan::names_of(&plan);
+    let mut names = old.clone();
+    distinct(&mut names);
+    if names == old {
+        return Ok(plan);
+    }
+    let column = |((of, field), name): ((Option<&TableReference>, &Arc<Field>), &String)| {
+        df::Expr::Column(datafusion::common::Column::new(of.cloned(), field.name())).alias(name)
+    };
+    let columns: Vec<_> = plan.schema().iter().zip(&names).map(column).collect();
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    #[test]
+    fn columns_of_one_name_are_told_apart() {
+        let t = DataFrame::from_columns([("a", Series::from_iter([1i64, 2])), ("b", Series::from_iter([3i64, 4]))]);
+        let names = |query: &str| sql(query, [("t", &t), ("u", &t)]).compute().unwrap().columns();
+        assert_eq!(names("select a, a from t"), ["a", "a.1"]);
+        assert_eq!(names("select t.a, u.a, t.b from t join u on t.a = u.a"), ["a", "a.1", "b"]);
+        assert_eq!(names("select * from t join u on t.a = u.a"), ["a", "b", "a.1", "b.1"]);
+        let twice = sql("select a, b as a from t", [("t", &t)]).compute().unwrap();
+        let sum = sql("select sum(\"a.1\") as s from twice", [("twice", &twice)]).compute().unwrap();
+        assert_eq!(sum.column("s").unwrap().to_vec::<i64>().unwrap(), [7]);
+        assert_eq!(twice.rename([("a.1", "c")]).unwrap().columns(), ["a", "c"]);
+    }
+
+    #[test]
+    fn integers_have_the_arithmetic_of_frames() {
+        let t = DataFrame::from_columns([("u", Series::from_iter([1u8, 200])), ("i", Series::from_iter([i32::MAX, 7]))]);
+        let one = |e: &str| sql(&format!("select {e} as s from t"), [("t", &t)]).compute()?.column("s")?.to_vec::<i64>();
+        assert_eq!(one("u - 2").unwrap(), [-1, 198]);
+        assert_eq!(one("0 - u").unwrap(), [-1, -200]);
+        assert_eq!(one("u * u + i").unwrap(), [1 + i64::from(i32::MAX), 40_007]);
+        assert_eq!(one("i / 2").unwrap(), [1_073_741_823, 3]);
+        assert_eq!(one("sum(i + 1) over ()").unwrap(), [i64::from(i32::MAX) + 9; 2]);
+        let e = one("i * 9223372036854775807").unwrap_err().to_string();
+        assert!(e.to_lowercase().contains("overflow"), "{e}");
+    }
+
+    #[test]
+    fn sums_are_exact_and_never_wrap() {
+        let t = DataFrame::from_columns([("x", Series::from_iter([1e16, 1.0, -1e16])), ("n", Series::from_iter([i64::MAX, 1, -1]))]);
+        let one = |query: &str| sql(query, [("t", &t)]).compute().map(|t| t.column("s").unwrap());
+        assert_eq!(one("select sum(x) as s from t").unwrap().to_vec::<f64>().unwrap(), [1.0]);
+        assert_eq!(one("select sum(n) as s from t").unwrap().to_vec::<i64>().unwrap(), [i64::MAX]);
+        let e = one("select sum(n) as s from t where n > 0").unwrap_err().to_string();
+        assert!(e.contains("9223372036854775808") && e.contains("64 bits"), "{e}");
+        let over = one("select sum(x) over (order by n rows 1 preceding) as s from t order by n").unwrap();
+        assert_eq!(over.to_vec::<f64>().unwrap(), [-1e16, -1e16 + 1.0, 1e16 + 1.0]);
+        let filtered = one("select n, sum(x) filter (where x > 2) as s from t group by n order by n").unwrap();
+        assert_eq!(filtered.to_vec::<Option<f64>>().unwrap(), [None, None, Some(1e16)]);
+        assert_eq!(one("select n, sum(x) as s from t where false group by grouping sets ((n), ())").unwrap().len(), 1);
+        let beside = "select sum(x) as s, count(distinct b) as c from (select x, n > 0 as b from t) as u";
+        assert_eq!(one(beside).unwrap().to_vec::<f64>().unwrap(), [1.0]);
+        let e = one("select avg(x, n) as s from t").unwrap_err().to_string();
+        assert!(e.contains("expected one"), "{e}");
+        let e = one("select product(n) over (order by n rows 1 preceding) as s from t").unwrap_err().to_string();
+        assert!(!e.is_empty());
+        let mean = one("select avg(distinct x) as s from (select x from t union all select x from t)").unwrap();
+        assert_eq!(mean.to_vec::<f64>().unwrap(), [1.0 / 3.0]);
+    }
+}

@@ -1,0 +1,90 @@
+//! Computes plans, made again where types or memory turn out otherwise.
+
+use crate::error::{Error, Result};
+use crate::frame::engine::{SORTS_TO_JOIN, has_join, in_order, physical, refresh, run, session};
+use crate::frame::threads::wait;
+use crate::frame::types::batch::concat;
+use arrow::array::RecordBatch;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
+use futures::StreamExt;
+use std::sync::Arc;
+
+/// Computes the plan; rows come in the order of the partitions.
+pub(in crate::frame) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
+    with_right_types(plan, |plan| run(plan, ordered))
+}
+
+/// The first rows of the plan, in their order.
+pub(in crate::frame) fn first_rows(plan: &LogicalPlan, n: usize) -> Result<RecordBatch> {
+    with_right_types(plan, |plan| {
+        let whole = physical(plan, true)?;
+        if whole.output_partitioning().partition_count() == 1 {
+            let limited = LogicalPlanBuilder::from(plan.clone()).limit(0, Some(n)).and_then(LogicalPlanBuilder::build);
+            return run(&limited.map_err(|e| Error::engine("head", &e))?, true);
+        }
+        // The engine would take the rows of whichever partition is ready first.
+        in_order(plan, move |mut rows| async move {
+            let (schema, mut first, mut left) = (rows.schema(), Vec::new(), n);
+            while left > 0
+                && let Some(batch) = rows.next().await
+            {
+                let batch = batch.map_err(|e| Error::engine("head", &e))?;
+                let batch = batch.slice(0, left.min(batch.num_rows()));
+                left -= batch.num_rows();
+                first.push(batch);
+            }
+            concat(&schema, &first)
+        })
+    })
+}
+
+/// The physical plan as text.
+pub(in crate::frame) fn explained(plan: &LogicalPlan) -> Result<String> {
+    Ok(displayable(current(plan)?.as_ref()).indent(false).to_string())
+}
+
+/// Computes the plan, and gives it as text with what each operator did.
+pub(in crate::frame) fn measured(plan: &LogicalPlan) -> Result<String> {
+    with_right_types(plan, |plan| {
+        let physical = physical(plan, false)?;
+        let (plan, context) = (physical.clone(), session().task_ctx());
+        wait(async move {
+            let failed = |e| Error::engine("compute", &e);
+            let mut rows = datafusion::physical_plan::execute_stream(plan, context).map_err(failed)?;
+            while let Some(batch) = rows.next().await {
+                batch.map_err(failed)?;
+            }
+            Ok(())
+        })?;
+        Ok(DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string())
+    })
+}
+
+/// The physical plan for all workers, with the types that are known by now.
+pub(in crate::frame) fn current(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    physical(&refresh::current(plan)?, false)
+}
+
+/// Does something with the plan. Where a value of a file does not fit the type of its column, it is done again with the plan
+/// made for the type that holds it; and where memory does not hold a side of a join, with joins that go to disk.
+pub(in crate::frame) fn with_right_types<T>(plan: &LogicalPlan, mut work: impl FnMut(&LogicalPlan) -> Result<T>) -> Result<T> {
+    let mut plan = refresh::current(plan)?;
+    let _as_before = Restored(SORTS_TO_JOIN.get());
+    loop {
+        match work(&plan) {
+            Err(e) if e.is_out_of_memory() && !SORTS_TO_JOIN.get() && has_join(&plan) => SORTS_TO_JOIN.set(true),
+            Err(e) => plan = refresh::mended(&plan)?.filter(refresh::is_current).ok_or(e)?,
+            done => return done,
+        }
+    }
+}
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        SORTS_TO_JOIN.set(self.0);
+    }
+}
+
+pub(in crate::frame) struct Restored(bool);

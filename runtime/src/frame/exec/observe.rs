@@ -1,0 +1,277 @@
+//! Operators of a plan as tasks: each operator's partition is one task under a name that a user knows, counted from its
+//! first batch to its last. Wrapping is the outermost step, so that no planner rule ever sees a wrapper.
+
+use crate::error::{Error, ErrorKind};
+use crate::frame::exec::memory_pool;
+use crate::frame::threads;
+use crate::sched;
+use crate::sched::progress::{Job, Outcome, Record};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+use futures::{Stream, StreamExt};
+use std::cell::Cell;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+/// What a user calls the operator; `None` for those that only pass batches on.
+pub(in crate::frame) fn name(plan: &dyn ExecutionPlan) -> Option<String> {
+    let detail = |style| {
+        struct Text<'a>(&'a dyn ExecutionPlan, DisplayFormatType);
+        impl fmt::Display for Text<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt_as(self.1, f)
+            }
+        }
+        Text(plan, style).to_string()
+    };
+    let text = match plan.name() {
+        "CooperativeExec" | "CoalesceBatchesExec" | "OrderedExec" | "GroupedExec" => return None,
+        "DataSourceExec" => {
+            let text = detail(DisplayFormatType::Default);
+            ["csv", "parquet", "json"]
+                .iter()
+                .find(|f| text.contains(&format!("file_type={f}")))
+                .map_or("memory".to_owned(), |f| format!("read-{f}"))
+        }
+        "AggregateExec" if detail(DisplayFormatType::Default).contains("mode=Partial") => "groupby-chunk".to_owned(),
+        "AggregateExec" => "groupby-aggregate".to_owned(),
+        "ProjectionExec" => "select".to_owned(),
+        "RepartitionExec" => "shuffle".to_owned(),
+        "SortPreservingMergeExec" | "CoalescePartitionsExec" => "merge".to_owned(),
+        "StreamingTableExec" => "from-bag".to_owned(),
+        "GlobalLimitExec" | "LocalLimitExec" => "head".to_owned(),
+        other => other.trim_end_matches("Exec").to_lowercase(),
+    };
+    Some(text)
+}
+
+/// The names of all operators that count as tasks, each once, sources first.
+pub(in crate::frame) fn names(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
+    let mut found = Vec::new();
+    visit(plan, &mut |_, name| {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    });
+    found
+}
+
+/// Calls `f` for every operator that counts as tasks, children first.
+pub(in crate::frame) fn visit(plan: &Arc<dyn ExecutionPlan>, f: &mut dyn FnMut(&Arc<dyn ExecutionPlan>, String)) {
+    for child in plan.children() {
+        visit(child, f);
+    }
+    if let Some(name) = name(plan.as_ref()) {
+        f(plan, name);
+    }
+}
+
+/// Number of tasks: the sum over operators of their partitions.
+pub(in crate::frame) fn tasks(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let mut n = 0;
+    visit(plan, &mut |p, _| n += p.output_partitioning().partition_count());
+    n
+}
+
+/// The plan with every operator watched.
+pub(in crate::frame) fn wrap(
+    plan: &Arc<dyn ExecutionPlan>,
+    names: &[String],
+    job: &Arc<Job>,
+    pool: &Arc<dyn MemoryPool>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let children = plan.children().into_iter().map(|c| wrap(c, names, job, pool)).collect::<Result<Vec<_>>>()?;
+    let inner = replace_children_if_necessary(plan.clone(), children)?;
+    let Some(name) = name(plan.as_ref()).and_then(|n| names.iter().position(|x| *x == n)) else { return Ok(inner) };
+    let name = name as u32;
+    job.expect(name, inner.output_partitioning().partition_count() as u64);
+    let read = inner.children().is_empty().then(Arc::default);
+    Ok(Arc::new(Watched { inner, name, read, job: job.clone(), pool: pool.clone() }))
+}
+
+/// An operator whose streams report.
+struct Watched {
+    inner: Arc<dyn ExecutionPlan>,
+    name: u32,
+    /// Bytes of files that the job knows of, where it is a source.
+    read: Option<Arc<AtomicU64>>,
+    job: Arc<Job>,
+    pool: Arc<dyn MemoryPool>,
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl DisplayAs for Watched {
+    fn fmt_as(&self, style: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt_as(style, f)
+    }
+}
+
+impl ExecutionPlan for Watched {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.inner.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.inner]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn datafusion::physical_plan::PhysicalExpr>) -> Result<datafusion::common::tree_node::TreeNodeRecursion>,
+    ) -> Result<datafusion::common::tree_node::TreeNodeRecursion> {
+        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let (job, pool) = (self.job.clone(), self.pool.clone());
+        Ok(Arc::new(Self { inner: children.swap_remove(0), name: self.name, read: self.read.clone(), job, pool }))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let stream = self.inner.execute(partition, context)?;
+        let (job, pool) = (self.job.clone(), self.pool.clone());
+        Ok(Box::pin(Reporting {
+            stream,
+            name: self.name,
+            source: self.read.clone().map(|read| (self.inner.clone(), read)),
+            told: 0,
+            state: Progress::Waiting,
+            start_us: 0,
+            took_us: 0,
+            job,
+            pool,
+        }))
+    }
+}
+
+/// Microseconds between two looks at the bytes that were read.
+const SELDOM: u64 = 50_000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Waiting,
+    Running,
+    Ended,
+}
+
+/// One task: the stream of one operator's partition.
+struct Reporting {
+    stream: SendableRecordBatchStream,
+    name: u32,
+    /// What reads files, and the bytes that the job knows of.
+    source: Option<(Arc<dyn ExecutionPlan>, Arc<AtomicU64>)>,
+    /// When bytes were told last.
+    told: u64,
+    state: Progress,
+    start_us: u64,
+    took_us: u64,
+    job: Arc<Job>,
+    pool: Arc<dyn MemoryPool>,
+}
+
+thread_local! {
+    /// The operator that this thread is polling: operators poll one another, and the innermost is the one at work.
+    static CURRENT: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+impl Stream for Reporting {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let worker = threads::worker();
+        if sched::cancelled() {
+            // Said once: whoever goes on reading is at the end.
+            if self.state == Progress::Ended {
+                return Poll::Ready(None);
+            }
+            self.begin();
+            self.end(worker, Outcome::Failed);
+            return Poll::Ready(Some(Err(DataFusionError::External(Box::new(Error::from(ErrorKind::Interrupted))))));
+        }
+        self.begin();
+        let outer = CURRENT.replace(Some(self.name));
+        let begun = self.job.now();
+        self.job.on(worker, self.name, begun);
+        let polled = self.stream.poll_next_unpin(context);
+        CURRENT.set(outer);
+        let now = self.job.now();
+        self.job.off(worker, now);
+        self.took_us += now - begun;
+        if let Some(outer) = outer {
+            self.job.on(worker, outer, now);
+        }
+        match &polled {
+            Poll::Ready(Some(Ok(batch))) => {
+                self.job.gave_rows(self.name, batch.num_rows() as u64);
+                if now >= self.told + SELDOM {
+                    self.tell_bytes(now);
+                }
+            }
+            Poll::Ready(Some(Err(_))) => self.end(worker, Outcome::Failed),
+            Poll::Ready(None) => self.end(worker, Outcome::Done),
+            _ => {}
+        }
+        self.job.holds(&memory_pool::reserved(&self.pool), 0);
+        polled
+    }
+}
+
+impl Reporting {
+    fn begin(&mut self) {
+        if self.state == Progress::Waiting {
+            self.state = Progress::Running;
+            self.start_us = self.job.now();
+            self.job.runs(self.name, 1);
+        }
+    }
+
+    /// Tells the job what was read of files since it was told last.
+    fn tell_bytes(&mut self, now: u64) {
+        self.told = now;
+        let Some((plan, known)) = &self.source else { return };
+        let Some(read) = plan.metrics().and_then(|m| m.sum_by_name("bytes_scanned")) else { return };
+        let read = read.as_usize() as u64;
+        self.job.read_bytes(self.name, read.saturating_sub(known.fetch_max(read, Ordering::Relaxed)));
+    }
+
+    fn end(&mut self, worker: usize, outcome: Outcome) {
+        if self.state == Progress::Running {
+            self.state = Progress::Ended;
+            self.tell_bytes(self.told);
+            self.job.runs(self.name, -1);
+            let (name, start_us, took_us) = (self.name, self.start_us, self.took_us);
+            self.job.hand_in(&mut vec![Record { name, task: None, thread: worker as u32, start_us, took_us, bytes: 0, outcome }]);
+        }
+    }
+}
+
+impl Drop for Reporting {
+    /// A reader that has enough drops the stream: what it needed of this task is done.
+    fn drop(&mut self) {
+        self.begin();
+        self.end(threads::worker(), if sched::cancelled() { Outcome::Failed } else { Outcome::Done });
+    }
+}
+
+impl RecordBatchStream for Reporting {
+    fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+}

@@ -1,0 +1,87 @@
+//! Rows of which some were read already: a sort that memory turned out not to hold goes on with them on disk.
+
+use crate::frame::exec::sort::part::Part;
+use crate::frame::types::batch;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use futures::{StreamExt, stream};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Partitions that were begun. Each can be read once.
+pub(super) struct Begun {
+    parts: Mutex<Vec<Option<Part>>>,
+    properties: Arc<PlanProperties>,
+}
+
+impl Begun {
+    pub(super) fn new(schema: SchemaRef, parts: Vec<Part>) -> Self {
+        let partitions = Partitioning::UnknownPartitioning(parts.len());
+        let (order, emission) = (EquivalenceProperties::new(schema), EmissionType::Incremental);
+        let properties = Arc::new(PlanProperties::new(order, partitions, emission, Boundedness::Bounded));
+        Self { parts: Mutex::new(parts.into_iter().map(Some).collect()), properties }
+    }
+}
+
+/// A batch that holds no more than its rows: the engine's sort counts all that a batch holds.
+fn compact(batch: RecordBatch) -> Result<RecordBatch> {
+    if batch.get_array_memory_size() as u64 <= 2 * batch::size(&batch) {
+        return Ok(batch);
+    }
+    let all = UInt32Array::from_iter_values(0..batch.num_rows() as u32);
+    let copied = |column: &ArrayRef| -> Result<ArrayRef> {
+        let own = take(column, &all, None)?;
+        Ok(own.as_string_view_opt().map_or(own.clone(), |views| Arc::new(views.gc())))
+    };
+    let columns = batch.columns().iter().map(copied).collect::<Result<Vec<_>>>()?;
+    batch::batch("sort", &batch.schema(), columns, batch.num_rows()).map_err(|e| DataFusionError::External(Box::new(e)))
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Begun")
+    }
+}
+
+impl DisplayAs for Begun {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BegunExec")
+    }
+}
+
+impl ExecutionPlan for Begun {
+    fn name(&self) -> &str {
+        "BegunExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let part = self.parts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(partition).and_then(Option::take);
+        let (read, rest) = part.ok_or_else(|| DataFusionError::Internal(format!("partition {partition} was read before")))?;
+        let rows = stream::iter(read.into_iter().map(Ok)).chain(stream::iter(rest).flatten()).map(|batch| batch.and_then(compact));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.properties.eq_properties.schema().clone(), rows)))
+    }
+}

@@ -1,0 +1,330 @@
+//! Files that are no CSV: Parquet, lines of JSON, Arrow's own format, and tables of SQLite; and the ways back.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::dataframe::DataFrame;
+use crate::frame::engine::{self, collect};
+use crate::frame::io::listed;
+use crate::frame::plan::Plan;
+use crate::frame::types::batch::{cast_to, plain};
+use crate::pending::{self, Pending};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::arrow::ArrowFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::parquet::arrow::ArrowWriter;
+use futures::StreamExt;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A lazy frame over Parquet files: one, a pattern, or a folder, or the URL of one (`http`, `https`, `s3`). In a folder, names such as `year=2020` of the folders inside
+/// are a column `year`. Only the columns that are asked for are read, and of those only what a filter does not rule out.
+///
+/// ```
+/// use rask::prelude::*;
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("t.parquet");
+/// # let path = path.to_str().unwrap();
+/// DataFrame::from_columns([("x", Series::from_iter([1i64, 2]))]).to_parquet(path)?;
+/// assert_eq!(read_parquet(path).len()?, 2);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn read_parquet(path: &str) -> DataFrame {
+    DataFrame::from_result(parquet(path))
+}
+
+/// A lazy frame over lines of JSON: one file, a pattern, or a URL, which is fetched at once. Types are those of all lines; a field that a line does not have is
+/// missing, objects and lists stay what they are. What ends in `.gz`, `.bz2`, `.xz` or `.zst` is decompressed.
+///
+/// ```
+/// use rask::prelude::*;
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("t.json");
+/// # let path = path.to_str().unwrap();
+/// std::fs::write(path, "{\"a\": 1}\n{\"a\": 2, \"late\": \"x\"}\n").unwrap();
+/// assert_eq!(read_json(path).columns()?, ["a", "late"]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn read_json(path: &str) -> DataFrame {
+    DataFrame::from_result(json(path))
+}
+
+/// A lazy frame over files of Arrow's own format (Feather, IPC): one, a pattern, or a URL, which is fetched at once.
+#[track_caller]
+pub fn read_ipc(path: &str) -> DataFrame {
+    DataFrame::from_result(ipc(path))
+}
+
+/// The rows of a query to a database of SQLite, read at once; a name of a table stands for all of its rows.
+///
+/// ```
+/// use rask::prelude::*;
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("t.sqlite");
+/// # let path = path.to_str().unwrap();
+/// DataFrame::from_columns([("x", Series::from_iter([1i64, 2]))]).to_sql("numbers", path)?;
+/// assert_eq!(read_sql("select sum(x) as s from numbers", path).compute()?.column("s")?.to_vec::<i64>()?, [3]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn read_sql(query: &str, path: &str) -> DataFrame {
+    DataFrame::from_result(crate::frame::io::sqlite::read(query, path))
+}
+
+pub(in crate::frame) fn parquet(path: &str) -> Result<Plan> {
+    const METHOD: &str = "read_parquet";
+    let found = listed::found(METHOD, path, &["parquet", "parq", "pq"], true)?;
+    let options = engine::session().copied_table_options().parquet;
+    let format: Arc<dyn FileFormat> = Arc::new(ParquetFormat::new().with_options(options));
+    let columns = found.merged(METHOD, &found.schemas(METHOD, &format)?)?;
+    found.plan(METHOD, format, &columns)
+}
+
+fn json(path: &str) -> Result<Plan> {
+    const METHOD: &str = "read_json";
+    let found = listed::found(METHOD, path, &["json", "jsonl", "ndjson"], false)?;
+    let format: Arc<dyn FileFormat> = Arc::new(crate::frame::source::lines::Lines);
+    let columns = found.together(METHOD, &format)?;
+    found.plan(METHOD, format, &columns)
+}
+
+fn ipc(path: &str) -> Result<Plan> {
+    const METHOD: &str = "read_ipc";
+    let found = listed::found(METHOD, path, &["arrow", "feather", "ipc"], false)?;
+    let format: Arc<dyn FileFormat> = Arc::new(ArrowFormat);
+    let schemas = found.schemas(METHOD, &format)?;
+    if listed::alike(&schemas) {
+        return found.plan(METHOD, format, &schemas[0]);
+    }
+    // The engine reads these files by the numbers of their columns.
+    let each = found.each().zip(&schemas).map(|(one, s)| one.plan(METHOD, format.clone(), s));
+    crate::frame::join::merge::union(each.collect::<Result<_>>()?)
+}
+
+/// Writes batches of one schema.
+trait Sink: Send {
+    fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String>;
+    fn end(self: Box<Self>) -> std::result::Result<Pending, String>;
+}
+
+/// A file as a writer that takes it whole.
+struct Parquet(ArrowWriter<Pending>);
+
+impl Sink for Parquet {
+    fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
+        self.0.write(batch).map_err(|e| e.to_string())
+    }
+    fn end(self: Box<Self>) -> std::result::Result<Pending, String> {
+        self.0.into_inner().map_err(|e| e.to_string())
+    }
+}
+
+struct Lines(arrow::json::LineDelimitedWriter<Pending>);
+
+impl Sink for Lines {
+    fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
+        self.0.write(batch).map_err(|e| e.to_string())
+    }
+    fn end(mut self: Box<Self>) -> std::result::Result<Pending, String> {
+        self.0.finish().map_err(|e| e.to_string())?;
+        Ok(self.0.into_inner())
+    }
+}
+
+/// A file of Arrow, which holds texts in place of categories: it has room for one dictionary alone.
+struct Ipc(arrow::ipc::writer::FileWriter<Pending>, SchemaRef);
+
+impl Sink for Ipc {
+    fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
+        self.0.write(&cast_to(batch, &self.1).map_err(|e| e.to_string())?).map_err(|e| e.to_string())
+    }
+    fn end(mut self: Box<Self>) -> std::result::Result<Pending, String> {
+        self.0.finish().map_err(|e| e.to_string())?;
+        self.0.into_inner().map_err(|e| e.to_string())
+    }
+}
+
+type Make = fn(Pending, &SchemaRef) -> std::result::Result<Box<dyn Sink>, String>;
+
+impl DataFrame {
+    /// Computes the frame and writes it to Parquet files; as [`to_csv`](DataFrame::to_csv), a `*` makes one for each partition.
+    ///
+    /// # Errors
+    /// As [`DataFrame::to_csv`].
+    pub fn to_parquet(&self, path: &str) -> Result<Vec<String>> {
+        self.written("to_parquet", path, |file, schema| {
+            Ok(Box::new(Parquet(ArrowWriter::try_new(file, schema.clone(), None).map_err(|e| e.to_string())?)))
+        })
+    }
+
+    /// Computes the frame and writes it as lines of JSON; as [`to_csv`](DataFrame::to_csv), a `*` makes one file for each
+    /// partition.
+    ///
+    /// # Errors
+    /// As [`DataFrame::to_csv`].
+    pub fn to_json(&self, path: &str) -> Result<Vec<String>> {
+        self.written("to_json", path, |file, _| {
+            let nulls = arrow::json::WriterBuilder::new().with_explicit_nulls(true);
+            Ok(Box::new(Lines(nulls.build(file))))
+        })
+    }
+
+    /// Computes the frame and writes it in Arrow's own format; as [`to_csv`](DataFrame::to_csv), a `*` makes one file for each
+    /// partition.
+    ///
+    /// # Errors
+    /// As [`DataFrame::to_csv`].
+    pub fn to_ipc(&self, path: &str) -> Result<Vec<String>> {
+        self.written("to_ipc", path, |file, schema| {
+            let stored = plain(schema);
+            let writer = arrow::ipc::writer::FileWriter::try_new(file, &stored).map_err(|e| e.to_string())?;
+            Ok(Box::new(Ipc(writer, stored)))
+        })
+    }
+
+    /// Computes the frame and writes it as a table of a database of SQLite, in place of one of that name.
+    ///
+    /// # Errors
+    /// As [`DataFrame::compute`], and where the database cannot be written: then it has not been changed.
+    pub fn to_sql(&self, table: &str, path: &str) -> Result<()> {
+        crate::frame::io::sqlite::write(self.compute()?.batch(), table, path)
+    }
+
+    #[inline(never)]
+    fn written(&self, method: &'static str, path: &str, make: Make) -> Result<Vec<String>> {
+        let path = pending::local(method, path)?;
+        pending::make_folder(method, path)?;
+        collect::with_right_types(self.plan()?, |plan| {
+            // One file has all rows in their order.
+            let files = if pending::star(path).is_some() {
+                let each = |parts| {
+                    let paths = Arc::new(pending::numbered(path, parts));
+                    Ok(move |i: usize, rows| write_rows(method, paths[i].clone(), rows, make))
+                };
+                engine::each_partition(plan, each)?.1
+            } else {
+                let to = path.to_owned();
+                vec![engine::in_order(plan, move |rows| write_rows(method, to, rows, make))?]
+            };
+            pending::finish_all(method, files)
+        })
+    }
+}
+
+async fn write_rows(method: &'static str, path: String, mut rows: SendableRecordBatchStream, make: Make) -> Result<Pending> {
+    let bad =
+        |message: String| -> Error { ErrorKind::Engine { operation: method.to_owned(), message: format!("{path:?}: {message}") }.into() };
+    let mut sink = make(Pending::create(method, &path)?, &rows.schema()).map_err(bad)?;
+    while let Some(batch) = rows.next().await {
+        sink.put(&batch.map_err(|e| Error::engine(method, &e))?).map_err(bad)?;
+    }
+    let mut file = sink.end().map_err(bad)?;
+    file.flush().map_err(Error::io(method, &path))?;
+    Ok(file)
+}
+
+impl DataFrame {
+    /// A frame over a Parquet file.
+    #[track_caller]
+    pub(crate) fn from_parquet(path: &Path) -> Self {
+        Self::from_result(parquet(&path.to_string_lossy()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    fn frame() -> DataFrame {
+        let df = DataFrame::from_columns([
+            ("i", Series::from_iter((0..1000i64).map(|i| (i % 7 != 0).then_some(i)))),
+            ("s", Series::from_iter((0..1000).map(|i| format!("t{}", i % 5)))),
+            ("t", Series::from_iter((0..1000).map(|i| format!("2020-01-{:02}", 1 + i % 28)))),
+        ]);
+        df.with_columns([("t", col("t").to_datetime("")), ("words", col("s").str().split("t"))])
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let df = frame();
+        let want = format!("{:?}", df.compute().unwrap());
+        type Write = fn(&DataFrame, &str) -> crate::Result<Vec<String>>;
+        type Read = fn(&str) -> DataFrame;
+        let formats: [(&str, Write, Read); 2] = [("parquet", DataFrame::to_parquet, read_parquet), ("arrow", DataFrame::to_ipc, read_ipc)];
+        for (name, write, read) in formats {
+            for path in [format!("one.{name}"), format!("{name}/*.{name}")] {
+                let paths = write(&df, &at(&path)).unwrap();
+                assert!(paths.iter().all(|p| std::path::Path::new(p).is_file()), "{paths:?}");
+                assert_eq!(format!("{:?}", read(&at(&path)).compute().unwrap()), want, "{path}");
+            }
+        }
+        for path in ["one.json", "some.json.gz"] {
+            df.to_json(&at(path)).unwrap();
+            let back = read_json(&at(path)).compute().unwrap();
+            assert_eq!(
+                back.column("i").unwrap().to_vec::<Option<i64>>().unwrap(),
+                df.compute().unwrap().column("i").unwrap().to_vec::<Option<i64>>().unwrap()
+            );
+        }
+        let e = df.to_parquet(&at("one.json/x.parquet")).unwrap_err().to_string();
+        assert!(e.contains("to_parquet") && e.contains("one.json"), "{e}");
+        let e = read_parquet(&at("one.json")).compute().unwrap_err().to_string();
+        assert!(e.contains("read_parquet"), "{e}");
+    }
+
+    #[test]
+    fn columns_are_those_of_all_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(at("a.json"), "{\"x\": 1}\n").unwrap();
+        std::fs::write(at("b.json"), "{\"x\": 2.5, \"late\": \"y\"}\n").unwrap();
+        let both = read_json(&at("*.json")).compute().unwrap();
+        assert_eq!(both.column("x").unwrap().to_vec::<f64>().unwrap(), [1.0, 2.5]);
+        assert_eq!(both.column("late").unwrap().to_vec::<Option<String>>().unwrap(), [None, Some("y".into())]);
+        DataFrame::from_columns([("x", Series::from_iter([1i64]))]).to_parquet(&at("a.parquet")).unwrap();
+        DataFrame::from_columns([("y", Series::from_iter([0.5])), ("x", Series::from_iter([7i64]))]).to_parquet(&at("b.parquet")).unwrap();
+        let both = read_parquet(&at("*.parquet"));
+        assert_eq!(both.columns().unwrap(), ["x", "y"]);
+        assert_eq!(both.compute().unwrap().column("y").unwrap().to_vec::<Option<f64>>().unwrap(), [None, Some(0.5)]);
+        // What comes into a folder later is there for the next frame.
+        let sum = || read_parquet(folder.path().to_str().unwrap()).col("x").sum().compute().unwrap().as_i64();
+        assert_eq!(sum(), Some(8));
+        DataFrame::from_columns([("x", Series::from_iter([100i64]))]).to_parquet(&at("c.parquet")).unwrap();
+        assert_eq!(sum(), Some(108));
+    }
+
+    #[test]
+    fn names_of_folders_are_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        for year in [2019, 2020] {
+            let path = folder.path().join(format!("year={year}/p.parquet"));
+            DataFrame::from_columns([("x", Series::from_iter([f64::from(year)]))]).to_parquet(path.to_str().unwrap()).unwrap();
+        }
+        let df = read_parquet(folder.path().to_str().unwrap());
+        assert_eq!(df.filter(col("year").eq(2020)).compute().unwrap().column("x").unwrap().to_vec::<f64>().unwrap(), [2020.0]);
+        assert_eq!(df.columns().unwrap(), ["x", "year"]);
+    }
+
+    #[test]
+    fn tables_of_sqlite_go_there_and_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.sqlite");
+        let path = path.to_str().unwrap();
+        let df = frame().drop("words");
+        df.to_sql("a table", path).unwrap();
+        df.filter(col("i").lt(10)).to_sql("a table", path).unwrap();
+        let back = read_sql("a table", path);
+        assert_eq!(back.compute().unwrap().column("i").unwrap().to_vec::<i64>().unwrap(), [1, 2, 3, 4, 5, 6, 8, 9]);
+        assert_eq!(back.dtypes().unwrap()[1], DType::Str);
+        let e = read_sql("select nothing from nowhere", path).compute().unwrap_err().to_string();
+        assert!(e.contains("nowhere") && e.contains("a table"), "{e}");
+        let e = read_sql("x", "/no/such.sqlite").compute().unwrap_err().to_string();
+        assert!(e.contains("/no/such.sqlite"), "{e}");
+    }
+}

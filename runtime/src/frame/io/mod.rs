@@ -1,0 +1,7 @@
+//! Frames of files and databases, and back.
+
+pub(in crate::frame) mod csv;
+pub(in crate::frame) mod files;
+pub(in crate::frame) mod listed;
+pub(in crate::frame) mod sqlite;
+pub(in crate::frame) mod timeseries;

@@ -1,0 +1,377 @@
+//! Several frames to one: joins under pandas' names, and frames one below the other.
+
+use crate::error::{Error, Result};
+use crate::frame::column::cat;
+use crate::frame::dataframe::DataFrame;
+use crate::frame::dataframe::tables::IntoFrame;
+use crate::frame::expr::{Expr, bare, col};
+use crate::frame::plan::order::{numbered, sorted};
+use crate::frame::plan::{Plan, bound, names_of};
+use crate::frame::types::category;
+use crate::frame::types::dtype::DType;
+use crate::frame::types::names::{IntoNames, ROW, unique};
+use datafusion::common::{Column, NullEquality, ScalarValue};
+use datafusion::functions::expr_fn as f;
+use datafusion::logical_expr::{self as df, JoinType, LogicalPlanBuilder, Union};
+use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
+use std::sync::Arc;
+
+/// Which rows a join keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// Pairs of rows whose keys are equal.
+    Inner,
+    /// And rows of the left frame that have no partner.
+    Left,
+    /// And rows of the right frame that have no partner.
+    Right,
+    /// And rows of both that have no partner.
+    Outer,
+    /// All pairs of rows.
+    Cross,
+    /// Rows of the left frame that have a partner, without its columns.
+    Semi,
+    /// Rows of the left frame that have no partner.
+    Anti,
+}
+
+impl From<&str> for Join {
+    /// By pandas' names. Another name is an inner join, and reported under the cell.
+    #[track_caller]
+    fn from(name: &str) -> Self {
+        const NAMES: [(&str, Join); 7] = [
+            ("inner", Join::Inner),
+            ("left", Join::Left),
+            ("right", Join::Right),
+            ("outer", Join::Outer),
+            ("cross", Join::Cross),
+            ("semi", Join::Semi),
+            ("anti", Join::Anti),
+        ];
+        NAMES.iter().find(|(n, _)| *n == name).map_or_else(
+            || {
+                let message = format!("{name:?} is not known; there are {}", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
+                crate::poison::note(&Merge::bad(message), std::panic::Location::caller());
+                Self::Inner
+            },
+            |(_, how)| *how,
+        )
+    }
+}
+
+/// A join with options: `Merge::new().how(Join::Left).on("id").join(&left, &right)`.
+///
+/// Rows come in the order of the left frame, then of the right one; for `Right` in the order of the right one, and for `Outer`
+/// ordered by the keys. A column that both have besides the keys gets a suffix on either side. Missing keys are equal to
+/// each other, as in pandas; see [`nulls_match`](Merge::nulls_match).
+///
+/// ```
+/// use rask::prelude::*;
+/// let cities = DataFrame::from_columns([("id", Series::from_iter([1i64, 2])), ("city", Series::from_iter(["Oslo", "Bergen"]))]);
+/// let rain = DataFrame::from_columns([("id", Series::from_iter([2i64, 1, 2])), ("mm", Series::from_iter([1.0, 2.0, 3.0]))]);
+/// let both = Merge::new().how(Join::Left).on("id").join(&rain, &cities).compute()?;
+/// assert_eq!(both.column("city")?.to_vec::<String>()?, ["Bergen", "Oslo", "Bergen"]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a join does nothing until it is given frames"]
+pub struct Merge {
+    how: Join,
+    left_on: Vec<String>,
+    right_on: Vec<String>,
+    suffixes: (String, String),
+    indicator: bool,
+    nulls_match: bool,
+}
+
+impl Default for Merge {
+    fn default() -> Self {
+        let suffixes = ("_x".to_owned(), "_y".to_owned());
+        Self { how: Join::Inner, left_on: Vec::new(), right_on: Vec::new(), suffixes, indicator: false, nulls_match: true }
+    }
+}
+
+impl Merge {
+    /// An inner join on the columns that both frames have.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Which rows are kept. Default: [`Join::Inner`].
+    pub fn how(mut self, how: impl Into<Join>) -> Self {
+        self.how = how.into();
+        self
+    }
+
+    /// Columns of both frames whose values must be equal. Default: all that both have.
+    pub fn on(self, columns: impl IntoNames) -> Self {
+        self.keyed(columns.into_names())
+    }
+
+    #[inline(never)]
+    fn keyed(mut self, columns: Vec<String>) -> Self {
+        self.left_on = columns;
+        self.right_on.clone_from(&self.left_on);
+        self
+    }
+
+    /// Columns of the left frame whose values must be equal to those of [`right_on`](Merge::right_on).
+    pub fn left_on(mut self, columns: impl IntoNames) -> Self {
+        self.left_on = columns.into_names();
+        self
+    }
+
+    /// Columns of the right frame whose values must be equal to those of [`left_on`](Merge::left_on).
+    pub fn right_on(mut self, columns: impl IntoNames) -> Self {
+        self.right_on = columns.into_names();
+        self
+    }
+
+    /// What is put behind the names of columns that both frames have. Default: `_x` and `_y`.
+    pub fn suffixes(mut self, left: &str, right: &str) -> Self {
+        self.suffixes = (left.to_owned(), right.to_owned());
+        self
+    }
+
+    /// Adds a column `_merge` that says for each row whether it is from `both`, `left_only` or `right_only`.
+    pub fn indicator(mut self, yes: bool) -> Self {
+        self.indicator = yes;
+        self
+    }
+
+    /// Whether missing keys are equal to each other. Default: true, as in pandas; false is SQL's rule.
+    pub fn nulls_match(mut self, yes: bool) -> Self {
+        self.nulls_match = yes;
+        self
+    }
+
+    /// The joined frame.
+    #[track_caller]
+    pub fn join(&self, left: impl IntoFrame, right: impl IntoFrame) -> DataFrame {
+        self.of(&left.into_frame(), &right.into_frame())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn of(&self, left: &DataFrame, right: &DataFrame) -> DataFrame {
+        let right = match right.quiet() {
+            Ok(plan) => plan,
+            Err(e) => return DataFrame::from_result(Err(e)),
+        };
+        left.step("merge", |_, left| self.joined(left, right))
+    }
+
+    fn bad(message: String) -> Error {
+        Error::bad_argument("merge", message)
+    }
+
+    /// The columns that must be equal.
+    fn keys(&self, left: &Plan, right: &Plan) -> Result<Vec<(String, String)>> {
+        let (l, r) = (names_of(left), names_of(right));
+        if self.how == Join::Cross {
+            return Ok(Vec::new());
+        }
+        if self.left_on.len() != self.right_on.len() {
+            let message = format!("left_on names {} columns and right_on {}", self.left_on.len(), self.right_on.len());
+            return Err(Self::bad(message));
+        }
+        if self.left_on.is_empty() {
+            let both: Vec<_> = l.iter().filter(|n| r.contains(n)).map(|n| (n.clone(), n.clone())).collect();
+            if both.is_empty() {
+                return Err(Self::bad(format!(
+                    "the frames have no column in common; their columns are {l:?} and {r:?}; left_on and right_on name the keys"
+                )));
+            }
+            return Ok(both);
+        }
+        let keys: Vec<_> = self.left_on.iter().cloned().zip(self.right_on.iter().cloned()).collect();
+        for (a, b) in &keys {
+            let (x, y) = (bound("merge", col(a).get(), left)?, bound("merge", col(b).get(), right)?);
+            let of = |e: &df::Expr, p: &Plan| df::ExprSchemable::get_type(e, p.schema()).map_err(|e| Error::engine("merge", &e));
+            let (x, y) = (of(&x, left)?, of(&y, right)?);
+            let fits = x == y
+                || x.is_numeric() && y.is_numeric()
+                || x.is_temporal() && y.is_temporal()
+                || x.is_string() && y.is_string()
+                || x.is_null()
+                || y.is_null();
+            if !fits {
+                let (x, y) = (DType::of(&x), DType::of(&y));
+                return Err(Self::bad(format!(
+                    "the key {a:?} of the left frame is {x}, {b:?} of the right one is {y}; astype(..) makes them alike"
+                )));
+            }
+        }
+        Ok(keys)
+    }
+
+    fn joined(&self, left: &Plan, right: &Plan) -> Result<LogicalPlanBuilder> {
+        let failed = |e| Error::engine("merge", &e);
+        let keys = self.keys(left, right)?;
+        let (l, r) = (names_of(left), names_of(right));
+        // Both sides under names of their own, with the numbers of their rows.
+        let side = |plan: &Plan, names: &[String], mark: &str| {
+            let is_key = |n: &String| keys.iter().any(|(x, y)| if mark == "l" { x == n } else { y == n });
+            let is_float = |n: &String| plan.schema().field_with_unqualified_name(n).is_ok_and(|f| f.data_type().is_floating());
+            // NaN is a key as null is.
+            let column = |n: &String| if is_key(n) && is_float(n) { crate::frame::expr::keys::key(bare(n)) } else { bare(n) };
+            let columns = names.iter().chain([&ROW.to_owned()]).map(|n| column(n).alias(format!("{mark}.{n}"))).collect::<Vec<_>>();
+            LogicalPlanBuilder::from(numbered(plan)?).project(columns)?.build()
+        };
+        let (a, b) = (side(left, &l, "l").map_err(failed)?, side(right, &r, "r").map_err(failed)?);
+        let name = |mark: &str, n: &str| Column::new_unqualified(format!("{mark}.{n}"));
+        let (on_left, on_right): (Vec<_>, Vec<_>) = keys.iter().map(|(x, y)| (name("l", x), name("r", y))).unzip();
+        let how = match self.how {
+            Join::Inner | Join::Cross => JoinType::Inner,
+            Join::Left => JoinType::Left,
+            Join::Right => JoinType::Right,
+            Join::Outer => JoinType::Full,
+            Join::Semi => JoinType::LeftSemi,
+            Join::Anti => JoinType::LeftAnti,
+        };
+        let nulls = if self.nulls_match { NullEquality::NullEqualsNull } else { NullEquality::NullEqualsNothing };
+        let b = if self.how == Join::Cross {
+            LogicalPlanBuilder::from(a).cross_join(b)
+        } else {
+            LogicalPlanBuilder::from(a).join_detailed(b, how, (on_left, on_right), None, nulls)
+        };
+        let b = b.and_then(|b| sorted(b, self.order(&keys), None)).map_err(failed)?;
+        let columns = self.columns(&keys, &l, &r);
+        unique("merge", columns.iter().map(|c| &c.0))?;
+        b.project(columns.into_iter().map(|(n, e)| e.alias(n))).map_err(failed)
+    }
+
+    fn order(&self, keys: &[(String, String)]) -> Vec<df::SortExpr> {
+        let row = |mark: &str| bare(&format!("{mark}.{ROW}")).sort(true, false);
+        match self.how {
+            Join::Right => vec![row("r"), row("l")],
+            Join::Semi | Join::Anti => vec![row("l")],
+            Join::Outer => keys.iter().map(|k| self.key(k).sort(true, false)).chain([row("l"), row("r")]).collect(),
+            Join::Inner | Join::Left | Join::Cross => vec![row("l"), row("r")],
+        }
+    }
+
+    /// A key that both frames have under one name.
+    fn key(&self, (left, right): &(String, String)) -> df::Expr {
+        let (left, right) = (bare(&format!("l.{left}")), bare(&format!("r.{right}")));
+        match self.how {
+            Join::Outer => f::coalesce(vec![left, right]),
+            Join::Right => right,
+            _ => left,
+        }
+    }
+
+    /// The columns of the result.
+    fn columns(&self, keys: &[(String, String)], l: &[String], r: &[String]) -> Vec<(String, df::Expr)> {
+        let shared = |n: &String| keys.iter().find(|(a, b)| a == n && b == n);
+        let alone = matches!(self.how, Join::Semi | Join::Anti);
+        let suffixed =
+            |n: &String, others: &[String], suffix: &str| if !alone && others.contains(n) { format!("{n}{suffix}") } else { n.clone() };
+        let mut columns = Vec::new();
+        for n in l {
+            match shared(n) {
+                Some(k) if !alone => columns.push((n.clone(), self.key(k))),
+                _ => columns.push((suffixed(n, r, &self.suffixes.0), bare(&format!("l.{n}")))),
+            }
+        }
+        if alone {
+            return columns;
+        }
+        for n in r.iter().filter(|n| shared(n).is_none()) {
+            columns.push((suffixed(n, l, &self.suffixes.1), bare(&format!("r.{n}"))));
+        }
+        if self.indicator {
+            let from = |mark: &str| Expr::new(bare(&format!("{mark}.{ROW}"))).is_null();
+            let told = crate::frame::expr::when::when(from("l")).then("right_only").when(from("r")).then("left_only").otherwise("both");
+            columns.push(("_merge".to_owned(), told.get().clone()));
+        }
+        columns
+    }
+}
+
+impl DataFrame {
+    /// An inner join on columns that both frames have; see [`Merge`] for options.
+    #[track_caller]
+    pub fn merge(&self, right: impl IntoFrame, on: impl IntoNames) -> Self {
+        self.merged(&right.into_frame(), Join::Inner, on.into_names())
+    }
+
+    /// A left join on columns that both frames have; see [`Merge`] for options.
+    #[track_caller]
+    pub fn join(&self, right: impl IntoFrame, on: impl IntoNames) -> Self {
+        self.merged(&right.into_frame(), Join::Left, on.into_names())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    fn merged(&self, right: &Self, how: Join, on: Vec<String>) -> Self {
+        Merge::new().how(how).on(on).of(self, right)
+    }
+}
+
+/// Frames one below the other, in this order. Columns are brought together by their names; one that a frame does not have is
+/// missing in its rows.
+///
+/// ```
+/// use rask::prelude::*;
+/// let a = DataFrame::from_columns([("x", Series::from_iter([1i64]))]);
+/// let b = DataFrame::from_columns([("y", Series::from_iter(["b"])), ("x", Series::from_iter([2i64]))]);
+/// let both = concat([&a, &b]).compute()?;
+/// assert_eq!(both.column("y")?.to_vec::<Option<String>>()?, [None, Some("b".to_owned())]);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn concat<F: IntoFrame>(frames: impl IntoIterator<Item = F>) -> DataFrame {
+    let mut all = Vec::new();
+    for frame in frames {
+        all.push(frame.into_frame());
+    }
+    below(&all)
+}
+
+#[inline(never)]
+#[track_caller]
+fn below(frames: &[DataFrame]) -> DataFrame {
+    let plans = frames.iter().map(|f| f.quiet().cloned()).collect::<Result<Vec<_>>>();
+    DataFrame::from_result(plans.and_then(union))
+}
+
+/// The rows of several plans one below the other, their columns brought together by their names.
+pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
+    let failed = |e| Error::engine("concat", &e);
+    let mut names: Vec<String> = Vec::new();
+    for name in plans.iter().flat_map(names_of) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let differ = |n: &String| {
+        let mut of = plans.iter().filter_map(|p| p.schema().field_with_unqualified_name(n).ok());
+        let first = of.next();
+        first.is_some_and(|f| category::is_known(f) && of.any(|o| o.metadata() != f.metadata())) || of.any(|o| category::is_known(o))
+    };
+    let alike = |plan: &Plan| {
+        let have = names_of(plan);
+        let column = |n: &String| match have.contains(n) {
+            // Where frames know other categories, none are known of all of them.
+            true if differ(n) => cat::unknown(&col(n)).get().clone().alias(n),
+            true => bare(n),
+            false => df::lit(ScalarValue::Null).alias(n),
+        };
+        // Numbers keep the rows in order, which a union by itself does not.
+        LogicalPlanBuilder::from(numbered(plan)?).project(names.iter().map(column)).and_then(LogicalPlanBuilder::build)
+    };
+    let inputs = plans.iter().map(|p| alike(p).map(Arc::new)).collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
+    if inputs.is_empty() {
+        return Err(Error::bad_argument("concat", "there is no frame".to_owned()));
+    }
+    let union = match inputs.len() {
+        1 => LogicalPlanBuilder::from(inputs[0].as_ref().clone()),
+        _ => {
+            let schema = Arc::new(coerce_union_schema(&inputs).map_err(failed)?);
+            LogicalPlanBuilder::from(Plan::Union(Union { inputs, schema }))
+        }
+    };
+    // Columns of a union are known by the names of its first part alone.
+    union.project(names.iter().map(|n| bare(n))).and_then(LogicalPlanBuilder::build).map_err(failed)
+}

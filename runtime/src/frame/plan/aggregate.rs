@@ -1,0 +1,72 @@
+//! Plans that aggregate.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::expr::agg::{Agg, Spec, part};
+use crate::frame::expr::col;
+use crate::frame::plan::order::{indexed, numbered, unsorted};
+use crate::frame::plan::{Plan, bound};
+use crate::frame::types::dtype::DType;
+use crate::frame::types::names::INDEX;
+use arrow::datatypes::DataType;
+use datafusion::logical_expr as df;
+use datafusion::logical_expr::LogicalPlanBuilder;
+
+/// One row for each group of `keys`, or one row where there are none.
+pub(in crate::frame) fn aggregated(method: &str, plan: &Plan, keys: &[df::Expr], specs: &[Spec]) -> Result<LogicalPlanBuilder> {
+    aggregated_where(method, plan, None, keys, specs)
+}
+
+/// As [`aggregated`], of the rows for which a condition holds. Their places are those in the whole frame.
+pub(in crate::frame) fn aggregated_where(
+    method: &str,
+    plan: &Plan,
+    holds: Option<df::Expr>,
+    keys: &[df::Expr],
+    specs: &[Spec],
+) -> Result<LogicalPlanBuilder> {
+    let failed = |e| Error::engine(method, &e);
+    // What needs no order need not pay for one.
+    let is_free = |s: &Spec| !s.2.is_ordered() && !s.2.asks_for_numbers();
+    let mut input = if specs.iter().all(is_free) { unsorted(plan).map_err(failed)? } else { plan.clone() };
+    if specs.iter().any(|s| s.2.is_ordered()) {
+        input = numbered(&input).map_err(failed)?;
+    }
+    if specs.iter().any(|s| s.2.asks_for_numbers()) {
+        input = indexed(&input, INDEX).map_err(failed)?;
+    }
+    let (mut aggregates, mut results) = (Vec::new(), Vec::new());
+    for (name, column, agg) in specs {
+        let (x, t) = match agg {
+            Agg::Size => (df::lit(1), DataType::Int64),
+            _ => {
+                let x = bound(method, col(column).get(), plan)?;
+                // It was found a line ago.
+                let t = plan.schema().field_with_unqualified_name(column).map_err(failed)?.data_type().clone();
+                (x, t)
+            }
+        };
+        if !agg.fits(&t) {
+            let (method, hint) =
+                (method.to_owned(), "to_numeric() makes numbers of text; count, min, max, first and nunique take all types".to_owned());
+            let (column, dtype) = (column.clone(), DType::of(&t).to_string());
+            return Err(ErrorKind::WrongType { method, column, dtype, wanted: "a number".to_owned(), hint }.into());
+        }
+        if let Agg::Quantile(q) = agg
+            && !(0.0..=1.0).contains(q)
+        {
+            let message = format!("{q} is no share; quantiles are between 0 and 1");
+            return Err(Error::bad_argument("quantile", message));
+        }
+        let (parts, finish) = agg.parts(x, &t);
+        let names: Vec<_> = parts.into_iter().map(|p| part(&mut aggregates, p)).collect();
+        results.push(finish(&names).alias(name));
+    }
+    let keep: Vec<_> =
+        keys.iter().map(|k| df::Expr::Column(datafusion::common::Column::new_unqualified(k.schema_name().to_string()))).collect();
+    let mut b = LogicalPlanBuilder::from(input);
+    if let Some(holds) = holds {
+        b = b.filter(holds).map_err(failed)?;
+    }
+    let b = b.aggregate(keys.to_vec(), aggregates).map_err(failed)?;
+    b.project(keep.into_iter().chain(results)).map_err(failed)
+}

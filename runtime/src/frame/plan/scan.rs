@@ -1,0 +1,65 @@
+//! Plans that scan tables in memory.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::plan::Plan;
+use crate::frame::source::memory;
+use crate::frame::types::batch::{self, pieces};
+use crate::frame::types::names::{self, unique};
+use crate::frame::types::series::Series;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use std::sync::Arc;
+
+/// A frame that scans `table`.
+pub(in crate::frame) fn scan(table: Arc<dyn TableProvider>, method: &str) -> Result<Plan> {
+    LogicalPlanBuilder::scan("frame", provider_as_source(table), None)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(|e| Error::engine(method, &e))
+}
+
+pub(in crate::frame) fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
+    unique("from_columns", columns.iter().map(|(n, _)| n))?;
+    names::free("from_columns", columns.iter().map(|(n, _)| n))?;
+    let rows = columns.first().map_or(0, |(_, s)| s.len());
+    if let Some((name, s)) = columns.iter().find(|(_, s)| s.len() != rows) {
+        let (first, column, length) = (columns[0].0.clone(), name.clone(), s.len());
+        return Err(ErrorKind::LengthMismatch { first, expected: rows, column, length }.into());
+    }
+    let fields: Vec<_> = columns.iter().map(|(n, s)| Field::new(n, s.array().data_type().clone(), true)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let arrays = columns.iter().map(|(_, s)| s.array().clone()).collect();
+    batches(&batch::batch("from_columns", &schema, arrays, rows)?)
+}
+
+/// A plan over partitions in memory; their rows are in the order of the index, where one is given.
+pub(in crate::frame) fn held(
+    method: &str,
+    schema: arrow::datatypes::SchemaRef,
+    parts: Vec<Vec<RecordBatch>>,
+    index: Option<String>,
+) -> Result<Plan> {
+    let table = memory::Held::new(schema, parts, index).map_err(|e| Error::engine(method, &e))?;
+    scan(Arc::new(table), method)
+}
+
+/// A plan over rows in memory.
+pub(in crate::frame) fn batches(batch: &RecordBatch) -> Result<Plan> {
+    let batch = &names::own(batch)?;
+    let rows = batch.num_rows();
+    // Batches of the engine's own size, dealt out in runs so that the partitions keep the order.
+    let parts = crate::config::threads().min(rows.div_ceil(batch::BATCH)).max(1);
+    let each = rows.div_ceil(parts);
+    let part = |p: usize| {
+        let (start, end) = (p * each, ((p + 1) * each).min(rows));
+        pieces(&batch.slice(start, end.saturating_sub(start)))
+    };
+    held("from_columns", batch.schema(), (0..parts).map(part).collect(), None)
+}
+
+/// A frame over batches in memory, in one partition.
+pub(in crate::frame) fn in_memory(batch: RecordBatch) -> Result<Plan> {
+    held("read_sql", batch.schema(), vec![vec![batch]], None)
+}

@@ -1,0 +1,47 @@
+//! The pieces of files that tasks read.
+
+use crate::frame::source::csv::table::{FileInfo, Table};
+
+/// A part of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::frame) enum Piece {
+    Range { file: usize, from: u64, to: u64 },
+    Whole { file: usize },
+}
+
+/// The files in as many parts of the same size as are wanted, or fewer where there is less to do.
+pub(in crate::frame) fn pieces(table: &Table, wanted: usize) -> Vec<Vec<Piece>> {
+    // What a file counts that cannot be cut: its text is not known before it is read.
+    const UNKNOWN: u64 = 1 << 20;
+    let length = |f: &FileInfo| if f.ranged { f.size.saturating_sub(f.start).max(1) } else { UNKNOWN };
+    let total: u64 = table.files.iter().map(length).sum();
+    let parts = total.div_ceil(table.block.unwrap_or(table.step as u64)).clamp(1, wanted.max(1) as u64);
+    let mut work = vec![Vec::new(); parts as usize];
+    let mut before = 0;
+    for (file, info) in table.files.iter().enumerate() {
+        let end = before + length(info);
+        let first = before * parts / total;
+        if info.ranged {
+            let mut from = info.start;
+            for part in first..parts {
+                // The first place that belongs to the next part.
+                let bound = ((part + 1) * total).div_ceil(parts).min(end);
+                let to = if bound == end { info.size } else { info.start + (bound - before) };
+                if to > from || from == info.start {
+                    work[part as usize].push(Piece::Range { file, from, to });
+                    from = to;
+                }
+                if bound == end {
+                    break;
+                }
+            }
+        } else {
+            work[first as usize].push(Piece::Whole { file });
+        }
+        before = end;
+    }
+    work
+}
+
+/// Each partition has an open file and a block in memory, so there are no more of them for each thread.
+pub(in crate::frame) const PARTITIONS_PER_THREAD: usize = 16;

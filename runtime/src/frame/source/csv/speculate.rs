@@ -1,0 +1,42 @@
+//! Plans whose scans guess where rows begin.
+
+use crate::frame::source::csv::pieces::Piece;
+use crate::frame::source::csv::scan::CsvSource;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result as DfResult;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use std::sync::Arc;
+
+/// The plan with files whose cuts are guessed at, where all of a file is read: quotes that nobody reads would not be seen.
+pub(in crate::frame) fn guessed(plan: Arc<dyn ExecutionPlan>) -> DfResult<Arc<dyn ExecutionPlan>> {
+    guess(plan, true)
+}
+
+pub(in crate::frame) fn guess(plan: Arc<dyn ExecutionPlan>, whole: bool) -> DfResult<Arc<dyn ExecutionPlan>> {
+    if let Some(source) = plan.downcast_ref::<DataSourceExec>().and_then(|s| s.data_source().downcast_ref::<CsvSource>()) {
+        return Ok(if whole && source.may_guess() { DataSourceExec::from_data_source(source.guessing()) } else { plan });
+    }
+    // These read all before they give anything, whatever stands above them. The first half of an aggregation gives what it has
+    // of its own partition.
+    let whole_group =
+        |a: &AggregateExec| a.limit_options().is_none() && !matches!(a.mode(), AggregateMode::Partial | AggregateMode::PartialReduce);
+    let gathers = plan.is::<SortExec>() || plan.downcast_ref::<AggregateExec>().is_some_and(whole_group);
+    let whole = gathers || whole && plan.fetch().is_none() && !plan.name().contains("Limit");
+    let children = plan.children().into_iter().map(|c| guess(c.clone(), whole)).collect::<DfResult<Vec<_>>>()?;
+    replace_children_if_necessary(plan, children)
+}
+
+impl CsvSource {
+    /// Whether it may be guessed that no file is cut inside of quotes.
+    fn may_guess(&self) -> bool {
+        let cut = self.work.iter().flatten().filter_map(|piece| match *piece {
+            Piece::Range { file, from, .. } if from > self.job.table.files[file].start => Some((file, from)),
+            _ => None,
+        });
+        let table = &self.job.table;
+        !self.job.settle && table.nrows.is_none() && table.dialect.quote.is_some() && table.types.guess(cut)
+    }
+}

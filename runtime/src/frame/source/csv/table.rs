@@ -1,0 +1,195 @@
+//! A table of CSV files: how they are written, what its columns are, and where things lie in them.
+
+use crate::csv::column::Reading;
+use crate::csv::dialect::{Dialect, Sep};
+use crate::csv::kind::Kind;
+use crate::csv::quotes::{Passage, State, Walker, passage, states};
+use crate::csv::scan::Marks;
+use crate::csv::value::{Format, Values};
+use crate::decode::{Compression, Decoder, Transcode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::source::csv::options::BadLines;
+use crate::frame::source::csv::types::Types;
+use crate::fs;
+use arrow::datatypes::DataType;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Everything that is known of a table of CSV files.
+#[derive(Debug)]
+pub(in crate::frame) struct Table {
+    pub(in crate::frame) files: Vec<FileInfo>,
+    pub(in crate::frame) dialect: Dialect,
+    pub(in crate::frame) values: Values,
+    pub(in crate::frame) columns: Vec<Column>,
+    pub(in crate::frame) types: Types,
+    /// Fields of a line that is not bad.
+    pub(in crate::frame) width: u32,
+    pub(in crate::frame) on_bad_lines: BadLines,
+    /// Bytes that are read in one step.
+    pub(in crate::frame) step: usize,
+    /// Bytes of a partition, where that was said.
+    pub(in crate::frame) block: Option<u64>,
+    pub(in crate::frame) compression: Option<Compression>,
+    pub(in crate::frame) decoder: Decoder,
+    pub(in crate::frame) nrows: Option<usize>,
+    pub(in crate::frame) skipfooter: usize,
+}
+
+/// A column that is read.
+#[derive(Debug)]
+pub(in crate::frame) struct Column {
+    pub(in crate::frame) name: String,
+    /// What it is made of.
+    pub(in crate::frame) from: From,
+    /// The type that was given.
+    pub(in crate::frame) given: Option<(Kind, DataType)>,
+    pub(in crate::frame) formats: Arc<Vec<Format>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::frame) enum From {
+    Field(u32),
+    Path,
+}
+
+/// One file.
+#[derive(Debug)]
+pub(in crate::frame) struct FileInfo {
+    pub(in crate::frame) path: String,
+    /// Rows can be read from any place: it lies on a disk, is not compressed, and has a plain dialect.
+    pub(in crate::frame) ranged: bool,
+    /// Bytes, where it is on a disk.
+    pub(in crate::frame) size: u64,
+    /// Place of the first row of data.
+    pub(in crate::frame) start: u64,
+    /// The number that each field of the first file has in this one, where they differ.
+    pub(in crate::frame) order: Option<Vec<u32>>,
+}
+
+pub(in crate::frame) fn io_error(path: &str, source: std::io::Error) -> Error {
+    Error::io("read_csv", path)(source)
+}
+
+impl Table {
+    /// Whether rows of such a file can be read from any place.
+    pub(in crate::frame) fn is_ranged(&self, path: &str) -> bool {
+        !fs::is_remote(path) && self.has_parts(path)
+    }
+
+    /// Whether a part of such a file tells its rows, wherever it lies.
+    pub(in crate::frame) fn has_parts(&self, path: &str) -> bool {
+        let plain = self.dialect.plain().is_some() && self.decoder.is_utf8() && self.decoder.is_strict();
+        plain && self.compression_of(path) == Compression::None && self.skipfooter == 0
+    }
+
+    fn compression_of(&self, path: &str) -> Compression {
+        self.compression.unwrap_or_else(|| Compression::of_name(path))
+    }
+
+    /// The text of a file from the start, decompressed and in UTF-8, where it is not read as it is.
+    pub(in crate::frame) fn text(&self, path: &str) -> Result<Box<dyn Read + Send>> {
+        let file = fs::open_for("read_csv", path)?;
+        let bytes = self.compression_of(path).reader(file).map_err(|e| io_error(path, e))?;
+        let as_it_is = self.decoder.is_utf8() && self.decoder.is_strict();
+        Ok(if as_it_is { bytes } else { Box::new(Transcode::new(bytes, self.decoder)) })
+    }
+
+    /// The number that a column's field has in a file; `None` for a column of paths.
+    pub(in crate::frame) fn field(&self, column: &Column, file: usize) -> Option<u32> {
+        let From::Field(field) = column.from else { return None };
+        Some(self.files[file].order.as_ref().map_or(field, |o| o[field as usize]))
+    }
+
+    /// The separator, where it is one character.
+    pub(in crate::frame) fn separator(&self) -> char {
+        if let Sep::Byte(b) = self.dialect.sep { char::from(b) } else { ',' }
+    }
+
+    /// The marks of files that can be read from any place, and whether spaces behind separators are left out.
+    fn rules(&self) -> (Marks, bool) {
+        // Others are never read from the midst.
+        let marks = self.dialect.plain().unwrap_or(Marks { sep: b',', quote: None });
+        (marks, self.dialect.skip_initial_space)
+    }
+
+    /// How a part of a file leaves off.
+    pub(in crate::frame) fn passage(&self, file: usize, from: u64, to: u64) -> Result<Passage> {
+        let FileInfo { path, start, .. } = &self.files[file];
+        passage(Path::new(fs::local(path)), *start, from, to, self.rules()).map_err(|e| io_error(path, e))
+    }
+
+    /// Looks into what was guessed of places in the files (see [`Types::look_into`]).
+    pub(in crate::frame) fn look_into(&self) -> Result<()> {
+        self.types.look_into(|places| {
+            let mut all = HashMap::new();
+            for (number, file) in self.files.iter().enumerate() {
+                let own: Vec<u64> = places.range((number, 0)..=(number, u64::MAX)).map(|p| p.1).collect();
+                if own.is_empty() {
+                    continue;
+                }
+                if !file.ranged {
+                    // To look would be to fetch all of it: what may be wrong is taken to be.
+                    all.extend(own.into_iter().map(|at| ((number, at), State::Inside)));
+                    continue;
+                }
+                let told = states(Path::new(fs::local(&file.path)), file.start, &own, self.rules()).map_err(|e| io_error(&file.path, e))?;
+                if crate::sched::cancelled() {
+                    return Err(ErrorKind::Interrupted.into());
+                }
+                all.extend(own.into_iter().map(|at| (number, at)).zip(told));
+            }
+            Ok(all)
+        })
+    }
+
+    /// A file that is read on at this place, and what tells the next line end there.
+    pub(in crate::frame) fn walk(&self, file: usize, place: u64, state: State) -> Result<(File, Walker)> {
+        let FileInfo { path, start, .. } = &self.files[file];
+        let opened = File::open(fs::local(path)).and_then(|mut disk| {
+            let walker = Walker::at(&mut disk, place, *start, self.rules(), state)?;
+            Ok((disk, walker))
+        });
+        opened.map_err(|e| io_error(path, e))
+    }
+
+    /// Number of the line at a place, from 1.
+    pub(in crate::frame) fn line(&self, path: &str, place: u64) -> Result<u64> {
+        let mut text = self.text(path)?.take(place);
+        let (mut lines, mut after_return) = (1, false);
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            let n = text.read(&mut piece).map_err(|e| io_error(path, e))?;
+            if n == 0 || crate::sched::cancelled() {
+                return Ok(lines);
+            }
+            for byte in &piece[..n] {
+                lines += u64::from(*byte == b'\r' || *byte == b'\n' && !after_return);
+                after_return = *byte == b'\r';
+            }
+        }
+    }
+
+    /// How a column is read if its values are of this kind.
+    pub(in crate::frame) fn reading(&self, column: usize, kind: Kind) -> Reading {
+        let c = &self.columns[column];
+        Reading { kind: c.given.as_ref().map_or(kind, |g| g.0), given: c.given.is_some(), formats: c.formats.clone() }
+    }
+
+    /// An error at a place of a file.
+    pub(in crate::frame) fn bad_row(&self, path: &str, offset: u64, message: String) -> Error {
+        match self.line(path, offset) {
+            Ok(line) => ErrorKind::BadCsv { path: path.to_owned(), line, offset, message }.into(),
+            Err(e) => e,
+        }
+    }
+
+    /// The error for a row that opens quotes which nothing closes.
+    pub(in crate::frame) fn open_quote(&self, path: &str, row: u64) -> Error {
+        let message = "the file ends inside of quotes that this row opens; is a quote missing? quotechar(None) takes quotes as they are";
+        self.bad_row(path, row, message.to_owned())
+    }
+}

@@ -1,0 +1,141 @@
+//! What is known of the columns' types. A value that is not of its column's type widens the column; plans made before are
+//! then made again.
+
+use crate::csv::kind::Kind;
+use crate::csv::quotes::State;
+use crate::error::Result;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+/// The value that made a column what it is.
+#[derive(Debug, Clone)]
+pub(in crate::frame) struct Reason {
+    pub(in crate::frame) value: String,
+    pub(in crate::frame) file: usize,
+    /// Place of its row in the file.
+    pub(in crate::frame) place: u64,
+}
+
+/// A file, and a place in it.
+pub(in crate::frame) type Place = (usize, u64);
+
+/// The kinds of the columns, each with the value that decided it.
+pub(in crate::frame) type Known = Vec<(Kind, Option<Reason>)>;
+
+/// Places in files that are taken to be outside of quotes as long as no quotes are seen.
+#[derive(Debug, Default)]
+pub(in crate::frame) struct Unsure {
+    /// Where samples were taken, and what was known without them.
+    pub(in crate::frame) samples: BTreeSet<Place>,
+    pub(in crate::frame) sure: Known,
+    /// Where files were cut.
+    cuts: BTreeSet<Place>,
+    /// Quotes have been seen.
+    pub(in crate::frame) quoted: bool,
+}
+
+/// The kinds of a table's columns, and why each is what it is.
+#[derive(Debug, Default)]
+pub(in crate::frame) struct Types {
+    known: RwLock<Known>,
+    unsure: Mutex<Unsure>,
+    /// There are such places.
+    in_doubt: AtomicBool,
+    /// Goes up when plans are to be made again, though no type has changed.
+    generation: AtomicU32,
+    /// Columns that were read when a value did not fit.
+    lost: Mutex<BTreeSet<usize>>,
+}
+
+impl Types {
+    pub(in crate::frame) fn new(known: Known, unsure: Unsure) -> Self {
+        let in_doubt = AtomicBool::new(!unsure.samples.is_empty());
+        Self { known: RwLock::new(known), unsure: Mutex::new(unsure), in_doubt, ..Self::default() }
+    }
+
+    fn unsure(&self) -> MutexGuard<'_, Unsure> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it may be guessed that files are not cut inside of quotes; then that is looked into when quotes turn up.
+    pub(in crate::frame) fn guess(&self, cuts: impl Iterator<Item = Place>) -> bool {
+        let mut unsure = self.unsure();
+        if !unsure.quoted {
+            unsure.cuts.extend(cuts);
+            self.in_doubt.store(true, Ordering::Release);
+        }
+        !unsure.quoted
+    }
+
+    /// Notes that there are quotes.
+    pub(in crate::frame) fn see_quotes(&self) {
+        if self.in_doubt.load(Ordering::Acquire) {
+            self.unsure().quoted = true;
+        }
+    }
+
+    /// Called when quotes turn up or anything fails: looks into what was guessed, with `states_at`. Where samples were taken from
+    /// the inside of quotes, what they told is forgotten; where anything was wrong, plans are to be made again.
+    pub(in crate::frame) fn look_into(&self, states_at: impl Fn(&BTreeSet<Place>) -> Result<HashMap<Place, State>>) -> Result<()> {
+        if !self.in_doubt.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut unsure = self.unsure();
+        if unsure.cuts.is_empty() && !unsure.quoted {
+            // Without quotes, samples were rows.
+            return Ok(());
+        }
+        let states = states_at(&unsure.samples.union(&unsure.cuts).copied().collect())?;
+        let wrong_sample = unsure.samples.iter().any(|p| states.get(p) == Some(&State::Inside));
+        let wrong_cut = unsure.cuts.iter().any(|p| states.get(p) != Some(&State::Outside));
+        unsure.quoted |= wrong_sample || wrong_cut;
+        unsure.cuts.clear();
+        if unsure.quoted {
+            unsure.samples.clear();
+        }
+        if wrong_sample {
+            *self.known.write().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut unsure.sure);
+        }
+        if wrong_sample || wrong_cut {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
+        self.in_doubt.store(!unsure.samples.is_empty(), Ordering::Release);
+        Ok(())
+    }
+
+    pub(in crate::frame) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing has changed since plans were made with these.
+    pub(in crate::frame) fn are_still(&self, generation: u32, kinds: &[Kind]) -> bool {
+        self.generation() == generation && self.kinds() == kinds
+    }
+
+    pub(in crate::frame) fn kinds(&self) -> Vec<Kind> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).iter().map(|k| k.0).collect()
+    }
+
+    /// Joins a kind to a column's.
+    pub(in crate::frame) fn widen(&self, column: usize, kind: Kind, why: impl FnOnce() -> Reason) {
+        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let joined = all[column].0.and(kind);
+        if joined != all[column].0 {
+            all[column] = (joined, Some(why()));
+        }
+    }
+
+    pub(in crate::frame) fn reason(&self, column: usize) -> Option<Reason> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)[column].1.clone()
+    }
+
+    /// Notes the columns of a reading in which a value did not fit.
+    pub(in crate::frame) fn lose(&self, columns: impl Iterator<Item = usize>) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(columns);
+    }
+
+    pub(in crate::frame) fn take_lost(&self) -> BTreeSet<usize> {
+        std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,106 @@
+//! Rows on disk, under no name, so that nothing is left behind: for frames that are kept and that memory does not hold.
+
+use crate::config;
+use crate::error::{Error, Result};
+use crate::frame::types::batch::{self, cast_to, plain};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::FileReader;
+use arrow::ipc::writer::FileWriter;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+
+/// What errors name.
+const METHOD: &str = "repartition";
+
+/// Rows in their order.
+pub(in crate::frame) struct Spool {
+    file: File,
+    schema: SchemaRef,
+    /// The place of the first row of each batch, and the number of all rows.
+    starts: Vec<usize>,
+    /// Bytes of the rows in memory.
+    pub(in crate::frame) bytes: u64,
+}
+
+fn failed(e: ArrowError) -> Error {
+    Error::engine(METHOD, &e.into())
+}
+
+impl Spool {
+    /// Writes all rows.
+    pub(in crate::frame) async fn of(mut rows: SendableRecordBatchStream) -> Result<Self> {
+        let folder = config::cluster().local_directory;
+        let io = |e: io::Error| Error::io(METHOD, &folder.display().to_string())(e);
+        let file = tempfile::tempfile_in(&folder).map_err(io)?;
+        let (schema, mut starts, mut bytes) = (rows.schema(), vec![0], 0);
+        let stored = plain(&schema);
+        let mut writer = FileWriter::try_new(BufWriter::new(file), &stored).map_err(failed)?;
+        while let Some(batch) = rows.next().await {
+            let batch = batch.map_err(|e| Error::engine(METHOD, &e))?;
+            if batch.num_rows() > 0 {
+                writer.write(&cast_to(&batch, &stored).map_err(failed)?).map_err(failed)?;
+                starts.push(starts.last().map_or(0, |s| s + batch.num_rows()));
+                bytes += batch::size(&batch);
+            }
+        }
+        writer.finish().map_err(failed)?;
+        let file = writer.into_inner().map_err(failed)?.into_inner().map_err(|e| io(e.into_error()))?;
+        Ok(Self { file, schema, starts, bytes })
+    }
+
+    pub(in crate::frame) fn rows(&self) -> usize {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
+    pub(in crate::frame) fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// The rows from one place to before another.
+    pub(in crate::frame) fn read(&self, from: usize, to: usize) -> Result<Vec<RecordBatch>> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let mut reader = FileReader::try_new(Reading { file: &self.file, at: 0 }, None).map_err(failed)?;
+        let first = self.starts.partition_point(|s| *s <= from) - 1;
+        reader.set_index(first).map_err(failed)?;
+        let mut found = Vec::new();
+        for (start, batch) in self.starts[first..].iter().zip(reader).take_while(|(start, _)| **start < to) {
+            let batch = cast_to(&batch.map_err(failed)?, &self.schema).map_err(failed)?;
+            let begin = from.saturating_sub(*start);
+            found.push(batch.slice(begin, (to - start).min(batch.num_rows()) - begin));
+        }
+        Ok(found)
+    }
+}
+
+/// A file that several read at once, each at a place of its own.
+struct Reading<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for Reading<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(to, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+impl Seek for Reading<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (base, by) = match to {
+            SeekFrom::Start(at) => (at, 0),
+            SeekFrom::Current(by) => (self.at, by),
+            SeekFrom::End(by) => (self.file.metadata()?.len(), by),
+        };
+        self.at = base.checked_add_signed(by).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}

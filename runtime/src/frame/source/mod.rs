@@ -1,0 +1,8 @@
+//! Where rows come from: tables that the engine can scan.
+
+pub(in crate::frame) mod csv;
+pub(in crate::frame) mod disk;
+pub(crate) mod generated;
+pub(in crate::frame) mod lines;
+pub(in crate::frame) mod memory;
+pub(in crate::frame) mod remote;

@@ -1,0 +1,95 @@
+//! The threads on which frames are computed, and how the user's thread waits for them.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::{config, sched};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+thread_local! {
+    static WORKER: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A runtime of so many threads.
+struct Threads {
+    count: usize,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Drop for Threads {
+    /// A runtime waits for its threads when it is dropped; these end by themselves.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+static THREADS: RwLock<Option<Arc<Threads>>> = RwLock::new(None);
+
+/// As many threads as are set now.
+fn threads() -> Arc<Threads> {
+    let count = config::threads();
+    let fits = |t: &Option<Arc<Threads>>| t.as_ref().filter(|t| t.count == count).cloned();
+    if let Some(threads) = fits(&THREADS.read().unwrap_or_else(PoisonError::into_inner)) {
+        return threads;
+    }
+    let mut place = THREADS.write().unwrap_or_else(PoisonError::into_inner);
+    fits(&place).unwrap_or_else(|| place.insert(Arc::new(new_threads(count))).clone())
+}
+
+fn new_threads(count: usize) -> Threads {
+    let next = AtomicUsize::new(0);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(count)
+        .thread_name("rask-frame")
+        .thread_stack_size(8 << 20)
+        .on_thread_start(move || {
+            let worker = next.fetch_add(1, Ordering::Relaxed) % count;
+            WORKER.set(worker);
+            sched::cpu::register(worker);
+        })
+        .enable_all()
+        .build()
+        // Without threads there is no runtime.
+        .unwrap_or_else(|e| panic!("the threads that run frames could not be started: {e}"));
+    Threads { count, runtime: Some(runtime) }
+}
+
+/// Number of this thread's worker.
+pub(in crate::frame) fn worker() -> usize {
+    WORKER.get()
+}
+
+/// Waits for something asynchronous from the user's thread, or until the user stops it.
+pub(in crate::frame) fn wait<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    let threads = threads();
+    // It is there until the threads are dropped.
+    let runtime = threads.runtime.as_ref().expect("threads have a runtime");
+    let done = runtime.block_on(async {
+        let task = runtime.spawn(work);
+        let stop = task.abort_handle();
+        tokio::select! {
+            result = task => result.unwrap_or_else(|e| Err(joined(e))),
+            () = sched::until_cancelled() => {
+                stop.abort();
+                Err(ErrorKind::Interrupted.into())
+            }
+        }
+    });
+    done.map_err(sched::stop_here)
+}
+
+/// Does something that may take long, such as a user's closure, beside what the engine does; a panic is an error.
+pub(in crate::frame) async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(move || sched::within(work)).await.map_err(joined)?
+}
+
+/// A panic inside the engine.
+pub(in crate::frame) fn joined(e: tokio::task::JoinError) -> Error {
+    let message = match e.try_into_panic() {
+        Ok(payload) => sched::panic_text(&*payload),
+        Err(e) => e.to_string(),
+    };
+    ErrorKind::Engine { operation: "compute".to_owned(), message }.into()
+}

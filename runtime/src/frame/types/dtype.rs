@@ -1,0 +1,165 @@
+//! Types of columns under the names that a Dask or pandas user knows, and how they stand to Arrow's.
+
+use arrow::datatypes::{DataType, TimeUnit};
+use std::fmt;
+
+/// The type of a column.
+///
+/// ```
+/// use rask::prelude::*;
+/// assert_eq!(DType::Int64.to_string(), "int64");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DType {
+    /// True or false.
+    Bool,
+    /// Integers of 8 bits.
+    Int8,
+    /// Integers of 16 bits.
+    Int16,
+    /// Integers of 32 bits.
+    Int32,
+    /// Integers of 64 bits.
+    Int64,
+    /// Integers of 8 bits without sign.
+    UInt8,
+    /// Integers of 16 bits without sign.
+    UInt16,
+    /// Integers of 32 bits without sign.
+    UInt32,
+    /// Integers of 64 bits without sign.
+    UInt64,
+    /// Floating-point numbers of 32 bits.
+    Float32,
+    /// Floating-point numbers of 64 bits.
+    Float64,
+    /// Text.
+    Str,
+    /// Days.
+    Date,
+    /// Instants without a time zone.
+    Datetime,
+    /// Timestamps of a time zone, such as `Asia/Jakarta`; as Rust values, `chrono::DateTime<Utc>`.
+    DatetimeTz(String),
+    /// Text out of a list of categories, each value kept as its place in the list.
+    Category,
+    /// What has no name of its own here; the text is Arrow's name.
+    Other(String),
+}
+
+impl DType {
+    pub(crate) fn of(arrow: &DataType) -> Self {
+        match arrow {
+            DataType::Boolean => Self::Bool,
+            DataType::Int8 => Self::Int8,
+            DataType::Int16 => Self::Int16,
+            DataType::Int32 => Self::Int32,
+            DataType::Int64 => Self::Int64,
+            DataType::UInt8 => Self::UInt8,
+            DataType::UInt16 => Self::UInt16,
+            DataType::UInt32 => Self::UInt32,
+            DataType::UInt64 => Self::UInt64,
+            DataType::Float32 => Self::Float32,
+            DataType::Float64 => Self::Float64,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Str,
+            DataType::Date32 | DataType::Date64 => Self::Date,
+            DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => {
+                Self::Datetime
+            }
+            t if crate::frame::types::category::is_category(t) => Self::Category,
+            DataType::Duration(_) => Self::Other("timedelta".to_owned()),
+            DataType::List(item) | DataType::LargeList(item) => Self::Other(format!("list[{}]", Self::of(item.data_type()))),
+            DataType::Timestamp(_, Some(zone)) => Self::DatetimeTz(zone.to_string()),
+            other => Self::Other(other.to_string()),
+        }
+    }
+
+    /// Whether it can be added up.
+    #[must_use]
+    pub fn is_numeric(&self) -> bool {
+        !matches!(self, Self::Bool | Self::Str | Self::Date | Self::Datetime | Self::DatetimeTz(_) | Self::Category | Self::Other(_))
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Other(name) => f.write_str(name),
+            Self::DatetimeTz(zone) => write!(f, "datetime[{zone}]"),
+            known => f.write_str(&format!("{known:?}").to_lowercase()),
+        }
+    }
+}
+
+/// Whether a type is what a word says.
+pub(in crate::frame) type Fits = fn(&DType, &str) -> bool;
+
+/// Words for several types. THE table.
+const WORDS: [(&str, Fits); 8] = [
+    ("number", |t, _| t.is_numeric()),
+    ("int", |t, _| t.to_string().starts_with("int")),
+    ("uint", |t, _| t.to_string().starts_with("uint")),
+    ("integer", |t, _| t.is_numeric() && t.to_string().contains("int")),
+    ("float", |t, _| t.to_string().starts_with("float")),
+    ("string", |t, _| *t == DType::Str),
+    ("datetimetz", |t, _| matches!(t, DType::DatetimeTz(_))),
+    ("list", |t, _| t.to_string().starts_with("list[")),
+];
+
+/// Names of single types.
+const NAMES: [&str; 16] = [
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float32",
+    "float64",
+    "str",
+    "date",
+    "datetime",
+    "category",
+    "timedelta",
+];
+
+/// The types that a word names, where it names some.
+pub(in crate::frame) fn named(word: &str) -> Option<Fits> {
+    let several = WORDS.iter().find(|(w, _)| *w == word).map(|(_, f)| *f);
+    let single = NAMES.contains(&word) || word.starts_with("list[") || word.starts_with("datetime[");
+    several.or(single.then_some(|t: &DType, word: &str| t.to_string() == word))
+}
+
+/// What is wrong with a word that names no type.
+#[inline(never)]
+pub(in crate::frame) fn unknown(word: &str) -> String {
+    let words = WORDS.iter().map(|(w, _)| *w).chain(NAMES).collect::<Vec<_>>().join("\", \"");
+    format!("the type {word:?} is not known; expected one of \"{words}\"; help: dtypes() says which there are")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    #[test]
+    fn words_choose_types_and_others_are_told() {
+        let df = DataFrame::from_columns([
+            ("i", Series::from_iter([1i32])),
+            ("u", Series::from_iter([1u8])),
+            ("f", Series::from_iter([0.5])),
+            ("s", Series::from_iter(["a"])),
+            ("b", Series::from_iter([true])),
+        ]);
+        let chosen = |word: &str| df.select_dtypes(word).columns().unwrap().concat();
+        let words = ["number", "integer", "int", "uint", "float", "float64", "str", "string", "bool", "int32", "int64", "date"];
+        assert_eq!(words.map(chosen), ["iuf", "iu", "i", "u", "f", "f", "s", "s", "b", "i", "", ""]);
+        for word in ["nonsense", "sting", "flaot", "cat", "Int64"] {
+            let e = df.select_dtypes(word).compute().unwrap_err().to_string();
+            assert!(e.contains(&format!("{word:?}")) && e.contains("\"number\""), "{e}");
+        }
+    }
+}
