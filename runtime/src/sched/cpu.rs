@@ -35,10 +35,10 @@ fn of_thread(id: i32) -> Option<Duration> {
     static TICKS: LazyLock<f64> = LazyLock::new(|| rustix::param::clock_ticks_per_second() as f64);
     let text = std::fs::read_to_string(format!("/proc/self/task/{id}/stat")).ok()?;
     // The name stands in brackets and may hold anything.
-    let after = &text[text.rfind(')')? + 2..];
+    let after = text.get(text.rfind(')')? + 2..)?;
     let mut fields = after.split(' ').skip(11).map(str::parse::<u64>);
     let ticks = fields.next()?.ok()? + fields.next()?.ok()?;
-    Some(Duration::from_secs_f64(ticks as f64 / *TICKS))
+    Duration::try_from_secs_f64(ticks as f64 / *TICKS).ok()
 }
 
 #[cfg(test)]

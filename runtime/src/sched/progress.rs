@@ -150,6 +150,11 @@ impl Job {
         }
     }
 
+    /// Its number among all computations.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
     /// A thread lays its task aside.
     pub(crate) fn off(&self, thread: usize, now: u64) {
         if let Some(t) = self.0.threads.get(thread) {
@@ -305,7 +310,9 @@ impl Counts {
         };
         let workers: Vec<_> = self.threads.chunks(self.threads_per_worker.max(1)).enumerate().map(of).collect();
         let mut at = vec![0; names.len()];
-        workers.iter().flat_map(|w| &w.doing).for_each(|name| at[*name as usize] += 1);
+        for name in workers.iter().flat_map(|w| &w.doing) {
+            at[*name as usize] += 1;
+        }
         for (n, threads) in names.iter_mut().zip(at) {
             // A task that takes several turns counts itself; another is running while a thread is at it.
             n.running = n.running.max(threads).min(n.total - n.done.min(n.total));
@@ -387,7 +394,7 @@ impl Snapshot {
         let work: f64 = self.names.iter().map(|n| each(n) * n.total.saturating_sub(n.done) as f64).sum();
         let threads = self.workers.iter().map(|w| w.threads).sum::<usize>().max(1) as f64;
         // Too little is known at the start.
-        (done > 0 && done * 50 >= total).then(|| Duration::from_secs_f64(work / threads))
+        if done > 0 && done * 50 >= total { Duration::try_from_secs_f64(work / threads).ok() } else { None }
     }
 }
 

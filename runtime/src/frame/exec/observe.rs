@@ -187,8 +187,35 @@ struct Reporting {
 }
 
 thread_local! {
-    /// The operator that this thread is polling: operators poll one another, and the innermost is the one at work.
-    static CURRENT: Cell<Option<u32>> = const { Cell::new(None) };
+    /// The operator that this thread is polling, with the number of its job: operators poll one another, and the innermost is the
+    /// one at work.
+    static CURRENT: Cell<Option<(u64, u32)>> = const { Cell::new(None) };
+}
+
+/// An operator that is being polled. At the end, also where it panics, the one that polled it is at work again.
+struct Turn {
+    job: Arc<Job>,
+    worker: usize,
+    outer: Option<(u64, u32)>,
+}
+
+impl Turn {
+    fn begin(job: &Arc<Job>, worker: usize, name: u32) -> Self {
+        let outer = CURRENT.replace(Some((job.number(), name)));
+        job.on(worker, name, job.now());
+        Self { job: job.clone(), worker, outer }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        CURRENT.set(self.outer);
+        let now = self.job.now();
+        self.job.off(self.worker, now);
+        if let Some((_, name)) = self.outer.filter(|(job, _)| *job == self.job.number()) {
+            self.job.on(self.worker, name, now);
+        }
+    }
 }
 
 impl Stream for Reporting {
@@ -206,17 +233,12 @@ impl Stream for Reporting {
             return Poll::Ready(Some(Err(DataFusionError::External(Box::new(Error::from(ErrorKind::Interrupted))))));
         }
         self.begin();
-        let outer = CURRENT.replace(Some(self.name));
         let begun = self.job.now();
-        self.job.on(worker, self.name, begun);
+        let turn = Turn::begin(&self.job, worker, self.name);
         let polled = self.stream.poll_next_unpin(context);
-        CURRENT.set(outer);
+        drop(turn);
         let now = self.job.now();
-        self.job.off(worker, now);
-        self.took_us += now - begun;
-        if let Some(outer) = outer {
-            self.job.on(worker, outer, now);
-        }
+        self.took_us += now.saturating_sub(begun);
         match &polled {
             Poll::Ready(Some(Ok(batch))) => {
                 self.job.gave_rows(self.name, batch.num_rows() as u64);
@@ -273,5 +295,43 @@ impl Drop for Reporting {
 impl RecordBatchStream for Reporting {
     fn schema(&self) -> SchemaRef {
         self.stream.schema()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sched::progress;
+
+    /// The names that the job's threads are at.
+    fn at_work(job: &Job) -> Vec<u32> {
+        let (session, _) = progress::session();
+        let counts = session.active.iter().find(|c| c.number == job.number()).unwrap().clone();
+        drop(session);
+        counts.snapshot().workers.into_iter().flat_map(|w| w.doing).collect()
+    }
+
+    #[test]
+    fn no_operator_stays_at_work_behind_a_panic_or_in_another_job() {
+        let job = |names: &[&str]| Arc::new(Job::begin(names.iter().map(|n| (*n).to_owned())));
+        let (first, second) = (job(&["a", "b"]), job(&["c"]));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _turn = Turn::begin(&first, 0, 1);
+            panic!("in an operator");
+        }));
+        assert!(panicked.is_err() && at_work(&first).is_empty());
+        drop(Turn::begin(&second, 0, 0));
+        assert!(at_work(&second).is_empty());
+        // A job within another one, on its thread.
+        let outer = Turn::begin(&first, 0, 0);
+        drop(Turn::begin(&second, 0, 0));
+        assert_eq!((at_work(&first), at_work(&second)), (vec![0], Vec::new()));
+        // The innermost of one job is the one at work.
+        let inner = Turn::begin(&first, 0, 1);
+        assert_eq!(at_work(&first), [1]);
+        drop(inner);
+        assert_eq!(at_work(&first), [0]);
+        drop(outer);
+        assert!(at_work(&first).is_empty());
     }
 }
