@@ -8,15 +8,11 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 MOST = 2.5
 # What other programs add to a measure: caches and cores are shared.
 NOISE = 1.6
-# What costs more: the code of closures and of types that nothing but the cell knows. None may be added, and none may grow.
+# What costs more: the code of a map with keys of the cell's own, which is compiled in the cell with Rask and without. None may be
+# added, and none may grow.
 DEAR = {
-    "Bag::distinct_by": 4, "Bag::enumerate": 4, "Bag::foldby": 4, "Bag::frequencies": 4, "Bag::groupby": 4, "Bag::join": 4,
-    "Bag::product": 4, "Bag::repartition": 4, "Bag::sample": 7, "Bag::to_dataframe": 12, "Bag::to_textfiles": 7,
-    "Bag::topk": 4, "Bag::topk_by": 5, "Bag::zip": 4, "Collection for Bag<T>": 4, "DataFrame::from_rows": 11,
-    "DataFrame::to_bag": 12, "DataFrame::to_rows": 11, "Debug for Bag<T>": 4, "Debug for Future<T>": 4,
-    "Future::result_within": 4, "IntoArg<HashMap<K, T>> for HashMap<K, Delayed<T>>": 4,
-    "Pluck<&'static str> for BTreeMap<String, V>": 4, "Pluck<&'static str> for HashMap<String, V>": 4,
-    "Pluck<K> for HashMap<K, V>": 4, "Table::to_rows": 9, "bag::zip": 4, "client::as_completed": 5,
+    "IntoArg<HashMap<K, T>> for HashMap<K, Delayed<T>>": 4, "Pluck<&'static str> for BTreeMap<String, V>": 3,
+    "Pluck<&'static str> for HashMap<String, V>": 3.5, "Pluck<K> for HashMap<K, V>": 3,
 }
 PLAIN = "std::hint::black_box(1u64);"
 # What is in every cell, or in none.

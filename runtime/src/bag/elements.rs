@@ -100,8 +100,9 @@ impl<T: Element> Bag<T> {
         self.step(Name::new("pluck"), move |up| {
             let key = key.clone();
             Arc::new(move |part, sink| {
-                up(part, &mut |x: T| {
-                    sink(x.pluck(&key).unwrap_or_else(|| panic!("pluck: an element has no part {key:?}; pluck_or takes a default")))
+                up(part, &mut |x: T| match x.pluck(&key) {
+                    Some(found) => sink(found),
+                    None => no_part(&*key),
                 })
             })
         })
@@ -137,6 +138,12 @@ impl<T: Element> Bag<T> {
             })
         })
     }
+}
+
+#[cold]
+#[inline(never)]
+fn no_part(key: &dyn std::fmt::Debug) -> ! {
+    panic!("pluck: an element has no part {key:?}; pluck_or takes a default")
 }
 
 impl<A: Element, B: Element> Bag<(A, B)> {
