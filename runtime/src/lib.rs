@@ -5,7 +5,7 @@
 //!
 //! | module | what it is for | may use |
 //! |---|---|---|
-//! | `units`, `error`, `poison`, `opaque`, `config`, `exact` | sizes as text, errors, errors of lazy steps, hidden values, settings, sums without rounding | nothing |
+//! | `units`, `error`, `poison`, `opaque`, `config`, `exact` | sizes as text, errors, errors of lazy steps, hidden values, settings, sums without rounding | what stands before it |
 //! | `wire`, [`comm`] | this process's end of the connection to the kernel; lines to objects in the front end | the above |
 //! | [`show`], `widget` | results to MIME bundles, HTML and SVG as text; ipywidgets | the above |
 //! | `graph` | keys, layers of tasks, streams, passes, pictures; pure | the above |
@@ -13,12 +13,12 @@
 //! | `ask` | questions to the user | the above |
 //! | [`delayed`], [`fs`], `decode`, `pending`, [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; bytes to text; files under way; bags; rows of text | the above |
 //! | `csv` | bytes to columns and back, as fast as they can be read | the above |
-//! | [`frame`] | tables; blind to bags and delayed calls | `sched` and what is above it |
+//! | [`frame`] | tables; blind to bags and delayed calls | the above but those two |
 //! | `convert`, `collect`, [`client`] | bags to frames; several collections at once; workers, memory, futures | the above |
 //! | [`datasets`], [`plot`] | data that comes with Rask; plots of frames | the above |
 //! | [`host`] | the evaluator process: loads cells and runs them | the above |
 //!
-//! Start with `delayed/mod.rs` for the way from a call to the scheduler, with `bag/mod.rs` for chains of steps that run as one
+//! Start with `delayed/function.rs` for the way from a call to the scheduler, with `bag/handle.rs` for chains of steps that run as one
 //! task, with `frame/mod.rs` for the way to DataFusion.
 //!
 //! Two rules hold everywhere, as the price of every cell hangs on them. Public handles are opaque: they hold a reference to

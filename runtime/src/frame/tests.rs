@@ -1,5 +1,6 @@
 //! Frames as a user calls them: each case is a frame and the rows that must come out.
 
+use super::engine::Rows;
 use super::*;
 use crate::show::Show;
 use arrow::array::RecordBatch;
@@ -22,8 +23,8 @@ fn check(frame: &DataFrame, want: &[&str]) {
         std::iter::once(names).chain(lines).collect::<Vec<_>>()
     };
     let plan = frame.plan().unwrap();
-    for ordered in [true, false] {
-        assert_eq!(rows(engine::collect::collect(plan, ordered).unwrap()), want);
+    for order in [Rows::InOrder, Rows::Spread] {
+        assert_eq!(rows(engine::collect::collect(plan, order).unwrap()), want);
     }
 }
 
@@ -91,7 +92,7 @@ fn many_groups_are_the_same_on_any_number_of_partitions() {
     let n = 200_000i64;
     let df = DataFrame::from_columns([("k", Series::from_iter((0..n).map(|i| i * 7919 % 50_021))), ("v", Series::from_iter(0..n))]);
     let sums = df.groupby("k").sum("v");
-    let [one, many] = [true, false].map(|ordered| engine::collect::collect(sums.plan().unwrap(), ordered).unwrap());
+    let [one, many] = [Rows::InOrder, Rows::Spread].map(|rows| engine::collect::collect(sums.plan().unwrap(), rows).unwrap());
     assert_eq!(one, many);
     assert_eq!(Table::new(many).column("v").unwrap().sum::<i64>().unwrap(), n * (n - 1) / 2);
 }

@@ -45,8 +45,8 @@ impl DataFrame {
     /// # Errors
     /// As [`DataFrame::compute`].
     pub fn persist(&self) -> Result<Self> {
-        collect::with_right_types(self.plan()?, |plan| {
-            let (schema, parts) = engine::each_partition(plan, |_| Ok(engine::keep("persist")))?;
+        collect::retry_widened(self.plan()?, |plan, joins| {
+            let (schema, parts) = engine::each_partition(plan, joins, |_| Ok(engine::keep("persist")))?;
             Ok(Self::from_result(crate::frame::plan::scan::held("persist", schema, parts, crate::frame::dataframe::index::of(plan))))
         })
     }

@@ -189,7 +189,7 @@ impl DataFrame {
             }
             Ok(ends)
         };
-        let parts = collect::with_right_types(&only, |plan| Ok(engine::each_partition(plan, |_| Ok(ends))?.1))?;
+        let parts = collect::retry_widened(&only, |plan, joins| Ok(engine::each_partition(plan, joins, |_| Ok(ends))?.1))?;
         let mut divisions: Vec<_> = parts.iter().flatten().map(|[first, _]| scalar::scalar(first)).collect();
         divisions.extend(parts.iter().flatten().next_back().map(|[_, last]| scalar::scalar(last)));
         Ok(divisions)

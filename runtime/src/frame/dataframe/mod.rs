@@ -11,7 +11,7 @@ pub(in crate::frame) mod sql;
 pub(in crate::frame) mod tables;
 
 use crate::error::{Error, Result};
-use crate::frame::engine::{collect, refresh};
+use crate::frame::engine::{Rows, collect, refresh};
 use crate::frame::expr::{Expr, IntoExpr, bare, col};
 use crate::frame::plan::scan::{batches, memory};
 use crate::frame::plan::windows::prepared;
@@ -196,7 +196,7 @@ impl DataFrame {
     /// # Errors
     /// The error of an earlier step, or what went wrong while reading or computing.
     pub fn compute(&self) -> Result<Table> {
-        Ok(Table::new(collect::collect(self.plan()?, false)?))
+        Ok(Table::new(collect::collect(self.plan()?, Rows::Spread)?))
     }
 
     /// Computes the number of rows.
@@ -207,7 +207,7 @@ impl DataFrame {
         let count = datafusion::functions_aggregate::expr_fn::count(df::lit(1)).alias("n");
         let plan =
             LogicalPlanBuilder::from(self.plan()?.clone()).aggregate(Vec::<df::Expr>::new(), [count]).and_then(LogicalPlanBuilder::build);
-        let table = Table::new(collect::collect(&plan.map_err(|e| Error::engine("len", &e))?, false)?);
+        let table = Table::new(collect::collect(&plan.map_err(|e| Error::engine("len", &e))?, Rows::Spread)?);
         Ok(table.column("n")?.sum::<i64>()? as usize)
     }
 

@@ -3,7 +3,7 @@
 use crate::config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
-use crate::frame::engine::{self, collect};
+use crate::frame::engine::{self, Joins, Rows, collect};
 use crate::frame::plan::Plan;
 use crate::frame::plan::scan::{held, scan};
 use crate::frame::source::disk::Spool;
@@ -68,7 +68,7 @@ impl Partitions {
     }
 
     fn planned_for(plan: &Plan, target: usize) -> Result<Self> {
-        let physical = engine::planned(plan, target, false)?;
+        let physical = engine::planned(plan, target, Joins::Hash)?;
         let count = physical.output_partitioning().partition_count();
         let made = if are_alone(&physical) { Made::Alone(physical) } else { Made::Together(Together::new()) };
         Ok(Self { plan: plan.clone(), target, count, made })
@@ -89,13 +89,13 @@ impl Partitions {
 
     /// The rows of all partitions, computed together.
     fn all(&self) -> Result<Vec<RecordBatch>> {
-        let compute = |sorts_to_join| {
-            let physical = engine::planned(&self.plan, self.target, sorts_to_join)?;
-            engine::consume(&physical, false, engine::keep("partitions"))
+        let compute = |joins| {
+            let physical = engine::planned(&self.plan, self.target, joins)?;
+            engine::consume(&physical, Rows::Spread, engine::keep("partitions"))
         };
-        let (schema, parts) = match compute(false) {
+        let (schema, parts) = match compute(Joins::Hash) {
             // Where memory does not hold a side of a join, it goes to disk.
-            Err(e) if e.is_out_of_memory() && engine::has_join(&self.plan) => compute(true)?,
+            Err(e) if e.is_out_of_memory() && engine::has_join(&self.plan) => compute(Joins::Sort)?,
             other => other?,
         };
         let mut parts = parts.iter().map(|p| batch::concat(&schema, p)).collect::<Result<Vec<_>>>()?;
@@ -174,7 +174,7 @@ impl Change {
 
 /// A table of changed partitions. The first is made at once, as it tells the columns, and kept until it is read.
 fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Lazy> {
-    collect::with_right_types(plan, |plan| {
+    collect::retry_widened(plan, |plan, _| {
         let partitions = Arc::new(Partitions::of(plan)?);
         let count = if let Change::All(_) = change { 1 } else { partitions.count };
         let (told, of) = (change.clone(), partitions.clone());
@@ -203,9 +203,9 @@ fn cut(plan: &Plan, places: impl FnOnce(usize, u64) -> Result<Vec<usize>>) -> Re
         let starts = std::iter::once(0).chain(ends.iter().copied());
         starts.zip(ends.iter().copied().chain([rows])).map(|(start, end)| start..end).collect()
     };
-    let batch = match collect::collect(plan, false) {
+    let batch = match collect::collect(plan, Rows::Spread) {
         Err(e) if matches!(e.kind(), ErrorKind::ResultTooLarge { .. }) => {
-            let spool = collect::with_right_types(plan, |plan| engine::in_order(plan, Spool::of))?;
+            let spool = collect::retry_widened(plan, |plan, joins| engine::in_order(plan, joins, Spool::of))?;
             let ranges = ranges(places(spool.rows(), spool.bytes)?, spool.rows());
             let (schema, count) = (spool.schema(), ranges.len() as u32);
             let make = move |i: u32| spool.read(ranges[i as usize].start, ranges[i as usize].end);
@@ -298,7 +298,7 @@ impl DataFrame {
             let message = format!("there is no partition {number}; the frame has {there}, counted from 0");
             return Self::from_result(Err(Error::bad_argument("get_partition", message)));
         }
-        Self::from_result(collect::with_right_types(plan, |plan| {
+        Self::from_result(collect::retry_widened(plan, |plan, _| {
             let batch = Partitions::of(plan)?.get(number)?;
             held("partitions", batch.schema(), vec![vec![batch]], crate::frame::dataframe::index::of(plan))
         }))
@@ -309,7 +309,7 @@ impl DataFrame {
     pub fn partitions(&self) -> Vec<Self> {
         let Ok(plan) = self.quiet() else { return vec![self.clone()] };
         let index = crate::frame::dataframe::index::of(plan);
-        let all = collect::with_right_types(plan, |plan| engine::each_partition(plan, |_| Ok(engine::keep("partitions"))));
+        let all = collect::retry_widened(plan, |plan, joins| engine::each_partition(plan, joins, |_| Ok(engine::keep("partitions"))));
         match all {
             Ok((schema, parts)) => {
                 parts.into_iter().map(|p| Self::from_result(held("partitions", schema.clone(), vec![p], index.clone()))).collect()
@@ -396,7 +396,7 @@ impl DataFrame {
         let (count, target) = (first.count, first.target);
         let known = Mutex::new(first);
         let get = move |i: usize| {
-            collect::with_right_types(&plan, |plan| {
+            collect::retry_widened(&plan, |plan, _| {
                 let partitions = {
                     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
                     // Types have become wider, or what was taken for rows was none.

@@ -1,7 +1,7 @@
 //! Computes plans, made again where types or memory turn out otherwise.
 
 use crate::error::{Error, Result};
-use crate::frame::engine::{SORTS_TO_JOIN, has_join, in_order, physical, refresh, run, session};
+use crate::frame::engine::{Joins, PlanOptions, Rows, has_join, in_order, physical, refresh, run, session};
 use crate::frame::threads::wait;
 use crate::frame::types::batch::concat;
 use arrow::array::RecordBatch;
@@ -12,20 +12,21 @@ use futures::StreamExt;
 use std::sync::Arc;
 
 /// Computes the plan; rows come in the order of the partitions.
-pub(in crate::frame) fn collect(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
-    with_right_types(plan, |plan| run(plan, ordered))
+pub(in crate::frame) fn collect(plan: &LogicalPlan, rows: Rows) -> Result<RecordBatch> {
+    retry_widened(plan, |plan, joins| run(plan, PlanOptions { rows, joins }))
 }
 
 /// The first rows of the plan, in their order.
 pub(in crate::frame) fn first_rows(plan: &LogicalPlan, n: usize) -> Result<RecordBatch> {
-    with_right_types(plan, |plan| {
-        let whole = physical(plan, true)?;
+    retry_widened(plan, |plan, joins| {
+        let options = PlanOptions { rows: Rows::InOrder, joins };
+        let whole = physical(plan, options)?;
         if whole.output_partitioning().partition_count() == 1 {
             let limited = LogicalPlanBuilder::from(plan.clone()).limit(0, Some(n)).and_then(LogicalPlanBuilder::build);
-            return run(&limited.map_err(|e| Error::engine("head", &e))?, true);
+            return run(&limited.map_err(|e| Error::engine("head", &e))?, options);
         }
         // The engine would take the rows of whichever partition is ready first.
-        in_order(plan, move |mut rows| async move {
+        in_order(plan, joins, move |mut rows| async move {
             let (schema, mut first, mut left) = (rows.schema(), Vec::new(), n);
             while left > 0
                 && let Some(batch) = rows.next().await
@@ -47,8 +48,8 @@ pub(in crate::frame) fn explained(plan: &LogicalPlan) -> Result<String> {
 
 /// Computes the plan, and gives it as text with what each operator did.
 pub(in crate::frame) fn measured(plan: &LogicalPlan) -> Result<String> {
-    with_right_types(plan, |plan| {
-        let physical = physical(plan, false)?;
+    retry_widened(plan, |plan, joins| {
+        let physical = physical(plan, PlanOptions { rows: Rows::Spread, joins })?;
         let (plan, context) = (physical.clone(), session().task_ctx());
         wait(async move {
             let failed = |e| Error::engine("compute", &e);
@@ -64,27 +65,18 @@ pub(in crate::frame) fn measured(plan: &LogicalPlan) -> Result<String> {
 
 /// The physical plan for all workers, with the types that are known by now.
 pub(in crate::frame) fn current(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-    physical(&refresh::current(plan)?, false)
+    physical(&refresh::current(plan)?, PlanOptions { rows: Rows::Spread, joins: Joins::Hash })
 }
 
 /// Does something with the plan. Where a value of a file does not fit the type of its column, it is done again with the plan
 /// made for the type that holds it; and where memory does not hold a side of a join, with joins that go to disk.
-pub(in crate::frame) fn with_right_types<T>(plan: &LogicalPlan, mut work: impl FnMut(&LogicalPlan) -> Result<T>) -> Result<T> {
-    let mut plan = refresh::current(plan)?;
-    let _as_before = Restored(SORTS_TO_JOIN.get());
+pub(in crate::frame) fn retry_widened<T>(plan: &LogicalPlan, mut work: impl FnMut(&LogicalPlan, Joins) -> Result<T>) -> Result<T> {
+    let (mut plan, mut joins) = (refresh::current(plan)?, Joins::Hash);
     loop {
-        match work(&plan) {
-            Err(e) if e.is_out_of_memory() && !SORTS_TO_JOIN.get() && has_join(&plan) => SORTS_TO_JOIN.set(true),
-            Err(e) => plan = refresh::mended(&plan)?.filter(refresh::is_current).ok_or(e)?,
+        match work(&plan, joins) {
+            Err(e) if e.is_out_of_memory() && joins == Joins::Hash && has_join(&plan) => joins = Joins::Sort,
+            Err(e) => plan = refresh::replan(&plan)?.filter(refresh::is_current).ok_or(e)?,
             done => return done,
         }
     }
 }
-
-impl Drop for Restored {
-    fn drop(&mut self) {
-        SORTS_TO_JOIN.set(self.0);
-    }
-}
-
-pub(in crate::frame) struct Restored(bool);

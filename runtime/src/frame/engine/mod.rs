@@ -27,7 +27,6 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::SessionConfig;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
-use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -98,25 +97,59 @@ fn new_session(partitions: usize, cluster: &Cluster, environment: &Arc<RuntimeEn
 
 /// The session that plans for all workers.
 pub(in crate::frame) fn session() -> SessionContext {
-    engine().sessions[0].clone()
+    engine().session(Rows::Spread).clone()
 }
 
-/// The physical plan for all workers, or in one partition.
-pub(in crate::frame) fn physical(plan: &LogicalPlan, ordered: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    planned_by(plan, engine().sessions[usize::from(ordered)].state(), SORTS_TO_JOIN.get())
+/// In what partitions the rows of a plan come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::frame) enum Rows {
+    /// In as many partitions as suit all workers.
+    Spread,
+    /// In one partition, in their order.
+    InOrder,
 }
 
-/// The physical plan for so many partitions; with joins that go to disk, where that is wanted.
-pub(in crate::frame) fn planned(plan: &LogicalPlan, partitions: usize, sorts_to_join: bool) -> Result<Arc<dyn ExecutionPlan>> {
+/// How the sides of a join are brought together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::frame) enum Joins {
+    /// One side is held in a table.
+    Hash,
+    /// Both sides are sorted, which goes to disk where memory does not hold them.
+    Sort,
+}
+
+/// How a logical plan becomes a physical one.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::frame) struct PlanOptions {
+    pub(in crate::frame) rows: Rows,
+    pub(in crate::frame) joins: Joins,
+}
+
+impl Engine {
+    fn session(&self, rows: Rows) -> &SessionContext {
+        match rows {
+            Rows::Spread => &self.sessions[0],
+            Rows::InOrder => &self.sessions[1],
+        }
+    }
+}
+
+/// The physical plan.
+pub(in crate::frame) fn physical(plan: &LogicalPlan, options: PlanOptions) -> Result<Arc<dyn ExecutionPlan>> {
+    planned_by(plan, engine().session(options.rows).state(), options.joins)
+}
+
+/// The physical plan for so many partitions.
+pub(in crate::frame) fn planned(plan: &LogicalPlan, partitions: usize, joins: Joins) -> Result<Arc<dyn ExecutionPlan>> {
     let mut state = session().state();
     state.config_mut().options_mut().execution.target_partitions = partitions;
-    planned_by(plan, state, sorts_to_join)
+    planned_by(plan, state, joins)
 }
 
-fn planned_by(plan: &LogicalPlan, mut state: SessionState, sorts_to_join: bool) -> Result<Arc<dyn ExecutionPlan>> {
+fn planned_by(plan: &LogicalPlan, mut state: SessionState, joins: Joins) -> Result<Arc<dyn ExecutionPlan>> {
     let options = state.config_mut().options_mut();
-    options.optimizer.prefer_hash_join = !sorts_to_join;
-    if sorts_to_join {
+    options.optimizer.prefer_hash_join = joins == Joins::Hash;
+    if joins == Joins::Sort {
         // The engine joins by sorting where there are several partitions alone.
         options.execution.target_partitions = options.execution.target_partitions.max(2);
     }
@@ -131,19 +164,14 @@ fn planned_by(plan: &LogicalPlan, mut state: SessionState, sorts_to_join: bool) 
     })
 }
 
-thread_local! {
-    /// Whether joins are planned to sort both sides, which goes to disk, and not to hold one in a table.
-    pub(in crate::frame) static SORTS_TO_JOIN: Cell<bool> = const { Cell::new(false) };
-}
-
 pub(in crate::frame) fn has_join(plan: &LogicalPlan) -> bool {
     // The walk itself cannot fail.
     plan.exists(|node| Ok(matches!(node, LogicalPlan::Join(_)))).unwrap_or(false)
 }
 
 /// Computes the plan with the types as they are.
-pub(in crate::frame) fn run(plan: &LogicalPlan, ordered: bool) -> Result<RecordBatch> {
-    let (schema, parts) = consume(&physical(plan, ordered)?, ordered, keep("compute"))?;
+pub(in crate::frame) fn run(plan: &LogicalPlan, options: PlanOptions) -> Result<RecordBatch> {
+    let (schema, parts) = consume(&physical(plan, options)?, options.rows, keep("compute"))?;
     concat(&schema, &parts.into_iter().flatten().collect::<Vec<_>>())
 }
 
@@ -175,29 +203,32 @@ pub(in crate::frame) fn keep(
 /// Computes the plan for all workers, and does something with each partition's rows; `work` is made for so many partitions.
 pub(in crate::frame) fn each_partition<T: Send + 'static, F, W>(
     plan: &LogicalPlan,
+    joins: Joins,
     work: impl FnOnce(usize) -> Result<W>,
 ) -> Result<(SchemaRef, Vec<T>)>
 where
     F: Future<Output = Result<T>> + Send + 'static,
     W: Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
 {
-    let physical = physical(plan, false)?;
+    let physical = physical(plan, PlanOptions { rows: Rows::Spread, joins })?;
     let work = work(physical.output_partitioning().partition_count())?;
-    consume(&physical, false, work)
+    consume(&physical, Rows::Spread, work)
 }
 
 /// Computes the plan and does something with all rows in their order, one partition after the other.
 pub(in crate::frame) fn in_order<T: Send + 'static, F>(
     plan: &LogicalPlan,
+    joins: Joins,
     work: impl FnOnce(SendableRecordBatchStream) -> F + Send + 'static,
 ) -> Result<T>
 where
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    let whole = physical(plan, false)?;
+    let planned = |rows| physical(plan, PlanOptions { rows, joins });
+    let whole = planned(Rows::Spread)?;
     // What ends in a sort is in order however many work on it.
-    let (whole, ordered) = if sort::is_last(&whole) { (whole, false) } else { (physical(plan, true)?, true) };
-    let (job, watched, context) = watched(&whole, ordered)?;
+    let (whole, rows) = if sort::is_last(&whole) { (whole, Rows::Spread) } else { (planned(Rows::InOrder)?, Rows::InOrder) };
+    let (job, watched, context) = watched(&whole, rows)?;
     let done = wait(async move {
         let schema = watched.schema();
         let partitions = futures::stream::iter(0..watched.output_partitioning().partition_count());
@@ -225,8 +256,8 @@ where
 type Watched = (Arc<Job>, Arc<dyn ExecutionPlan>, Arc<TaskContext>);
 
 /// The plan with operators that report to a job of this computation.
-fn watched(physical: &Arc<dyn ExecutionPlan>, ordered: bool) -> Result<Watched> {
-    let context = engine().sessions[usize::from(ordered)].task_ctx();
+fn watched(physical: &Arc<dyn ExecutionPlan>, rows: Rows) -> Result<Watched> {
+    let context = engine().session(rows).task_ctx();
     let physical = speculate::guessed(physical.clone()).map_err(|e| Error::engine("planning", &e))?;
     let names = observe::names(&physical);
     let job = Arc::new(Job::begin(names.iter().cloned()));
@@ -237,7 +268,7 @@ fn watched(physical: &Arc<dyn ExecutionPlan>, ordered: bool) -> Result<Watched> 
 /// Computes all partitions of a plan, and does something with each one's rows.
 pub(in crate::frame) fn consume<T: Send + 'static, F>(
     physical: &Arc<dyn ExecutionPlan>,
-    ordered: bool,
+    rows: Rows,
     work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
 ) -> Result<(SchemaRef, Vec<T>)>
 where
@@ -247,7 +278,7 @@ where
     // There may be thousands of partitions; as many are open at once as there are threads. Those of a shuffle are all open: what
     // nobody takes would pile up.
     let open = if coalesce::shuffles(physical) { usize::MAX } else { config::threads() };
-    let (job, watched, context) = watched(physical, ordered)?;
+    let (job, watched, context) = watched(physical, rows)?;
     let result = wait(async move {
         // Spawned tasks die with this set when the user stops the computation.
         let mut tasks = tokio::task::JoinSet::new();

@@ -1,7 +1,7 @@
 //! Whether the types of a plan's sources are still those that it was made for; a plan made again where they are not.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::engine;
+use crate::frame::engine::{self, Joins, PlanOptions, Rows};
 use crate::frame::expr::bare;
 use crate::frame::plan::Plan;
 use crate::frame::source::csv::scan::CsvTable;
@@ -107,7 +107,7 @@ pub(in crate::frame) fn is_current(plan: &Plan) -> bool {
 
 /// The plan made again, where it failed because values did not fit. The columns that lost are read to their end first, so
 /// that what else does not fit is known at once.
-pub(in crate::frame) fn mended(plan: &Plan) -> Result<Option<Plan>> {
+pub(in crate::frame) fn replan(plan: &Plan) -> Result<Option<Plan>> {
     // What failed may have been given rows that are none. A file that cannot be looked into is not what failed.
     each_table(plan, &mut |t| drop(t.table.look_into()));
     let tables = outdated(plan);
@@ -115,13 +115,13 @@ pub(in crate::frame) fn mended(plan: &Plan) -> Result<Option<Plan>> {
         return Ok(None);
     }
     for table in tables {
-        settle(&table)?;
+        finish_inference(&table)?;
     }
     current(plan).map(Some)
 }
 
 /// Reads the columns that were asked for when values did not fit, and only looks at their types.
-pub(in crate::frame) fn settle(table: &CsvTable) -> Result<()> {
+pub(in crate::frame) fn finish_inference(table: &CsvTable) -> Result<()> {
     let columns = table.table.types.take_lost();
     if columns.is_empty() {
         return Ok(());
@@ -129,5 +129,5 @@ pub(in crate::frame) fn settle(table: &CsvTable) -> Result<()> {
     let names: Vec<_> = columns.iter().map(|i| bare(&table.table.columns[*i].name)).collect();
     let settling = provider_as_source(Arc::new(table.settling()));
     let plan = LogicalPlanBuilder::scan("frame", settling, None).and_then(|b| b.project(names)).and_then(LogicalPlanBuilder::build);
-    engine::run(&plan.map_err(|e| Error::engine("read_csv", &e))?, false).map(drop)
+    engine::run(&plan.map_err(|e| Error::engine("read_csv", &e))?, PlanOptions { rows: Rows::Spread, joins: Joins::Hash }).map(drop)
 }

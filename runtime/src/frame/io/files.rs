@@ -198,17 +198,17 @@ impl DataFrame {
     fn written(&self, method: &'static str, path: &str, make: Make) -> Result<Vec<String>> {
         let path = pending::local(method, path)?;
         pending::make_folder(method, path)?;
-        collect::with_right_types(self.plan()?, |plan| {
+        collect::retry_widened(self.plan()?, |plan, joins| {
             // One file has all rows in their order.
             let files = if pending::star(path).is_some() {
                 let each = |parts| {
                     let paths = Arc::new(pending::numbered(path, parts));
                     Ok(move |i: usize, rows| write_rows(method, paths[i].clone(), rows, make))
                 };
-                engine::each_partition(plan, each)?.1
+                engine::each_partition(plan, joins, each)?.1
             } else {
                 let to = path.to_owned();
-                vec![engine::in_order(plan, move |rows| write_rows(method, to, rows, make))?]
+                vec![engine::in_order(plan, joins, move |rows| write_rows(method, to, rows, make))?]
             };
             pending::finish_all(method, files)
         })

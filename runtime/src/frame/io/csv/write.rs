@@ -3,7 +3,7 @@
 use crate::csv::print::Printing;
 use crate::error::{Error, Result};
 use crate::frame::dataframe::DataFrame;
-use crate::frame::engine::{self, collect};
+use crate::frame::engine::{self, Joins, collect};
 use crate::frame::io::csv::{Csv, Separator};
 use crate::frame::plan::Plan;
 use crate::frame::source::csv::options::{NameFunction, Options};
@@ -65,9 +65,9 @@ impl Csv {
         let (path, printing) = (pending::local(METHOD, path)?, Arc::new(printing(&self.0)?));
         let plan = frame.plan()?;
         let named = pending::star(path).is_some().then(|| self.0.name_function.clone());
-        collect::with_right_types(plan, |plan| match &named {
-            Some(name) => many(plan, path, name.as_ref(), &printing, self.0.write_header),
-            None => one(plan, path, &printing, self.0.write_header),
+        collect::retry_widened(plan, |plan, joins| match &named {
+            Some(name) => many((plan, joins), path, name.as_ref(), &printing, self.0.write_header),
+            None => one((plan, joins), path, &printing, self.0.write_header),
         })
     }
 }
@@ -137,8 +137,14 @@ fn names(path: &str, files: usize, name: Option<&NameFunction>) -> Result<Vec<St
 }
 
 /// A file for each partition.
-fn many(plan: &Plan, path: &str, name: Option<&NameFunction>, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
-    let (_, files) = engine::each_partition(plan, |partitions| {
+fn many(
+    (plan, joins): (&Plan, Joins),
+    path: &str,
+    name: Option<&NameFunction>,
+    printing: &Arc<Printing>,
+    header: bool,
+) -> Result<Vec<String>> {
+    let (_, files) = engine::each_partition(plan, joins, |partitions| {
         let paths = names(path, partitions, name)?;
         paths.iter().try_for_each(|p| pending::make_folder(METHOD, p))?;
         let (paths, printing) = (Arc::new(paths), printing.clone());
@@ -155,7 +161,7 @@ fn many(plan: &Plan, path: &str, name: Option<&NameFunction>, printing: &Arc<Pri
 }
 
 /// One file: each partition goes into a part of its own, and the parts are put together in their order.
-fn one(plan: &Plan, path: &str, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
+fn one((plan, joins): (&Plan, Joins), path: &str, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
     pending::make_folder(METHOD, path)?;
     let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let (to, printing) = (path.to_owned(), printing.clone());
@@ -167,7 +173,7 @@ fn one(plan: &Plan, path: &str, printing: &Arc<Printing>, header: bool) -> Resul
             Ok(part)
         }
     };
-    let (_, parts) = engine::each_partition(plan, |_| Ok(work))?;
+    let (_, parts) = engine::each_partition(plan, joins, |_| Ok(work))?;
     let mut file = Pending::create(METHOD, path)?;
     for mut part in parts {
         part.rewind().and_then(|()| std::io::copy(&mut part, &mut file)).map_err(failed(path))?;
