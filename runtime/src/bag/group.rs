@@ -118,12 +118,8 @@ impl<T: Element> Bag<T> {
     ) -> Bag<U> {
         let layer = self.by_key(name, split, add, merge);
         gathered(name, 1, &[&layer], the_only(), move |part: &mut Part, sink| {
-            let mut entries = take_or_clone::<Keys<K, A>>(part.take(0)).into_entries().into_iter();
-            let next = || match entries.next() {
-                Some((key, Some(value))) => Some(element(key, value)),
-                _ => None,
-            };
-            push_all(std::iter::from_fn(next), sink)
+            let pairs = take_or_clone::<Keys<K, A>>(part.take(0)).into_pairs();
+            push_all(pairs.map(|(key, value)| element(key, value)), sink)
         })
     }
 
@@ -223,12 +219,7 @@ impl<T: Element> Bag<T> {
                 read?;
                 i += 1;
             }
-            let mut entries = groups.into_entries().into_iter();
-            let next = || match entries.next() {
-                Some((key, Some(group))) => Some((key, group)),
-                _ => None,
-            };
-            push_all(std::iter::from_fn(next), sink)
+            push_all(groups.into_pairs(), sink)
         })
     }
 

@@ -256,8 +256,12 @@ impl<K: Hash + Eq + 'static, V> Keys<K, V> {
     }
 
     /// The keys and their values, in their order; every key has one.
-    pub(super) fn into_entries(self) -> Vec<(K, Option<V>)> {
-        self.entries
+    pub(super) fn into_pairs(self) -> impl Iterator<Item = (K, V)> {
+        let mut entries = self.entries.into_iter();
+        std::iter::from_fn(move || match entries.next() {
+            Some((key, Some(value))) => Some((key, value)),
+            _ => None,
+        })
     }
 }
 

@@ -14,20 +14,20 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan, Table
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use std::sync::Arc;
 
-pub(in crate::frame) fn table_of(scan: &TableScan) -> Option<CsvTable> {
+fn table_of(scan: &TableScan) -> Option<CsvTable> {
     let provider = source_as_provider(&scan.source).ok()?;
     provider.downcast_ref::<CsvTable>().cloned()
 }
 
 /// What is done with the table of a scan whose partitions are made of another plan.
-pub(in crate::frame) fn inside<T>(scan: &TableScan, f: impl FnOnce(&Lazy, &Plan) -> T) -> Option<T> {
+fn inside<T>(scan: &TableScan, f: impl FnOnce(&Lazy, &Plan) -> T) -> Option<T> {
     let provider = source_as_provider(&scan.source).ok()?;
     let lazy = provider.downcast_ref::<Lazy>()?;
     lazy.plan().map(|plan| f(lazy, plan))
 }
 
 /// The table of a scan, where its types have changed.
-pub(in crate::frame) fn renewed(scan: &TableScan) -> DfResult<Option<Arc<dyn TableProvider>>> {
+fn renewed(scan: &TableScan) -> DfResult<Option<Arc<dyn TableProvider>>> {
     if let Some(table) = table_of(scan).filter(|t| !t.is_current() && !t.settle) {
         return Ok(Some(Arc::new(CsvTable::new(table.table))));
     }
@@ -71,7 +71,7 @@ pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
 }
 
 /// An error of a step that columns no longer fit, with why they changed.
-pub(in crate::frame) fn explained(plan: &Plan, e: &datafusion::error::DataFusionError) -> Error {
+fn explained(plan: &Plan, e: &datafusion::error::DataFusionError) -> Error {
     let mut reasons = Vec::new();
     for table in outdated(plan) {
         let why = |i: usize| table.why(i).map(|why| format!("{:?}: {why}", table.table.columns[i].name));
@@ -93,7 +93,7 @@ pub(in crate::frame) fn each_table(plan: &Plan, found: &mut dyn FnMut(CsvTable))
 }
 
 /// The tables of a plan whose types were widened since it was made.
-pub(in crate::frame) fn outdated(plan: &Plan) -> Vec<CsvTable> {
+fn outdated(plan: &Plan) -> Vec<CsvTable> {
     let mut all = Vec::new();
     each_table(plan, &mut |t| all.push(t));
     all.retain(|t| !t.is_current());
@@ -121,7 +121,7 @@ pub(in crate::frame) fn replan(plan: &Plan) -> Result<Option<Plan>> {
 }
 
 /// Reads the columns that were asked for when values did not fit, and only looks at their types.
-pub(in crate::frame) fn finish_inference(table: &CsvTable) -> Result<()> {
+fn finish_inference(table: &CsvTable) -> Result<()> {
     let columns = table.table.types.take_lost();
     if columns.is_empty() {
         return Ok(());

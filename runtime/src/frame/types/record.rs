@@ -82,27 +82,34 @@ impl<'a> Record<'a> {
 
     /// The columns of these names that are there, or all.
     #[inline(never)]
-    fn chosen(self, names: Option<&[&str]>) -> Entries<'a> {
-        let wanted = |i: &usize| names.is_none_or(|names| names.contains(&self.fields[*i].name().as_str()));
-        Entries { record: self, left: (0..self.columns.len()).filter(wanted).rev().collect() }
+    fn chosen(self, names: Option<&'static [&'static str]>) -> Entries<'a> {
+        Entries { record: self, names, next: 0 }
     }
 }
 
-/// Fields of a row whose names and values are still to be read, the next one last.
+/// Fields of a row whose names and values are still to be read.
 pub(crate) struct Entries<'a> {
     record: Record<'a>,
-    left: Vec<usize>,
+    /// The fields that are read, where it is not all of them.
+    names: Option<&'static [&'static str]>,
+    next: usize,
 }
 
 impl<'a> Entries<'a> {
     #[inline(never)]
-    fn name(&self) -> Option<&'a str> {
-        self.left.last().map(|i| self.record.fields[*i].name().as_str())
+    fn name(&mut self) -> Option<&'a str> {
+        let wanted = |name: &str| self.names.is_none_or(|names| names.contains(&name));
+        let left = self.record.fields.iter().enumerate().skip(self.next);
+        let (i, name) = left.map(|(i, f)| (i, f.name().as_str())).find(|(_, name)| wanted(name))?;
+        self.next = i;
+        Some(name)
     }
 
     #[inline(never)]
     fn take(&mut self) -> Option<Cell<'a>> {
-        self.left.pop().map(|i| self.record.cell(i))
+        let cell = (self.next < self.record.columns.len()).then(|| self.record.cell(self.next));
+        self.next += 1;
+        cell
     }
 }
 
@@ -176,12 +183,11 @@ impl<'a> Cell<'a> {
     #[inline(never)]
     fn plain(&self) -> Plain<'a> {
         let (array, row) = (self.array, self.row);
-        if array.is_null(row) {
+        if self.is_null() {
             return Plain::Null;
         }
         let range = |start: usize, end: usize| start..end;
         match array.data_type() {
-            DataType::Null => Plain::Null,
             DataType::Boolean => Plain::Bool(array.as_boolean().value(row)),
             DataType::Int8 => Plain::Signed(array.as_primitive::<Int8Type>().value(row).into()),
             DataType::Int16 => Plain::Signed(array.as_primitive::<Int16Type>().value(row).into()),
@@ -223,8 +229,11 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Days of a date, and units of a time.
+    /// Days of a date, and units of a time; `None` for a null, and for what is neither.
     fn units(&self) -> Option<i64> {
+        if self.is_null() {
+            return None;
+        }
         let days = |a: &dyn Array| i64::from(a.as_primitive::<Date32Type>().value(self.row));
         match self.array.data_type() {
             DataType::Date32 => Some(days(self.array)),
@@ -239,7 +248,7 @@ impl<'a> Cell<'a> {
     /// The error of a cell that has something else than what a type asks for.
     #[inline(never)]
     fn no(&self, wanted: &str) -> Wrong {
-        if self.array.is_null(self.row) {
+        if self.is_null() {
             return Wrong(format!("null; expected {wanted}; help: a field of type Option takes nulls"));
         }
         let value = array_value_to_string(self.array, self.row).unwrap_or_default();
@@ -264,10 +273,13 @@ impl<'a> Cell<'a> {
     /// An integer; above the range of `i64` as the other.
     #[inline(never)]
     fn whole(&self) -> Read<std::result::Result<i64, u64>> {
+        // Before their text is made.
+        if let Some(units) = self.units() {
+            return Ok(Ok(units));
+        }
         match self.plain() {
             Plain::Signed(i) => Ok(Ok(i)),
             Plain::Unsigned(u) => Ok(i64::try_from(u).map_err(|_| u)),
-            Plain::Text(_) => self.units().map(Ok).ok_or_else(|| self.no("an integer")),
             _ => Err(self.no("an integer")),
         }
     }
@@ -320,7 +332,8 @@ impl<'a> Cell<'a> {
 
     #[inline(never)]
     fn is_null(&self) -> bool {
-        matches!(self.plain(), Plain::Null)
+        // A column of type null has no mask.
+        *self.array.data_type() == DataType::Null || self.array.is_null(self.row)
     }
 }
 
