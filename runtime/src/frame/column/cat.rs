@@ -11,7 +11,7 @@ use crate::frame::expr::udf::of_fields;
 use crate::frame::expr::{Expr, col};
 use crate::frame::types::category::{Categories, arrow_type, is_category};
 use crate::frame::types::dtype::DType;
-use crate::frame::types::names::IntoNames;
+use crate::frame::types::names::{IntoNames, put_pair};
 use crate::frame::types::wrong::wrong_type;
 use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 use arrow::compute::cast;
@@ -225,7 +225,7 @@ impl<T: Target> Cat<T> {
     pub fn rename_categories<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> T {
         let mut pairs = Vec::new();
         for (old, new) in names {
-            crate::frame::types::names::put_pair(&mut pairs, old.as_ref(), new.as_ref());
+            put_pair(&mut pairs, old.as_ref(), new.as_ref());
         }
         self.0.with("rename_categories", &|x| renamed(x, &pairs))
     }

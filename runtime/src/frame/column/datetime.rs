@@ -6,10 +6,10 @@ use crate::csv::value::{self, Format};
 use crate::frame::column::dt::{Dt, is_time};
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
-use crate::frame::column::timestamps::of_instants;
+use crate::frame::column::timestamps::{of_instants, since_1970, wall};
 use crate::frame::expr::Expr;
 use crate::frame::expr::udf::rowwise;
-use crate::frame::types::clock::Changes;
+use crate::frame::types::clock::{Changes, exact};
 use crate::frame::types::freq::DAY;
 use crate::frame::types::wrong::wrong_type;
 use arrow::array::{Array, ArrayRef, Int32Array, TimestampMicrosecondArray};
@@ -44,7 +44,7 @@ impl Expr {
     /// Numbers of seconds, milliseconds or another unit (`"s"`, `"ms"`, `"us"`, `"D"`) since 1970 to instants.
     #[must_use]
     pub fn to_datetime_from(&self, unit: &str) -> Self {
-        crate::frame::column::timestamps::since_1970(self, unit)
+        since_1970(self, unit)
     }
 
     /// The parts of instants: `col("t").dt().year()`.
@@ -80,7 +80,7 @@ pub(in crate::frame) fn to_datetime(x: &Expr, format: &str, coerce: bool) -> Exp
         if a[0].data_type().is_string() {
             return Ok(Arc::new(parsed(&a[0], format.as_ref(), coerce)?));
         }
-        crate::frame::types::clock::exact("to_datetime", &a[0]).and_then(|a| Ok(cast(&a, &Kind::Time.arrow())?))
+        exact("to_datetime", &a[0]).and_then(|a| Ok(cast(&a, &Kind::Time.arrow())?))
     }))
 }
 
@@ -165,7 +165,7 @@ fn is_finer(text: &str) -> bool {
 }
 
 fn parts(array: &ArrayRef, part: Part) -> DfResult<Int32Array> {
-    let micros = crate::frame::column::timestamps::wall(array)?;
+    let micros = wall(array)?;
     Ok(match part {
         // Asked for most; a loop of its own.
         Part::Year => micros.unary(|micros| one_part(micros, Part::Year)),

@@ -1,7 +1,9 @@
 //! What is done with each value of a column, on expressions and on the columns of frames alike.
 
+use crate::frame::column::datetime::to_datetime;
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
+use crate::frame::column::timestamps::of_zone;
 use crate::frame::expr::arithmetic::widened;
 use crate::frame::expr::number::{either, number};
 use crate::frame::expr::udf::rowwise;
@@ -338,10 +340,10 @@ fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> 
 fn converted(x: df::Expr, dtype: &DType, or_null: bool) -> df::Expr {
     // The engine would cut digits below microseconds.
     if let DType::DatetimeTz(zone) = dtype {
-        return crate::frame::column::timestamps::of_zone(&Expr::new(x), zone).get().clone();
+        return of_zone(&Expr::new(x), zone).get().clone();
     }
     if *dtype == DType::Datetime {
-        return crate::frame::column::datetime::to_datetime(&Expr::new(x), "", or_null).get().clone();
+        return to_datetime(&Expr::new(x), "", or_null).get().clone();
     }
     match arrow_type("astype", "", dtype) {
         Ok(wanted) if or_null => df::try_cast(x, wanted),

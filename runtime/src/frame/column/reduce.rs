@@ -2,14 +2,17 @@
 
 use crate::error::{Error, Result};
 use crate::frame::column::lazy_series::LazySeries;
-use crate::frame::dataframe::DataFrame;
+use crate::frame::dataframe::sql::query_over;
+use crate::frame::dataframe::{DataFrame, index};
 use crate::frame::engine::{self, collect};
-use crate::frame::expr::agg::aggregates;
-use crate::frame::expr::col;
+use crate::frame::expr::agg::{Agg, aggregates};
 use crate::frame::expr::sums::groups::Statistic;
-use crate::frame::plan::bound;
+use crate::frame::expr::{IntoExpr, bare, col};
+use crate::frame::plan::aggregate::aggregated;
 use crate::frame::plan::order::{self, numbered};
-use crate::frame::types::names::ROW;
+use crate::frame::plan::scan::held;
+use crate::frame::plan::{bound, names_of};
+use crate::frame::types::names::{IntoNames, ROW};
 use crate::frame::types::scalar::{Scalar, scalar};
 use crate::frame::types::table::Column;
 use crate::show::{self, Bundle, Show};
@@ -33,10 +36,8 @@ impl DataFrame {
     /// ```
     #[track_caller]
     pub fn col(&self, name: &str) -> LazySeries {
-        let frame = self.project("col", |plan| {
-            bound("col", col(name).get(), plan)
-                .map(|_| crate::frame::plan::names_of(plan).iter().map(|n| crate::frame::expr::bare(n)).collect())
-        });
+        let frame =
+            self.project("col", |plan| bound("col", col(name).get(), plan).map(|_| names_of(plan).iter().map(|n| bare(n)).collect()));
         LazySeries { frame, name: name.to_owned() }
     }
 
@@ -47,19 +48,19 @@ impl DataFrame {
     pub fn persist(&self) -> Result<Self> {
         collect::retry_widened(self.plan()?, |plan, joins| {
             let (schema, parts) = engine::each_partition(plan, joins, |_| Ok(engine::keep("persist")))?;
-            Ok(Self::from_result(crate::frame::plan::scan::held("persist", schema, parts, crate::frame::dataframe::index::of(plan))))
+            Ok(Self::from_result(held("persist", schema, parts, index::of(plan))))
         })
     }
 
     /// The frame ordered by columns, smallest first, missing values last.
     #[track_caller]
-    pub fn sort_values(&self, by: impl crate::frame::types::names::IntoNames) -> Self {
+    pub fn sort_values(&self, by: impl IntoNames) -> Self {
         self.sorted("sort_values", &by.into_names(), true)
     }
 
     /// The frame ordered by columns, greatest first, missing values last.
     #[track_caller]
-    pub fn sort_values_descending(&self, by: impl crate::frame::types::names::IntoNames) -> Self {
+    pub fn sort_values_descending(&self, by: impl IntoNames) -> Self {
         self.sorted("sort_values_descending", &by.into_names(), false)
     }
 
@@ -103,7 +104,7 @@ impl DataFrame {
             let failed = |e| Error::engine(method, &e);
             let mut keys = by.iter().map(|(n, up)| Ok(order::key(method, n, plan)?.sort(*up, false))).collect::<Result<Vec<_>>>()?;
             // Equal rows keep their order.
-            keys.push(crate::frame::expr::bare(ROW).sort(true, false));
+            keys.push(bare(ROW).sort(true, false));
             order::sorted(LogicalPlanBuilder::from(numbered(plan).map_err(failed)?), keys, None).map_err(failed)
         });
         sorted.unnumbered(self)
@@ -156,10 +157,7 @@ impl LazySeries {
     #[track_caller]
     pub fn mode(&self) -> Self {
         let most = self.value_counts();
-        let frame = crate::frame::dataframe::sql::query_over(
-            "select * from c where \"count\" = (select max(\"count\") from c)",
-            &[("c".to_owned(), most)],
-        );
+        let frame = query_over("select * from c where \"count\" = (select max(\"count\") from c)", &[("c".to_owned(), most)]);
         Self { frame: frame.select(&self.name).sorted("mode", std::slice::from_ref(&self.name), true), name: self.name.clone() }
     }
 
@@ -197,7 +195,7 @@ impl LazySeries {
 
     /// The rows for which a condition over the frame's columns holds.
     #[track_caller]
-    pub fn filter(&self, condition: impl crate::frame::expr::IntoExpr) -> Self {
+    pub fn filter(&self, condition: impl IntoExpr) -> Self {
         self.filter_by(&condition.into_expr())
     }
 
@@ -268,10 +266,10 @@ impl LazySeries {
 
     #[inline(never)]
     #[track_caller]
-    pub(in crate::frame) fn reduce(&self, agg: crate::frame::expr::agg::Agg) -> LazyScalar {
+    pub(in crate::frame) fn reduce(&self, agg: Agg) -> LazyScalar {
         let method = agg.name();
         let spec = [(self.name.clone(), self.name.clone(), agg)];
-        LazyScalar(self.frame.step(&method, |_, plan| crate::frame::plan::aggregate::aggregated(&method, plan, &[], &spec)))
+        LazyScalar(self.frame.step(&method, |_, plan| aggregated(&method, plan, &[], &spec)))
     }
 }
 
@@ -281,7 +279,7 @@ macro_rules! define {
             $(#[$doc])*
             #[track_caller]
             pub fn $name(&self) -> LazyScalar {
-                self.reduce(crate::frame::expr::agg::Agg::$agg)
+                self.reduce(Agg::$agg)
             }
         )*}
     };

@@ -3,8 +3,9 @@
 use crate::csv::texts::views;
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
-use crate::frame::expr::Expr;
+use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::udf::{keyed, rowwise};
+use crate::frame::expr::{Expr, bare, col};
 use crate::frame::types::cell::is_text;
 use crate::frame::types::names::IntoNames;
 use crate::frame::types::wrong::wrong_type;
@@ -301,7 +302,7 @@ fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
         Some(other) => wrong_type("str().cat", other, "text; astype(DType::Str) makes it text"),
         None => Ok(DataType::Utf8),
     };
-    let args = std::iter::once(x.get().clone()).chain(others.iter().map(|n| crate::frame::expr::bare(n))).collect();
+    let args = std::iter::once(x.get().clone()).chain(others.iter().map(|n| bare(n))).collect();
     let sep = sep.to_owned();
     Expr::new(rowwise("str_cat", format!("{sep:?}"), args, returns, move |a| {
         let texts = a.iter().map(|a| views(a)).collect::<Result<Vec<_>, _>>()?;
@@ -403,8 +404,8 @@ impl Str<Expr> {
 impl Str<LazySeries> {
     /// Splits into columns of the frame, at most so many times; 0 splits everywhere. Null where a text has fewer parts.
     #[track_caller]
-    pub fn split_expand(&self, sep: &str, splits: usize, names: impl IntoNames) -> crate::frame::dataframe::DataFrame {
-        self.0.frame().with_columns(expanded(&crate::frame::expr::col(self.0.name()), sep, splits, names.into_names()))
+    pub fn split_expand(&self, sep: &str, splits: usize, names: impl IntoNames) -> DataFrame {
+        self.0.frame().with_columns(expanded(&col(self.0.name()), sep, splits, names.into_names()))
     }
 }
 

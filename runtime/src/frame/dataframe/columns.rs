@@ -1,8 +1,8 @@
 //! Steps that choose, name and change columns and rows, under pandas' names.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::dataframe::DataFrame;
-use crate::frame::expr::agg::{IntoSpec, aggregates, specs};
+use crate::frame::dataframe::{DataFrame, sql};
+use crate::frame::expr::agg::{Agg, IntoSpec, Spec, aggregates, specs};
 use crate::frame::expr::{Expr, IntoExpr, bare, col};
 use crate::frame::plan::aggregate::aggregated;
 use crate::frame::plan::order::{indexed, numbered, sorted};
@@ -397,7 +397,7 @@ impl DataFrame {
     /// The rows for which a condition in SQL holds: `"x > 15 and c = 'a'"`; `==` may stand for `=`.
     #[track_caller]
     pub fn query(&self, condition: &str) -> Self {
-        match self.quiet().and_then(|plan| crate::frame::dataframe::sql::expression("query", condition, plan)) {
+        match self.quiet().and_then(|plan| sql::expression("query", condition, plan)) {
             Ok(condition) => self.filter_by(&condition),
             Err(_) if self.quiet().is_err() => self.clone(),
             Err(e) => Self::from_result(Err(e)),
@@ -407,7 +407,7 @@ impl DataFrame {
     /// The frame with a column of this name, made by an expression in SQL: `"w * 2 + r"`.
     #[track_caller]
     pub fn eval(&self, name: &str, expression: &str) -> Self {
-        match self.quiet().and_then(|plan| crate::frame::dataframe::sql::expression("eval", expression, plan)) {
+        match self.quiet().and_then(|plan| sql::expression("eval", expression, plan)) {
             Ok(value) => self.put_named("eval", vec![(name.to_owned(), value)]),
             Err(_) if self.quiet().is_err() => self.clone(),
             Err(e) => Self::from_result(Err(e)),
@@ -444,7 +444,7 @@ impl DataFrame {
 
     #[inline(never)]
     #[track_caller]
-    fn agg_all(&self, specs: Result<Vec<crate::frame::expr::agg::Spec>>) -> Self {
+    fn agg_all(&self, specs: Result<Vec<Spec>>) -> Self {
         self.step("agg", |_, plan| {
             let specs = specs?;
             unique("agg", specs.iter().map(|s| &s.0))?;
@@ -456,7 +456,7 @@ impl DataFrame {
     /// One row with what becomes of each column that has it.
     #[inline(never)]
     #[track_caller]
-    pub(in crate::frame) fn reduced(&self, agg: crate::frame::expr::agg::Agg) -> Self {
+    pub(in crate::frame) fn reduced(&self, agg: Agg) -> Self {
         let method = agg.name();
         self.step(&method, |_, plan| {
             let fields = plan.schema().fields();
@@ -477,7 +477,7 @@ macro_rules! define {
             /// Of each column that has it, as one row.
             #[track_caller]
             pub fn $name(&self) -> Self {
-                self.reduced(crate::frame::expr::agg::Agg::$agg)
+                self.reduced(Agg::$agg)
             }
         )*}
     };

@@ -3,7 +3,10 @@
 use crate::config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
+use crate::frame::dataframe::index::required;
+use crate::frame::engine::refresh::{current, is_current};
 use crate::frame::engine::{self, Joins, Rows, collect};
+use crate::frame::expr::{Expr, IntoExpr, col};
 use crate::frame::plan::Plan;
 use crate::frame::plan::scan::{held, scan};
 use crate::frame::source::disk::Spool;
@@ -252,13 +255,13 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     #[track_caller]
-    pub fn repartition_divisions<V: crate::frame::expr::IntoExpr>(&self, divisions: impl IntoIterator<Item = V>) -> Self {
+    pub fn repartition_divisions<V: IntoExpr>(&self, divisions: impl IntoIterator<Item = V>) -> Self {
         self.divided(&divisions.into_iter().map(V::into_expr).collect::<Vec<_>>())
     }
 
     #[inline(never)]
     #[track_caller]
-    fn divided(&self, divisions: &[crate::frame::expr::Expr]) -> Self {
+    fn divided(&self, divisions: &[Expr]) -> Self {
         let Ok(plan) = self.quiet() else { return self.clone() };
         match self.places_of(plan, divisions) {
             Ok(places) => self.cut_at(|_, _| Ok(places)),
@@ -267,14 +270,14 @@ impl DataFrame {
     }
 
     /// How many rows are before each of the inner divisions.
-    fn places_of(&self, plan: &Plan, divisions: &[crate::frame::expr::Expr]) -> Result<Vec<usize>> {
+    fn places_of(&self, plan: &Plan, divisions: &[Expr]) -> Result<Vec<usize>> {
         const METHOD: &str = "repartition_divisions";
         let bad = |message: &str| Error::bad_argument(METHOD, message.to_owned());
-        let index = crate::frame::dataframe::index::required(METHOD, plan)?;
+        let index = required(METHOD, plan)?;
         let [first, inner @ .., last] = divisions else {
             return Err(bad("there are at least two divisions: where the rows begin and where they end"));
         };
-        let x = || crate::frame::expr::col(&index);
+        let x = || col(&index);
         if !self.filter(x().lt(first).or(x().gt(last))).is_empty()? {
             return Err(bad("some rows are before the first or behind the last of the divisions; divisions() tells those that there are"));
         }
@@ -391,7 +394,7 @@ impl DataFrame {
     /// Number of its partitions and what computes each, for other collections. Where a column of a file gets a wider type on the
     /// way, partitions that were computed before keep theirs.
     pub(crate) fn to_partitions(&self) -> Result<(usize, TableOf)> {
-        let plan = crate::frame::engine::refresh::current(self.quiet()?)?;
+        let plan = current(self.quiet()?)?;
         let first = Arc::new(Partitions::of(&plan)?);
         let (count, target) = (first.count, first.target);
         let known = Mutex::new(first);
@@ -400,7 +403,7 @@ impl DataFrame {
                 let partitions = {
                     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
                     // Types have become wider, or what was taken for rows was none.
-                    if known.plan != *plan || !crate::frame::engine::refresh::is_current(&known.plan) {
+                    if known.plan != *plan || !is_current(&known.plan) {
                         *known = Arc::new(Partitions { count, ..Partitions::planned_for(plan, target)? });
                     }
                     known.clone()

@@ -6,6 +6,7 @@ use crate::frame::expr::agg::{Agg, IntoAgg};
 use crate::frame::expr::number::number;
 use crate::frame::expr::sums::groups::Statistic;
 use crate::frame::expr::udf::quantiles_of;
+use crate::frame::expr::when::when;
 use crate::frame::expr::{Expr, IntoExpr, bare, col};
 use crate::frame::plan::aggregate::aggregated;
 use crate::frame::plan::order::{numbered, sorted};
@@ -226,11 +227,8 @@ impl DataFrame {
         };
         let hidden = |i: usize| format!("__rask_v{i}__");
         let marked = |i: usize| format!("__rask_m{i}__");
-        let value = |(i, (_, v)): (usize, &(String, Expr))| {
-            (hidden(i), crate::frame::expr::when::when(col(columns).eq(v)).then(col(values)).into_expr())
-        };
-        let marker =
-            |(i, (_, v)): (usize, &(String, Expr))| (marked(i), crate::frame::expr::when::when(col(columns).eq(v)).then(1).into_expr());
+        let value = |(i, (_, v)): (usize, &(String, Expr))| (hidden(i), when(col(columns).eq(v)).then(col(values)).into_expr());
+        let marker = |(i, (_, v)): (usize, &(String, Expr))| (marked(i), when(col(columns).eq(v)).then(1).into_expr());
         let all = found.iter().enumerate();
         let wide = self.put_columns("pivot_table", all.clone().map(value).chain(all.clone().map(marker)).collect());
         let specs = all.clone().flat_map(|(i, (name, _))| {
@@ -241,9 +239,7 @@ impl DataFrame {
         });
         let cells = wide.filter(col(columns).is_not_null()).groupby(index).aggregate("pivot_table", specs.collect());
         // Where no row has both values, there is nothing to add up or to count.
-        let cell = |(i, (name, _)): (usize, &(String, Expr))| {
-            (name.clone(), crate::frame::expr::when::when(col(&marked(i)).gt(0)).then(col(name)).into_expr())
-        };
+        let cell = |(i, (name, _)): (usize, &(String, Expr))| (name.clone(), when(col(&marked(i)).gt(0)).then(col(name)).into_expr());
         cells.put_columns("pivot_table", all.map(cell).collect()).drop((0..found.len()).map(marked).collect::<Vec<_>>())
     }
 

@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::dataframe::tables::IntoFrame;
 use crate::frame::expr::{Expr, arithmetic};
-use crate::frame::plan::Plan;
+use crate::frame::plan::{Plan, names_of};
 use crate::frame::types::names::distinct;
 use crate::frame::{engine, threads};
 use arrow::datatypes::Field;
@@ -175,7 +175,7 @@ fn with_exact_integers(plan: Plan) -> DfResult<Plan> {
 
 /// Names the columns apart that `*` gives.
 fn with_own_names(plan: Plan) -> DfResult<Plan> {
-    let old = crate::frame::plan::names_of(&plan);
+    let old = names_of(&plan);
     let mut names = old.clone();
     distinct(&mut names);
     if names == old {

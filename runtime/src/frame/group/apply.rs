@@ -4,9 +4,10 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::dataframe::partitions::Partitions;
+use crate::frame::expr::keys::one_value;
 use crate::frame::group::groupby::GroupBy;
 use crate::frame::threads;
-use crate::frame::types::batch::{self, with_columns};
+use crate::frame::types::batch::{self, nullable, with_columns};
 use crate::frame::types::table::Table;
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::{partition, take};
@@ -75,14 +76,14 @@ fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -
         threads::beside(move || one(g.start, g.len()))
     });
     let made: Vec<RecordBatch> = threads::wait(calls.buffered(config::threads()).try_collect())?;
-    let schema = crate::frame::types::batch::nullable(&made[0].schema());
+    let schema = nullable(&made[0].schema());
     let made = made.iter().map(|b| with_columns(METHOD, b, &schema)).collect::<Result<Vec<_>>>()?;
     batch::concat(&schema, &made)
 }
 
 /// The values by which rows belong together.
 fn keys_of(columns: &[ArrayRef]) -> Vec<ArrayRef> {
-    columns.iter().map(crate::frame::expr::keys::one_value).collect()
+    columns.iter().map(one_value).collect()
 }
 
 /// What a closure returned, with the keys of its group.

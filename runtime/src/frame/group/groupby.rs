@@ -3,11 +3,13 @@
 use crate::error::{Error, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::agg::{Agg, IntoAgg, IntoSpec, Spec, aggregates, of_named_columns, specs};
+use crate::frame::expr::when::when;
+use crate::frame::expr::window_function::group_size;
 use crate::frame::expr::{Expr, IntoExpr, bare, col};
 use crate::frame::plan::aggregate::aggregated_where;
 use crate::frame::plan::bound;
 use crate::frame::plan::order::{self, numbered};
-use crate::frame::types::names::{IntoNames, ROW, unique};
+use crate::frame::types::names::{IntoNames, ROW, free, unique};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use std::fmt;
 
@@ -76,7 +78,7 @@ impl GroupBy {
     #[inline(never)]
     #[track_caller]
     fn agg_all(&self, specs: Result<Vec<Spec>>) -> DataFrame {
-        match specs.and_then(|specs| crate::frame::types::names::free("agg", specs.iter().map(|s| &s.0)).map(|()| specs)) {
+        match specs.and_then(|specs| free("agg", specs.iter().map(|s| &s.0)).map(|()| specs)) {
             Ok(specs) => self.aggregate("agg", specs),
             Err(e) => DataFrame::from_result(Err(e)),
         }
@@ -105,7 +107,7 @@ impl GroupBy {
 
     /// The rows of one group.
     #[track_caller]
-    pub fn get_group(&self, value: impl crate::frame::expr::IntoExpr) -> DataFrame {
+    pub fn get_group(&self, value: impl IntoExpr) -> DataFrame {
         self.group(&value.into_expr())
     }
 
@@ -137,7 +139,7 @@ impl GroupBy {
         let Some(key) = self.keys.first() else { return self.frame.clone() };
         let place = col(key).cumcount().over(&self.keys);
         let condition = if last {
-            let total = crate::frame::expr::window_function::group_size(&col(key)).over(&self.keys);
+            let total = group_size(&col(key)).over(&self.keys);
             (total - place).le(rows)
         } else {
             place.lt(rows)
@@ -184,7 +186,7 @@ impl GroupBy {
 
     /// The value in rows that belong to a group; missing in others.
     fn grouped(&self, value: &Expr) -> Expr {
-        self.there().map_or_else(|| value.clone(), |there| crate::frame::expr::when::when(there).then(value).into_expr())
+        self.there().map_or_else(|| value.clone(), |there| when(there).then(value).into_expr())
     }
 
     /// Of each named column, for each group, the sum where at least so many values are not null, else

@@ -7,10 +7,11 @@ use crate::frame::column::timestamps::kept;
 use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::agg::{Agg, IntoSpec, Spec, aggregates, filled, of_named_columns, specs};
 use crate::frame::expr::udf::rowwise;
+use crate::frame::expr::when::when;
 use crate::frame::expr::{Expr, IntoExpr, col};
 use crate::frame::types::clock::{Below, Clock, micros, zone_of};
 use crate::frame::types::freq::{DAY, step};
-use crate::frame::types::names::IntoNames;
+use crate::frame::types::names::{IntoNames, free};
 use crate::frame::types::wrong::wrong_value;
 use arrow::array::{Array, ArrayBuilder, ListBuilder, TimestampMicrosecondBuilder};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
@@ -128,7 +129,7 @@ impl Resampler {
     #[inline(never)]
     #[track_caller]
     fn agg_all(&self, specs: crate::error::Result<Vec<Spec>>) -> DataFrame {
-        match specs.and_then(|specs| crate::frame::types::names::free("agg", specs.iter().map(|s| &s.0)).map(|()| specs)) {
+        match specs.and_then(|specs| free("agg", specs.iter().map(|s| &s.0)).map(|()| specs)) {
             Ok(specs) => self.aggregate(&specs),
             Err(e) => DataFrame::from_result(Err(e)),
         }
@@ -172,7 +173,7 @@ impl Resampler {
         let steps = steps_between(&col(&self.on), &next, of.step);
         let steps = found.put_columns("resample", vec![(STEPS.to_owned(), steps)]).explode(STEPS);
         let value = |(name, _, agg): &Spec| {
-            let there = crate::frame::expr::when::when(col(STEPS).eq(col(&self.on))).then(col(name)).into_expr();
+            let there = when(col(STEPS).eq(col(&self.on))).then(col(name)).into_expr();
             let value = match agg {
                 Agg::Sum | Agg::SumMinCount(0) | Agg::Count | Agg::Size | Agg::Nunique => or_number(&there, 0),
                 Agg::Prod => or_number(&there, 1),

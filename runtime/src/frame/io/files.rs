@@ -4,7 +4,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::engine::{self, collect};
 use crate::frame::io::listed;
+use crate::frame::io::sqlite::{self, read};
+use crate::frame::join::merge::union;
 use crate::frame::plan::Plan;
+use crate::frame::source::lines;
 use crate::frame::types::batch::{cast_to, plain};
 use crate::pending::{self, Pending};
 use arrow::array::RecordBatch;
@@ -72,7 +75,7 @@ pub fn read_ipc(path: &str) -> DataFrame {
 /// ```
 #[track_caller]
 pub fn read_sql(query: &str, path: &str) -> DataFrame {
-    DataFrame::from_result(crate::frame::io::sqlite::read(query, path))
+    DataFrame::from_result(read(query, path))
 }
 
 pub(in crate::frame) fn parquet(path: &str) -> Result<Plan> {
@@ -87,7 +90,7 @@ pub(in crate::frame) fn parquet(path: &str) -> Result<Plan> {
 fn json(path: &str) -> Result<Plan> {
     const METHOD: &str = "read_json";
     let found = listed::found(METHOD, path, &["json", "jsonl", "ndjson"], false)?;
-    let format: Arc<dyn FileFormat> = Arc::new(crate::frame::source::lines::Lines);
+    let format: Arc<dyn FileFormat> = Arc::new(lines::Lines);
     let columns = found.together(METHOD, &format)?;
     found.plan(METHOD, format, &columns)
 }
@@ -102,7 +105,7 @@ fn ipc(path: &str) -> Result<Plan> {
     }
     // The engine reads these files by the numbers of their columns.
     let each = found.each().zip(&schemas).map(|(one, s)| one.plan(METHOD, format.clone(), s));
-    crate::frame::join::merge::union(each.collect::<Result<_>>()?)
+    union(each.collect::<Result<_>>()?)
 }
 
 /// Writes batches of one schema.
@@ -191,7 +194,7 @@ impl DataFrame {
     /// # Errors
     /// As [`DataFrame::compute`], and where the database cannot be written: then it has not been changed.
     pub fn to_sql(&self, table: &str, path: &str) -> Result<()> {
-        crate::frame::io::sqlite::write(self.compute()?.batch(), table, path)
+        sqlite::write(self.compute()?.batch(), table, path)
     }
 
     #[inline(never)]

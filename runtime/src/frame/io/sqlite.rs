@@ -3,6 +3,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::plan::{Plan, scan};
+use crate::frame::types::names::distinct;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
@@ -22,7 +23,7 @@ pub(in crate::frame) fn read(query: &str, path: &str) -> Result<Plan> {
     let explained = |e: rusqlite::Error| failed("read_sql", path, &format!("{e}; the tables are {}", tables.join(", ")));
     let mut statement = database.prepare(&query).map_err(explained)?;
     let mut names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    crate::frame::types::names::distinct(&mut names);
+    distinct(&mut names);
     let mut columns = vec![Vec::new(); names.len()];
     let mut rows = statement.query([]).map_err(bad)?;
     while let Some(row) = rows.next().map_err(bad)? {

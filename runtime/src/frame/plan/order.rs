@@ -1,7 +1,10 @@
 //! The order of rows: a step that numbers them, for whatever must know which row comes first, and sorts that stay. Numbers rise
 //! along each partition and from one partition to the next, so that no row needs to know how many are before it.
 
-use crate::frame::plan::Plan;
+use crate::frame::expr::keys::FloatKeys;
+use crate::frame::expr::{bare, col};
+use crate::frame::plan::{Plan, bound};
+use crate::frame::types::category::is_known;
 use crate::frame::types::names::ROW;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -53,13 +56,13 @@ pub(in crate::frame) fn sorted(
 
 /// What rows are sorted by for a column: its values, or the places of its categories.
 pub(in crate::frame) fn key(method: &str, name: &str, plan: &Plan) -> crate::error::Result<Expr> {
-    let column = crate::frame::plan::bound(method, crate::frame::expr::col(name).get(), plan)?;
-    let known = plan.schema().field_with_unqualified_name(name).is_ok_and(|f| crate::frame::types::category::is_known(f));
+    let column = bound(method, col(name).get(), plan)?;
+    let known = plan.schema().field_with_unqualified_name(name).is_ok_and(|f| is_known(f));
     if !known {
         return Ok(column);
     }
     // A missing value has no code.
-    let codes = crate::frame::expr::codes::codes(&crate::frame::expr::col(name)).get().clone();
+    let codes = crate::frame::expr::codes::codes(&col(name)).get().clone();
     let there = when(column.is_not_null(), codes).end();
     there.map_err(|e| crate::error::Error::engine(method, &e))
 }
@@ -309,18 +312,17 @@ impl ExecutionPlan for OrderedExec {
 /// A session whose plans may have numbered rows.
 pub(in crate::frame) fn with_planner(context: &SessionContext) -> SessionContext {
     let state = datafusion::execution::SessionStateBuilder::new_from_existing(context.state());
-    let state = state.with_query_planner(Arc::new(Planner)).with_analyzer_rule(Arc::new(crate::frame::expr::keys::FloatKeys));
+    let state = state.with_query_planner(Arc::new(Planner)).with_analyzer_rule(Arc::new(FloatKeys));
     SessionContext::new_with_state(state.build())
 }
 
 /// The plan with the places of its rows, from 0, in a column of this name.
 pub(in crate::frame) fn indexed(plan: &Plan, name: &str) -> Result<Plan> {
     use datafusion::logical_expr::{ExprFunctionExt, lit};
-    let number =
-        datafusion::functions_window::expr_fn::row_number().order_by(vec![crate::frame::expr::bare(ROW).sort(true, false)]).build()?;
+    let number = datafusion::functions_window::expr_fn::row_number().order_by(vec![bare(ROW).sort(true, false)]).build()?;
     let plan = numbered(plan)?;
     let window = LogicalPlanBuilder::window_plan(plan.clone(), vec![number.clone()])?;
     let index = datafusion::logical_expr::cast(number, DataType::Int64) - lit(1i64);
-    let columns = plan.schema().fields().iter().map(|f| crate::frame::expr::bare(f.name())).chain([index.alias(name)]);
+    let columns = plan.schema().fields().iter().map(|f| bare(f.name())).chain([index.alias(name)]);
     LogicalPlanBuilder::from(window).project(columns)?.build()
 }

@@ -1,6 +1,7 @@
 //! The Rust types that the values of a column can be taken out as.
 
 use crate::csv::texts::views;
+use crate::frame::types::clock::datetimes;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int32Type, Int64Type, UInt64Type};
@@ -54,7 +55,7 @@ impl FromCell for NaiveDateTime {
 
     #[inline(never)]
     fn each(array: &ArrayRef, to: &mut dyn FnMut(Option<Self>)) -> DfResult<()> {
-        crate::frame::types::clock::datetimes(array)?.into_iter().for_each(to);
+        datetimes(array)?.into_iter().for_each(to);
         Ok(())
     }
 }

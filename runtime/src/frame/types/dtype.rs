@@ -1,5 +1,6 @@
 //! Types of columns under the names that a Dask or pandas user knows, and how they stand to Arrow's.
 
+use crate::frame::types::category::is_category;
 use arrow::datatypes::{DataType, TimeUnit};
 use std::fmt;
 
@@ -67,7 +68,7 @@ impl DType {
             DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => {
                 Self::Datetime
             }
-            t if crate::frame::types::category::is_category(t) => Self::Category,
+            t if is_category(t) => Self::Category,
             DataType::Duration(_) => Self::Other("timedelta".to_owned()),
             DataType::List(item) | DataType::LargeList(item) => Self::Other(format!("list[{}]", Self::of(item.data_type()))),
             DataType::Timestamp(_, Some(zone)) => Self::DatetimeTz(zone.to_string()),

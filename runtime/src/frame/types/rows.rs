@@ -2,7 +2,10 @@
 //! where the column is of another type.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::frame::types::batch::batch;
+use crate::frame::types::category;
 use crate::frame::types::dtype::DType;
+use crate::frame::types::names::unique;
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
     RecordBatch, StringBuilder, StringDictionaryBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder,
@@ -51,7 +54,7 @@ pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<Data
         DType::Str => DataType::Utf8,
         DType::Date => DataType::Date32,
         DType::Datetime => DataType::Timestamp(TimeUnit::Microsecond, None),
-        DType::Category => crate::frame::types::category::arrow_type(),
+        DType::Category => category::arrow_type(),
         DType::DatetimeTz(zone) => {
             let help = "help: make it a Datetime, then dt().tz_localize(zone)";
             return Err(Error::bad_argument(method, format!("column {name:?} cannot be made of the time zone {zone:?}; {help}")));
@@ -65,7 +68,7 @@ pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<Data
 
 /// The schema of columns that are asked for by names and types.
 pub(crate) fn schema(columns: &[(String, DType)]) -> Result<SchemaRef> {
-    crate::frame::types::names::unique("to_dataframe", columns.iter().map(|(n, _)| n))?;
+    unique("to_dataframe", columns.iter().map(|(n, _)| n))?;
     let fields: Vec<_> = columns.iter().map(|(n, t)| Ok(Field::new(n, arrow_type("to_dataframe", n, t)?, true))).collect::<Result<_>>()?;
     Ok(Arc::new(Schema::new(fields)))
 }
@@ -213,7 +216,7 @@ impl Rows {
 
     pub(crate) fn finish(mut self) -> Result<RecordBatch> {
         let arrays = self.columns.iter_mut().map(Column::finish).collect();
-        crate::frame::types::batch::batch("to_dataframe", &self.schema, arrays, self.rows)
+        batch("to_dataframe", &self.schema, arrays, self.rows)
     }
 }
 

@@ -4,6 +4,7 @@ mod shape;
 
 use crate::decode::Compression;
 use crate::error::Error;
+use crate::frame::types::batch::BATCH;
 use crate::{config, sched};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::json::ReaderBuilder;
@@ -164,7 +165,7 @@ impl FileFormat for Lines {
     fn file_source(&self, schema: TableSchema) -> Arc<dyn FileSource> {
         let projection = SplitProjection::unprojected(&schema);
         let metrics = ExecutionPlanMetricsSet::new();
-        Arc::new(Source { schema, projection, batch: crate::frame::types::batch::BATCH, metrics })
+        Arc::new(Source { schema, projection, batch: BATCH, metrics })
     }
 }
 
