@@ -1,7 +1,7 @@
 //! A cell taken apart into what is Rust and what is not: magics (`%time`), evcxr's commands (`:dep`), shell lines (`!ls`).
 //! Only text is looked at here; what a magic does stands in the table of `magics`.
 
-use crate::eval::source::split::{Completeness, completeness as rust_completeness, ends_statement};
+use crate::eval::source::split::{Completeness, completeness as rust_completeness, ends_statement, only_comments};
 use std::ops::Range;
 
 /// One part of a cell; ranges are bytes of the cell's text.
@@ -37,9 +37,10 @@ pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
     let mut head = true;
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
-        let special = special(text, start..end, text[rust..start].trim(), head);
+        let from = start + behind_comments(text, rust, start..end);
+        let special = special(text, from..end, text[rust..from].trim(), head);
         if let Some(segment) = special {
-            push_rust(text, rust..start, &mut found);
+            push_rust(text, rust..from, &mut found);
             let whole = matches!(&segment, Segment::Magic(c) if c.name.starts_with("%%"));
             match (segment, found.last_mut()) {
                 (Segment::Commands(new), Some(Segment::Commands(before))) if before.end == new.start => before.end = new.end,
@@ -49,8 +50,8 @@ pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
                 return found;
             }
             rust = end;
-        } else if !line.trim().is_empty() && !line.starts_with("//") {
-            head = false;
+        } else {
+            head = head && !has_code(&text[rust..end]);
         }
         start = end;
     }
@@ -60,9 +61,26 @@ pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
 
 fn push_rust(text: &str, range: Range<usize>, found: &mut Vec<Segment>) {
     // Comments alone are not worth a compiler.
-    if text[range.clone()].lines().any(|l| !l.trim().is_empty() && !l.starts_with("//")) {
+    if has_code(&text[range.clone()]) {
         found.push(Segment::Rust(range));
     }
+}
+
+/// Whether there is more than comments and blank lines.
+fn has_code(text: &str) -> bool {
+    let more = text.lines().any(|l| !l.trim().is_empty() && !l.starts_with("//"));
+    more && !(text.contains("/*") && only_comments(text, 0))
+}
+
+/// The length of the comments that a line begins with, where a magic, a command or a shell line may
+/// follow: `/* slow */ %time f()`. The Rust code before the line starts at `rust`.
+fn behind_comments(text: &str, rust: usize, line: Range<usize>) -> usize {
+    let content = &text[line.clone()];
+    let Some(end) = content.rfind("*/") else { return 0 };
+    let rest = content[end + 2..].trim_start_matches([' ', '\t']);
+    let length = content.len() - rest.len();
+    let marked = rest.starts_with(['%', '!', ':']);
+    if marked && only_comments(&text[rust..line.start + length], line.start - rust) { length } else { 0 }
 }
 
 /// The line as something other than Rust, after the Rust code `before`; at the `head` there is none yet.
@@ -146,6 +164,17 @@ mod tests {
             ("\"é\";\n%who", vec![('r', "\"é\";"), ('%', "")]),
             ("let v = 1; // one\n%who", vec![('r', "let v = 1; // one"), ('%', "")]),
             ("/* a;\n%who\n!ls\n*/\n7", vec![('r', "/* a;\n%who\n!ls\n*/\n7")]),
+            ("/* slow */ %time f()", vec![('%', "f()")]),
+            ("/* a */ /* b /* c */ */\t%who", vec![('%', "")]),
+            ("/* a\n b */ !ls\n/* c */ :dep d\n7", vec![('!', "ls"), (':', ":dep d"), ('r', "7")]),
+            ("/* a */\n/* b */\n!ls", vec![('!', "ls")]),
+            ("g();\n/* a */ %time f()\nh()", vec![('r', "g();\n/* a */"), ('%', "f()"), ('r', "h()")]),
+            ("/* a */ %%sql\nselect 1", vec![('%', "select 1")]),
+            ("let a = b\n/* c */ %d;", vec![('r', "let a = b\n/* c */ %d;")]),
+            ("a; /* c */ %who", vec![('r', "a; /* c */ %who")]),
+            ("\"\n/* c */ %who\n\"", vec![('r', "\"\n/* c */ %who\n\"")]),
+            ("/* a */ \"*/ %who\"", vec![('r', "/* a */ \"*/ %who\"")]),
+            ("// a */ %who", vec![]),
             ("r#\";\n%a b;\n}\n%time x;\n\"#", vec![('r', "r#\";\n%a b;\n}\n%time x;\n\"#")]),
             ("let x = if a { 1 } else { 2 }\n%b", vec![('r', "let x = if a { 1 } else { 2 }\n%b")]),
             ("::std::mem::drop(1)", vec![('r', "::std::mem::drop(1)")]),

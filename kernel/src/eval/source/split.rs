@@ -128,6 +128,14 @@ fn assigned(node: &SyntaxNode) -> Option<Binding> {
     })
 }
 
+/// Returns whether there is nothing but comments from byte `from` to the end; an open one counts, and ends there.
+pub(in crate::eval) fn only_comments(rust: &str, from: usize) -> bool {
+    let file = SourceFile::parse(&format!("{HEAD}{rust}"), Edition::Edition2024);
+    let tokens = file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token());
+    let mut behind = tokens.filter(|t| usize::from(t.text_range().end()) > HEAD.len() + from);
+    behind.all(|t| matches!(t.kind(), SyntaxKind::COMMENT | SyntaxKind::WHITESPACE))
+}
+
 /// Says whether a statement can begin behind the text: nothing in it is open, and its last
 /// statement has come to its end.
 pub(in crate::eval) fn ends_statement(rust: &str) -> bool {
