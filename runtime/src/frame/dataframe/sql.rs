@@ -12,7 +12,7 @@ use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TransformedResult, TreeNode};
 use datafusion::datasource::ViewTable;
-use datafusion::error::Result as DfResult;
+use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -20,6 +20,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// A lazy frame from a query over named frames and tables; in a notebook, `%%sql` finds them by itself.
@@ -78,7 +79,17 @@ pub(in crate::frame) fn expression(method: &str, text: &str, plan: &Plan) -> Res
         let mut config = state.config().clone();
         config.options_mut().sql_parser.enable_ident_normalization = lower_case;
         let state = SessionStateBuilder::new_from_existing(state).with_config(config).build();
-        state.create_logical_expr(&sql, plan.schema())
+        let dialect = state.config().options().sql_parser.dialect;
+        let parsed = state.sql_to_expr_with_alias(&sql, &dialect)?;
+        let planned = state.create_logical_expr_from_sql_expr(parsed.clone(), plan.schema());
+        planned.or_else(|e| {
+            let mut parsed = parsed;
+            if !refuses_negation(&e) {
+                return Err(e);
+            }
+            let _ = ast::VisitMut::visit(&mut parsed.expr, &mut NegateByProduct);
+            state.create_logical_expr_from_sql_expr(parsed, plan.schema())
+        })
     };
     // SQL's own rule would not find a column with a capital letter in its name.
     read(false).or_else(|e| read(true).map_err(|_| e)).map(Expr::new).map_err(|e| Error::engine(method, &e))
@@ -92,7 +103,7 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
     let catalogue = Arc::new(MemoryCatalogProviderList::new());
     let state = SessionStateBuilder::new_from_existing(state).with_catalog_list(catalogue).with_config(config).build();
     let context = SessionContext::new_with_state(state);
-    let failed = |e: &datafusion::error::DataFusionError| -> Error {
+    let failed = |e: &DataFusionError| -> Error {
         let message = e.strip_backtrace();
         // Of a wrapped error, the cause is what a person can act on.
         let message = message.split("caused by").last().unwrap_or(&message).trim().to_owned();
@@ -112,11 +123,68 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
         {
             name_apart(&mut query.body);
         }
-        state.statement_to_plan(statement).await.map_err(|e| failed(&e))
+        let planned = match state.statement_to_plan(statement.clone()).await {
+            Err(e) if refuses_negation(&e) => {
+                if let Statement::Statement(inner) = &mut statement {
+                    let _ = ast::VisitMut::visit(inner, &mut NegateByProduct);
+                }
+                state.statement_to_plan(statement).await
+            }
+            planned => planned,
+        };
+        planned.map_err(|e| failed(&e))
     })?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&planned).map_err(|e| failed(&e))?;
     with_exact_integers(planned).and_then(with_own_names).map_err(|e| failed(&e))
+}
+
+/// Whether DataFusion refused `-x` because `x` is unsigned.
+fn refuses_negation(e: &DataFusionError) -> bool {
+    e.strip_backtrace().contains("Unary operator '-' only supports signed")
+}
+
+/// Puts `-1 * x` in the place of each `-x`, of which the result is signed; columns keep their names.
+struct NegateByProduct;
+
+impl ast::VisitorMut for NegateByProduct {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
+        name_negations(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, e: &mut ast::Expr) -> ControlFlow<()> {
+        if let ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } = e
+            && !matches!(expr.as_ref(), ast::Expr::Value(_) | ast::Expr::Interval(_))
+        {
+            let one = ast::Expr::value(ast::Value::Number("1".to_owned(), false));
+            let left = Box::new(ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr: Box::new(one) });
+            let right = Box::new(ast::Expr::Nested(expr.clone()));
+            let product = ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Multiply, right };
+            *e = ast::Expr::Nested(Box::new(product));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Names the columns of a query that negate as they are written.
+fn name_negations(query: &mut ast::SetExpr) {
+    let ast::SetExpr::Select(select) = query else { return };
+    for item in &mut select.projection {
+        if let ast::SelectItem::UnnamedExpr(expr) = item
+            && has_negation(expr)
+        {
+            let alias = ast::Ident::with_quote('"', expr.to_string());
+            *item = ast::SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+    }
+}
+
+fn has_negation(expr: &ast::Expr) -> bool {
+    let negates = |e: &ast::Expr| matches!(e, ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, .. });
+    ast::visit_expressions(expr, |e| if negates(e) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }).is_break()
 }
 
 /// Names the columns of a query apart: the engine refuses `select a, a`.
@@ -214,6 +282,14 @@ mod tests {
         assert_eq!(one("u * u + i").unwrap(), [1 + i64::from(i32::MAX), 40_007]);
         assert_eq!(one("i / 2").unwrap(), [1_073_741_823, 3]);
         assert_eq!(one("sum(i + 1) over ()").unwrap(), [i64::from(i32::MAX) + 9; 2]);
+        for (e, want) in [("-u", [-1, -200]), ("-(u + i)", [-1 - i64::from(i32::MAX), -207]), ("- -u", [1, 200]), ("-u - -3", [2, -197])] {
+            assert_eq!(one(e).unwrap(), want, "{e}");
+        }
+        let names = sql("select -u, -i, sum(-u) over () as s from t where -u < -100", [("t", &t)]).compute().unwrap();
+        assert_eq!((names.columns(), names.len()), (vec!["-u".to_owned(), "-i".to_owned(), "s".to_owned()], 1));
+        let grouped = sql("select -u, count(*) as n from t group by -u order by -u", [("t", &t)]).compute().unwrap();
+        assert_eq!(grouped.column("-u").unwrap().to_vec::<i64>().unwrap(), [-200, -1]);
+        assert_eq!(t.query("-u < -100").compute().unwrap().column("i").unwrap().to_vec::<i64>().unwrap(), [7]);
         let e = one("i * 9223372036854775807").unwrap_err().to_string();
         assert!(e.to_lowercase().contains("overflow"), "{e}");
     }
