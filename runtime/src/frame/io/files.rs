@@ -1,4 +1,4 @@
-//! Files that are no CSV: Parquet, lines of JSON, Arrow's own format, and tables of SQLite; and the ways back.
+//! Files other than CSV: JSON Lines, Arrow IPC and tables of SQLite are read here; Parquet and the others are written.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
@@ -8,36 +8,18 @@ use crate::frame::io::sqlite::{self, read};
 use crate::frame::join::merge::union;
 use crate::frame::plan::Plan;
 use crate::frame::source::lines;
+use crate::frame::source::row_groups::Split;
 use crate::frame::types::batch::{cast_to, plain};
 use crate::pending::{self, Pending};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::arrow::ArrowFormat;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::parquet::arrow::ArrowWriter;
 use futures::StreamExt;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
-
-/// A lazy frame over Parquet files: one, a pattern, or a folder, or the URL of one (`http`, `https`, `s3`). In a folder, names such as `year=2020` of the folders inside
-/// are a column `year`. Only the columns that are asked for are read, and of those only what a filter does not rule out.
-///
-/// ```
-/// use rask::prelude::*;
-/// # let dir = tempfile::tempdir().unwrap();
-/// # let path = dir.path().join("t.parquet");
-/// # let path = path.to_str().unwrap();
-/// DataFrame::from_columns([("x", Series::from_iter([1i64, 2]))]).to_parquet(path)?;
-/// assert_eq!(read_parquet(path).len()?, 2);
-/// # Ok::<(), rask::Error>(())
-/// ```
-#[track_caller]
-pub fn read_parquet(path: &str) -> DataFrame {
-    DataFrame::from_result(parquet(path))
-}
 
 /// A lazy frame over lines of JSON: one file, a pattern, or a URL, which is fetched at once. Types are those of all lines; a field that a line does not have is
 /// missing, objects and lists stay what they are. What ends in `.gz`, `.bz2`, `.xz` or `.zst` is decompressed.
@@ -78,21 +60,12 @@ pub fn read_sql(query: &str, path: &str) -> DataFrame {
     DataFrame::from_result(read(query, path))
 }
 
-pub(in crate::frame) fn parquet(path: &str) -> Result<Plan> {
-    const METHOD: &str = "read_parquet";
-    let found = listed::found(METHOD, path, &["parquet", "parq", "pq"], true)?;
-    let options = engine::session().copied_table_options().parquet;
-    let format: Arc<dyn FileFormat> = Arc::new(ParquetFormat::new().with_options(options));
-    let columns = found.merged(METHOD, &found.schemas(METHOD, &format)?)?;
-    found.plan(METHOD, format, &columns)
-}
-
 fn json(path: &str) -> Result<Plan> {
     const METHOD: &str = "read_json";
     let found = listed::found(METHOD, path, &["json", "jsonl", "ndjson"], false)?;
     let format: Arc<dyn FileFormat> = Arc::new(lines::Lines);
     let columns = found.together(METHOD, &format)?;
-    found.plan(METHOD, format, &columns)
+    found.plan(METHOD, format, &columns, Split::BySize)
 }
 
 fn ipc(path: &str) -> Result<Plan> {
@@ -101,10 +74,10 @@ fn ipc(path: &str) -> Result<Plan> {
     let format: Arc<dyn FileFormat> = Arc::new(ArrowFormat);
     let schemas = found.schemas(METHOD, &format)?;
     if listed::alike(&schemas) {
-        return found.plan(METHOD, format, &schemas[0]);
+        return found.plan(METHOD, format, &schemas[0], Split::BySize);
     }
     // The engine reads these files by the numbers of their columns.
-    let each = found.each().zip(&schemas).map(|(one, s)| one.plan(METHOD, format.clone(), s));
+    let each = found.each().zip(&schemas).map(|(one, s)| one.plan(METHOD, format.clone(), s, Split::BySize));
     union(each.collect::<Result<_>>()?)
 }
 
@@ -115,9 +88,9 @@ trait Sink: Send {
 }
 
 /// A file as a writer that takes it whole.
-struct Parquet(ArrowWriter<Pending>);
+struct ParquetRows(ArrowWriter<Pending>);
 
-impl Sink for Parquet {
+impl Sink for ParquetRows {
     fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
         self.0.write(batch).map_err(|e| e.to_string())
     }
@@ -160,7 +133,7 @@ impl DataFrame {
     /// As [`DataFrame::to_csv`].
     pub fn to_parquet(&self, path: &str) -> Result<Vec<String>> {
         self.written("to_parquet", path, |file, schema| {
-            Ok(Box::new(Parquet(ArrowWriter::try_new(file, schema.clone(), None).map_err(|e| e.to_string())?)))
+            Ok(Box::new(ParquetRows(ArrowWriter::try_new(file, schema.clone(), None).map_err(|e| e.to_string())?)))
         })
     }
 
@@ -228,14 +201,6 @@ async fn write_rows(method: &'static str, path: String, mut rows: SendableRecord
     let mut file = sink.end().map_err(bad)?;
     file.flush().map_err(Error::io(method, &path))?;
     Ok(file)
-}
-
-impl DataFrame {
-    /// A frame over a Parquet file.
-    #[track_caller]
-    pub(crate) fn from_parquet(path: &Path) -> Self {
-        Self::from_result(parquet(&path.to_string_lossy()))
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::frame::plan::Plan;
 use crate::frame::plan::scan::scan;
 use crate::frame::source::remote;
+use crate::frame::source::row_groups::{self, Split};
 use crate::frame::types::dtype::DType;
 use crate::frame::{engine, threads};
 use crate::fs;
@@ -23,8 +24,8 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::type_coercion::binary::type_union_resolution;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 use futures::{StreamExt, TryStreamExt, stream};
 use indexmap::IndexMap;
 use object_store::{ObjectMeta, ObjectStoreExt};
@@ -209,14 +210,14 @@ impl Found {
     }
 
     /// Makes the plan of the files. A column that folders name is theirs, where files have it too.
-    pub(in crate::frame) fn plan(self, method: &str, format: Arc<dyn FileFormat>, columns: &Schema) -> Result<Plan> {
+    pub(in crate::frame) fn plan(self, method: &str, format: Arc<dyn FileFormat>, columns: &Schema, split: Split) -> Result<Plan> {
         let Self { urls, keys } = self;
         let own = |f: &&Arc<Field>| keys.iter().all(|k| k.0.name() != f.name());
         let fields: Fields = columns.fields().iter().filter(own).cloned().collect();
         let file = Arc::new(Schema::new_with_metadata(fields, columns.metadata().clone()));
         let partition = keys.iter().map(|k| Arc::new(k.0.clone())).collect::<Vec<_>>();
         let schema = TableSchema::builder(file).with_table_partition_cols(partition).build();
-        scan(Arc::new(Listed { format, urls, keys, schema }), method)
+        scan(Arc::new(Listed { format, urls, keys, schema, split }), method)
     }
 }
 
@@ -304,6 +305,7 @@ struct Listed {
     urls: Vec<ListingTableUrl>,
     keys: Vec<Key>,
     schema: TableSchema,
+    split: Split,
 }
 
 impl Listed {
@@ -399,8 +401,14 @@ impl TableProvider for Listed {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let source = self.format.file_source(self.schema.clone());
+        // A plan for one partition reads the files one after the other.
+        let by_row_groups = self.split == Split::RowGroups && state.config().target_partitions() > 1;
+        let groups = if by_row_groups { row_groups::split(state, &self.urls[0], groups).await? } else { groups };
+        // DataFusion would share the bytes of the files out anew.
+        let fixed = by_row_groups.then(|| Partitioning::UnknownPartitioning(groups.len()));
         let config = FileScanConfigBuilder::new(self.urls[0].object_store(), source)
             .with_file_groups(groups)
+            .with_output_partitioning(fixed)
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit);

@@ -6,3 +6,4 @@ pub(crate) mod generated;
 pub(in crate::frame) mod lines;
 pub(in crate::frame) mod memory;
 pub(in crate::frame) mod remote;
+pub(in crate::frame) mod row_groups;
