@@ -8,15 +8,13 @@ use crate::frame::engine::{self, collect};
 use crate::frame::expr::{Expr, IntoExpr, bare, col};
 use crate::frame::plan::order::{NUMBERED, ORDERED};
 use crate::frame::plan::{Plan, bound};
-use crate::frame::source::generated::Lazy;
-use crate::frame::source::memory::Held;
+use crate::frame::source::provider::source_of;
 use crate::frame::types::names::ROW;
 use crate::frame::types::scalar::{self, Scalar};
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use chrono::{Datelike, Days, Months, NaiveDate};
 use datafusion::common::ScalarValue;
-use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{self as df, LogicalPlan, LogicalPlanBuilder};
 use futures::StreamExt;
 use std::ops::{Bound, RangeBounds};
@@ -43,9 +41,8 @@ pub(in crate::frame) fn of(plan: &Plan) -> Option<String> {
             p.expr.iter().find_map(kept)
         }
         LogicalPlan::TableScan(scan) => {
-            let provider = source_as_provider(&scan.source).ok()?;
-            let held = provider.downcast_ref::<Held>().map(|h| h.index().map(str::to_owned));
-            held.unwrap_or_else(|| provider.downcast_ref::<Lazy>()?.index.clone())
+            let source = source_of(scan)?;
+            source.index().map(str::to_owned)
         }
         _ => None,
     }

@@ -97,9 +97,8 @@ impl Partitions {
             engine::consume(&physical, Rows::Spread, engine::keep("partitions"))
         };
         let (schema, parts) = match compute(Joins::Hash) {
-            // Where memory does not hold a side of a join, it goes to disk.
-            Err(e) if e.is_out_of_memory() && engine::has_join(&self.plan) => compute(Joins::Sort)?,
-            other => other?,
+            Err(e) => compute(engine::again(&e, &self.plan, Joins::Hash).ok_or(e)?)?,
+            done => done?,
         };
         let mut parts = parts.iter().map(|p| batch::concat(&schema, p)).collect::<Result<Vec<_>>>()?;
         if parts.len() != self.count {

@@ -1,8 +1,7 @@
 //! Computes plans, made again where types or memory turn out otherwise.
 
 use crate::error::{Error, Result};
-use crate::frame::engine::{Joins, PlanOptions, Rows, has_join, in_order, physical, refresh, run, session};
-use crate::frame::threads::wait;
+use crate::frame::engine::{self, Joins, PlanOptions, Progress, Rows, in_order, physical, refresh, run};
 use crate::frame::types::batch::concat;
 use arrow::array::RecordBatch;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
@@ -50,12 +49,9 @@ pub(in crate::frame) fn explained(plan: &LogicalPlan) -> Result<String> {
 pub(in crate::frame) fn measured(plan: &LogicalPlan) -> Result<String> {
     retry_widened(plan, |plan, joins| {
         let physical = physical(plan, PlanOptions { rows: Rows::Spread, joins })?;
-        let (plan, context) = (physical.clone(), session().task_ctx());
-        wait(async move {
-            let failed = |e| Error::engine("compute", &e);
-            let mut rows = datafusion::physical_plan::execute_stream(plan, context).map_err(failed)?;
+        engine::drain(&physical, Rows::Spread, Progress::Hidden, |_, mut rows| async move {
             while let Some(batch) = rows.next().await {
-                batch.map_err(failed)?;
+                batch.map_err(|e| Error::engine("compute", &e))?;
             }
             Ok(())
         })?;
@@ -74,8 +70,10 @@ pub(in crate::frame) fn retry_widened<T>(plan: &LogicalPlan, mut work: impl FnMu
     let (mut plan, mut joins) = (refresh::current(plan)?, Joins::Hash);
     loop {
         match work(&plan, joins) {
-            Err(e) if e.is_out_of_memory() && joins == Joins::Hash && has_join(&plan) => joins = Joins::Sort,
-            Err(e) => plan = refresh::replan(&plan)?.filter(refresh::is_current).ok_or(e)?,
+            Err(e) => match engine::again(&e, &plan, joins) {
+                Some(other) => joins = other,
+                None => plan = refresh::replan(&plan)?.filter(refresh::is_current).ok_or(e)?,
+            },
             done => return done,
         }
     }

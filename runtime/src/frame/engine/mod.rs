@@ -1,142 +1,57 @@
-//! Running a frame's plan: one DataFusion session for all frames, every operator's partition streams watched so that the
-//! view under the cell shows them as tasks, and Cancel reaches into each batch.
+//! Planning and running of frames through the engine that is set: the whole of a plan, each partition, or all rows in order.
 
 pub(in crate::frame) mod collect;
+pub(in crate::frame) mod interface;
+pub(in crate::frame) mod local;
 pub(in crate::frame) mod refresh;
 
-use crate::config::{self, Cluster};
+pub(in crate::frame) use interface::{Joins, PlanOptions, Progress, Rows};
+
+use crate::config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::exec::{coalesce, memory_pool, observe, sort};
-use crate::frame::expr::sums;
-use crate::frame::plan::order;
-use crate::frame::source::csv::speculate;
-use crate::frame::source::remote;
+use crate::frame::exec::sort;
 use crate::frame::threads::{joined, wait};
 use crate::frame::types::batch::{concat, size};
-use crate::sched::progress::Job;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNode;
-use datafusion::execution::cache::cache_manager::CacheManagerConfig;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::{SessionContext, SessionState};
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
-use datafusion::prelude::SessionConfig;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
-use std::path::Path;
+use interface::{Engine, Running};
+use local::Local;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// What plans and runs frames: a session that plans for all of them and one that plans for one partition, in file order.
-struct Engine {
-    cluster: Cluster,
-    sessions: [SessionContext; 2],
-}
-
-static ENGINE: RwLock<Option<Arc<Engine>>> = RwLock::new(None);
+static ENGINE: RwLock<Option<Arc<Local>>> = RwLock::new(None);
 
 /// The engine for the workers and the memory that are set now.
-fn engine() -> Arc<Engine> {
+fn engine() -> Arc<dyn Engine> {
     let cluster = config::cluster();
-    let fits = |e: &Option<Arc<Engine>>| e.as_ref().filter(|e| e.cluster == cluster).cloned();
+    let fits = |e: &Option<Arc<Local>>| e.as_ref().filter(|e| e.cluster == cluster).cloned();
     if let Some(engine) = fits(&ENGINE.read().unwrap_or_else(PoisonError::into_inner)) {
         return engine;
     }
-    let mut place = ENGINE.write().unwrap_or_else(PoisonError::into_inner);
-    fits(&place).unwrap_or_else(|| place.insert(Arc::new(new_engine(&cluster))).clone())
-}
-
-fn new_engine(cluster: &Cluster) -> Engine {
-    let threads = cluster.threads();
-    let spills = (cluster.memory() < u64::MAX).then(|| config::own_folder(&cluster.local_directory));
-    let environment = new_environment(cluster, spills.as_deref());
-    Engine { cluster: cluster.clone(), sessions: [threads, 1].map(|n| new_session(n, cluster, &environment)) }
-}
-
-/// What all plans run in: memory, and the folder where they go to disk if memory has a limit.
-fn new_environment(cluster: &Cluster, spills: Option<&Path>) -> Arc<RuntimeEnv> {
-    // What a folder holds is looked up for each frame: files may have come since.
-    let lookups = CacheManagerConfig::default().with_list_files_cache_limit(0);
-    let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone()).with_cache_manager(lookups);
-    if let Some(folder) = spills {
-        // Operators go to disk at 60 % of the limit, as tasks do: they do not count all that they hold.
-        environment = environment.with_memory_pool(memory_pool::shared((cluster.memory() / 5 * 3) as usize)).with_temp_file_path(folder);
-    }
-    // A folder that cannot be used: without it, what does not fit into memory is an error when it happens.
-    environment.build_arc().unwrap_or_default()
-}
-
-/// A session that plans for so many partitions.
-fn new_session(partitions: usize, cluster: &Cluster, environment: &Arc<RuntimeEnv>) -> SessionContext {
-    let config = SessionConfig::new()
-        .with_target_partitions(partitions)
-        .with_information_schema(false)
-        // Rows keep the order of their files: nothing deals them out in turn, and no partition takes over another's part.
-        .with_round_robin_repartition(false)
-        .set_bool("datafusion.execution.enable_file_stream_work_stealing", false)
-        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-        .set_bool("datafusion.optimizer.prefer_existing_union", true)
-        // Partitions of a join with such a filter wait for one another, and here they may be read one after the other.
-        .set_bool("datafusion.optimizer.enable_join_dynamic_filter_pushdown", false)
-        // The smaller side of a join is held once, for all workers to look into, and the rows of the other stay where they are.
-        .set_usize("datafusion.optimizer.hash_join_single_partition_threshold", (cluster.memory() / 4).min(512 << 20) as usize)
-        .set_usize("datafusion.optimizer.hash_join_single_partition_threshold_rows", 16 << 20)
-        .set_bool("datafusion.execution.collect_statistics", true);
-    let limit = cluster.memory();
-    let config = config.with_sort_spill_reservation_bytes((limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize);
-    let context = SessionContext::new_with_config_rt(config, environment.clone());
-    sums::register(&context);
-    // It would sum up sums that were rounded once for each distinct value.
-    context.remove_optimizer_rule("single_distinct_aggregation_to_group_by");
-    order::with_planner(&context)
+    let mut current = ENGINE.write().unwrap_or_else(PoisonError::into_inner);
+    fits(&current).unwrap_or_else(|| current.insert(Arc::new(Local::new(&cluster))).clone())
 }
 
 /// The session that plans for all workers.
 pub(in crate::frame) fn session() -> SessionContext {
-    engine().session(Rows::Spread).clone()
+    engine().settings(Rows::Spread).clone()
 }
 
-/// In what partitions the rows of a plan come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::frame) enum Rows {
-    /// In as many partitions as suit all workers.
-    Spread,
-    /// In one partition, in their order.
-    InOrder,
-}
-
-/// How the sides of a join are brought together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::frame) enum Joins {
-    /// One side is held in a table.
-    Hash,
-    /// Both sides are sorted, which goes to disk where memory does not hold them.
-    Sort,
-}
-
-/// How a logical plan becomes a physical one.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::frame) struct PlanOptions {
-    pub(in crate::frame) rows: Rows,
-    pub(in crate::frame) joins: Joins,
-}
-
-impl Engine {
-    fn session(&self, rows: Rows) -> &SessionContext {
-        match rows {
-            Rows::Spread => &self.sessions[0],
-            Rows::InOrder => &self.sessions[1],
-        }
-    }
+/// How a plan that failed is planned again; `None` where that would not help.
+pub(in crate::frame) fn again(e: &Error, plan: &LogicalPlan, joins: Joins) -> Option<Joins> {
+    engine().again(e, plan, joins)
 }
 
 /// The physical plan.
 pub(in crate::frame) fn physical(plan: &LogicalPlan, options: PlanOptions) -> Result<Arc<dyn ExecutionPlan>> {
-    planned_by(plan, engine().session(options.rows).state(), options.joins)
+    planned_by(plan, engine().settings(options.rows).state(), options.joins)
 }
 
 /// The physical plan for so many partitions.
@@ -155,18 +70,9 @@ fn planned_by(plan: &LogicalPlan, mut state: SessionState, joins: Joins) -> Resu
     }
     let plan = plan.clone();
     wait(async move {
-        state
-            .create_physical_plan(&plan)
-            .await
-            .and_then(sort::in_memory)
-            .and_then(coalesce::by_threads)
-            .map_err(|e| Error::engine("planning", &e))
+        let physical = state.create_physical_plan(&plan).await.and_then(|p| engine().finish(p));
+        physical.map_err(|e| Error::engine("planning", &e))
     })
-}
-
-pub(in crate::frame) fn has_join(plan: &LogicalPlan) -> bool {
-    // The walk itself cannot fail.
-    plan.exists(|node| Ok(matches!(node, LogicalPlan::Join(_)))).unwrap_or(false)
 }
 
 /// Computes the plan with the types as they are.
@@ -228,14 +134,15 @@ where
     let whole = planned(Rows::Spread)?;
     // What ends in a sort is in order however many work on it.
     let (whole, rows) = if sort::is_last(&whole) { (whole, Rows::Spread) } else { (planned(Rows::InOrder)?, Rows::InOrder) };
-    let (job, watched, context) = watched(&whole, rows)?;
+    let run: Arc<dyn Running> = engine().begin(&whole, rows, Progress::Shown)?.into();
+    let shown = run.clone();
     let done = wait(async move {
-        let schema = watched.schema();
-        let partitions = futures::stream::iter(0..watched.output_partitioning().partition_count());
-        let rows = partitions.map(move |i| watched.execute(i, context.clone())).try_flatten();
+        let schema = run.schema();
+        let partitions = futures::stream::iter(0..run.partitions());
+        let rows = partitions.map(move |i| run.open(i)).try_flatten();
         work(Box::pin(RecordBatchStreamAdapter::new(schema, rows))).await
     });
-    drop(job);
+    drop(shown);
     done
 }
 
@@ -248,21 +155,8 @@ pub(in crate::frame) fn nth<T: Send + 'static, F>(
 where
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    let (physical, context) = (physical.clone(), session().task_ctx());
-    wait(async move { work(physical.execute(number, context).map_err(|e| Error::engine("compute", &e))?).await })
-}
-
-/// A plan that reports to a job, and what it runs in.
-type Watched = (Arc<Job>, Arc<dyn ExecutionPlan>, Arc<TaskContext>);
-
-/// The plan with operators that report to a job of this computation.
-fn watched(physical: &Arc<dyn ExecutionPlan>, rows: Rows) -> Result<Watched> {
-    let context = engine().session(rows).task_ctx();
-    let physical = speculate::guessed(physical.clone()).map_err(|e| Error::engine("planning", &e))?;
-    let names = observe::names(&physical);
-    let job = Arc::new(Job::begin(names.iter().cloned()));
-    let watched = observe::wrap(&physical, &names, &job, context.memory_pool()).map_err(|e| Error::engine("planning", &e))?;
-    Ok((job, watched, context))
+    let run = engine().begin(physical, Rows::Spread, Progress::Hidden)?;
+    wait(async move { work(run.open(number).map_err(|e| Error::engine("compute", &e))?).await })
 }
 
 /// Computes all partitions of a plan, and does something with each one's rows.
@@ -274,22 +168,35 @@ pub(in crate::frame) fn consume<T: Send + 'static, F>(
 where
     F: Future<Output = Result<T>> + Send + 'static,
 {
+    drain(physical, rows, Progress::Shown, work)
+}
+
+/// Computes all partitions of a plan, on screen or not, and does something with each one's rows.
+pub(in crate::frame) fn drain<T: Send + 'static, F>(
+    physical: &Arc<dyn ExecutionPlan>,
+    rows: Rows,
+    progress: Progress,
+    work: impl Fn(usize, SendableRecordBatchStream) -> F + Send + 'static,
+) -> Result<(SchemaRef, Vec<T>)>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
     let schema = physical.schema();
-    // There may be thousands of partitions; as many are open at once as there are threads. Those of a shuffle are all open: what
-    // nobody takes would pile up.
-    let open = if coalesce::shuffles(physical) { usize::MAX } else { config::threads() };
-    let (job, watched, context) = watched(physical, rows)?;
+    let run: Arc<dyn Running> = engine().begin(physical, rows, progress)?.into();
+    let shown = run.clone();
+    // There may be thousands of partitions; as many are open at once as there are threads.
+    let open = if run.at_once() { usize::MAX } else { config::threads() };
     let result = wait(async move {
         // Spawned tasks die with this set when the user stops the computation.
         let mut tasks = tokio::task::JoinSet::new();
-        let partitions = watched.output_partitioning().partition_count();
+        let partitions = run.partitions();
         let mut parts: Vec<Option<T>> = (0..partitions).map(|_| None).collect();
         let mut left = 0..partitions;
         loop {
             while tasks.len() < open
                 && let Some(partition) = left.next()
             {
-                let stream = watched.execute(partition, context.clone()).map_err(|e| Error::engine("compute", &e))?;
+                let stream = run.open(partition).map_err(|e| Error::engine("compute", &e))?;
                 let work = work(partition, stream);
                 tasks.spawn(async move { (partition, work.await) });
             }
@@ -300,6 +207,6 @@ where
         // Every task has handed in its part.
         Ok(parts.into_iter().flatten().collect::<Vec<_>>())
     });
-    drop(job);
+    drop(shown);
     Ok((schema, result?))
 }

@@ -4,47 +4,31 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::frame::engine::{self, Joins, PlanOptions, Rows};
 use crate::frame::expr::bare;
 use crate::frame::plan::Plan;
-use crate::frame::source::csv::scan::CsvTable;
-use crate::frame::source::generated::Lazy;
-use datafusion::catalog::TableProvider;
+use crate::frame::source::provider::{FrameSource, SourceTable, source_of};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
-use datafusion::datasource::{provider_as_source, source_as_provider};
-use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder, Union};
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use std::sync::Arc;
 
-fn table_of(scan: &TableScan) -> Option<CsvTable> {
-    let provider = source_as_provider(&scan.source).ok()?;
-    provider.downcast_ref::<CsvTable>().cloned()
-}
-
-/// What is done with the table of a scan whose partitions are made of another plan.
-fn inside<T>(scan: &TableScan, f: impl FnOnce(&Lazy, &Plan) -> T) -> Option<T> {
-    let provider = source_as_provider(&scan.source).ok()?;
-    let lazy = provider.downcast_ref::<Lazy>()?;
-    lazy.plan().map(|plan| f(lazy, plan))
-}
-
 /// The table of a scan, where its types have changed.
-fn renewed(scan: &TableScan) -> DfResult<Option<Arc<dyn TableProvider>>> {
-    if let Some(table) = table_of(scan).filter(|t| !t.is_current() && !t.settle) {
-        return Ok(Some(Arc::new(CsvTable::new(table.table))));
+fn renewed(scan: &TableScan) -> Result<Option<Arc<dyn FrameSource>>> {
+    let Some(source) = source_of(scan) else { return Ok(None) };
+    let input = source.input().filter(|plan| !is_current(plan)).map(current).transpose()?;
+    if input.is_none() && source.is_current() {
+        return Ok(None);
     }
-    let made =
-        inside(scan, |lazy, plan| if is_current(plan) { None } else { Some(current(plan).and_then(|p| lazy.again(&p).transpose())) });
-    match made.flatten().transpose().map(Option::flatten) {
-        Ok(lazy) => Ok(lazy.map(|l| Arc::new(l) as Arc<dyn TableProvider>)),
-        Err(e) => Err(DataFusionError::External(Box::new(e))),
-    }
+    source.renewed(input.as_ref())
 }
 
 /// The plan with the types that are known by now.
 pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
     let renew = |node: LogicalPlan| match node {
-        LogicalPlan::TableScan(scan) => match renewed(&scan)? {
-            Some(table) => {
-                let scan = TableScanBuilder::new(scan.table_name, provider_as_source(table))
+        LogicalPlan::TableScan(scan) => match renewed(&scan).map_err(|e| DataFusionError::External(Box::new(e)))? {
+            Some(source) => {
+                let table = provider_as_source(SourceTable::provider(source));
+                let scan = TableScanBuilder::new(scan.table_name, table)
                     .with_projection(scan.projection)
                     .with_filters(scan.filters)
                     .with_fetch(scan.fetch);
@@ -73,30 +57,35 @@ pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
 /// An error of a step that columns no longer fit, with why they changed.
 fn explained(plan: &Plan, e: &datafusion::error::DataFusionError) -> Error {
     let mut reasons = Vec::new();
-    for table in outdated(plan) {
-        let why = |i: usize| table.why(i).map(|why| format!("{:?}: {why}", table.table.columns[i].name));
-        reasons.extend((0..table.table.columns.len()).filter_map(why));
+    for source in outdated(plan) {
+        let known = source.inferred().into_iter().filter_map(|i| Some(format!("{:?}: {}", i.column, i.reason?)));
+        reasons.extend(known);
     }
     let message = format!("{}\n  types have changed since the frame was made: {}", e.strip_backtrace(), reasons.join("; "));
     ErrorKind::Engine { operation: "compute".to_owned(), message }.into()
 }
 
-pub(in crate::frame) fn each_table(plan: &Plan, found: &mut dyn FnMut(CsvTable)) {
+/// Visits each source that a plan reads, and those of the plans that sources are computed of.
+pub(in crate::frame) fn each_source(plan: &Plan, visit: &mut dyn FnMut(Arc<dyn FrameSource>)) {
     // The walk itself cannot fail.
     let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            table_of(scan).into_iter().for_each(&mut *found);
-            inside(scan, |_, plan| each_table(plan, found));
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(source) = source_of(scan)
+        {
+            if let Some(input) = source.input() {
+                each_source(input, visit);
+            }
+            visit(source);
         }
         Ok(TreeNodeRecursion::Continue)
     });
 }
 
-/// The tables of a plan whose types were widened since it was made.
-fn outdated(plan: &Plan) -> Vec<CsvTable> {
+/// The sources of a plan whose types were widened since it was made.
+fn outdated(plan: &Plan) -> Vec<Arc<dyn FrameSource>> {
     let mut all = Vec::new();
-    each_table(plan, &mut |t| all.push(t));
-    all.retain(|t| !t.is_current());
+    each_source(plan, &mut |s| all.push(s));
+    all.retain(|s| !s.is_current());
     all
 }
 
@@ -108,26 +97,23 @@ pub(in crate::frame) fn is_current(plan: &Plan) -> bool {
 /// The plan made again, where it failed because values did not fit. The columns that lost are read to their end first, so
 /// that what else does not fit is known at once.
 pub(in crate::frame) fn replan(plan: &Plan) -> Result<Option<Plan>> {
-    // What failed may have been given rows that are none. A file that cannot be looked into is not what failed.
-    each_table(plan, &mut |t| drop(t.table.look_into()));
-    let tables = outdated(plan);
-    if tables.is_empty() {
+    // What failed may have been given text that was taken for rows by mistake.
+    each_source(plan, &mut |s| s.verify());
+    let sources = outdated(plan);
+    if sources.is_empty() {
         return Ok(None);
     }
-    for table in tables {
-        finish_inference(&table)?;
+    for source in sources {
+        finish_inference(source.as_ref())?;
     }
     current(plan).map(Some)
 }
 
-/// Reads the columns that were asked for when values did not fit, and only looks at their types.
-fn finish_inference(table: &CsvTable) -> Result<()> {
-    let columns = table.table.types.take_lost();
-    if columns.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<_> = columns.iter().map(|i| bare(&table.table.columns[*i].name)).collect();
-    let settling = provider_as_source(Arc::new(table.settling()));
-    let plan = LogicalPlanBuilder::scan("frame", settling, None).and_then(|b| b.project(names)).and_then(LogicalPlanBuilder::build);
+/// Reads the columns that were used when values did not fit, and only looks at their types.
+fn finish_inference(source: &dyn FrameSource) -> Result<()> {
+    let Some((columns, types_only)) = source.unfinished() else { return Ok(()) };
+    let columns: Vec<_> = columns.iter().map(|c| bare(c)).collect();
+    let table = provider_as_source(SourceTable::provider(types_only));
+    let plan = LogicalPlanBuilder::scan("frame", table, None).and_then(|b| b.project(columns)).and_then(LogicalPlanBuilder::build);
     engine::run(&plan.map_err(|e| Error::engine("read_csv", &e))?, PlanOptions { rows: Rows::Spread, joins: Joins::Hash }).map(drop)
 }

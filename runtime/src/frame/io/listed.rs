@@ -5,6 +5,7 @@ use crate::decode::Compression;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::plan::Plan;
 use crate::frame::plan::scan::scan;
+use crate::frame::source::provider::FrameSource;
 use crate::frame::source::remote;
 use crate::frame::source::row_groups::{self, Split};
 use crate::frame::types::dtype::DType;
@@ -12,7 +13,7 @@ use crate::frame::{engine, threads};
 use crate::fs;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use datafusion::catalog::{Session, TableProvider};
+use datafusion::catalog::Session;
 use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
@@ -23,7 +24,7 @@ use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::type_coercion::binary::type_union_resolution;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, Partitioning};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -372,18 +373,13 @@ impl Listed {
 }
 
 #[async_trait::async_trait]
-impl TableProvider for Listed {
+impl FrameSource for Listed {
     fn schema(&self) -> SchemaRef {
         self.schema.table_schema().clone()
     }
 
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
-        use TableProviderFilterPushDown::{Exact, Inexact};
-        Ok(filters.iter().map(|f| if self.by_keys(f) { Exact } else { Inexact }).collect())
+    fn filter_support(&self, filter: &Expr) -> TableProviderFilterPushDown {
+        if self.by_keys(filter) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact }
     }
 
     async fn scan(
@@ -397,7 +393,7 @@ impl TableProvider for Listed {
         let none = (Vec::new(), Statistics::new_unknown(self.schema.table_schema()));
         let (groups, statistics) = if chosen.is_empty() { none } else { self.groups(state, &chosen).await? };
         if groups.is_empty() {
-            let schema = project_schema(&TableProvider::schema(self), projection)?;
+            let schema = project_schema(&FrameSource::schema(self), projection)?;
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let source = self.format.file_source(self.schema.clone());

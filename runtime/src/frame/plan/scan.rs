@@ -3,19 +3,19 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::plan::Plan;
 use crate::frame::source::memory;
+use crate::frame::source::provider::{FrameSource, SourceTable};
 use crate::frame::types::batch::{self, pieces};
 use crate::frame::types::names::{self, unique};
 use crate::frame::types::series::Series;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
-use datafusion::catalog::TableProvider;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use std::sync::Arc;
 
-/// A frame that scans `table`.
-pub(in crate::frame) fn scan(table: Arc<dyn TableProvider>, method: &str) -> Result<Plan> {
-    LogicalPlanBuilder::scan("frame", provider_as_source(table), None)
+/// A plan that scans a source.
+pub(in crate::frame) fn scan(source: Arc<dyn FrameSource>, method: &str) -> Result<Plan> {
+    LogicalPlanBuilder::scan("frame", provider_as_source(SourceTable::provider(source)), None)
         .and_then(LogicalPlanBuilder::build)
         .map_err(|e| Error::engine(method, &e))
 }

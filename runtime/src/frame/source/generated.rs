@@ -2,6 +2,7 @@
 
 use crate::config;
 use crate::error::{Error, Result};
+use crate::frame::source::provider::FrameSource;
 use crate::frame::threads;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -9,7 +10,7 @@ use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, LogicalPlan as Plan, TableType};
+use datafusion::logical_expr::{Expr, LogicalPlan as Plan};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
@@ -30,7 +31,7 @@ pub(in crate::frame) struct Lazy {
     turns: Arc<Semaphore>,
     over: Option<Over>,
     /// The column that orders the rows.
-    pub(in crate::frame) index: Option<String>,
+    index: Option<String>,
 }
 
 /// The plan that partitions are made of, and what makes the table of it again when types of that plan have changed.
@@ -55,16 +56,6 @@ impl Lazy {
     pub(in crate::frame) fn over(self, plan: Plan, again: impl Fn(&Plan) -> Result<Self> + Send + Sync + 'static) -> Self {
         Self { over: Some(Over { plan, again: Box::new(again) }), ..self }
     }
-
-    /// The plan that partitions are made of.
-    pub(in crate::frame) fn plan(&self) -> Option<&Plan> {
-        self.over.as_ref().map(|o| &o.plan)
-    }
-
-    /// The table made again of a plan with other types; `None` where there is no plan.
-    pub(in crate::frame) fn again(&self, plan: &Plan) -> Option<Result<Self>> {
-        self.over.as_ref().map(|o| (o.again)(plan))
-    }
 }
 
 impl fmt::Debug for Lazy {
@@ -74,13 +65,22 @@ impl fmt::Debug for Lazy {
 }
 
 #[async_trait::async_trait]
-impl TableProvider for Lazy {
+impl FrameSource for Lazy {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
 
-    fn table_type(&self) -> TableType {
-        TableType::Base
+    fn index(&self) -> Option<&str> {
+        self.index.as_deref()
+    }
+
+    fn input(&self) -> Option<&Plan> {
+        self.over.as_ref().map(|o| &o.plan)
+    }
+
+    fn renewed(&self, input: Option<&Plan>) -> Result<Option<Arc<dyn FrameSource>>> {
+        let Some((over, input)) = self.over.as_ref().zip(input) else { return Ok(None) };
+        Ok(Some(Arc::new((over.again)(input)?)))
     }
 
     async fn scan(

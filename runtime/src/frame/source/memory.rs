@@ -1,6 +1,7 @@
 //! Tables in memory whose rows stay where they are: the engine would deal their batches out anew, the longest first. Where the
 //! rows are in the order of a column, partitions that a filter rules out are not read.
 
+use crate::frame::source::provider::FrameSource;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::SchemaRef;
@@ -12,7 +13,7 @@ use datafusion::datasource::MemTable;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::statistics::StatisticsArgs;
@@ -33,11 +34,6 @@ impl Held {
     pub(in crate::frame) fn new(schema: SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Result<Self> {
         let ranges = index.and_then(|index| Some((Ranges::of(&schema, &parts, index)?, parts.clone())));
         Ok(Self { table: MemTable::try_new(schema, parts)?, ranges })
-    }
-
-    /// The column that orders the rows.
-    pub(in crate::frame) fn index(&self) -> Option<&str> {
-        self.ranges.as_ref().map(|(r, _)| r.index.as_str())
     }
 
     /// The table with those partitions alone that may have rows for which the filters hold; `None` for all.
@@ -79,19 +75,18 @@ impl PruningStatistics for Ranges {
 }
 
 #[async_trait::async_trait]
-impl TableProvider for Held {
+impl FrameSource for Held {
     fn schema(&self) -> SchemaRef {
         self.table.schema()
     }
 
-    fn table_type(&self) -> TableType {
-        TableType::Base
+    fn index(&self) -> Option<&str> {
+        self.ranges.as_ref().map(|(r, _)| r.index.as_str())
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let asked = |e: &&Expr| self.index().is_some_and(|i| e.column_refs().iter().any(|c| c.name == i));
-        let told = |e| if asked(e) { TableProviderFilterPushDown::Inexact } else { TableProviderFilterPushDown::Unsupported };
-        Ok(filters.iter().map(told).collect())
+    fn filter_support(&self, filter: &Expr) -> TableProviderFilterPushDown {
+        let of_index = self.index().is_some_and(|i| filter.column_refs().iter().any(|c| c.name == i));
+        if of_index { TableProviderFilterPushDown::Inexact } else { TableProviderFilterPushDown::Unsupported }
     }
 
     async fn scan(

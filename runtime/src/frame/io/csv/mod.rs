@@ -8,7 +8,7 @@ mod tests;
 
 use crate::error::{ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
-use crate::frame::engine::refresh::{current, each_table};
+use crate::frame::engine::refresh::{current, each_source};
 use crate::frame::source::csv::names::{ByteCount, ColumnList, HeaderRow, Separator};
 use crate::frame::source::csv::open::open;
 use crate::frame::source::csv::options::{BadLines, NameFunction, Options};
@@ -17,7 +17,6 @@ use crate::frame::types::dtype::DType;
 use crate::frame::types::names::IntoNames;
 use crate::frame::types::table::Table;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use datafusion::catalog::TableProvider;
 use std::fmt;
 use std::sync::Arc;
 
@@ -235,18 +234,15 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn csv_types(&self) -> Result<Table> {
-        let mut tables = Vec::new();
-        each_table(&current(self.plan()?)?, &mut |t| tables.push(t));
         let (mut names, mut dtypes, mut because) = (Vec::new(), Vec::new(), Vec::new());
-        for table in &tables {
-            let schema = TableProvider::schema(table);
-            for (i, column) in table.table.columns.iter().enumerate() {
-                names.push(column.name.clone());
-                dtypes.push(DType::of(schema.field(i).data_type()).to_string());
-                let told = if column.given.is_some() { "the type was given".to_owned() } else { "no value was seen".to_owned() };
-                because.push(table.why(i).unwrap_or(told));
+        each_source(&current(self.plan()?)?, &mut |source| {
+            for (i, inferred) in source.inferred().into_iter().enumerate() {
+                names.push(inferred.column);
+                dtypes.push(DType::of(source.schema().field(i).data_type()).to_string());
+                let otherwise = if inferred.given { "the type was given" } else { "no value was seen" };
+                because.push(inferred.reason.unwrap_or_else(|| otherwise.to_owned()));
             }
-        }
+        });
         let of = |texts: Vec<String>| Arc::new(StringArray::from(texts)) as ArrayRef;
         let columns = [("column", of(names)), ("dtype", of(dtypes)), ("because", of(because))];
         let batch = RecordBatch::try_from_iter(columns);

@@ -5,6 +5,7 @@ use crate::csv::kind::Kind;
 use crate::frame::Table;
 use crate::frame::source::csv::open::open;
 use crate::frame::source::csv::scan::CsvTable;
+use crate::frame::source::provider::{FrameSource, SourceTable};
 use crate::prelude::*;
 use arrow::array::RecordBatch;
 use datafusion::physical_plan::collect_partitioned;
@@ -22,17 +23,16 @@ fn read(options: &Csv, path: &str, partitions: usize) -> Result<RecordBatch, Str
     let context = SessionContext::new_with_config(config);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     loop {
-        let source = CsvTable::new(table.clone());
-        let plan = context.read_table(Arc::new(source.clone())).unwrap();
+        let source: Arc<dyn FrameSource> = Arc::new(CsvTable::new(table.clone()));
+        let plan = context.read_table(SourceTable::provider(source.clone())).unwrap();
         let parts = runtime.block_on(async {
             let physical = crate::frame::source::csv::speculate::guessed(plan.create_physical_plan().await?)?;
             collect_partitioned(physical, context.task_ctx()).await
         });
         match parts {
             Ok(parts) => {
-                let schema = datafusion::catalog::TableProvider::schema(&source);
                 let all: Vec<_> = parts.into_iter().flatten().collect();
-                return Ok(arrow::compute::concat_batches(&schema, &all).unwrap());
+                return Ok(arrow::compute::concat_batches(&source.schema(), &all).unwrap());
             }
             Err(_) if !source.is_current() => {}
             Err(e) => return Err(e.to_string()),

@@ -14,10 +14,11 @@ use crate::frame::source::csv::pieces::{PARTITIONS_PER_THREAD, Piece, pieces};
 use crate::frame::source::csv::quotes::{self, States};
 use crate::frame::source::csv::table::{Table, io_error};
 use crate::frame::source::csv::types::Reason;
+use crate::frame::source::provider::{FrameSource, Inferred};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::catalog::{Session, TableProvider};
+use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, Statistics};
@@ -25,7 +26,7 @@ use datafusion::datasource::source::{DataSource, DataSourceExec};
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::projection::ProjectionExprs;
@@ -42,12 +43,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// A table of CSV files, with types as they were known when a plan was made of it.
 #[derive(Debug, Clone)]
 pub(in crate::frame) struct CsvTable {
-    pub(in crate::frame) table: Arc<Table>,
+    table: Arc<Table>,
     kinds: Vec<Kind>,
     generation: u32,
     schema: SchemaRef,
     /// Values are only looked at, and widen the types.
-    pub(in crate::frame) settle: bool,
+    settle: bool,
 }
 
 impl CsvTable {
@@ -60,33 +61,43 @@ impl CsvTable {
         let schema = Arc::new(Schema::new(kinds.iter().enumerate().map(field).collect::<Vec<_>>()));
         Self { table, kinds, generation, schema, settle: false }
     }
-
-    /// Whether nothing that it was made with has changed since.
-    pub(in crate::frame) fn is_current(&self) -> bool {
-        self.table.types.are_still(self.generation, &self.kinds)
-    }
-
-    /// The table for a look at its types alone.
-    pub(in crate::frame) fn settling(&self) -> Self {
-        Self { settle: true, ..Self::new(self.table.clone()) }
-    }
 }
 
 #[async_trait::async_trait]
-impl TableProvider for CsvTable {
+impl FrameSource for CsvTable {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
 
-    fn table_type(&self) -> TableType {
-        TableType::Base
+    fn is_current(&self) -> bool {
+        self.settle || self.table.types.are_still(self.generation, &self.kinds)
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
+    fn renewed(&self, _: Option<&LogicalPlan>) -> Result<Option<Arc<dyn FrameSource>>> {
+        Ok((!self.is_current()).then(|| Arc::new(Self::new(self.table.clone())) as Arc<dyn FrameSource>))
+    }
+
+    fn verify(&self) {
+        // A file that cannot be looked into is not what failed.
+        drop(self.table.look_into());
+    }
+
+    fn unfinished(&self) -> Option<(Vec<String>, Arc<dyn FrameSource>)> {
+        let columns = self.table.types.take_lost();
+        let names: Vec<_> = columns.iter().map(|i| self.table.columns[*i].name.clone()).collect();
+        let types_only = Self { settle: true, ..Self::new(self.table.clone()) };
+        (!names.is_empty()).then(|| (names, Arc::new(types_only) as Arc<dyn FrameSource>))
+    }
+
+    fn inferred(&self) -> Vec<Inferred> {
+        let columns = self.table.columns.iter().enumerate();
+        columns.map(|(i, c)| Inferred { column: c.name.clone(), reason: self.reason(i), given: c.given.is_some() }).collect()
+    }
+
+    fn filter_support(&self, filter: &Expr) -> TableProviderFilterPushDown {
         // With a limit on rows, those that a filter leaves out count too.
-        let sound = |e: &&Expr| self.table.nrows.is_none() && !e.is_volatile() && !e.contains_outer();
-        let told = |e| if sound(e) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Unsupported };
-        Ok(filters.iter().map(told).collect())
+        let sound = self.table.nrows.is_none() && !filter.is_volatile() && !filter.contains_outer();
+        if sound { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Unsupported }
     }
 
     async fn scan(
@@ -398,7 +409,7 @@ impl Range {
 
 impl CsvTable {
     /// The value that made a column what it is, and where it stands.
-    pub(in crate::frame) fn why(&self, column: usize) -> Option<String> {
+    fn reason(&self, column: usize) -> Option<String> {
         let Reason { value, file, place } = self.table.types.reason(column)?;
         let path = &self.table.files[file].path;
         // A file that cannot be read any more has no lines to count.
