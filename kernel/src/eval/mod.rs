@@ -33,13 +33,15 @@ pub(crate) mod tools;
 pub(crate) use assist::{Completions, Inspection};
 pub(crate) use errors::diagnostics::CellError;
 pub(crate) use process::child;
-pub(crate) use process::running::{Ask, Times};
+pub(crate) use process::clock::Times;
+pub(crate) use process::running::Ask;
 pub(crate) use source::split::Completeness;
 
 use crate::outbox::{Outbox, Parent};
 use assist::Assist;
+use process::clock::resident;
 use process::comms::Comms;
-use process::running::{Shared, resident};
+use process::running::Shared;
 use rask_wire::{Bundle, Comm};
 use runtime::Runtime;
 use serde_json::Value;
@@ -169,7 +171,7 @@ impl Evaluator {
 
     /// Bytes of memory that the kernel and its evaluator hold, and the evaluator's process.
     pub(crate) fn memory(&self) -> (u64, u32) {
-        let pid = self.shared.state().pid;
+        let pid = self.shared.evaluator_pid();
         (resident(std::process::id()) + resident(pid), pid)
     }
 

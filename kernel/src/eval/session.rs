@@ -11,7 +11,8 @@ use super::source::cell::Cell;
 use super::source::scope::Variable;
 use super::source::types::{Inferred, can_be_written};
 use super::text::span;
-use super::tools::{environment::users_environment, files};
+use super::tools::environment::users_environment;
+use super::tools::files::{self, Request, Source};
 use evcxr::{CommandContext, CompilationError, EvalContext};
 use rask_wire::Bundle;
 use serde_json::Value;
@@ -216,18 +217,11 @@ impl Session {
 
     /// Leaves word for the stand-ins of the compiler.
     fn note(&self, code: &str, level: &str) -> Result<(), CellError> {
-        let write = |path: PathBuf, text: &str| {
-            std::fs::write(path, text).map_err(|e| {
-                CellError::plain(
-                    "InternalError",
-                    &format!("the session's folder {} is gone: {e}; restart the kernel", self.folder.display()),
-                )
-            })
-        };
-        write(files::level_file(&self.folder), level)?;
-        // An empty text would stand for the session's start.
-        write(files::cell_file(&self.folder), &format!("{code}\n"))?;
-        write(files::warnings_file(&self.folder), "")
+        let request = Request { level: level.to_owned(), source: Source::Cell(code.to_owned()) };
+        request.write(&self.folder).map_err(|e| {
+            let message = format!("the session's folder {} is gone: {e}; restart the kernel", self.folder.display());
+            CellError::plain("InternalError", &message)
+        })
     }
 
     /// What is done when the compiled cell begins to run: the compiler's warnings come before its output.
@@ -379,7 +373,7 @@ impl Session {
 
     /// The folder in which the cells run.
     pub(super) fn working_folder(&self) -> PathBuf {
-        let pid = self.shared.state().pid;
+        let pid = self.shared.evaluator_pid();
         std::fs::read_link(format!("/proc/{pid}/cwd")).or_else(|_| std::env::current_dir()).unwrap_or_default()
     }
 }
@@ -477,7 +471,7 @@ fn prepare(runtime: &Runtime, folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(krate.join("target").join(&runtime.manifest.host).join("debug"))?;
     std::fs::create_dir_all(folder.join("config"))?;
     std::fs::write(files::plain_manifest(folder), manifest(runtime))?;
-    std::fs::write(files::cell_file(folder), "")?;
+    Request { level: "0".to_owned(), source: Source::Startup }.write(folder)?;
     std::fs::copy(runtime.folder.join("Cargo.lock"), krate.join("Cargo.lock")).map(drop)
 }
 

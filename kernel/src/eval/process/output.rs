@@ -166,10 +166,7 @@ impl Listener {
             Ok(None) | Err(_) => {
                 self.drain(true);
                 self.connection = None;
-                let mut s = self.shared.state();
-                s.connection = None;
-                let parent = s.parent.clone();
-                drop(s);
+                let parent = self.shared.disconnected();
                 self.freeze(&parent);
                 self.comms.forget(&self.shared, &parent);
             }
@@ -181,13 +178,9 @@ impl Listener {
             ToKernel::Hello { pid } => {
                 // Nothing may come before the environment, so nobody else can send until now.
                 let environment = ToEvaluator::Environment(self.shared.environment());
-                let mut state = self.shared.state();
-                state.connection = self.connection.as_ref().and_then(|c| c.try_clone().ok());
-                state.send(&environment);
-                drop(state);
+                self.shared.connected(self.connection.as_ref().and_then(|c| c.try_clone().ok()), &environment);
                 self.comms.introduce(&self.shared);
-                self.shared.state().pid = pid;
-                self.shared.changed.notify_all();
+                self.shared.introduced(pid);
             }
             ToKernel::Started { cell } => self.shared.started(cell),
             ToKernel::Output { cell, stream, text } => self.shared.publish_for(cell, stream.name(), text),
@@ -207,11 +200,7 @@ impl Listener {
             }
             ToKernel::Clear { wait } => {
                 self.drain(false);
-                let s = self.shared.state();
-                if !s.silent {
-                    self.shared.outbox().clear_output(&s.parent, wait);
-                }
-                drop(s);
+                self.shared.clear_output(wait);
                 self.acknowledge();
             }
             ToKernel::Input { prompt, password } => {
@@ -223,12 +212,10 @@ impl Listener {
                 }
             }
             ToKernel::Comm(message) => {
-                let parent = self.shared.state().parent.clone();
+                let parent = self.shared.parent();
                 self.comms.say(self.shared.outbox(), &parent, message);
             }
-            ToKernel::Error { name, message, place } => {
-                self.shared.state().reported.get_or_insert(Reported { name, message, place });
-            }
+            ToKernel::Error { name, message, place } => self.shared.report(Reported { name, message, place }),
             ToKernel::Done => {
                 self.shared.done();
                 self.drain(true);

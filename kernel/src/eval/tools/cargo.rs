@@ -3,7 +3,7 @@
 
 use super::analyzer_cache::{asks_about_session, keep, name_of, reads_all, remembered};
 use super::compiler::{compile, tell_library};
-use super::files::{cell_file, level, pid_file, plain_manifest, toolchain, toolchain_of_readers};
+use super::files::{Request, Source, pid_file, plain_manifest, toolchain, toolchain_of_readers};
 use super::hooks::{hooked, number};
 use super::prune::prune;
 use super::rustc::plain_cell;
@@ -65,11 +65,12 @@ pub(super) fn cargo(runtime: &Runtime, session: &Path, args: &[String]) -> Resul
 fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     let verb = args.iter().find(|a| !a.starts_with('-')).map(String::as_str);
     let (compiles, checks) = (verb == Some("build"), verb == Some("check"));
+    let request = Request::read(session);
     if compiles || checks {
         let source = Path::new("src/lib.rs");
         let text = std::fs::read_to_string(source).map_err(Error::file(source))?;
-        let own = std::fs::read_to_string(cell_file(session)).unwrap_or_default();
-        let text = if checks { number(&text) } else { prune(&hooked(&text), &own) };
+        let own = if let Source::Cell(code) = &request.source { code.as_str() } else { "" };
+        let text = if checks { number(&text) } else { prune(&hooked(&text), own) };
         std::fs::write(source, text).map_err(Error::file(source))?;
     }
     let here = std::env::current_dir().unwrap_or_default();
@@ -81,7 +82,7 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
         && (compiles || checks)
     {
         if is_plain(&manifest, &plain) {
-            return cell(runtime, session, target, checks, &level(session));
+            return cell(runtime, session, target, checks, &request);
         }
         return dependent::cell(runtime, session, args, &manifest, compiles);
     }
@@ -98,9 +99,9 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
 }
 
 /// Compiles a plain cell, or takes what an earlier session made of the very same source while it started.
-fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, level: &str) -> Result<i32> {
-    let (mut command, library) = plain_cell(runtime, target, checks, level);
-    let starts = std::fs::read_to_string(cell_file(session)).is_ok_and(|own| own.is_empty());
+fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, request: &Request) -> Result<i32> {
+    let (mut command, library) = plain_cell(runtime, target, checks, &request.level);
+    let starts = matches!(request.source, Source::Startup);
     let kept = (!checks && starts).then(|| kept_cell(runtime)).flatten();
     let code = match &kept {
         Some(kept) if std::fs::copy(kept, &library).is_ok() => 0,

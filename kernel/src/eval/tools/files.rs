@@ -2,16 +2,45 @@
 //! of each other.
 
 use crate::eval::runtime::Runtime;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Where the optimisation level of the next cell is noted.
-pub(in crate::eval) fn level_file(session: &Path) -> PathBuf {
-    session.join("opt-level")
+/// What the stand-ins for the compiler's tools are to make: the cell at hand.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::eval) struct Request {
+    /// The optimisation level, as rustc takes it.
+    pub(in crate::eval) level: String,
+    pub(in crate::eval) source: Source,
 }
 
-/// The optimisation level of the next cell.
-pub(crate) fn level(session: &Path) -> String {
-    std::fs::read_to_string(level_file(session)).unwrap_or_else(|_| "0".to_owned())
+/// Whose code is compiled.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::eval) enum Source {
+    /// What a session runs while it starts: the same in all sessions, so that its library is kept.
+    Startup,
+    /// The user's cell.
+    Cell(String),
+}
+
+impl Request {
+    /// Puts the request where the stand-ins find it; the warnings of the last one are gone.
+    pub(in crate::eval) fn write(&self, session: &Path) -> std::io::Result<()> {
+        match std::fs::remove_file(warnings_file(session)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+            _ => std::fs::write(request_file(session), serde_json::to_vec(self)?),
+        }
+    }
+
+    /// Reads the request; a session without one is about to start.
+    pub(in crate::eval) fn read(session: &Path) -> Self {
+        let text = std::fs::read(request_file(session)).unwrap_or_default();
+        let startup = || Self { level: "0".to_owned(), source: Source::Startup };
+        serde_json::from_slice(&text).unwrap_or_else(|_| startup())
+    }
+}
+
+fn request_file(session: &Path) -> PathBuf {
+    session.join("request.json")
 }
 
 /// Where the process group of the compiler under way is noted.
@@ -51,11 +80,6 @@ pub(in crate::eval) fn make_toolchains(runtime: &Runtime, session: &Path) -> std
         std::os::unix::fs::symlink(runtime.folder.join(library), folder.join("library"))?;
     }
     std::os::unix::fs::symlink(toolchain(session).join("bin"), toolchain_of_readers(session).join("bin"))
-}
-
-/// Where the text of the cell at hand is noted.
-pub(in crate::eval) fn cell_file(session: &Path) -> PathBuf {
-    session.join("cell.rs")
 }
 
 /// Where the compiler's warnings about the cell at hand are noted, one JSON object a line.

@@ -2,7 +2,7 @@
 //! dependencies of its own. Both give a cell the prebuilt runtime in the place of its source.
 
 use super::compiler::compile;
-use super::files::level;
+use super::files::Request;
 use super::parent_death;
 use super::replay::Replay;
 use crate::error::{Error, Result};
@@ -91,7 +91,7 @@ pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result
         }
     }
     if is_cell {
-        out.push(format!("-Copt-level={}", level(session)).into());
+        out.push(format!("-Copt-level={}", Request::read(session).level).into());
         out.extend(cell_args(runtime));
     } else if call.crate_type != "proc-macro" && call.crate_name != "build_script_build" {
         // A crate that was given a prebuilt one finds that one's own dependencies.
@@ -113,7 +113,7 @@ fn without_level(args: &[String]) -> Vec<String> {
 
 /// Makes a rustc call for a cell again.
 pub(super) fn run(session: &Path, command: &mut Command) -> Result<i32> {
-    command.arg(format!("-Copt-level={}", level(session)));
+    command.arg(format!("-Copt-level={}", Request::read(session).level));
     compile(command, session)
 }
 
