@@ -1,7 +1,7 @@
-"""Times reading and writing CSV beside other engines, in turn in one run.
+"""Compares the time of reading and writing CSV with other engines, in alternation in one run.
 
 Usage: bench_csv.py [--rounds N] [--data FOLDER] [--peers PYTHON] [NAME...]
-The data are made on the first run (2.3 GB). PYTHON is an interpreter that has polars, duckdb, datafusion and dask; without one only Rask runs.
+The data are created on the first run (2.3 GB). PYTHON is an interpreter that has polars, duckdb, datafusion and dask; without one only Rask runs.
 """
 import argparse, gzip, json, os, random, shutil, statistics, subprocess, sys, textwrap
 
@@ -28,7 +28,7 @@ def fusion(path, query, options=""):
     return f"(ctx.register_csv('t', '{path}', file_extension='{ending}'{options}), sum(b.num_rows for b in ctx.sql(\"{query}\").collect()))[1]"
 
 
-# Name: (what Rask does, what the others do, as an expression of their own module).
+# Name: (the code for Rask, the code for the others, as an expression of their own module).
 WORK = {
     "arcos": (
         'let out = Csv::new().sep(\'\\t\').dtype("NDC_NO", DType::Str).read("arcos.tsv").with_column("year", col("TRANSACTION_DATE").to_datetime("%m%d%Y").dt().year())'
@@ -79,7 +79,7 @@ WORK = {
 }
 
 def make(folder):
-    """Positions of devices, as text, compressed, and as texts in quotes; a thousand small files."""
+    """Creates positions of devices, as text, compressed, and as quoted strings; and a thousand small files."""
     random.seed(7)
     gps = os.path.join(folder, "gps.csv")
     if not os.path.exists(gps):
@@ -128,7 +128,7 @@ def rask(name, folder):
         k.ok(f"std::env::set_current_dir({json.dumps(folder)})?;\n" + MEASURE)
         if name == "write":
             k.ok('let kept = Csv::new().nrows(3_150_000).usecols(["timestamp", "device_id", "lat", "long"]).read("gps.csv").persist()?;', timeout=300)
-        # The first run of a cell compiles it, and tells how much memory it takes above an idle process.
+        # The first run of a cell compiles it, and measures how much memory it needs above an idle process.
         k.ok('let before = status("VmRSS"); std::fs::write("/proc/self/clear_refs", "5")?;')
         k.ok(WORK[name][0].replace("let out = ", "let warm = ") + '\nlet above = status("VmHWM").saturating_sub(before) / 1024;', timeout=600)
         ran = k.ok("let began = std::time::Instant::now();\n" + WORK[name][0] +

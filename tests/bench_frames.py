@@ -1,4 +1,4 @@
-"""Times work on frames beside other engines, in turn in one run, from Parquet files and from memory.
+"""Compares the time of frame operations with other engines, in alternation in one run, from Parquet files and from memory.
 
 Usage: bench_frames.py [--rounds N] [--data FOLDER] [--peers PYTHON] [NAME...]
 The data are made on the first run (1.3 GB). PYTHON is an interpreter that has polars, duckdb and dask; without one only Rask runs.
@@ -11,7 +11,7 @@ COLUMNS = [f"c{i}" for i in range(10)]
 STATISTICS = ", ".join(f"count({c}), avg({c}), stddev({c}), min({c}), quantile_cont({c}, [0.25, 0.5, 0.75]), max({c})" for c in COLUMNS)
 MEDIANS = ", ".join(f"median({c})" for c in COLUMNS)
 
-# Name: (tables, what Rask does, what the others do). Where rows come from is read into `t` (and `r`), by name or from memory.
+# Name: (tables, the code for Rask, the code for the others). The input is `t` (and `r`), read from files or held in memory.
 WORK = {
     "groupby": (["sales"], 'let out = t.groupby("store").agg([("s", "amount", "sum"), ("m", "amount", "mean"), ("n", "item", "count")]).compute()?.len();', {
         "polars": "len(t.group_by('store').agg(pl.col('amount').sum().alias('s'), pl.col('amount').mean().alias('m'), pl.col('item').count()).sort('store').collect(engine='streaming'))",

@@ -1,4 +1,4 @@
-"""Measure the installed kernel, beside evcxr_jupyter where it is installed; medians of 30, both in turn in one run.
+"""Measures the installed kernel, and evcxr_jupyter if it is installed; medians of 30, both in alternation in one run.
 
     python tests/bench_kernel.py [ROUNDS]
 """
@@ -24,7 +24,7 @@ class Bench:
         self.manager.shutdown_kernel(now=True)
 
     def run(self, code, during=None, timeout=300):
-        """Seconds to idle, and the status."""
+        """Returns the seconds to idle, and the status."""
         began = time.time()
         msg_id = self.client.execute(code, allow_stdin=False)
         while True:
@@ -51,7 +51,7 @@ class Bench:
                 return time.time() - began, m["content"]["matches"]
 
     def memory(self):
-        """MB of the kernel and all that it started."""
+        """Returns the memory of the kernel and its child processes in MB."""
         import subprocess
         rows = [l.split() for l in subprocess.run(["ps", "-e", "-o", "pid=,ppid=,rss="], capture_output=True, text=True).stdout.splitlines()]
         total, frontier = 0, {self.manager.provisioner.process.pid}

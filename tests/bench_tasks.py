@@ -1,4 +1,4 @@
-"""Tasks and bags, beside Dask in the same run: time, memory and bytes a task, each in a fresh process.
+"""Compares tasks and bags with Dask in the same run: time, memory and bytes per task, each in a new process.
 
     python tests/bench_tasks.py [--dask PYTHON] [--folder FOLDER] [NAME ...]
 
@@ -18,7 +18,7 @@ fn memory(what: &str) -> u64 {
 fn inc(x: u64) -> u64 { x + 1 }
 fn add(a: u64, b: u64) -> u64 { a + b }
 '''
-# Name: the cells of Rask (the last prints JSON), and the Python of Dask, which sets `seconds` and `out`.
+# Name: the cells for Rask (the last prints JSON), and the Python code for Dask, which sets `seconds` and `out`.
 WORK = {
     "tree of 16,383 calls, compute only": (
         ["let mut level: Vec<_> = (0..8192u64).map(|i| delayed(inc).call((i,))).collect();\n"
@@ -101,7 +101,7 @@ WORK = {
 
 
 def make(folder):
-    """The data: rows of XML as Stack Exchange writes them, and a gigabyte of words."""
+    """Creates the data: rows of XML in the format of Stack Exchange, and a gigabyte of words."""
     random.seed(5)
     posts = os.path.join(folder, "posts.xml")
     if not os.path.exists(posts):

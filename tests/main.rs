@@ -1,6 +1,6 @@
-//! The tests that look at the whole: the structure of the source, the program as it is called, and the installed kernel through
-//! a client that forgives nothing. What concerns one module is tested beside it; what a user's own tools do with the kernel is
-//! in `kernel/` and `browser/`, in Python.
+//! The integration tests: the structure of the source, the command line of the program, and the installed kernel through a
+//! strict client. Unit tests are next to the modules that they test; tests with the user's tools are in `kernel/` and
+//! `browser/`, in Python.
 
 mod program;
 mod strict;

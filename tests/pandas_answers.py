@@ -1,7 +1,7 @@
-"""Writes what pandas gives for the names of the coverage page: runtime/src/frame/pandas.json.
+"""Writes the results of pandas for the names of the coverage page: runtime/src/frame/pandas.json.
 
-Usage: pandas_answers.py (with an interpreter that has pandas 3). The answers are kept with the code, so that tests need no pandas.
-Each name is tried on a frame with missing values, and on the same frame without rows; {"raises": true} where pandas gives an error.
+Usage: pandas_answers.py (with an interpreter that has pandas 3). The results are stored with the code, so that tests do not need pandas.
+Each name is tested on a frame with missing values, and on the same frame without rows; {"raises": true} if pandas raises an error.
 """
 import datetime, json, math, os
 import pandas as pd
@@ -91,7 +91,7 @@ each("GroupBy", {
 })
 each("SeriesGroupBy", {"nunique": lambda p: p.groupby("k")["i"].nunique().reset_index(), "value_counts": lambda p: p.groupby("k")["b"].value_counts().reset_index(), "unique": lambda p: p.dropna(subset=["k"])[["k", "b"]].drop_duplicates().sort_values("k", kind="stable")})
 st = lambda f: (lambda p: f(p.s.str))
-# Of a missing value pandas says False; here it stays missing, which no filter lets through either.
+# For a missing value pandas returns False; here it stays null, which no filter keeps either.
 missing = lambda f, c: (lambda p: f(p).astype("object").where(p[c].notna(), None) if len(p) else f(p))
 each("str", {
     **{n: (lambda p, n=n: getattr(p.s.str, n)()) for n in "capitalize casefold isalnum isalpha isdecimal isdigit islower isnumeric isspace istitle isupper len lower lstrip rstrip strip swapcase title upper".split()},

@@ -1,4 +1,4 @@
-//! The program as a user calls it: what it says to bad input.
+//! The program's command line: its errors for bad arguments.
 
 use std::net::TcpListener;
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ fn rask(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rask")).args(args).output().unwrap()
 }
 
-/// Runs the program, expects it to fail, and looks for the parts in what it says.
+/// Runs the program, expects it to fail, and checks that its output contains all `parts`.
 fn check(args: &[&str], parts: &[&str]) {
     let output = rask(args);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -19,13 +19,13 @@ fn check(args: &[&str], parts: &[&str]) {
 
 #[test]
 fn bad_calls_are_explained() {
-    check(&["nonsense"], &["there is no command \"nonsense\"", "rask lab"]);
+    check(&["nonsense"], &["unknown command \"nonsense\"", "rask lab"]);
     check(&["lab", "--nonsense"], &["--no-browser"]);
-    check(&["lab", "--port", "high"], &["a port is a number"]);
-    check(&["lab", "--run", "missing.ipynb"], &["there is no notebook missing.ipynb"]);
+    check(&["lab", "--port", "high"], &["expected a number from 1 to 65535"]);
+    check(&["lab", "--run", "missing.ipynb"], &["notebook missing.ipynb not found"]);
     check(&["kernel"], &["usage: rask kernel"]);
     check(&["kernel", "--runtime", "/nowhere", "file"], &["no runtime in /nowhere", "cargo lab"]);
-    check(&["evaluate"], &["only the kernel starts this"]);
+    check(&["evaluate"], &["started by the kernel only"]);
 }
 
 #[test]

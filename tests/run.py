@@ -1,6 +1,6 @@
-"""Run the tests of the installed kernel: all in `kernel/` and `browser/`, or those whose names hold a word given as argument.
+"""Runs the tests of the installed kernel: all in `kernel/` and `browser/`, or those whose names contain a word given as argument.
 
-A line for each test with its time; ends with `N passed, N failed` and exits 1 where one fails.
+Prints a line with the time of each test, and `N passed, N failed` at the end; exits with 1 if a test fails.
 """
 import os, sys, time, unittest
 
@@ -8,7 +8,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 
 
 class Lines(unittest.TestResult):
-    """A line for each test as it ends."""
+    """Prints a line for each test when it ends."""
     passed = 0
 
     def startTest(self, test):
@@ -40,7 +40,7 @@ class Lines(unittest.TestResult):
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        # Tests of jupyter_kernel_test that have no sample are skipped by it; nothing else may be.
+        # jupyter_kernel_test skips its tests without a sample; no others may be skipped.
         self.say(f"skip ({reason})", test)
 
 

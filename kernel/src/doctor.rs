@@ -1,4 +1,4 @@
-//! `rask doctor`: looks at each part of the installation, says what it found, and names the command that mends what is broken.
+//! `rask doctor`: checks each part of the installation, reports what it found, and names the command that fixes a problem.
 
 use crate::error::Result;
 use crate::eval::runtime::Runtime;
@@ -7,12 +7,12 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-/// One check: what it looks at, and what it found or what is wrong and how to mend it.
+/// A check: its name, and either what it found or the problem and its fix.
 type Check = (&'static str, std::result::Result<String, (String, &'static str)>);
 
 const LAB: &str = "cargo lab --no-start";
 
-/// Runs all checks; 1 where one fails.
+/// Runs all checks; returns 1 if one fails.
 pub(crate) fn run() -> Result<i32> {
     let spec = read_spec();
     let runtime = spec.as_ref().ok().and_then(|s| Runtime::open(Path::new(s["argv"][3].as_str()?)).ok());
@@ -31,11 +31,11 @@ pub(crate) fn run() -> Result<i32> {
             Ok(found) => println!("\x1b[32mok\x1b[0m    {name}: {found}"),
             Err((problem, mend)) => {
                 failed += 1;
-                println!("\x1b[31mbad\x1b[0m   {name}: {problem}\n      to mend it: {mend}");
+                println!("\x1b[31mbad\x1b[0m   {name}: {problem}\n      help: {mend}");
             }
         }
     }
-    println!("{}", if failed == 0 { "all is well".to_owned() } else { format!("{failed} of {} checks failed", checks.len()) });
+    println!("{}", if failed == 0 { "all checks passed".to_owned() } else { format!("{failed} of {} checks failed", checks.len()) });
     Ok(i32::from(failed > 0))
 }
 
@@ -51,12 +51,12 @@ fn kernelspec(spec: &std::result::Result<Value, String>) -> std::result::Result<
     if Path::new(program).is_file() {
         Ok(format!("{} starts {program}", install::kernelspec().display()))
     } else {
-        Err((format!("it starts {program}, which is not there"), LAB))
+        Err((format!("it starts {program}, which does not exist"), LAB))
     }
 }
 
 fn found_runtime(runtime: Option<&Runtime>) -> std::result::Result<String, (String, &'static str)> {
-    let runtime = runtime.ok_or(("the folder that the kernelspec names has no runtime".to_owned(), LAB))?;
+    let runtime = runtime.ok_or(("the folder named by the kernelspec contains no runtime".to_owned(), LAB))?;
     match std::fs::metadata(runtime.library()) {
         Ok(m) => Ok(format!("{} ({} MB, {} prebuilt crates)", runtime.library().display(), m.len() >> 20, runtime.manifest.crates.len())),
         Err(e) => Err((format!("{}: {e}", runtime.library().display()), LAB)),
@@ -64,7 +64,7 @@ fn found_runtime(runtime: Option<&Runtime>) -> std::result::Result<String, (Stri
 }
 
 fn compiler(runtime: Option<&Runtime>) -> std::result::Result<String, (String, &'static str)> {
-    let runtime = runtime.ok_or(("unknown, as there is no runtime".to_owned(), LAB))?;
+    let runtime = runtime.ok_or(("unknown without a runtime".to_owned(), LAB))?;
     let rustc = runtime.tool("rustc");
     let output = install::output(Command::new(&rustc).arg("-vV")).map_err(|e| (e.to_string(), LAB))?;
     let now = output.lines().next().unwrap_or_default();
@@ -76,7 +76,7 @@ fn compiler(runtime: Option<&Runtime>) -> std::result::Result<String, (String, &
 }
 
 fn rust_src(runtime: Option<&Runtime>) -> std::result::Result<String, (String, &'static str)> {
-    let runtime = runtime.ok_or(("unknown, as there is no runtime".to_owned(), LAB))?;
+    let runtime = runtime.ok_or(("unknown without a runtime".to_owned(), LAB))?;
     let source = runtime.manifest.sysroot.join("lib/rustlib/src/rust/library");
     if source.join("std/src/lib.rs").is_file() {
         Ok(source.display().to_string())
@@ -97,7 +97,7 @@ fn front_end() -> std::result::Result<String, (String, &'static str)> {
     let code = "import jupyterlab, ipywidgets; print('JupyterLab', jupyterlab.__version__, 'with ipywidgets', ipywidgets.__version__)";
     match install::output(Command::new(&python).args(["-c", code])) {
         Ok(text) => Ok(format!("{} in {}", text.trim(), lab::venv().display())),
-        Err(_) => Err((format!("there is no JupyterLab in {}", lab::venv().display()), LAB)),
+        Err(_) => Err((format!("JupyterLab not found in {}", lab::venv().display()), LAB)),
     }
 }
 

@@ -1,11 +1,11 @@
-//! Every way in which the kernel and its commands can fail, each with what would mend it.
+//! The errors of the kernel and its commands, each with a way to fix it.
 
 use std::path::PathBuf;
 
-/// The kernel's result.
+/// The result type of the kernel.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong.
+/// An error of the kernel or of one of its commands.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Error {
@@ -15,11 +15,11 @@ pub(crate) enum Error {
     Start { command: String, source: std::io::Error },
     #[error("`{command}` failed ({status}){}", if output.is_empty() { String::new() } else { format!(":\n{output}") })]
     Command { command: String, status: String, output: String },
-    #[error("{what} is not as expected: {message}")]
+    #[error("invalid {what}: {message}")]
     Format { what: String, message: String },
-    #[error("port {port} of {ip} cannot be used for {channel}: {message}; another kernel or program may hold it")]
+    #[error("port {port} of {ip} cannot be used for {channel}: {message}; another kernel or program may be using it")]
     Port { channel: &'static str, ip: String, port: u16, message: String },
-    #[error("{problem}\n  to mend it: {mend}")]
+    #[error("{problem}\n  help: {mend}")]
     Setup { problem: String, mend: String },
     #[error("{0}")]
     Usage(String),
@@ -28,7 +28,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// For `map_err` on operations on a file.
+    /// Adds the path to an I/O error; for `map_err`.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }

@@ -1,5 +1,5 @@
-//! What was run before: every counted cell of every session, in one file of JSON lines beside the installed runtimes. Several
-//! kernels write to it at a time, so each holds the file's lock while it does.
+//! The history: every numbered cell of every session, in one JSON Lines file beside the installed runtimes. Several kernels
+//! may write to it at a time, so each locks the file while it writes.
 
 use crate::error::{Error, Result};
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// A file above this many bytes loses its older half when a kernel starts.
+/// A file larger than this many bytes loses its older half when a kernel starts.
 const LARGE: u64 = 8 << 20;
 
-/// One cell: session, number in it, text, and the text of its value.
+/// A cell: its session, its number in the session, its text, and the text of its value.
 type Entry = (i64, i64, String, Option<String>);
 
 /// The history, and this session's number in it.
@@ -21,17 +21,17 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// The history in the folder `home`; a file that cannot be written is a history that is not kept.
+    /// Opens the history in the folder `home`; if the file cannot be written, no history is kept.
     pub(crate) fn open(home: &Path) -> Self {
         let path = home.join("history.jsonl");
         let session = Self::begin(&path).unwrap_or_else(|e| {
-            eprintln!("rask: the history cannot be kept: {e}");
+            eprintln!("rask: cannot write the history: {e}");
             1
         });
         Self { path, session }
     }
 
-    /// Takes the next number: a line without a cell.
+    /// Takes the next session number, by writing a line without a cell.
     fn begin(path: &Path) -> Result<i64> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
@@ -47,7 +47,7 @@ impl History {
                 file.seek(SeekFrom::Start(0))?;
                 file.write_all(&bytes[start..])?;
             }
-            // A line that was cut short ends here.
+            // Ends a line that was cut short.
             if bytes.last().is_some_and(|b| *b != b'\n') {
                 file.write_all(b"\n")?;
             }
@@ -63,11 +63,11 @@ impl History {
             file.write_all(line(self.session, i64::from(number), input, output).as_bytes())
         });
         if let Err(e) = added {
-            eprintln!("rask: the history cannot be kept: {e}");
+            eprintln!("rask: cannot write the history: {e}");
         }
     }
 
-    /// Answers a `history_request`: the content of the reply.
+    /// Answers a `history_request`; returns the content of the reply.
     pub(crate) fn answer(&self, request: &Value) -> Value {
         let bytes = std::fs::read(&self.path).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
@@ -75,7 +75,7 @@ impl History {
         let number = |key: &str| request[key].as_i64();
         let found = match request["hist_access_type"].as_str() {
             Some("range") => {
-                // A session of zero is this one; a negative one counts back from it.
+                // Session 0 is this one; negative numbers count back from it.
                 let asked = number("session").unwrap_or(0);
                 let session = if asked > 0 { asked } else { self.session + asked };
                 let (start, stop) = (number("start").unwrap_or(0), number("stop").unwrap_or(i64::MAX));
@@ -105,7 +105,7 @@ impl History {
     }
 }
 
-/// The last `n`, or all.
+/// Returns the last `n`, or all.
 fn last(mut entries: Vec<Entry>, n: Option<i64>) -> Vec<Entry> {
     let n = n.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
     entries.split_off(entries.len().saturating_sub(n))
@@ -115,7 +115,7 @@ fn line(session: i64, number: i64, input: &str, output: Option<&str>) -> String 
     format!("{}\n", json!([session, number, input, output]))
 }
 
-/// The entries of the file; a line that is none, as of a kernel that was killed while it wrote, is passed over.
+/// Reads the entries of the file; invalid lines, as left by a kernel that was killed while writing, are skipped.
 fn entries(text: &str) -> impl Iterator<Item = Entry> {
     text.lines().filter_map(|l| serde_json::from_str(l).ok())
 }
@@ -129,7 +129,7 @@ fn locked<T>(path: &Path, work: impl FnOnce(&mut File) -> std::io::Result<T>) ->
     run().map_err(Error::file(path))
 }
 
-/// Whether a text fits a pattern, in which `*` stands for anything and `?` for one character.
+/// Returns whether `text` matches a pattern, in which `*` stands for anything and `?` for one character.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t, mut back) = (0, 0, None);
@@ -141,7 +141,7 @@ fn matches(pattern: &str, text: &str) -> bool {
             p += 1;
             t += 1;
         } else if let Some((star, from)) = back {
-            // The star takes one character more.
+            // The star consumes one more character.
             back = Some((star, from + 1));
             p = star + 1;
             t = from + 1;

@@ -1,6 +1,6 @@
 //! Building and installing: the runtime library with what a cell needs to compile against it, this program, and the
-//! kernelspec. Each build lies in a folder named by its build id, beside older ones and never over them, as an open kernel
-//! has its library mapped.
+//! kernelspec. Each build gets its own folder, named by its build id. Older builds are never overwritten, because a
+//! running kernel has its library mapped.
 
 use crate::error::{Error, Result};
 use crate::eval::runtime::{Manifest, Prebuilt, Runtime};
@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// Crates that every cell sees, as they are in the runtime.
+/// Crates in scope of every cell, as the runtime was built with them.
 const IN_SCOPE: [&str; 6] = ["arrow", "chrono", "ndarray", "rand", "regex", "serde"];
-/// Flags with which the runtime becomes a library that cells link to.
+/// Flags that build the runtime as a library that cells link to.
 const LIBRARY_FLAGS: [&str; 5] = ["--crate-type=dylib", "-Cprefer-dynamic", "-Copt-level=3", "-Ccodegen-units=16", "--edition=2024"];
 
-/// Where Rask keeps what it installs: `RASK_HOME`, else `rask` in the user's data folder.
+/// Returns the installation folder: `RASK_HOME`, else `rask` in the user's data folder.
 pub(crate) fn home() -> PathBuf {
     std::env::var_os("RASK_HOME").map_or_else(|| data_folder().join("rask"), PathBuf::from)
 }
@@ -28,23 +28,23 @@ fn data_folder() -> PathBuf {
     std::env::var_os("XDG_DATA_HOME").filter(|d| !d.is_empty()).map_or_else(home, PathBuf::from)
 }
 
-/// Folder of the kernelspec, where every Jupyter of the user looks.
+/// Returns the folder of the kernelspec, which every Jupyter of the user searches.
 pub(crate) fn kernelspec() -> PathBuf {
     let jupyter = std::env::var_os("JUPYTER_DATA_DIR").map_or_else(|| data_folder().join("jupyter"), PathBuf::from);
     jupyter.join("kernels").join("rask")
 }
 
-/// The source folder: where cargo started this program, else where it was built.
+/// Returns the source folder: where cargo started this program, else where it was built.
 pub(crate) fn source() -> Result<PathBuf> {
     let kernel = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let root = kernel.parent().unwrap_or(&kernel).to_owned();
     if root.join("runtime/src/lib.rs").is_file() {
         return Ok(root);
     }
-    Err(Error::setup(format!("the source folder of Rask is not at {}", root.display()), "run `cargo lab` in the source folder"))
+    Err(Error::setup(format!("the source folder of Rask was not found at {}", root.display()), "run `cargo lab` in the source folder"))
 }
 
-/// Says what is being done.
+/// Prints a progress message.
 pub(crate) fn say(text: &str) {
     println!("\x1b[1;32m       Rask\x1b[0m {text}");
 }
@@ -60,7 +60,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Err(Error::Command { command: shown, status: output.status.to_string(), output: text.trim().to_owned() })
 }
 
-/// The toolchain that the source asks for.
+/// The toolchain that the source requires.
 struct Toolchain {
     sysroot: PathBuf,
     version: String,
@@ -77,7 +77,7 @@ impl Toolchain {
         self.version.lines().find_map(|l| l.strip_prefix("host: ")).unwrap_or_default().to_owned()
     }
 
-    /// The types of variables are told from the source of the standard library.
+    /// Installs rust-src, from which rust-analyzer infers the types of variables, where it is missing.
     fn need_source(&self, root: &Path) -> Result<()> {
         if self.sysroot.join("lib/rustlib/src/rust/library/std/src/lib.rs").is_file() {
             return Ok(());
@@ -90,7 +90,7 @@ impl Toolchain {
     }
 }
 
-/// Builds what is not built and installs what is not installed; the runtime.
+/// Builds and installs whatever is missing; returns the runtime.
 pub(crate) fn install() -> Result<Runtime> {
     let root = source()?;
     let tools = Toolchain::find(&root)?;
@@ -109,7 +109,7 @@ pub(crate) fn install() -> Result<Runtime> {
     Ok(runtime)
 }
 
-/// Names everything that a compiled cell depends on.
+/// Hashes everything that a compiled cell depends on.
 fn build_id(root: &Path, tools: &Toolchain) -> Result<String> {
     let mut files = vec![root.join("Cargo.toml"), root.join("Cargo.lock"), root.join("assets/fonts/DejaVuSans.ttf")];
     for folder in ["runtime", "assets/data"] {
@@ -117,7 +117,7 @@ fn build_id(root: &Path, tools: &Toolchain) -> Result<String> {
     }
     files.sort();
     let mut hash = Sha256::new();
-    // How the folder is filled counts too.
+    // The layout of the folder is part of the build too.
     hash.update(format!("{}{}", tools.version, include_str!("install.rs")));
     for f in files {
         hash.update(f.strip_prefix(root).unwrap_or(&f).as_os_str().as_encoded_bytes());
@@ -147,8 +147,8 @@ struct Artifact {
     proc_macro: bool,
 }
 
-/// Cargo on the workspace, as a user's shell would start it. This program is itself started by cargo, which sets the
-/// package's variables: some build scripts look at those, and would have everything above them built again.
+/// Returns a cargo command for the workspace, as a user's shell would start it. This program is itself started by cargo,
+/// which sets the package's variables: some build scripts read those, and everything above them would be rebuilt.
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(root);
@@ -161,7 +161,7 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command
 }
 
-/// Builds the workspace, with progress; the libraries by package id.
+/// Builds the workspace and shows the progress; returns the libraries by package id.
 fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
     let total =
         std::fs::read_to_string(root.join("Cargo.lock")).map_err(Error::file(root.join("Cargo.lock")))?.matches("[[package]]").count();
@@ -169,7 +169,7 @@ fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
     let mut command = cargo(root);
     command.args(["build", "--release", "--message-format=json-render-diagnostics"]).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|source| Error::Start { command: "cargo build".to_owned(), source })?;
-    // It was just asked to be piped.
+    // It was configured as a pipe above.
     let stdout = child.stdout.take().expect("the output is piped");
     let mut found = HashMap::new();
     let (began, mut seen) = (Instant::now(), HashSet::new());
@@ -189,7 +189,7 @@ fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
         }
         let kind = |k: &str| message["target"]["kind"].as_array().is_some_and(|a| a.iter().any(|x| x == k));
         let proc_macro = kind("proc-macro");
-        // Build scripts' dependencies are compiled once more without optimisation; cells never see those.
+        // Dependencies of build scripts are compiled again without optimisation; cells never see those.
         if !proc_macro && (kind("bin") || kind("custom-build") || message["profile"]["opt_level"] != "3") {
             continue;
         }
@@ -208,13 +208,13 @@ fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
     Ok(found)
 }
 
-/// A dependency of a package: package id and the name by which it is used.
+/// A dependency of a package: its package id and the name it is used by.
 type Edges = HashMap<String, Vec<(String, String)>>;
 
 /// Each package's name and version, by package id.
 type Names = HashMap<String, (String, String)>;
 
-/// Who depends on whom when running, and what the packages are called.
+/// Returns the normal (non-build, non-dev) dependencies of each package, and the names of the packages.
 fn dependencies(root: &Path, host: &str) -> Result<(Edges, Names)> {
     let args = ["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host];
     let text = output(cargo(root).args(args))?;
@@ -232,7 +232,7 @@ fn dependencies(root: &Path, host: &str) -> Result<(Edges, Names)> {
     Ok((edges.collect(), names))
 }
 
-/// Fills the folder of a build id; it appears whole or not at all.
+/// Fills the folder of a build id atomically.
 fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> {
     let built = artifacts(root)?;
     let (edges, names) = dependencies(root, &tools.host())?;
@@ -241,7 +241,7 @@ fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> 
         .keys()
         .find(|k| is(k, "rask"))
         .cloned()
-        .ok_or_else(|| Error::Format { what: "cargo metadata".to_owned(), message: "there is no package `rask`".to_owned() })?;
+        .ok_or_else(|| Error::Format { what: "cargo metadata".to_owned(), message: "package `rask` not found".to_owned() })?;
     let parent = folder.parent().unwrap_or(folder);
     std::fs::create_dir_all(parent).map_err(Error::file(parent))?;
     let new = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(Error::file(parent))?;
@@ -293,12 +293,12 @@ fn closure(from: &str, edges: &Edges) -> Vec<String> {
     all
 }
 
-/// Compiles the runtime into one shared library, of the very dependencies that cargo has built. Not by `cargo rustc`: with
-/// one package selected, cargo would resolve features anew and build half of the dependencies a second time.
+/// Compiles the runtime into one shared library, from the same dependencies that cargo has built. `cargo rustc` would not
+/// do: with one package selected, cargo resolves features again and builds half of the dependencies a second time.
 fn link(root: &Path, tools: &Toolchain, deps: &[(String, String)], built: &HashMap<String, Artifact>, to: &Path) -> Result<()> {
     let mut command = Command::new(tools.sysroot.join("bin/rustc"));
     command.args(["--crate-name", "rask", "runtime/src/lib.rs"]).args(LIBRARY_FLAGS).arg("-o").arg(to).current_dir(root);
-    // One name by which the loader knows the library, and the place of the standard library that it shares with the cells.
+    // A fixed soname for the loader, and the path of the standard library that the runtime shares with the cells.
     command.arg("-Clink-arg=-Wl,-soname,librask.so");
     command.arg(format!("-Clink-arg=-Wl,-rpath,{}", tools.sysroot.join("lib/rustlib").join(tools.host()).join("lib").display()));
     command.arg("-Cstrip=debuginfo").env("CARGO_MANIFEST_DIR", root.join("runtime"));
@@ -314,7 +314,7 @@ fn link(root: &Path, tools: &Toolchain, deps: &[(String, String)], built: &HashM
     output(&mut command).map(drop)
 }
 
-/// The runtime's source with a manifest that asks for nothing: evcxr's rust-analyzer reads it, cargo has nothing to build.
+/// Writes the runtime's source with a manifest without dependencies: evcxr's rust-analyzer reads it, cargo builds nothing.
 fn facade(root: &Path, to: &Path) -> Result<()> {
     let manifest = format!("[package]\nname = \"rask\"\nversion = \"{}\"\nedition = \"2024\"\n\n[workspace]\n", env!("CARGO_PKG_VERSION"));
     write(&to.join("Cargo.toml"), &manifest)?;
@@ -327,8 +327,8 @@ fn facade(root: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The source of the standard library as rust-analyzer is to read it: the crates whose types a cell can name, without tests and
-/// processor intrinsics; and one with nothing in it, for the start of a session.
+/// Copies the part of the standard library's source that rust-analyzer should read: the crates whose types a cell can name,
+/// without tests and processor intrinsics; and an empty library for the start of a session.
 fn readable_library(sysroot: &Path, at: &Path) -> Result<()> {
     let source = sysroot.join("lib/rustlib/src/rust/library");
     for name in ["alloc", "core", "proc_macro", "std"] {
@@ -355,7 +355,7 @@ pub(crate) fn write(to: &Path, text: &str) -> Result<()> {
     std::fs::write(to, text).map_err(Error::file(to))
 }
 
-/// Copies this program, under a name of its own for each build of it.
+/// Copies this program, under a separate name for each build.
 fn install_program() -> Result<PathBuf> {
     let me = std::env::current_exe().map_err(Error::file("/proc/self/exe"))?;
     let bytes = std::fs::read(&me).map_err(Error::file(&me))?;

@@ -1,4 +1,4 @@
-//! `rask lab`: everything from a fresh clone to an open JupyterLab, or a notebook run without a browser.
+//! `rask lab`: sets everything up and opens JupyterLab, or runs a notebook without a browser.
 
 use crate::error::{Error, Result};
 use crate::install::{self, output, say};
@@ -7,22 +7,22 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the virtual environment holds.
+/// The packages of the virtual environment.
 const REQUIREMENTS: &str = include_str!("../../assets/python/requirements.txt");
-/// Runs a notebook and writes the executed copy, also where a cell fails.
+/// Runs a notebook and writes the executed copy, even if a cell fails.
 const RUNNER: &str = include_str!("../../assets/python/run_notebook.py");
 
-/// The virtual environment with JupyterLab.
+/// Returns the folder of the virtual environment with JupyterLab.
 pub(crate) fn venv() -> PathBuf {
     install::home().join("venv")
 }
 
-/// The environment's Python.
+/// Returns the path of the environment's Python.
 pub(crate) fn python() -> PathBuf {
     venv().join("bin/python")
 }
 
-/// What the user asked for.
+/// The options of `rask lab`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options {
     start: bool,
@@ -37,20 +37,22 @@ impl Options {
         let mut options = Self { start: true, browser: true, ..Self::default() };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
-            let mut value = || args.next().ok_or_else(|| Error::Usage(format!("{arg} needs a value after it")));
+            let mut value = || args.next().ok_or_else(|| Error::Usage(format!("{arg} needs a value")));
             match arg.as_str() {
                 "--no-start" => options.start = false,
                 "--no-browser" => options.browser = false,
                 "--port" => {
                     let port = value()?;
-                    let number = port.parse().map_err(|_| Error::Usage(format!("--port {port}: a port is a number from 1 to 65535")))?;
+                    let number = port
+                        .parse()
+                        .map_err(|_| Error::Usage(format!("--port: invalid port {port:?}: expected a number from 1 to 65535")))?;
                     options.port = Some(number);
                 }
                 "--run" => options.run = Some(PathBuf::from(value()?)),
                 "--output" => options.output = Some(PathBuf::from(value()?)),
                 other => {
                     return Err(Error::Usage(format!(
-                        "`lab` has no option {other:?}; it has --no-start, --no-browser, --port, --run, --output"
+                        "lab: unknown option {other:?}; expected --no-start, --no-browser, --port, --run or --output"
                     )));
                 }
             }
@@ -59,17 +61,17 @@ impl Options {
     }
 }
 
-/// Sets up what is missing, then does what was asked.
+/// Sets up what is missing, then opens JupyterLab or runs the notebook.
 pub(crate) fn run(args: &[String]) -> Result<i32> {
     let options = Options::read(args)?;
     if let Some(file) = &options.run
         && !file.is_file()
     {
-        return Err(Error::setup(format!("there is no notebook {}", file.display()), "give the path of an .ipynb file after --run"));
+        return Err(Error::setup(format!("notebook {} not found", file.display()), "give the path of an .ipynb file after --run"));
     }
     if let Some(port) = options.port {
         TcpListener::bind(("127.0.0.1", port))
-            .map_err(|e| Error::setup(format!("port {port} cannot be used: {e}"), "choose another with --port, or leave it out"))?;
+            .map_err(|e| Error::setup(format!("port {port} cannot be used: {e}"), "choose another one with --port, or omit --port"))?;
     }
     let runtime = install::install()?;
     say(&format!("the kernel is installed: {}", install::kernelspec().display()));
@@ -79,23 +81,23 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
         return run_notebook(file, options.output.as_deref());
     }
     if !options.start {
-        say(&format!("all is set up (build {}); `cargo lab` opens JupyterLab", runtime.manifest.build_id));
+        say(&format!("everything is set up (build {}); `cargo lab` opens JupyterLab", runtime.manifest.build_id));
         return Ok(0);
     }
     start(&options)
 }
 
-/// Makes the environment where it is missing, and installs the packages where the list has changed.
+/// Creates the environment if it is missing, and installs the packages if the list has changed.
 pub(crate) fn need_packages(requirements: &str, stamp: &str) -> Result<()> {
     let stamp = venv().join(stamp);
     if python().is_file() && std::fs::read_to_string(&stamp).is_ok_and(|t| t == requirements) {
         return Ok(());
     }
     if !python().is_file() {
-        say(&format!("making a Python environment in {}", venv().display()));
+        say(&format!("creating a Python environment in {}", venv().display()));
         output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv())).map_err(|e| {
             let mend = "install Python 3 with its venv module; on Debian and Ubuntu: apt-get install python3 python3-venv";
-            Error::setup(format!("a Python environment could not be made: {e}"), mend)
+            Error::setup(format!("cannot create a Python environment: {e}"), mend)
         })?;
     }
     let names: Vec<_> = requirements.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
@@ -108,7 +110,7 @@ fn start(options: &Options) -> Result<i32> {
     let notebooks = install::source()?.join("notebooks");
     let mut command = Command::new(python());
     command.args(["-m", "jupyterlab", "--notebook-dir"]).arg(&notebooks);
-    // In a container there is often no other user.
+    // Containers often have no user but root.
     if rustix::process::geteuid().is_root() {
         command.arg("--allow-root");
     }

@@ -1,19 +1,19 @@
-//! `rask`: the Jupyter kernel and its command line. This file wires parts together and nothing else.
+//! `rask`: the Jupyter kernel and its command line. This file only wires the parts together.
 //!
-//! # The map, in reading order
+//! # Modules, in reading order
 //!
 //! | module | what it is for | may use |
 //! |---|---|---|
-//! | `error` | every failure, with what mends it | nothing |
+//! | `error` | every error, with its fix | nothing |
 //! | `protocol` | bytes to typed messages and back; pure | `error` |
 //! | `outbox` | the only writer of iopub | the above |
-//! | `history` | what was run before, on disk | `error` |
-//! | `eval` | a cell's text to running code | the above |
-//! | `handlers` | one file per topic of requests | the above |
-//! | `server` | sockets and the one loop | the above |
-//! | `install`, `lab`, `doctor`, `verify` | the commands around the kernel | `error`, `eval::runtime` |
+//! | `history` | the history of executed cells, on disk | `error` |
+//! | `eval` | compiles and runs cells | the above |
+//! | `handlers` | request handlers, one file per topic | the above |
+//! | `server` | the sockets and the event loop | the above |
+//! | `install`, `lab`, `doctor`, `verify` | the other commands of the program | `error`, `eval::runtime` |
 //!
-//! One program plays several parts, told apart by how it is called: the kernel, the evaluator process (`eval::child`), and
+//! One binary has several roles, selected by how it is called: the kernel, the evaluator process (`eval::child`), and
 //! the stand-ins for cargo, rustup and rustc that evcxr calls (`eval::tools`).
 
 mod doctor;
@@ -90,20 +90,22 @@ fn dispatch(name: &str, args: &[String]) -> Result<i32> {
             println!("rask {}", env!("CARGO_PKG_VERSION"));
             Ok(0)
         }
-        other => Err(Error::Usage(format!("there is no command {other:?}\n{HELP}"))),
+        other => Err(Error::Usage(format!("unknown command {other:?}\n{HELP}"))),
     }
 }
 
-/// The runtime and the session's folder, where the kernel started this process.
+/// Returns the runtime and the session's folder that the kernel passed to this process.
 fn surroundings() -> Result<(Runtime, PathBuf)> {
     let folder = |name: &str| {
-        std::env::var_os(name).map(PathBuf::from).ok_or_else(|| Error::Usage(format!("only the kernel starts this: {name} is not set")))
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .ok_or_else(|| Error::Usage(format!("this command is started by the kernel only: {name} is not set")))
     };
     Ok((Runtime::open(&folder(rask_wire::env::RUNTIME)?)?, folder(rask_wire::env::SESSION)?))
 }
 
-/// `rask kernel`: first makes the session's folder and starts itself again in the environment that evcxr is to see, then
-/// serves. The tools are found by absolute path, whatever the shell or a toolchain file of the working folder says.
+/// `rask kernel`: creates the session's folder, executes itself again in the environment that evcxr should see, then
+/// serves. Tools are called by absolute path, whatever the shell or a toolchain file in the working folder says.
 fn kernel(args: &[String]) -> Result<i32> {
     let usage = || Error::Usage("usage: rask kernel --runtime DIR CONNECTION_FILE".to_owned());
     let [flag, folder, file] = args else { return Err(usage()) };
@@ -118,7 +120,7 @@ fn kernel(args: &[String]) -> Result<i32> {
     let (runtime, session) = surroundings()?;
     let served = server::serve(&connection, runtime, session.clone());
     let _ = std::fs::remove_dir_all(&session);
-    // Threads of evcxr may still wait for a process that is gone.
+    // Threads of evcxr may still wait for a process that has exited.
     if let Err(e) = served {
         eprintln!("rask: {e}");
         std::process::exit(1);
@@ -126,14 +128,14 @@ fn kernel(args: &[String]) -> Result<i32> {
     std::process::exit(0);
 }
 
-/// Removes what kernels that were killed left behind.
+/// Removes the session folders of kernels that were killed.
 fn remove_dead_sessions() {
     for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let folder = entry.path();
         let named = folder.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("rask-session-"));
         let owner = std::fs::read_to_string(folder.join("owner.pid")).ok();
         if named && owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            // Another kernel may be at it too.
+            // Another kernel may be removing it as well.
             let _ = std::fs::remove_dir_all(&folder);
         }
     }
@@ -144,7 +146,7 @@ fn enter_session(folder: &Path, args: &[String]) -> Result<i32> {
     let me = std::env::current_exe().map_err(Error::file("/proc/self/exe"))?;
     remove_dead_sessions();
     let session = tempfile::Builder::new().prefix("rask-session-").tempdir().map_err(Error::file(std::env::temp_dir()))?.keep();
-    // The number of this process stays the same through `exec`.
+    // `exec` keeps the process id.
     let owner = session.join("owner.pid");
     std::fs::write(&owner, std::process::id().to_string()).map_err(Error::file(owner))?;
     let toolchain = eval::tools::files::toolchain(&session);

@@ -1,5 +1,5 @@
-//! The only writer of iopub. Everything that is published passes here in order, with the header of the request it answers;
-//! text streams are gathered for a moment so that a loop of prints is a few messages and not thousands.
+//! The only writer of iopub. Everything that is published passes through here in order, with the header of the request it
+//! answers; text streams are buffered briefly, so that a loop of prints becomes a few messages and not thousands.
 
 use crate::protocol::Header;
 use crate::protocol::frames::Signer;
@@ -12,14 +12,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use zeromq::{SocketRecv, SocketSend, XPubSocket, ZmqMessage};
 
-/// How long text waits for more of it.
+/// How long text is buffered before it is sent.
 const GATHER: Duration = Duration::from_millis(60);
-/// How long a subscriber may keep the others waiting.
+/// How long a slow subscriber may block the others.
 const STALLED: Duration = Duration::from_secs(5);
-/// Text is sent on at this size.
+/// Buffered text is sent once it has this many bytes.
 const FULL: usize = 1 << 18;
 
-/// The request that an output belongs to; none between cells and at the start.
+/// The request that an output belongs to; `None` between cells and at the start.
 pub(crate) type Parent = Option<Arc<Header>>;
 
 enum Out {
@@ -44,7 +44,7 @@ enum Out {
 pub(crate) struct Outbox(UnboundedSender<Out>);
 
 impl Outbox {
-    /// An outbox and the task that empties it into the socket.
+    /// Creates an outbox and the task that publishes its messages on the socket.
     pub(crate) fn new(socket: XPubSocket, signer: Signer) -> (Self, impl Future<Output = ()>) {
         let (sender, receiver) = unbounded_channel();
         (Self(sender), publish(receiver, socket, signer))
@@ -59,7 +59,7 @@ impl Outbox {
         self.put(Out::Message { msg_type, parent: parent.clone(), metadata: json!({}), content, buffers: Vec::new() });
     }
 
-    /// `starting`, `busy` or `idle`.
+    /// Publishes the status: `starting`, `busy` or `idle`.
     pub(crate) fn status(&self, parent: &Parent, state: &str) {
         self.message("status", parent, json!({ "execution_state": state }));
     }
@@ -92,12 +92,12 @@ impl Outbox {
         self.message(msg_type, parent, content);
     }
 
-    /// Removes what is shown under the cell; with `wait` when the next thing comes.
+    /// Clears the output of the cell; with `wait`, only when the next output arrives.
     pub(crate) fn clear_output(&self, parent: &Parent, wait: bool) {
         self.message("clear_output", parent, json!({ "wait": wait }));
     }
 
-    /// A comm's message to the front end.
+    /// Sends a comm message to the front end.
     pub(crate) fn comm(&self, parent: &Parent, comm: Comm) {
         let mut content = json!({ "comm_id": comm.id, "data": comm.data });
         let msg_type = match comm.event {
@@ -112,7 +112,7 @@ impl Outbox {
         self.put(Out::Message { msg_type, parent: parent.clone(), metadata: comm.metadata, content, buffers });
     }
 
-    /// Ends once everything put before has been sent.
+    /// Waits until everything queued before has been sent.
     pub(crate) async fn drained(&self) {
         let (done, wait) = tokio::sync::oneshot::channel();
         self.put(Out::Barrier(done));
@@ -120,7 +120,7 @@ impl Outbox {
     }
 }
 
-/// A bundle's forms as messages carry them: JSON as JSON, all else as text.
+/// Returns the MIME bundle as messages carry it: JSON as JSON, everything else as text.
 fn data_of(bundle: &Bundle) -> Value {
     let form = |(mime, text): (&String, &String)| {
         let json = mime.ends_with("json").then(|| serde_json::from_str(text).ok()).flatten();
@@ -129,7 +129,7 @@ fn data_of(bundle: &Bundle) -> Value {
     bundle.data.iter().map(form).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// Text that is being gathered.
+/// Buffered text.
 struct Pending {
     name: &'static str,
     parent: Parent,
@@ -137,7 +137,7 @@ struct Pending {
     due: Instant,
 }
 
-/// Keeps what a cell shows below what front ends take: Jupyter's server drops what comes faster than a thousand a second.
+/// A rate limit: Jupyter's server drops messages that arrive faster than a thousand a second.
 struct Pace {
     since: Instant,
     sent: u32,
@@ -149,7 +149,7 @@ impl Pace {
 
     /// Waits for its turn.
     async fn wait(&mut self, msg_type: &str) {
-        // A status tells how the kernel is, and there are few of them.
+        // Statuses are essential, and few.
         if msg_type == "status" {
             return;
         }
@@ -171,7 +171,7 @@ async fn publish(mut from: UnboundedReceiver<Out>, mut socket: XPubSocket, signe
         let due = pending.as_ref().map(|p| p.due);
         tokio::select! {
             biased;
-            // Subscriptions are only noted while somebody receives.
+            // The socket only registers subscriptions while it is polled.
             subscription = socket.recv() => {
                 if let Ok(message) = subscription {
                     welcome(&mut socket, &signer, &message).await;
@@ -218,7 +218,7 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-/// A new subscriber is greeted, so that it knows that nothing it hears from now on is lost (JEP 65).
+/// Welcomes a new subscriber, which then knows that it misses no message from now on (JEP 65).
 async fn welcome(socket: &mut XPubSocket, signer: &Signer, message: &ZmqMessage) {
     if let Some(frame) = message.get(0)
         && frame.first() == Some(&1)
@@ -252,7 +252,7 @@ async fn send(
 
 async fn deliver(socket: &mut XPubSocket, frames: Vec<Bytes>) {
     if let Ok(message) = ZmqMessage::try_from(frames) {
-        // A subscriber that went away hears nothing; one that has stopped reading must not silence the rest for good.
+        // A subscriber that has disconnected gets nothing; one that has stopped reading must not block the others forever.
         let _ = tokio::time::timeout(STALLED, socket.send(message)).await;
     }
 }

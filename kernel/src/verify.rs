@@ -1,4 +1,4 @@
-//! `rask verify`: every test there is, in one command. Installs what they need, says how far it is, and ends with the count.
+//! `rask verify`: runs every test in one command. Installs what the tests need and shows the progress.
 
 use crate::error::{Error, Result};
 use crate::install::{self, output, say};
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 const REQUIREMENTS: &str = include_str!("../../tests/requirements.txt");
 
-/// Runs everything; 1 where something fails.
+/// Runs everything; returns an error at the first step that fails.
 pub(crate) fn run() -> Result<i32> {
     let root = install::source()?;
     let began = Instant::now();
@@ -35,9 +35,9 @@ pub(crate) fn run() -> Result<i32> {
     step(total, "the installed kernel: protocol, notebooks, JupyterLab in a browser");
     let mut command = Command::new(lab::python());
     command.arg(root.join("tests/run.py")).current_dir(&root).env("RASK_BROWSER", browser);
-    // One of them looks up there which generics there are.
+    // One of the tests reads the list of generics from these pages.
     command.env("RASK_PAGES", pages(&root)?);
-    // The tests start kernels as a user's Jupyter would: without what cargo sets for this program.
+    // The tests start kernels as a user's Jupyter would: without the variables that cargo sets for this program.
     for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("CARGO_") || n == "RUSTUP_TOOLCHAIN") {
         command.env_remove(name);
     }
@@ -45,7 +45,7 @@ pub(crate) fn run() -> Result<i32> {
     Ok(0)
 }
 
-/// The folder of the pages of documentation about the runtime.
+/// Returns the folder of the runtime's rustdoc pages.
 fn pages(root: &Path) -> Result<PathBuf> {
     let text = output(install::cargo(root).args(["metadata", "--no-deps", "--format-version=1", "--offline"]))?;
     let metadata: serde_json::Value =
@@ -62,17 +62,17 @@ fn check(command: &mut Command) -> Result<()> {
     Err(Error::Command { command: shown, status: status.to_string(), output: String::new() })
 }
 
-/// Chromium, installed from the system's packages where that is possible.
+/// Finds Chromium, or installs it from the system's packages where possible.
 fn find_browser() -> Result<PathBuf> {
     if browser().is_none() {
         apt_install("chromium", "Chromium for the browser tests")?;
     }
     browser().ok_or_else(|| {
-        Error::setup("the browser tests need Chromium, and there is none", "install it, on Debian: apt-get install chromium")
+        Error::setup("the browser tests need Chromium, which was not found", "install it, on Debian: apt-get install chromium")
     })
 }
 
-/// Graphviz, so that both layouts of task graphs are tested; without it the one in pure Rust is.
+/// Installs Graphviz, so that both layouts of task graphs are tested; without it only the one in pure Rust is.
 fn want_graphviz() {
     if on_path("dot").is_none()
         && let Err(e) = apt_install("graphviz", "Graphviz for the second layout of task graphs")
@@ -81,7 +81,7 @@ fn want_graphviz() {
     }
 }
 
-/// Installs a system package where this user may.
+/// Installs a system package if this user is allowed to.
 fn apt_install(package: &str, what: &str) -> Result<()> {
     if !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/apt-get").is_file() {
         return Ok(());
@@ -95,7 +95,7 @@ fn apt_install(package: &str, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// The program of that name, where the shell would find it.
+/// Finds a program by its name, as the shell would.
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|f| f.join(name)).find(|p| p.is_file())

@@ -1,6 +1,6 @@
-"""The tour in a real JupyterLab in Chromium: every cell runs, pictures and tables are drawn, workers are on screen meanwhile.
+"""The tour in a real JupyterLab in Chromium: every cell runs, graphs and tables are drawn, and the live view is shown.
 
-`RASK_BROWSER` names the browser; `RASK_SCREENSHOTS` a folder for what it showed.
+`RASK_BROWSER` is the browser; `RASK_SCREENSHOTS` is a folder for screenshots.
 """
 import nbformat, os, re, shutil, socket, subprocess, sys, tempfile, time, unittest, urllib.request
 from playwright.sync_api import sync_playwright
@@ -80,7 +80,7 @@ class Browser(unittest.TestCase):
 
 
 class Keys(Browser):
-    """What people press: Tab, Shift+Tab, Stop, Restart, Run All."""
+    """User actions: Tab, Shift+Tab, Stop, Restart, Run All."""
 
     def notebook(self, name, *cells):
         spec = {"kernelspec": {"name": "rask", "display_name": "Rust (Rask)", "language": "rust"}, "language_info": {"name": "rust"}}
@@ -95,7 +95,7 @@ class Keys(Browser):
         return page.evaluate("Array.from(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')).map(e => e.textContent)")
 
     def wait_idle(self, page, prompt):
-        """Waits until the last cell that runs shows `prompt`."""
+        """Waits until the last running cell shows `prompt`."""
         page.wait_for_function(f"Array.from(document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')).some(e => e.textContent === '{prompt}')", timeout=60_000)
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=30_000)
 
@@ -146,7 +146,7 @@ class Keys(Browser):
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=30_000)
         self.run_cell(page, 2)
         page.wait_for_function("document.querySelectorAll('.jp-CodeCell')[2].innerText.includes('cannot find value')", timeout=30_000)
-        # The number comes with the reply, after the error's text.
+        # The number arrives with the reply, after the text of the error.
         page.wait_for_function("document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')[2].innerText === '[1]:'", timeout=30_000)
         page.close()
 
@@ -167,7 +167,7 @@ class Keys(Browser):
         self.shoot(page, "live-workers")
         for title, text in (("Tasks", "load"), ("Task stream", "thread 0")):
             live.locator(f".lm-TabBar-tab:has-text('{title}')").last.click()
-            # The tab that is hidden may say so too.
+            # The hidden tab may show it too.
             live.locator(f"text={text} >> visible=true").first.wait_for(timeout=10_000)
             self.shoot(page, "live-" + title.lower().replace(" ", "-"))
         live.locator("button:has-text('Cancel')").click()
@@ -186,7 +186,7 @@ class Keys(Browser):
         self.wait_idle(page, "[5]:")
         self.assertIn("Finished", self.outputs(page)[4])
         self.shoot(page, "live-finished")
-        # What is saved holds the end, and no widget.
+        # The saved notebook contains the final view, and no widget.
         self.command(page, "docmanager:save")
         page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
         saved = open(os.path.join(self.server.folder, "live.ipynb")).read()
@@ -195,7 +195,7 @@ class Keys(Browser):
         page.close()
 
     def test_the_dashboard_is_live(self):
-        """The page of the session's computations, and that it comes back when the kernel does not answer for a while."""
+        """The dashboard of the session's computations, which recovers when the kernel does not answer for a while."""
         page = self.notebook("dash", "Client::current().dashboard_link()",
                              "Bag::from_iter(0..400u64).map(|i| { std::thread::sleep(std::time::Duration::from_millis(20)); i }).sum().compute()?")
         self.run_cell(page, 0)
@@ -259,7 +259,7 @@ class Keys(Browser):
 
 class Lab(Browser):
     def run_all(self, page):
-        """Runs every cell; returns the texts of the live view that were seen on the way."""
+        """Runs every cell; returns the texts of the live view that were seen in the meantime."""
         seen = []
         page.evaluate("window.ended = false; void window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => window.ended = true)")
         end = time.time() + 90
@@ -295,7 +295,7 @@ class Lab(Browser):
         page.close()
 
     def check_contrast(self, page):
-        """Text in our outputs stands out from the page behind it (WCAG's ratio, 3 at least)."""
+        """The text of outputs has enough contrast with the page (WCAG contrast ratio of at least 3)."""
         low = page.evaluate("""() => {
             const parse = c => (c.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
             const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)

@@ -1,4 +1,4 @@
-"""A strict front end: runs cells in the installed kernel and keeps every message; what was not expected is an error."""
+"""A strict front end: runs cells in the installed kernel and keeps every message; unexpected messages are errors."""
 import json, os, queue, re, shutil, tempfile, time
 from jupyter_client.manager import KernelManager
 
@@ -6,7 +6,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Ran:
-    """All that one cell did, in order."""
+    """Everything that a cell did, in order."""
 
     def __init__(self, reply, messages, seconds):
         self.reply, self.messages, self.seconds = reply, messages, seconds
@@ -24,7 +24,7 @@ class Ran:
 
     @property
     def error(self):
-        """Name and value of the only error."""
+        """Returns the name and value of the only error."""
         [error] = self.content("error")
         return COLOUR.sub("", error["ename"] + ": " + error["evalue"])
 
@@ -35,7 +35,7 @@ class Ran:
 
 
 def within(limit, measure, tries=3):
-    """The least of the seconds that `measure` gives, which is below the limit: a busy machine slows one try, not all of them."""
+    """Returns the minimum of the seconds that `measure` returns, once it is below the limit: a busy machine slows one try, not all."""
     least = measure()
     while least >= limit and tries > 1:
         least, tries = min(least, measure()), tries - 1
@@ -63,7 +63,7 @@ class Kernel:
         self.started = began
 
     def spent(self):
-        """Seconds of the processor that compilers took so far: the kernel's children that came to an end."""
+        """Returns the CPU seconds of the compilers so far: of the kernel's children that have ended."""
         fields = open(f"/proc/{self.manager.provisioner.process.pid}/stat").read().rsplit(")", 1)[1].split()
         return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
@@ -82,7 +82,7 @@ class Kernel:
         return self.client.execute(code, **{"allow_stdin": False, **options})
 
     def collect(self, msg_id, timeout=90, during=None):
-        """Reads until the cell's idle; its reply must be there by then or just after."""
+        """Reads until the cell's idle; its reply must have arrived by then or shortly after."""
         began, messages = time.time(), []
         while True:
             assert time.time() - began < timeout, f"no idle after {timeout} s: {messages}"
@@ -107,9 +107,9 @@ class Kernel:
         return ran
 
     def check(self, ran):
-        """What holds for every cell."""
+        """Checks the invariants of every cell."""
         states = [c["execution_state"] for c in ran.content("status")]
-        # A running cell's busy is sent again after the idle of a request that was answered meanwhile.
+        # The busy of a running cell is sent again after the idle of a request that was answered in the meantime.
         assert states[:-1] == ["busy"] * (len(states) - 1) and states[-1] == "idle", states
         assert ran.kinds[0] == "status" and ran.kinds[-1] == "status", ran.kinds
         sessions = {m["header"]["session"] for m in ran.messages}
@@ -131,7 +131,7 @@ class Kernel:
         return ran
 
     def fails(self, code, *parts, **options):
-        """The cell ends in one error, whose name, value and traceback hold every part."""
+        """Runs a cell that must end in one error, whose name, value and traceback contain every part."""
         ran = self.run(code, **options)
         assert ran.reply["status"] == "error", f"{code!r} did not fail: {ran.messages}"
         said = ran.error + "\n" + ran.traceback

@@ -1,10 +1,10 @@
-"""Completion and documentation: right, in characters, and there while a cell runs or a crate is built."""
+"""Completion and documentation: correct, in characters, and available while a cell runs or a crate is built."""
 import os, statistics, time, unittest
 from client import Kernel, within
 
 
 def ask(k, kind, code, at=None, timeout=5, **options):
-    """The reply to a question about a cell's text, and how long it took; `|` in the text is the cursor."""
+    """Returns the reply to a request about a cell's text, and how long it took; `|` in the text is the cursor."""
     if at is None:
         at = code.index("|") if "|" in code else len(code)
         code = code.replace("|", "", 1)
@@ -118,7 +118,7 @@ class Assist(unittest.TestCase):
             self.assertIn("Adds one", got["data"]["text/plain"])
             return seconds
         within(1, inspected)
-        # `ask` fails where an answer waits for the cell.
+        # `ask` fails if an answer waits for the cell.
         took.sort()
         self.assertLess(took[-4], 1)
         print(f"      completion while a cell runs: p50 {statistics.median(took) * 1e3:.0f} ms, max {took[-1] * 1e3:.0f} ms")

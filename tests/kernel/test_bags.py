@@ -83,7 +83,7 @@ class Bags(unittest.TestCase):
 
 
 class Front:
-    """A page with a widget manager: it hears every message of the kernel, and keeps the state of every widget."""
+    """A page with a widget manager: it receives every message of the kernel, and keeps the state of every widget."""
 
     def __init__(self, kernel):
         self.k, self.models, self.shown, self.messages = kernel, {}, {}, []
@@ -156,7 +156,7 @@ class LiveView(unittest.TestCase):
         [tab] = front.of("TabModel").values()
         self.assertEqual(tab["titles"], ["Workers", "Tasks", "Task stream"])
         front.hear(lambda: any(0.2 < s["value"] < 1 for s in front.of("FloatProgressModel").values()))
-        # A page that is loaded anew asks for the states of all.
+        # A page that is reloaded requests the states of all widgets.
         asked = front.send("control", {"method": "request_states"})
         front.hear(lambda: any(m["content"]["data"].get("method") == "update_states" for m in front.heard("comm_msg")))
         states = next(m for m in front.heard("comm_msg") if m["content"]["data"].get("method") == "update_states")["content"]["data"]["states"]

@@ -1,11 +1,11 @@
-"""Cells through the installed kernel: values, variables, output in order, errors in their place, interrupts, bad input."""
+"""Cells through the installed kernel: values, variables, ordered output, positions of errors, interrupts, bad input."""
 import json, os, subprocess, tempfile, time, unittest
 from client import Kernel, within
 from jupyter_client.kernelspec import KernelSpecManager
 
 
 class OneKernel(unittest.TestCase):
-    """One kernel for all tests of a class: each test leaves names of its own."""
+    """One kernel for all tests of a class: each test defines names of its own."""
 
     @classmethod
     def setUpClass(cls):
@@ -72,7 +72,7 @@ class Cells(OneKernel):
             pass
 
     def test_a_flood_of_displays_is_paced(self):
-        """Jupyter's server drops what comes faster than a thousand messages a second."""
+        """Jupyter's server drops messages that arrive faster than a thousand per second."""
         began = time.time()
         ran = self.k.ok("for i in 0..2_000 { display(&i); }")
         self.assertEqual([c["data"]["text/plain"] for c in ran.content("display_data")], [str(i) for i in range(2_000)])
@@ -126,7 +126,7 @@ class Cells(OneKernel):
 
 
 class Frames(OneKernel):
-    """Frames and delayed calls as a user meets them."""
+    """Frames and delayed calls from the user's view."""
 
     def test_bad_input_says_what_would_be_right(self):
         self.k.write("gps.csv", "device,lat\na,1\nb,2\n")
@@ -204,10 +204,10 @@ class Frames(OneKernel):
 
 
 class Installation(unittest.TestCase):
-    """A runtime that does not fit is explained in the first cell."""
+    """An incompatible runtime is explained in the first cell."""
 
     def changed(self, change):
-        """The kernelspec with a copy of the runtime's folder that `change` has been at."""
+        """Returns the kernelspec with a copy of the runtime's folder that `change` has modified."""
         spec = KernelSpecManager().get_kernel_spec("rask")
         runtime = spec.argv[spec.argv.index("--runtime") + 1]
         folder = tempfile.mkdtemp(prefix="rask-runtime-")
@@ -252,7 +252,7 @@ class Installation(unittest.TestCase):
         spec = KernelSpecManager().get_kernel_spec("rask")
         done = subprocess.run([spec.argv[0], "doctor"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertIn("all is well", done.stdout)
+        self.assertIn("all checks passed", done.stdout)
 
     def test_a_notebook_runs_without_a_browser(self):
         import nbformat
@@ -270,7 +270,7 @@ class Installation(unittest.TestCase):
     def test_cells_need_no_network(self):
         argv = ["unshare", "--net", "--map-root-user", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh"]
         if subprocess.run(argv[:-1] + ["sh", "true"], capture_output=True).returncode:
-            argv = []  # A system that forbids network namespaces: cargo's own switch stands in for one.
+            argv = []  # On a system that forbids network namespaces, cargo's own option replaces one.
         spec = KernelSpecManager().get_kernel_spec("rask")
         code = ("import sys; sys.path.insert(0, sys.argv[1])\nfrom client import Kernel\n"
                 "with Kernel() as k: print(k.ok('let d = datasets::airlines().len()?;\\nd').text)")
@@ -281,9 +281,9 @@ class Installation(unittest.TestCase):
 
 
 class Latency(unittest.TestCase):
-    """The time of a cell, the best of several; and what compiling it costs the processor, which a busy machine changes little."""
+    """The time of a cell, the best of several; and the CPU time of its compilation, which hardly depends on the load of the machine."""
 
-    # How many times the processor's time of a plain cell each may take: what its methods make the compiler do in every cell.
+    # The maximum CPU time of each, as a multiple of a plain cell: the cost of its methods for the compiler in every cell.
     KINDS = {
         "result": ("x + {}", 1.4),
         "frame": ('let y{} = df.filter(col("a").gt({}));', 1.4),

@@ -1,4 +1,4 @@
-"""The tools that people use: nbclient, nbconvert, papermill, the console; and the kernel over a long day."""
+"""The tested clients: nbclient, nbconvert, papermill, the console; and the kernel in a long session."""
 import os, random, statistics, subprocess, sys, tempfile, time, unittest
 import nbformat
 from nbclient import NotebookClient
@@ -31,7 +31,7 @@ class Tools(unittest.TestCase):
         self.assertEqual(cells[2].outputs[0].data["text/plain"], '"shown"')
 
     def notebook_says(self, name, promises):
-        """Runs a notebook as it is; each cell says what the text around it promises. What all cells said, by their first lines."""
+        """Runs a notebook unchanged; each cell shows what the text around it promises. Returns the outputs of all cells by first line."""
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "notebooks", name)
         book = nbformat.read(source, as_version=4)
         NotebookClient(book, timeout=120, kernel_name="rask", resources={"metadata": {"path": self.folder}}).execute()
@@ -115,7 +115,7 @@ def resident(pid):
 
 class LongDay(unittest.TestCase):
     def test_three_hundred_cells(self):
-        """Memory stays flat, no idle is lost, and no cell is much slower than the first ones."""
+        """Memory does not grow, no idle is lost, and no cell is much slower than the first ones."""
         dice = random.Random(2026)
         with Kernel() as k:
             k.ok("let mut total = 0u64;\nlet df = DataFrame::from_columns([(\"a\", Series::from_iter(0..1000i64))]);")
@@ -144,7 +144,7 @@ class LongDay(unittest.TestCase):
             k.ok("let x = 1;")
 
             def cell_cost():
-                """Seconds of the processor for some cells: what else runs on the machine changes it little."""
+                """Returns the CPU seconds of some cells, which hardly depend on the load of the machine."""
                 before = k.spent()
                 for i in range(15):
                     k.ok(f"x + {i}")

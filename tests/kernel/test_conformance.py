@@ -1,4 +1,4 @@
-"""The conformance tests of the Jupyter project, with samples in Rust."""
+"""The conformance tests of the Jupyter project, with Rust samples."""
 import unittest
 import jupyter_kernel_test
 import zmq

@@ -1,5 +1,5 @@
-"""Sums and statistics of frames: the exact value rounded once, by Python's fractions, and the same bits for any partitions, workers
-and memory."""
+"""Sums and statistics of frames: the exact value rounded once, compared with Python's fractions, and the same bits for any
+partitions, workers and memory."""
 import math, random, struct, unittest
 from fractions import Fraction
 from client import Kernel
@@ -10,7 +10,7 @@ SHORT = ("sum", "mean", "var", "std", "sem", "skew", "kurt", "prod")
 
 
 def ulps(a, b):
-    """How many floats lie between two."""
+    """Returns the number of floats between two."""
     def place(x):
         bits = struct.unpack("<q", struct.pack("<d", x))[0]
         return bits if bits >= 0 else -(bits & 0x7FFF_FFFF_FFFF_FFFF)
@@ -18,12 +18,12 @@ def ulps(a, b):
 
 
 def root(x):
-    """The square root of a fraction, to 200 bits."""
+    """Returns the square root of a fraction, to 200 bits."""
     return Fraction(math.isqrt((x.numerator << 400) // x.denominator), 1 << 200)
 
 
 def exact(values):
-    """What is right: sum and mean to the last bit, all else as fractions."""
+    """Returns the expected values: sum and mean to the last bit, all others as fractions."""
     x = [Fraction(v) for v in values]
     n, total = len(x), sum(x)
     m2, m3, m4 = (sum((v - total / n) ** k for v in x) / n for k in (2, 3, 4))
@@ -40,7 +40,7 @@ class ExactSums(unittest.TestCase):
         cls.columns = {
             "short": [rng.randrange(-99_999, 99_999) / 1000 for _ in range(ROWS)],
             "wide": [(rng.random() - 0.5) * 10 ** rng.randrange(-12, 12) for _ in range(ROWS)],
-            # Values up to the largest float that cancel: no partial sum may overflow for good.
+            # Values up to the largest float that cancel: no overflow of a partial sum may be permanent.
             "huge": [s * v for v in ((rng.random() + 0.1) * 10 ** rng.randrange(-300, 308) for _ in range(ROWS // 2)) for s in (1, -1)],
         }
         cls.columns["huge"][7::GROUPS] = [rng.random() for _ in cls.columns["huge"][7::GROUPS]]
@@ -55,7 +55,7 @@ class ExactSums(unittest.TestCase):
         cls.k.close()
 
     def one_answer(self, result, workers=(1, 4, 16)):
-        """What a result is, which is the same however it is computed."""
+        """A result, which is the same however it is computed."""
         seen = set()
         for n in workers:
             self.k.ok(f"let _client = Client::local().workers({n}).threads_per_worker(1).start()?;")

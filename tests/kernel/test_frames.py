@@ -1,4 +1,4 @@
-"""Data frames through the installed kernel: more rows than memory may hold, and what the live view says of a scan."""
+"""Data frames through the installed kernel: more rows than fit into memory, and the live view of a scan."""
 import unittest
 from client import Kernel
 
@@ -7,7 +7,7 @@ PEAK = ('fn peak() -> i64 { std::fs::read_to_string("/proc/self/status").unwrap(
 
 
 class FramesBeyondMemory(unittest.TestCase):
-    """A frame of 1.3 GB that is made on the fly, under a limit of 100 MB."""
+    """A frame of 1.3 GB that is generated on the fly, with a memory limit of 100 MB."""
 
     @classmethod
     def setUpClass(cls):
@@ -31,7 +31,7 @@ class FramesBeyondMemory(unittest.TestCase):
         self.within('let first = df.sort_values("x").col("x").head(1)?.to_vec::<f64>()?[0];\n'
                     'first == df.col("x").min().compute()?.as_f64().unwrap()', "true")
         self.within('df.select(["x", "id"]).sort_values("x").to_parquet("sorted.parquet")?;\nlet sorted = read_parquet("sorted.parquet");\nsorted.len()?', "^31622400$")
-        # A closure has a whole partition, a copy of it as a vector, and so has the one beside it.
+        # A closure holds a whole partition and a copy of it as a vector, and so does the concurrent one.
         ran = self.k.ok('let falls = sorted.repartition(20).map_partitions(|part| {\n    let x = part.column("x")?.to_vec::<f64>()?;\n'
                         '    DataFrame::from_columns([("n", Series::from_iter([x.windows(2).filter(|w| w[0] > w[1]).count() as i64]))]).compute()\n});\n'
                         'falls.col("n").sum().compute()?', timeout=300)

@@ -1,23 +1,23 @@
-"""Every public generic costs a cell no more than two and a half times a plain cell, but for those of a table. The pages of rustdoc tell which there are, also
-those that macros make; `generics.json` has a cell for each, and `"": set-up` for the variables that they use."""
+"""Every public generic costs a cell at most two and a half times a plain cell, except those in a table. They are listed by the pages of rustdoc, including
+those created by macros; `generics.json` has a cell for each, and `"": set-up` for the variables that they use."""
 import html, json, os, re, statistics, subprocess, threading, unittest
 from client import Kernel
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 MOST = 2.5
-# What other programs add to a measure: caches and cores are shared.
+# The noise from other programs: caches and cores are shared.
 NOISE = 1.6
-# What costs more: the code of a map with keys of the cell's own, which is compiled in the cell with Rask and without. None may be
+# The exceptions: the code of a map with key types defined in the cell, which is compiled in the cell with Rask and without. None may be
 # added, and none may grow.
 DEAR = {
     "IntoArg<HashMap<K, T>> for HashMap<K, Delayed<T>>": 4, "Pluck<&'static str> for BTreeMap<String, V>": 3,
     "Pluck<&'static str> for HashMap<String, V>": 3.5, "Pluck<K> for HashMap<K, V>": 3,
 }
 PLAIN = "std::hint::black_box(1u64);"
-# What is in every cell, or in none.
+# Generics that are in every cell, or in none.
 LEFT_OUT = {"host"}
-# Types of other crates, whose pages may be here or there.
+# Types of other crates, whose pages may or may not exist.
 FOREIGN = {"Bundle", "Value"}
 MARK = re.compile(r'<h2 id="(?P<part>[^"]+)"|<h3 class="code-header">(?P<head>.*?)</h3>'
                   r'|<section id="[^"]*" class="(?P<kind>[^"]*)">|<h4 class="code-header">(?P<method>.*?)</h4>'
@@ -25,13 +25,13 @@ MARK = re.compile(r'<h2 id="(?P<part>[^"]+)"|<h3 class="code-header">(?P<head>.*
 
 
 def text(markup):
-    """What is read of a piece of a page, in one line."""
+    """Returns the text of a part of a page, in one line."""
     markup = re.sub(r'<div class="where">|<br\s*/?>', " ", markup)
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", markup))).strip()
 
 
 def bracketed(code, at, pair):
-    """The end of what is in the brackets that open at a place; arrows close none."""
+    """Returns the end of the brackets that open at a position; arrows do not close them."""
     depth = 0
     for i in range(at, len(code)):
         depth += (code[i] == pair[0]) - (code[i] == pair[1] and code[i - 1] != "-")
@@ -41,7 +41,7 @@ def bracketed(code, at, pair):
 
 
 def parameters(code, at):
-    """Whether there are parameters other than lifetimes at a place, and where they end."""
+    """Returns whether there are parameters other than lifetimes at a position, and where they end."""
     if code[at:at + 1] != "<":
         return False, at
     end = bracketed(code, at, "<>")
@@ -53,7 +53,7 @@ def parameters(code, at):
 
 
 def function(signature):
-    """Name of a function, and whether it is generic."""
+    """Returns the name of a function, and whether it is generic."""
     found = re.match(r"pub (?:const |async |unsafe |extern \"C\" )*fn ([\w]+)", signature)
     if not found:
         return None, False
@@ -63,7 +63,7 @@ def function(signature):
 
 
 def on_page(page, name):
-    """The generics of a page: methods as `Type::method`, blocks of a trait as `Trait for Type`."""
+    """Returns the generics of a page: methods as `Type::method`, impls of a trait as `Trait for Type`."""
     part, kind, generic = "", "", False
     for m in MARK.finditer(page):
         if m["part"]:
@@ -87,12 +87,12 @@ def on_page(page, name):
 
 
 def generics(folder):
-    """All generics that the crate's list of items leads to. A function is known with its module: `bag::concat`."""
+    """Returns all generics in the crate's list of items. A function is listed with its module: `bag::concat`."""
     found = {}
     listed = open(os.path.join(folder, "all.html"), encoding="utf-8").read()
     for href, kind, name in re.findall(r'<li><a href="((?:\w+/)*(struct|enum|trait|fn)\.(\w+)\.html)">', listed):
         module = [os.path.basename(folder), *href.split("/")[:-1]]
-        # What the prelude has is somewhere else too.
+        # Items of the prelude are listed elsewhere too.
         if module[-1] == "prelude" or LEFT_OUT & set(module) or name in FOREIGN:
             continue
         page = open(os.path.join(folder, href), encoding="utf-8").read()
@@ -102,7 +102,7 @@ def generics(folder):
 
 
 def pages():
-    """The folder of the pages, which `cargo verify` has made; made here where the source is newer."""
+    """Returns the folder of the pages built by `cargo verify`; builds them if the source is newer."""
     folder = os.environ.get("RASK_PAGES")
     if not folder:
         run = lambda *args: subprocess.run(["cargo", *args], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -116,7 +116,7 @@ def pages():
 
 
 class Meter(Kernel):
-    """A kernel, and what its cells cost beside a plain one: the processor's seconds of the kernel's children that came to an end."""
+    """A kernel, and the cost of its cells relative to a plain one: the CPU seconds of the kernel's children that have ended."""
 
     def __init__(self, setup):
         super().__init__()
@@ -125,12 +125,12 @@ class Meter(Kernel):
 
     def cost(self, code):
         before = self.spent()
-        # A cell that ends in a value has its loop already.
+        # A cell that ends in a value already contains its loop.
         self.ok(code if code.startswith("for ") else f"for _ in 0..1 {{ {code} }}")
         return self.spent() - before
 
     def times(self, code):
-        """How many plain cells a cell costs; the median of three, where the first is near the limit or above."""
+        """Returns the cost of a cell in plain cells; the median of three if the first is near or above the limit."""
         first = self.cost(code) / self.plain
         if first < 0.8 * MOST:
             return first

@@ -1,15 +1,15 @@
-"""What stands under an error for someone with the habits of pandas: the ways of writing that Rust lacks, and every name of the page
-of names that a type here lacks."""
+"""The hints for users of pandas under an error: for syntax that Rust does not have, and for every name of the coverage page that
+a type does not have."""
 import os, re, unittest
 from client import COLOUR, Kernel
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PAGE = os.path.join(HERE, "..", "..", "runtime", "src", "frame", "coverage.md")
-# How a method of each part of the page is called.
+# An expression of each section of the page to call methods on.
 OF = {"DataFrame": "df", "Series": 'df.col("x")', "GroupBy": 'df.groupby("k")', "str": 'col("s").str()', "dt": 'col("t").dt()',
       "cat": 'col("c").cat()', "Rolling": 'col("x").rolling(2)', "Resampler": 'df.resample("1D", "t")'}
 
-# A cell, and what its error has to say.
+# A cell, and the parts that its error must contain.
 CASES = [
     ('df["x"]', ['col("x")', 'df.col("x")']),
     ("df.x", ['col("x")', 'df.col("x")']),
@@ -38,7 +38,7 @@ CASES = [
 
 
 def names():
-    """The names of each part of the page that are not there under the same name."""
+    """Returns the names of each section of the page that do not exist under the same name."""
     part, found = "", {}
     for line in open(PAGE, encoding="utf-8"):
         if line.startswith("# "):
@@ -75,7 +75,7 @@ class Hints(unittest.TestCase):
     def test_every_name_of_pandas_is_answered(self):
         answered = 0
         for part, all_names in names().items():
-            # No method can have the name of a keyword.
+            # A method cannot have the name of a keyword.
             all_names = [n for n in all_names if n not in ("match", "mod", "where")]
             ran = self.failed("\n".join(f"{OF[part]}.{name}();" for name in all_names))
             said = ran.traceback

@@ -1,9 +1,9 @@
-"""Stop, crash and kill: what a cell loses and what it keeps, and how soon the next one runs."""
+"""Interrupts, crashes and kills: which variables a cell loses or keeps, and how soon the next cell runs."""
 import os, signal, subprocess, time, unittest
 from client import Kernel, within
 
 SECONDS = "std::time::Duration::from_secs"
-# What runs when the user presses Stop, and how long it may take to end. Every variable is kept in each of these.
+# What runs when the user presses Stop. Every variable is kept in each of these cases.
 KEPT = [
     ("delayed calls", "fn nap(i: u64) -> u64 { std::thread::sleep(std::time::Duration::from_millis(50)); i }\n"
      "let many: Vec<_> = (0..10_000u64).map(|i| delayed(nap).call((i,))).collect();\ndelayed(|v: Vec<u64>| v.len()).call((many,)).compute()?"),
@@ -55,7 +55,7 @@ class Stop(unittest.TestCase):
         cls.k.close()
 
     def stop(self, code, after=1.2):
-        """Runs the cell, presses Stop once it runs; what came of it, and the seconds from Stop to idle."""
+        """Runs the cell and presses Stop once it runs; returns the result, and the seconds from Stop to idle."""
         pressed = []
 
         def during(elapsed):
@@ -80,18 +80,18 @@ class Stop(unittest.TestCase):
         print(f"      stop to idle: {slowest:.2f} s at most")
 
     def test_a_compiler_is_stopped_at_once(self):
-        # Code that doubles with each level keeps the compiler busy for a long time.
+        # Code that doubles at each level keeps the compiler busy for a long time.
         macro = ("macro_rules! twice { ($($x:tt)*) => { $($x)* $($x)* } }\n"
                  "{ let mut s = 0u64; " + "twice! { " * 17 + "s += 1;" + " }" * 17 + " println!(\"{s}\"); }")
         def stop():
             ran, seconds = self.stop(macro, after=0.6)
-            self.assertIn("while it was compiled; all variables are kept", ran.error)
+            self.assertIn("during compilation; all variables are kept", ran.error)
             return seconds
         within(1, stop)
         self.assertEqual(self.k.ok("kept.clone()").text, '"kept"')
 
     def test_a_wait_for_types_is_stopped(self):
-        """Right after the start, a variable's type has to wait until the library is read."""
+        """Right after the start, the type of a variable is not known until the library has been read."""
         def stop():
             with Kernel() as k:
                 pressed = []
@@ -120,7 +120,7 @@ class Stop(unittest.TestCase):
 
 
 class Death(unittest.TestCase):
-    """A cell that takes its process with it."""
+    """Cells that crash their process."""
 
     def test_the_signal_is_named_and_the_next_cell_runs_at_once(self):
         with Kernel() as k:
@@ -134,7 +134,7 @@ class Death(unittest.TestCase):
             ]:
                 def die():
                     k.ok("let gone = 1;\nlet gone_too = String::new();")
-                    ran = k.fails(code, *parts, "these variables are gone: gone, gone_too")
+                    ran = k.fails(code, *parts, "these variables were lost: gone, gone_too")
                     if "before" in code:
                         self.assertEqual(ran.stream("stdout"), "before\n")
                     began = time.time()
@@ -147,7 +147,7 @@ class Death(unittest.TestCase):
 
     def test_items_of_the_cell_that_died_are_kept(self):
         with Kernel() as k:
-            k.fails("fn mine() -> u8 { 7 }\nstd::process::abort()", "SIGABRT", "no variables to lose")
+            k.fails("fn mine() -> u8 { 7 }\nstd::process::abort()", "SIGABRT", "no variables were lost")
             self.assertEqual(k.ok("mine()").text, "7")
 
     def test_a_process_that_dies_between_cells(self):
@@ -168,7 +168,7 @@ class Death(unittest.TestCase):
                     k.manager.interrupt_kernel()
             ran = k.run(f"std::thread::sleep({SECONDS}(600));", during=stop)
             self.assertLess(time.time() - stopped[0], 7)
-            self.assertIn("its process was ended; the variable gone is gone; functions and types are kept", ran.error)
+            self.assertIn("its process was killed; the variable gone was lost; functions and types are kept", ran.error)
             self.assertEqual(k.ok("1 + 1").text, "2")
 
 

@@ -1,4 +1,4 @@
-"""Magics, lines of the shell and evcxr's commands: what they show, keep and refuse."""
+"""Magics, shell commands and evcxr's commands: what they show, keep and reject."""
 import re, time, unittest
 from client import COLOUR, Kernel, within
 
@@ -14,7 +14,7 @@ class Magics(unittest.TestCase):
         cls.k.close()
 
     def shown(self, code, **options):
-        """Everything that the cell showed, as text."""
+        """Returns everything that the cell showed, as text."""
         ran = self.k.ok(code, **options)
         parts = [c["text"] for c in ran.content("stream")]
         for kind in ("execute_result", "display_data"):
@@ -29,7 +29,7 @@ class Magics(unittest.TestCase):
         self.assertRegex(self.shown("%timeit (0..100u64).sum::<u64>()"), r"[\d.]+ (ns|µs|ms) ± [\d.]+ (ps|ns|µs|ms) per loop \(mean ± std. dev. of 7 runs, \d+ loops each")
         self.assertIn("of 2 runs, 5 loops each", self.shown("%%timeit -n 5 -r 2 let v = vec![1u64; 10];\nv.iter().sum::<u64>()"))
         self.k.fails("%timeit \"x\".parse::<i32>()?", "invalid digit", "column 9")
-        self.k.fails("%timeit -n x 1", "-n wants a number")
+        self.k.fails("%timeit -n x 1", "-n needs a number")
         self.k.fails("%time", "no code to run")
 
         def slept():
@@ -89,7 +89,7 @@ class Magics(unittest.TestCase):
         self.assertNotIn("rask::frame", ran.traceback)
         self.k.fails("%%sql\ndrop table people", "sql")
         self.k.fails("%%sql\n", "no query")
-        self.k.fails("%%sql not a name\nselect 1", "cannot be the name")
+        self.k.fails("%%sql not a name\nselect 1", "invalid variable name")
 
     def test_rich_text(self):
         [html] = self.k.ok("%%html\n<b>bold</b>").content("display_data")
@@ -109,7 +109,7 @@ class Magics(unittest.TestCase):
         for name in ["%time", "%%time", "%timeit", "%%timeit", "%who", "%reset", "%dep", "%env", "%load", "%%sql", "%%html", "%%markdown", "%%bash", "%lsmagic"]:
             self.assertIn(name, said)
         self.assertIn("runs the statement", self.shown("%time?"))
-        self.k.fails("%tiem 1", "there is no magic %tiem", "did you mean %time?")
+        self.k.fails("%tiem 1", "unknown magic %tiem", "did you mean %time?")
         self.k.fails("%nonsense", "nonsense")
 
     def test_commands_of_evcxr(self):
@@ -157,7 +157,7 @@ class Magics(unittest.TestCase):
 
 
 class Kept(unittest.TestCase):
-    """What cannot be kept for later cells, and how to write it so that it can."""
+    """Variables that cannot be kept for later cells, and the suggested rewrites."""
 
     def test_each_has_a_rewrite(self):
         with Kernel() as k:

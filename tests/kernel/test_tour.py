@@ -1,9 +1,9 @@
-"""Run notebooks/00-tour.ipynb through the installed `rask` kernel and compare what its cells say with tour_expected.json.
+"""Runs notebooks/00-tour.ipynb with the installed `rask` kernel and compares the output of its cells with tour_expected.json.
 
     python tests/kernel/test_tour.py        # needs nbclient, nbformat, jupyter_client and the `rask` kernelspec
 
-A cell whose metadata says {"rask": {"check": KEY}} must say the number, the numbers or the table under KEY.
-Counts must be exact; a mean must be right in every digit shown, and show at least two decimals.
+A cell whose metadata contains {"rask": {"check": KEY}} must show the number, the numbers or the table under KEY.
+Counts must be exact; a mean must be correct in every digit shown, and show at least two decimal places.
 """
 import html.parser, json, pathlib, re, tempfile, unittest
 from decimal import Decimal
@@ -19,7 +19,7 @@ NUMBER = re.compile(rf"(?<![\w.])[-\u2212]?(?:\d{{1,3}}(?:[{THOUSANDS}]\d{{3}})+
 
 
 class Page(html.parser.HTMLParser):
-    """What a reader of some HTML sees: its text, and each table as rows of cells ("th" or "td", text).
+    """The visible content of some HTML: its text, and each table as rows of cells ("th" or "td", text).
 
     Rows of a thead, and rows of nothing but th, are headings; a tfoot is left out.
     """
@@ -68,7 +68,7 @@ class Page(html.parser.HTMLParser):
         return " ".join(" ".join(self.words).split())
 
     def with_columns(self, columns):
-        """The body rows (their td cells) of each table that has a heading row ending in these columns."""
+        """Returns the body rows (their td cells) of each table that has a heading row ending in these columns."""
         found = []
         for rows in self.tables:
             heads = [[text for _, text in cells] for part, cells in rows if part == "thead" or all(kind == "th" for kind, _ in cells)]
@@ -79,13 +79,13 @@ class Page(html.parser.HTMLParser):
 
 
 def number(text):
-    """The number that a piece of text is, or None."""
+    """Parses a text as a number; None if it is not one."""
     text = text.strip()
     return Decimal(re.sub(f"[{THOUSANDS}]", "", text).replace("\u2212", "-")) if NUMBER.fullmatch(text) else None
 
 
 def same(shown, want):
-    """Whether a shown text says the wanted value."""
+    """Returns whether a shown text matches the expected value."""
     if isinstance(want, str):
         return shown.strip().strip('"') == want
     got = number(shown)
@@ -116,7 +116,7 @@ class Tour(unittest.TestCase):
         cls.cells = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
 
     def outputs(self, cell, kind):
-        """Every payload of that MIME type among the results and displays of a cell."""
+        """Returns every payload of that MIME type among the results and displays of a cell."""
         found = [o.data[kind] for o in self.cells[cell].outputs if o.output_type in ("execute_result", "display_data") and kind in o.data]
         return [join(payload) for payload in found]
 
@@ -124,14 +124,14 @@ class Tour(unittest.TestCase):
         return Page("\n".join(self.outputs(cell, "text/html")))
 
     def said(self, cell):
-        """The plain text of a cell: what it printed and the value it ended in."""
+        """Returns the plain text of a cell: its printed output and its value."""
         outputs = self.cells[cell].outputs
         printed = [join(o.text) for o in outputs if o.output_type == "stream" and o.name == "stdout"]
         results = [join(o.data["text/plain"]) for o in outputs if o.output_type == "execute_result" and "text/plain" in o.data]
         return "\n".join(printed + results)
 
     def svg(self, cell):
-        """The SVG pictures of a cell, whether they stand alone or inside HTML."""
+        """Returns the SVG images of a cell, standalone or inside HTML."""
         inside = re.findall(r"<svg\b.*?</svg>", "\n".join(self.outputs(cell, "text/html")), re.S)
         return self.outputs(cell, "image/svg+xml") + inside
 

@@ -1,11 +1,11 @@
-"""Compute tour_expected.json, the right answers of notebooks/00-tour.ipynb, with pandas from assets/data/*.parquet.
+"""Computes tour_expected.json, the expected results of notebooks/00-tour.ipynb, with pandas from assets/data/*.parquet.
 
     python3 -m venv /tmp/data && /tmp/data/bin/pip install pandas==3.1.1 pyarrow==26.0.1
     /tmp/data/bin/python tests/kernel/tour_expected.py            # rewrites the file
-    /tmp/data/bin/python tests/kernel/tour_expected.py --check    # fails if the file says something else
+    /tmp/data/bin/python tests/kernel/tour_expected.py --check    # fails if the file differs
 
-A number is what a cell says; an object of numbers is what it says in that order; `columns` and `rows` are a table.
-The cell that says it names the key in its metadata: {"rask": {"check": "<key>"}}; test_tour.py compares them.
+A number is the output of a cell; an object of numbers is its output in that order; `columns` and `rows` are a table.
+The cell has the key in its metadata: {"rask": {"check": "<key>"}}; test_tour.py compares them.
 """
 import json, pathlib, sys
 import pandas as pd
@@ -49,7 +49,7 @@ def expected():
 
 
 def dumps(answers):
-    """JSON with each row of a table on a line of its own."""
+    """Returns JSON with each row of a table on its own line."""
     def one(value):
         if "columns" not in (value if isinstance(value, dict) else {}):
             return json.dumps(value)

@@ -1,5 +1,5 @@
-//! The strict client: starts a kernel in an empty folder, signs what it says, checks what it hears, and panics at the end over
-//! anything that nobody asked for.
+//! The strict client: starts a kernel in an empty folder, signs its messages, checks received ones, and panics at the end if
+//! there were unexpected messages.
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,16 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Client {
     process: Child,
-    /// Where it runs; removed at the end.
+    /// The working folder; removed at the end.
     _folder: tempfile::TempDir,
     ports: Value,
     shell: DealerSocket,
     control: DealerSocket,
     stdin: DealerSocket,
     iopub: SubSocket,
-    /// Heard on iopub, not yet expected by anybody.
+    /// Received on iopub, but not yet expected by a test.
     heard: VecDeque<Value>,
-    /// The kernel's one session.
+    /// The only session of the kernel.
     session: Option<String>,
     sent: u32,
 }
@@ -39,12 +39,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// The contents of the messages of one type.
+/// Returns the contents of the messages of one type.
 pub(super) fn content(messages: &[Value], kind: &str) -> Vec<Value> {
     messages.iter().filter(|m| m["header"]["msg_type"] == kind).map(|m| m["content"].clone()).collect()
 }
 
-/// The command of the installed kernel.
+/// Returns the command of the installed kernel.
 fn argv() -> Vec<String> {
     let data = std::env::var("JUPYTER_DATA_DIR").unwrap_or_else(|_| format!("{}/.local/share/jupyter", std::env::var("HOME").unwrap()));
     let path = format!("{data}/kernels/rask/kernel.json");
@@ -55,14 +55,14 @@ fn argv() -> Vec<String> {
 }
 
 fn free_ports() -> Value {
-    // All are held until the last is found, so that they differ.
+    // All ports are held until the last one is found, so that they differ.
     let held: Vec<_> = (0..5).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let port = |i: usize| held[i].local_addr().unwrap().port();
     json!({"shell": port(0), "control": port(1), "stdin": port(2), "iopub": port(3), "hb": port(4)})
 }
 
 impl Client {
-    /// Runs a test with a kernel of its own; nothing may be left unread at its end.
+    /// Runs a test with its own kernel; no message may be left unread at its end.
     pub(super) fn with(test: impl AsyncFnOnce(&mut Self)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -135,7 +135,7 @@ impl Client {
         self.ports[name].clone()
     }
 
-    /// Sends a request; its number.
+    /// Sends a request; returns its id.
     pub(super) async fn send(&mut self, channel: &str, kind: &str, content: Value) -> String {
         self.send_with(channel, kind, content, &[]).await
     }
@@ -156,7 +156,7 @@ impl Client {
         (id, [&header, &json!({}), &json!({}), content].map(|p| p.to_string().into_bytes()).to_vec())
     }
 
-    /// A message whose signature is of another key.
+    /// Sends a message that is signed with another key.
     pub(super) async fn send_forged(&mut self, channel: &str, kind: &str, content: Value) {
         let (_, parts) = self.parts(kind, &content);
         let mut frames = vec![b"<IDS|MSG>".to_vec(), "ab".repeat(32).into_bytes()];
@@ -174,7 +174,7 @@ impl Client {
         .unwrap();
     }
 
-    /// The next message on a channel that is not iopub.
+    /// Receives the next message on a channel other than iopub.
     pub(super) async fn receive(&mut self, channel: &str) -> Value {
         let next = async {
             match channel {
@@ -194,7 +194,7 @@ impl Client {
         self.checked(message.unwrap())
     }
 
-    /// A message that is signed and of the kernel's one session.
+    /// Decodes a message, which must be signed and belong to the kernel's only session.
     fn checked(&mut self, message: ZmqMessage) -> Value {
         let frames: Vec<Vec<u8>> = message.into_vec().iter().map(|b| b.to_vec()).collect();
         let at = frames.iter().position(|f| f == b"<IDS|MSG>").expect("a delimiter");
@@ -212,7 +212,7 @@ impl Client {
         json!({"header": header, "parent_header": parent, "metadata": metadata, "content": content, "buffers": buffers})
     }
 
-    /// The next message on iopub that fits; those before it stay to be expected.
+    /// Receives the next matching message on iopub; earlier ones are kept for later expectations.
     async fn next(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         let mut seen = 0;
         loop {
@@ -227,7 +227,7 @@ impl Client {
         }
     }
 
-    /// Everything on iopub that answers a request, from its busy to its idle, without these two.
+    /// Receives everything on iopub that answers a request, between its busy and its idle.
     pub(super) async fn published(&mut self, id: &str) -> Vec<Value> {
         let mut messages = Vec::new();
         loop {
@@ -244,12 +244,12 @@ impl Client {
         }
         messages.pop();
         messages.remove(0);
-        // A running cell's busy is sent again after another request's idle.
+        // The busy of a running cell is sent again after the idle of another request.
         messages.retain(|m| m["header"]["msg_type"] != "status" || m["content"]["execution_state"] != "busy");
         messages
     }
 
-    /// A request on `channel`, and its reply.
+    /// Sends a request on `channel`; returns its reply.
     pub(super) async fn ask(&mut self, channel: &str, kind: &str, content: Value) -> Value {
         let id = self.send(channel, kind, content).await;
         let reply = self.receive(channel).await;
@@ -259,7 +259,7 @@ impl Client {
         reply
     }
 
-    /// The reply to a cell and what it published.
+    /// Returns the reply to a cell and the messages that it published.
     pub(super) async fn collect(&mut self, id: &str) -> (Value, Vec<Value>) {
         let messages = self.published(id).await;
         let reply = self.receive("shell").await;
@@ -271,7 +271,7 @@ impl Client {
         } else {
             &["execution_count", "user_expressions", "payload"][..]
         } {
-            // A cell that was dropped has no number.
+            // A dropped cell has no number.
             let none = *key == "execution_count" && reply["content"]["ename"] == "Dropped";
             assert_eq!(reply["content"][*key].is_null(), none, "{key} in {reply}");
         }
@@ -290,22 +290,22 @@ impl Client {
         self.execute(json!({"code": code})).await
     }
 
-    /// Waits until a cell has its turn.
+    /// Waits until a cell starts.
     pub(super) async fn until_input(&mut self, id: &str) {
         let m = self.next(|m| m["parent_header"]["msg_id"] == id && m["header"]["msg_type"] == "execute_input").await;
         self.heard.push_front(m);
-        // Its busy came before.
+        // Its busy came earlier.
         let at = self.heard.iter().position(|m| m["parent_header"]["msg_id"] == id && m["header"]["msg_type"] == "status").unwrap();
         let busy = self.heard.remove(at).unwrap();
         self.heard.push_front(busy);
     }
 
-    /// The next message of a comm.
+    /// Receives the next message of a comm.
     pub(super) async fn comm_message(&mut self, comm: &str) -> Value {
         self.next(|m| m["header"]["msg_type"].as_str().unwrap().starts_with("comm_") && m["content"]["comm_id"] == comm).await
     }
 
-    /// Whether the cell's busy came again behind the idle of another request.
+    /// Returns whether the cell's busy was sent again after the idle of another request.
     pub(super) async fn busy_again(&mut self, other: &str, cell: &str) -> bool {
         let idle = |m: &Value| m["parent_header"]["msg_id"] == other && m["content"]["execution_state"] == "idle";
         let busy = |m: &Value| m["parent_header"]["msg_id"] == cell && m["content"]["execution_state"] == "busy";
@@ -326,7 +326,7 @@ impl Client {
         }
     }
 
-    /// Hears what is still under way; drops statuses of comm messages, which have no reply to be waited for.
+    /// Receives outstanding messages; drops the statuses of comm messages, which have no reply to wait for.
     async fn settle(&mut self) {
         while let Ok(m) = tokio::time::timeout(Duration::from_millis(300), self.iopub.recv()).await {
             let m = self.checked(m.unwrap());
@@ -336,13 +336,13 @@ impl Client {
         self.heard.retain(|m| m["content"]["execution_state"] != "starting");
     }
 
-    /// Forgets statuses that were heard of requests without a reply.
+    /// Drops received statuses of requests without a reply.
     pub(super) fn leave_rest(&mut self) {
         self.heard.retain(|m| m["header"]["msg_type"] != "status");
     }
 }
 
-/// A socket with a name: questions come on stdin to the name under which a cell was sent on shell.
+/// Connects a socket with an identity: input requests arrive on stdin for the identity that sent the cell on shell.
 fn dealer(name: &str) -> DealerSocket {
     let mut options = zeromq::SocketOptions::default();
     options.peer_identity(name.parse().unwrap());
@@ -351,7 +351,7 @@ fn dealer(name: &str) -> DealerSocket {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // A kernel that was told to end has ended; one of a failed test has not.
+        // A kernel that was shut down has ended; that of a failed test has not.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

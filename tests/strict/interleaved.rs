@@ -1,11 +1,11 @@
-//! Requests in random order while cells run, are interrupted and die: each is answered once and in form, and the kernel lives.
+//! Requests in random order while cells run, crash and are interrupted: each is answered correctly once, and the kernel survives.
 
 use super::client::Client;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// A small generator of its own, so that a failure can be had again by its seed.
+/// A small random number generator, so that a failure can be reproduced from its seed.
 struct Dice(u64);
 
 impl Dice {
@@ -44,7 +44,7 @@ fn request(dice: &mut Dice) -> (&'static str, &'static str, Value) {
 async fn play(k: &mut Client, seed: u64) {
     let mut dice = Dice(seed);
     k.cell("let kept = vec![1u8, 2];").await;
-    // What was sent and not yet answered, in order, on each channel.
+    // The unanswered requests of each channel, in order.
     let mut waiting: HashMap<&str, Vec<(String, &str)>> = HashMap::new();
     let mut loops = false;
     for _ in 0..30 {
@@ -60,7 +60,7 @@ async fn play(k: &mut Client, seed: u64) {
         }
         tokio::time::sleep(Duration::from_millis(dice.roll(120))).await;
     }
-    // Loops without an end are waiting: they are stopped until everything is answered.
+    // Endless loops are queued: interrupt them until everything is answered.
     let mut stops = Vec::new();
     let mut left: Vec<(&str, String, &str)> =
         waiting.iter().flat_map(|(c, all)| all.iter().map(move |(id, kind)| (*c, id.clone(), *kind))).collect();

@@ -1,5 +1,5 @@
-//! The installed kernel over real ZeroMQ, with a client that forgives nothing: every message must be signed, expected and in
-//! its place, and none may be left over.
+//! The installed kernel over real ZeroMQ, with a strict client: every message must be signed, expected and in
+//! order, and none may be left over.
 
 mod client;
 mod interleaved;
@@ -7,7 +7,7 @@ mod interleaved;
 use client::{Client, content};
 use serde_json::json;
 
-/// Messages between busy and idle of one cell, by type.
+/// Returns the messages between busy and idle of one cell, by type.
 fn kinds(messages: &[serde_json::Value]) -> Vec<&str> {
     messages.iter().map(|m| m["header"]["msg_type"].as_str().unwrap()).collect()
 }
@@ -65,7 +65,7 @@ fn a_cell_asks_and_is_answered() {
         assert_eq!(content(&messages, "execute_result")[0]["data"]["text/plain"], "\"Ada!\"");
         let (reply, _) = k.execute(json!({"code": "input(\"?\")?", "allow_stdin": false})).await;
         assert_eq!(reply["content"]["status"], "error");
-        assert!(reply["content"]["evalue"].as_str().unwrap().contains("cannot be asked"), "{reply}");
+        assert!(reply["content"]["evalue"].as_str().unwrap().contains("does not support input"), "{reply}");
     });
 }
 
@@ -97,7 +97,7 @@ fn comms_carry_bytes_both_ways_while_a_cell_runs() {
         k.send("shell", "comm_close", json!({"comm_id": "c1", "data": {}})).await;
         let info = k.ask("shell", "comm_info_request", json!({"target_name": "echo"})).await;
         assert_eq!(info["content"]["comms"], json!({}));
-        // A target that nobody serves is closed.
+        // A comm with an unknown target is closed.
         k.send("shell", "comm_open", json!({"comm_id": "c2", "target_name": "nobody", "data": {}})).await;
         assert_eq!(k.comm_message("c2").await["header"]["msg_type"], "comm_close");
         k.collect(&running).await;

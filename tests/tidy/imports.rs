@@ -1,14 +1,14 @@
-//! Which file imports which, read from the text of the source: `use` trees, and paths from `crate`, `super`, `self` or a child
-//! module. A path counts for the deepest file on it, so what a `mod.rs` hands on counts for that `mod.rs`.
+//! The imports between files, parsed from the source text: `use` trees, and paths from `crate`, `super`, `self` or a child
+//! module. A path counts for the deepest file on it, so a re-export of a `mod.rs` counts for that `mod.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Path of a module, from the root of its crate.
+/// The path of a module, from the root of its crate.
 type Module = Vec<String>;
-/// Modules, and those that each imports.
+/// Modules and their imports.
 pub(super) type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
-/// The imports among the files of a crate, which are given by their paths from its `src`.
+/// Returns the imports among the files of a crate, which are given by their paths relative to `src`.
 pub(super) fn imports(files: &[(String, String)]) -> Imports {
     let modules: BTreeMap<Module, &str> = files.iter().map(|(f, text)| (module(f), text.as_str())).collect();
     modules.iter().map(|(own, text)| (own.clone(), of_file(own, &code(text), &modules))).collect()
@@ -23,7 +23,7 @@ fn module(file: &str) -> Module {
     path
 }
 
-/// The text without comments and tests.
+/// Returns the text without comments and tests.
 fn code(text: &str) -> String {
     let mut lines = text.lines().map(|l| l.split("//").next().unwrap_or(""));
     let mut code = String::new();
@@ -41,11 +41,11 @@ fn code(text: &str) -> String {
                 _ => continue,
             }
         }
-        // In a module that stands in the file itself it is the file that is meant.
+        // In an inline module it refers to the file.
         if line.starts_with(' ') && line.trim() == "use super::*;" {
             continue;
         }
-        // A visibility is no import.
+        // A visibility is not an import.
         code += &line.replace("pub(in crate::", "pub(in ");
         code.push('\n');
     }
@@ -72,13 +72,13 @@ fn of_file(own: &Module, code: &str, modules: &BTreeMap<Module, &str>) -> BTreeS
     found
 }
 
-/// Where the next `use` begins.
+/// Returns where the next `use` begins.
 fn next_use(code: &str) -> Option<usize> {
     let word = |at: &usize| code[..*at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '"');
     code.match_indices("use ").map(|(at, _)| at).find(word)
 }
 
-/// The paths of a `use` tree.
+/// Returns the paths of a `use` tree.
 fn branches(tree: &str) -> Vec<String> {
     let Some(open) = tree.find('{') else { return vec![tree.split_whitespace().next().unwrap_or("").to_owned()] };
     let Some(close) = tree.rfind('}') else { return Vec::new() };
@@ -95,17 +95,17 @@ fn branches(tree: &str) -> Vec<String> {
     parts.iter().filter(|p| !p.trim().is_empty()).flat_map(|p| branches(p.trim())).map(|p| format!("{start}{p}")).collect()
 }
 
-/// All paths of two segments and more.
+/// Returns all paths of at least two segments.
 fn paths(code: &str) -> Vec<String> {
     let end = |c: char| !c.is_alphanumeric() && c != '_' && c != ':';
     code.split(end).map(|p| p.trim_matches(':').to_owned()).filter(|p| p.contains("::")).collect()
 }
 
-/// The deepest file on a path; `None` where the path begins elsewhere.
+/// Returns the deepest file on a path; `None` if the path begins elsewhere.
 fn target(own: &Module, path: &str, modules: &BTreeMap<Module, &str>) -> Option<Module> {
     let mut segments = path.split("::").map(str::trim).peekable();
     let mut at = own.clone();
-    // A constant of the crate in which a macro of this one is expanded.
+    // A constant of the crate that expands a macro of this one.
     if path == "crate::RASK_CELL" {
         return None;
     }
@@ -133,7 +133,7 @@ fn target(own: &Module, path: &str, modules: &BTreeMap<Module, &str>) -> Option<
     modules.contains_key(&at).then_some(at)
 }
 
-/// The groups of modules that import each other, directly or not, as names in their order.
+/// Returns the groups of modules that import each other, directly or indirectly, as sorted names.
 pub(super) fn circles(imports: &Imports) -> Vec<Vec<String>> {
     let reached: BTreeMap<&Module, BTreeSet<&Module>> = imports.keys().map(|m| (m, reachable(m, imports))).collect();
     let mut found = BTreeSet::new();

@@ -1,11 +1,11 @@
-//! The structure of the source: layers, budgets, and what may stand where. Every rule fails with the file and the line.
+//! The structure of the source: layers, size limits, and restricted code. Every rule fails with the file and the line.
 
 mod imports;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules of each crate, lowest first: a file uses what stands before it, and its own module.
+/// The modules of each crate, lowest first: a file uses those before it, and its own module.
 const LAYERS: [(&str, &[&str]); 2] = [
     (
         "runtime/src",
@@ -17,7 +17,7 @@ const LAYERS: [(&str, &[&str]); 2] = [
     ),
     ("kernel/src", &["error", "protocol", "outbox", "history", "eval", "handlers", "server", "install", "lab", "doctor", "verify", "main"]),
 ];
-/// Files and folders of a folder, lowest first: each uses what stands before it, and its own.
+/// The files and folders of a folder, lowest first: each uses those before it, and itself.
 const FOLDERS: [(&str, &str, &[&str]); 2] = [
     (
         "runtime/src",
@@ -30,7 +30,7 @@ const FOLDERS: [(&str, &str, &[&str]); 2] = [
         &["runtime", "source", "tools", "assist", "errors", "process", "text", "session", "shell", "commands", "magics", "run"],
     ),
 ];
-/// Modules that must not know each other, though their order would allow it.
+/// Modules that must not use each other, although their order would allow it.
 const BLIND: [(&str, &str, &str); 4] = [
     ("runtime/src", "frame", "delayed"),
     ("runtime/src", "frame", "bag"),
@@ -59,7 +59,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Path from the root, and text.
+/// The path from the root, and the text.
 fn sources(ending: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     files(&root(), &mut found);
@@ -68,7 +68,7 @@ fn sources(ending: &str) -> Vec<(String, String)> {
     found.iter().map(|f| (name(f), fs::read_to_string(f).unwrap())).collect()
 }
 
-/// The part of a file that is not tests, as numbered lines.
+/// Returns the part of a file before its tests, as numbered lines.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let end = ["#[cfg(test)]\nmod", "#[cfg(test)]\npub"].iter().filter_map(|m| text.find(m)).min().unwrap_or(text.len());
     text[..end].lines().enumerate().map(|(i, l)| (i + 1, l))
@@ -108,7 +108,7 @@ fn files_use_only_the_layers_below_them() {
     report(&problems);
 }
 
-/// The files of a crate by their paths from its `src`, without tests.
+/// Returns the files of a crate by their paths relative to `src`, without tests.
 fn files_of(source: &str) -> Vec<(String, String)> {
     let own = sources("rs").into_iter().filter(|(f, _)| f.starts_with(source) && is_product(f));
     own.map(|(f, text)| (f[source.len() + 1..].to_owned(), text)).collect()
@@ -200,7 +200,7 @@ fn dangerous_words_stand_only_where_they_may() {
 #[test]
 fn versions_stand_in_the_root_manifest_alone() {
     let mut problems = Vec::new();
-    // The fuzzer is a workspace of its own.
+    // The fuzzer is a separate workspace.
     let own = ["Cargo.toml", "tests/fuzz/Cargo.toml"];
     for (file, text) in sources("toml").iter().filter(|(f, _)| f.ends_with("Cargo.toml") && !own.contains(&f.as_str())) {
         let mut section = "";
@@ -214,7 +214,7 @@ fn versions_stand_in_the_root_manifest_alone() {
     }
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
     for name in ["salsa", "salsa-macros", "salsa-macro-rules"] {
-        // evcxr 0.22.0 does not compile with a later one.
+        // evcxr 0.22.0 does not compile with a later version.
         if !lock.contains(&format!("name = \"{name}\"\nversion = \"0.28.2\"")) {
             problems.push(format!("Cargo.lock: {name} is not 0.28.2"));
         }

@@ -1,23 +1,23 @@
-//! The table of evcxr's commands that mean something else here, or nothing; all others go to evcxr as they are.
+//! The table of evcxr's commands that are overridden or rejected here; all others are passed to evcxr unchanged.
 
 use super::errors::diagnostics::CellError;
 use super::session::Session;
 use super::text::{Outcome, bad, nearest, table};
 use rask_wire::{Bundle, Role};
 
-/// What a command of evcxr's is to this kernel, where it is not what it is to evcxr.
+/// How this kernel handles a command differently from evcxr.
 enum Here {
     Own(fn(&mut Session, &str) -> Outcome),
-    /// It has no use, for this reason.
+    /// Rejected, for this reason.
     Refused(&'static str),
 }
 
 const ONE_COMPILER: &str = "this kernel compiles cells itself, with the compiler that the runtime was built with";
 
-/// The table of evcxr's commands that mean something else here.
+/// The table of evcxr's commands that are overridden or rejected here.
 const COMMANDS: [(&str, Here); 19] = [
     (":help", Here::Own(command_help)),
-    (":quit", Here::Refused("it ends a terminal; a notebook's kernel is ended by its front end (Kernel > Shut Down)")),
+    (":quit", Here::Refused("not supported in a notebook; help: shut the kernel down in the front end (Kernel > Shut Down)")),
     (":clear", Here::Own(|s, _| s.reset())),
     (":opt", Here::Own(opt)),
     (":fmt", Here::Own(fmt)),
@@ -34,10 +34,10 @@ const COMMANDS: [(&str, Here); 19] = [
     (":clear_cache", Here::Refused(ONE_COMPILER)),
     (":allow_static_linking", Here::Refused(ONE_COMPILER)),
     (":time_passes", Here::Refused(ONE_COMPILER)),
-    (":internal_debug", Here::Refused("it prints where no notebook shows it")),
+    (":internal_debug", Here::Refused("its output is not visible in a notebook")),
 ];
 
-/// Names of evcxr's commands, for completion.
+/// The names of evcxr's commands, for completion.
 pub(super) const NAMES: [&str; 22] = [
     ":build_env",
     ":clear",
@@ -63,8 +63,8 @@ pub(super) const NAMES: [&str; 22] = [
     ":version",
 ];
 
-/// Runs lines of evcxr's commands. Those that it runs itself and that follow each other are given to it together, so that
-/// several dependencies are resolved at once.
+/// Runs lines of evcxr's commands. Consecutive lines for evcxr are passed on together, so that several dependencies are
+/// resolved at once.
 pub(super) fn run(session: &mut Session, text: &str) -> Outcome {
     let mut together = String::new();
     for line in text.lines() {
@@ -74,7 +74,10 @@ pub(super) fn run(session: &mut Session, text: &str) -> Outcome {
                 if name.starts_with(':') && !NAMES.contains(&name) {
                     let near = nearest(name, NAMES.into_iter());
                     let hint = near.map_or_else(String::new, |n| format!("; did you mean {n}?"));
-                    return Err(CellError::plain("UnknownCommand", &format!("there is no command {name}{hint} (:help lists them)")));
+                    return Err(CellError::plain(
+                        "UnknownCommand",
+                        &format!("unknown command {name}{hint}; help: `:help` lists the commands"),
+                    ));
                 }
                 together += &format!("{}\n", line.trim());
             }
@@ -97,7 +100,7 @@ fn say(session: &Session, text: String) -> Outcome {
     Ok(())
 }
 
-/// evcxr's own list, without what has no use here.
+/// Shows evcxr's list of commands, without those that are rejected here.
 fn command_help(session: &mut Session, _: &str) -> Outcome {
     let all = session.context.execute(":help").map_err(|e| CellError::plain("Error", &e.to_string()))?;
     let text = all.get("text/plain").unwrap_or_default();
@@ -111,7 +114,7 @@ fn opt(session: &mut Session, args: &str) -> Outcome {
     session.settings.level = match args {
         "auto" | "" => None,
         "0" | "1" | "2" | "3" | "s" | "z" => Some(args.to_owned()),
-        _ => return Err(bad(":opt", "the levels are 0, 1, 2, 3, s and z; auto chooses for each cell")),
+        _ => return Err(bad(":opt", "invalid level: expected 0, 1, 2, 3, s, z, or auto (chosen for each cell)")),
     };
     say(
         session,
@@ -125,7 +128,7 @@ fn opt(session: &mut Session, args: &str) -> Outcome {
 fn fmt(session: &mut Session, args: &str) -> Outcome {
     let is_format = args.contains('{') && args.contains('}');
     if !args.is_empty() && !is_format {
-        return Err(bad(":fmt", "a format is such as {:?}, {:#?} or {}"));
+        return Err(bad(":fmt", "invalid format: expected {:?}, {:#?} or {}"));
     }
     session.settings.format = (!args.is_empty() && args != "{:?}").then(|| args.to_owned());
     say(session, format!("Output format: {}", session.settings.format.as_deref().unwrap_or("{:?}")))
@@ -145,16 +148,16 @@ fn type_of(session: &mut Session, args: &str) -> Outcome {
     let found = session.assist.scope().variables().into_iter().find(|v| v.name == args);
     match found {
         Some(v) => say(session, format!("{}: {}", v.name, v.type_name)),
-        None => Err(bad(":type", &format!("there is no variable {args:?} (%who lists them)"))),
+        None => Err(bad(":type", &format!("unknown variable {args:?}; help: `%who` lists the variables"))),
     }
 }
 
 fn doc(session: &mut Session, args: &str) -> Outcome {
     if args.is_empty() {
-        return Err(bad(":doc", "name what is to be explained, as in :doc Vec::push"));
+        return Err(bad(":doc", "missing name; expected, for example, `:doc Vec::push`"));
     }
     let Some(found) = session.assist.document(args) else {
-        return Err(bad(":doc", &format!("nothing is known of {args:?}")));
+        return Err(bad(":doc", &format!("no documentation found for {args:?}")));
     };
     let bundle = Bundle::text(found.plain).with("text/markdown", found.markdown);
     session.shared.show(Role::Display, None, bundle);

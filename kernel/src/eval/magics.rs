@@ -1,4 +1,4 @@
-//! THE table of magics: every line that begins with `%`, what it does, and its help. Completion, `%lsmagic` and a test read it.
+//! The table of magics: every line that begins with `%`, what it does, and its help. Completion, `%lsmagic` and a test use it.
 
 use super::assist::{Completion, Completions, Inspection};
 use super::commands;
@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 /// A magic.
 pub(super) struct Magic {
     pub(super) name: &'static str,
-    /// How it is called.
+    /// The usage line.
     usage: &'static str,
     help: &'static str,
-    /// What follows it is Rust.
+    /// `true` if its argument is Rust.
     pub(super) code: bool,
     run: fn(&mut Session, &Call) -> Outcome,
 }
@@ -34,34 +34,34 @@ const fn of_code(name: &'static str, usage: &'static str, help: &'static str, ru
 
 /// The table.
 pub(super) const MAGICS: [Magic; 15] = [
-    of_code("%time", "%time STATEMENT", "runs the statement and tells its time; variables that it makes are kept", time),
-    of_code("%%time", "%%time", "runs the rest of the cell and tells its time; variables that it makes are kept", time),
+    of_code("%time", "%time STATEMENT", "runs the statement and prints its time; variables that it defines are kept", time),
+    of_code("%%time", "%%time", "runs the rest of the cell and prints its time; variables that it defines are kept", time),
     of_code(
         "%timeit",
-        "%timeit [-n TURNS] [-r ROUNDS] EXPRESSION",
-        "runs the expression again and again, optimised, and tells the time of a turn: mean and deviation of 7 rounds",
+        "%timeit [-n LOOPS] [-r RUNS] EXPRESSION",
+        "runs the expression repeatedly, optimised, and prints the time per loop: mean and standard deviation of 7 runs",
         timeit,
     ),
     of_code(
         "%%timeit",
-        "%%timeit [-n TURNS] [-r ROUNDS] [SETUP]",
-        "runs the rest of the cell again and again and tells the time of a turn; SETUP runs once before",
+        "%%timeit [-n LOOPS] [-r RUNS] [SETUP]",
+        "runs the rest of the cell repeatedly and prints the time per loop; SETUP runs once before",
         timeit,
     ),
-    magic("%who", "%who [TYPE]", "lists the variables and their types; only those whose type holds the word TYPE where one is given", who),
-    magic("%reset", "%reset", "forgets all variables, functions, types and dependencies, and starts a fresh process", reset),
+    magic("%who", "%who [TYPE]", "lists the variables and their types; with TYPE, only those whose type contains this word", who),
+    magic("%reset", "%reset", "deletes all variables, functions, types and dependencies, and starts a new process", reset),
     magic("%dep", "%dep NAME = \"VERSION\"", "adds a crate, as evcxr's :dep does; several in one cell are resolved together", dep),
-    magic("%env", "%env [NAME[=VALUE]]", "shows the environment, one variable of it, or sets one", env),
-    magic("%load", "%load FILE", "puts the content of a file in the place of the cell", load),
+    magic("%env", "%env [NAME[=VALUE]]", "shows all environment variables or one of them, or sets one", env),
+    magic("%load", "%load FILE", "replaces the cell with the content of a file", load),
     magic(
         "%%sql",
         "%%sql [NAME]",
-        "runs the rest of the cell as SQL over the frames in scope, each by its name; keeps the result as NAME",
+        "runs the rest of the cell as SQL over the frames in scope, by name; with NAME, keeps the result as a variable",
         sql,
     ),
     magic("%%html", "%%html", "shows the rest of the cell as HTML", |s, c| show(s, c, "text/html")),
     magic("%%markdown", "%%markdown", "shows the rest of the cell as Markdown", |s, c| show(s, c, "text/markdown")),
-    magic("%%bash", "%%bash", "runs the rest of the cell with bash; what it prints appears at once, Stop ends it", bash),
+    magic("%%bash", "%%bash", "runs the rest of the cell with bash; its output is streamed, Stop ends it", bash),
     magic("%lsmagic", "%lsmagic", "lists all magics", list),
     magic("%help", "%help [NAME]", "explains a magic, as NAME? does", help),
 ];
@@ -76,14 +76,14 @@ pub(super) fn run(session: &mut Session, call: &Call) -> Outcome {
     (magic.run)(session, call)
 }
 
-/// What may stand at byte `at`, where that is a magic or a command.
+/// Returns the completions at byte `at`, if that is in the name of a magic or a command.
 pub(super) fn complete(text: &str, at: usize) -> Option<Completions> {
     let before = text.get(..at)?;
     let start = before.rfind('\n').map_or(0, |i| i + 1);
     let typed = &before[start..];
     let names: Vec<(&str, &str)> = match typed.chars().next()? {
         '%' => MAGICS.iter().map(|m| (m.name, m.usage)).collect(),
-        ':' if !typed.starts_with("::") => commands::NAMES.iter().map(|n| (*n, "a command of evcxr")).collect(),
+        ':' if !typed.starts_with("::") => commands::NAMES.iter().map(|n| (*n, "an evcxr command")).collect(),
         _ => return None,
     };
     if typed.contains(' ') {
@@ -94,7 +94,7 @@ pub(super) fn complete(text: &str, at: usize) -> Option<Completions> {
     Some(Completions { start, end: at, items })
 }
 
-/// What stands at byte `at`, where that is a magic.
+/// Describes the magic at byte `at`, if there is one.
 pub(super) fn inspect(text: &str, at: usize) -> Option<Inspection> {
     let start = text.get(..at)?.rfind('\n').map_or(0, |i| i + 1);
     let word = text[start..].split(|c: char| c.is_whitespace() || c == '?').next()?;
@@ -105,10 +105,10 @@ pub(super) fn inspect(text: &str, at: usize) -> Option<Inspection> {
 fn unknown(name: &str) -> CellError {
     let near = nearest(name, MAGICS.iter().map(|m| m.name));
     let hint = near.map_or_else(String::new, |n| format!("; did you mean {n}?"));
-    CellError::plain("UnknownMagic", &format!("there is no magic {name}{hint} (%lsmagic lists them)"))
+    CellError::plain("UnknownMagic", &format!("unknown magic {name}{hint}; help: `%lsmagic` lists the magics"))
 }
 
-/// Whether what follows a magic is Rust.
+/// Returns whether the argument of a magic is Rust.
 pub(super) fn is_code(name: &str) -> bool {
     MAGICS.iter().any(|m| m.name == name && m.code)
 }
@@ -130,19 +130,19 @@ fn help(session: &mut Session, call: &Call) -> Outcome {
 
 fn list(session: &mut Session, _: &Call) -> Outcome {
     let rows = MAGICS.iter().map(|m| [m.usage, m.help]).chain([
-        ["!COMMAND", "runs a command of the shell; what it prints appears at once, Stop ends it"],
-        [":COMMAND", "a command of evcxr; :help lists them"],
+        ["!COMMAND", "runs a shell command; its output is streamed, Stop ends it"],
+        [":COMMAND", "an evcxr command; :help lists them"],
         ["%NAME?", "explains a magic"],
     ]);
     session.shared.show(Role::Result, None, table(["magic", "what it does"], rows.map(|r| r.map(str::to_owned)).collect()));
     Ok(())
 }
 
-/// The Rust code of a magic: the rest of its line, or of the cell.
+/// Returns the range of a magic's Rust code: the rest of its line, or of the cell.
 fn code_of(session: &Session, call: &Call) -> Result<Range<usize>, CellError> {
     let range = if call.name.starts_with("%%") { call.body.clone() } else { call.args.clone() };
     if session.text[range.clone()].trim().is_empty() {
-        return Err(bad(&call.name, "there is no code to run"));
+        return Err(bad(&call.name, "no code to run"));
     }
     Ok(range)
 }
@@ -154,7 +154,7 @@ fn time(session: &mut Session, call: &Call) -> Outcome {
     let times = session.shared.times();
     let (ran, cpu) = (times.ran.saturating_sub(before.ran), times.cpu.saturating_sub(before.cpu));
     let compiled = began.elapsed().saturating_sub(ran);
-    // The system counts the processor's time in hundredths of a second.
+    // The system counts CPU time in hundredths of a second.
     let cpu = if ran >= Duration::from_millis(50) { format!("CPU {}; ", span(cpu)) } else { String::new() };
     session.shared.publish("stdout", format!("Wall time: {} ({cpu}compiled in {})\n", span(ran), span(compiled)));
     result
@@ -169,7 +169,7 @@ fn timeit(session: &mut Session, call: &Call) -> Outcome {
         let Some(flag) = ["-n", "-r"].into_iter().find(|f| rest.starts_with(f)) else { break };
         let value = rest[2..].trim_start();
         let digits = value.len() - value.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let number: u64 = value[..digits].parse().map_err(|_| bad(&call.name, &format!("{flag} wants a number, as in {flag} 100")))?;
+        let number: u64 = value[..digits].parse().map_err(|_| bad(&call.name, &format!("{flag} needs a number, as in `{flag} 100`")))?;
         if flag == "-n" {
             turns = format!("Some({number})");
         } else {
@@ -181,7 +181,7 @@ fn timeit(session: &mut Session, call: &Call) -> Outcome {
     let (setup, range) =
         if whole { (session.text[words..line.end].to_owned(), call.body.clone()) } else { (String::new(), words..line.end) };
     if session.text[range.clone()].trim().is_empty() {
-        return Err(bad(&call.name, "there is no code to run"));
+        return Err(bad(&call.name, "no code to run"));
     }
     let before = format!(
         "let _ = {{ {setup}{} ::rask::host::timing::timeit({turns}, {rounds}, || {{ let _ = ::std::hint::black_box({{ ",
@@ -201,7 +201,7 @@ fn who(session: &mut Session, call: &Call) -> Outcome {
     if rows.is_empty() {
         session.shared.publish(
             "stdout",
-            if wanted.is_empty() { "there are no variables\n".to_owned() } else { format!("no variable's type holds {wanted:?}\n") },
+            if wanted.is_empty() { "no variables\n".to_owned() } else { format!("no variable whose type contains {wanted:?}\n") },
         );
         return Ok(());
     }
@@ -216,7 +216,7 @@ fn reset(session: &mut Session, _: &Call) -> Outcome {
 fn dep(session: &mut Session, call: &Call) -> Outcome {
     let args = session.text[call.args.clone()].trim().to_owned();
     if args.is_empty() {
-        return Err(bad("%dep", "name a crate, as in %dep uuid = \"1\""));
+        return Err(bad("%dep", "missing crate name; expected, for example, `%dep uuid = \"1\"`"));
     }
     commands::run(session, &format!(":dep {args}"))
 }
@@ -231,7 +231,7 @@ fn env(session: &mut Session, call: &Call) -> Outcome {
     if let Some((name, value)) = args.split_once('=') {
         let (name, value) = (name.trim(), value.trim());
         if name.is_empty() || name.contains(['\0', ' ']) || value.contains('\0') {
-            return Err(bad("%env", &format!("{name:?} cannot be the name of a variable")));
+            return Err(bad("%env", &format!("invalid variable name {name:?}")));
         }
         session.generated(&format!("rask::host::set_env({name:?}, {value:?});"))?;
         session.shared.set_environment(name, value);
@@ -253,7 +253,7 @@ fn env(session: &mut Session, call: &Call) -> Outcome {
 fn load(session: &mut Session, call: &Call) -> Outcome {
     let name = session.text[call.args.clone()].trim().trim_matches('"').to_owned();
     if name.is_empty() {
-        return Err(bad("%load", "name a file, as in %load src/main.rs"));
+        return Err(bad("%load", "missing file name; expected, for example, `%load src/main.rs`"));
     }
     let path = session.working_folder().join(&name);
     let text = std::fs::read_to_string(&path).map_err(|e| bad("%load", &format!("{}: {e}", path.display())))?;
@@ -265,10 +265,10 @@ fn sql(session: &mut Session, call: &Call) -> Outcome {
     let query = session.text[call.body.clone()].trim().trim_end_matches(';').to_owned();
     let name = session.text[call.args.clone()].trim().to_owned();
     if query.is_empty() {
-        return Err(bad("%%sql", "there is no query in the lines below"));
+        return Err(bad("%%sql", "no query in the lines below"));
     }
     if !name.chars().all(|c| c.is_alphanumeric() || c == '_') || name.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(bad("%%sql", &format!("{name:?} cannot be the name of a variable; the query stands in the lines below")));
+        return Err(bad("%%sql", &format!("invalid variable name {name:?}; help: write the query in the lines below")));
     }
     let words: Vec<&str> = query.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let is_frame = |t: &str| ["DataFrame", "Table"].contains(&short(t).as_str());

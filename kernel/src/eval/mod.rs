@@ -1,20 +1,20 @@
-//! From a cell's text to running code. A thread of its own owns evcxr; cells come to it through a queue, so that the
-//! server never waits.
+//! Compiles and runs cells. A dedicated thread owns evcxr; cells reach it through a queue, so that the server never
+//! waits.
 //!
 //! Each folder or file may use those above it in this list:
 //!
 //! | name | what it is for |
 //! |---|---|
 //! | `runtime` | the installed runtime |
-//! | `source` | a cell's text, taken apart and got ready |
-//! | `tools` | stand-ins for the tools that evcxr calls |
+//! | `source` | parses and rewrites the text of a cell |
+//! | `tools` | wrappers of the tools that evcxr calls |
 //! | `assist` | rust-analyzer: types, completions, documentation |
-//! | `errors` | what a cell that fails says |
-//! | `process` | the evaluator's process |
-//! | `text` | what commands and magics say |
+//! | `errors` | the errors of cells |
+//! | `process` | the evaluator process |
+//! | `text` | the output of commands and magics |
 //! | `session` | evcxr, cell by cell |
-//! | `shell` | lines and scripts of the shell |
-//! | `commands`, `magics` | the tables of what else a line can be |
+//! | `shell` | shell commands and scripts |
+//! | `commands`, `magics` | the tables of evcxr's commands and of magics |
 //! | `run` | one cell, segment by segment |
 
 mod assist;
@@ -52,21 +52,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// How long a running cell has to stop by itself before its process is ended.
+/// The time in which an interrupted cell has to stop by itself before its process is killed.
 const GRACE: Duration = Duration::from_secs(4);
 
-/// One cell to run.
+/// A cell to run.
 pub(crate) struct Job {
     pub(crate) parent: Parent,
     pub(crate) code: String,
     pub(crate) silent: bool,
-    /// Whether it counts.
+    /// Whether the cell increments the execution count.
     pub(crate) counted: bool,
-    /// Whether an error drops the cells that wait behind it.
+    /// Whether an error drops the cells queued behind it.
     pub(crate) stop_on_error: bool,
-    /// Expressions whose values the reply holds, by name.
+    /// The user expressions of the request, by name.
     pub(crate) expressions: Vec<(String, String)>,
-    /// How its front end is asked for a line, where it can be.
+    /// Requests input from the front end; `None` if it does not allow that.
     pub(crate) ask: Option<Ask>,
     pub(crate) reply: Reply,
 }
@@ -74,15 +74,15 @@ pub(crate) struct Job {
 /// A cell and its number in the queue.
 type Queued = (u64, Job);
 
-/// Called at the end with how it went.
+/// Called at the end, with the result.
 pub(crate) type Reply = Box<dyn FnOnce(Ran) + Send>;
 
-/// How a cell went.
+/// The result of running a cell.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) count: u32,
     pub(crate) outcome: Outcome,
-    /// Seconds from its turn to its end.
+    /// The time from the start of the cell to its end, including compilation.
     pub(crate) took: Duration,
     pub(crate) times: Times,
     /// The text of its value.
@@ -93,13 +93,13 @@ pub(crate) struct Ran {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Ok {
-        /// What the front end is to do.
+        /// The payload for the front end.
         payload: Vec<Value>,
-        /// Values of the expressions that were asked for.
+        /// The values of the user expressions.
         expressions: Vec<(String, Result<Bundle, CellError>)>,
     },
     Failed(CellError),
-    /// A cell before it failed, or the user stopped the queue.
+    /// An earlier cell failed, or the user interrupted the queue.
     Dropped,
 }
 
@@ -116,7 +116,7 @@ pub(crate) struct Evaluator {
 }
 
 impl Evaluator {
-    /// Starts the thread; evcxr is made ready behind it, and a failure is told by the first cell.
+    /// Starts the thread; evcxr is set up in the background, and a failure is reported by the first cell.
     pub(crate) fn start(runtime: Runtime, session: PathBuf, outbox: Outbox) -> Self {
         let (jobs, queue) = mpsc::channel::<Queued>();
         let shared = Arc::new(Shared::new(outbox, session.clone()));
@@ -126,28 +126,28 @@ impl Evaluator {
         let assist = Assist::start(runtime.clone(), session.clone(), session::manifest(&runtime));
         let this = Self { jobs, queued: Arc::default(), dropped: Arc::default(), shared, assist, comms: Arc::default() };
         let worker = this.clone();
-        // The process has just begun: a thread can be had, or nothing can.
+        // The process has just started: if it cannot create a thread, it cannot do anything.
         std::thread::Builder::new()
             .name("evaluator".to_owned())
             .stack_size(16 << 20)
             .spawn(move || worker.work(&runtime, session, &queue))
-            .expect("the first thread can be started");
+            .expect("the evaluator thread can be started");
         this
     }
 
     /// Adds a cell to the queue.
     pub(crate) fn run(&self, job: Job) {
         let number = self.queued.fetch_add(1, Ordering::SeqCst) + 1;
-        // The thread ends only with the process.
+        // The thread lives as long as the process.
         let _ = self.jobs.send((number, job));
     }
 
-    /// Says again that a cell runs, where one does.
+    /// Publishes busy again if a cell is running.
     pub(crate) fn still_busy(&self) {
         self.shared.still_busy();
     }
 
-    /// Stops the running cell and drops those that wait: first the compiler, then the running code at its next safe point,
+    /// Stops the running cell and drops the queued ones: first the compiler, then the running code at its next safe point,
     /// and after a grace period its process.
     pub(crate) fn interrupt(&self) {
         self.drop_queued();
@@ -155,7 +155,7 @@ impl Evaluator {
         if let Some(cell) = shared.request_stop() {
             self.assist.give_up();
             let watcher = std::thread::Builder::new().name("interrupt".to_owned());
-            // Without a thread the cooperative stop still holds.
+            // Without the thread, the cooperative stop still works.
             let _ = watcher.spawn(move || shared.enforce_stop(cell, GRACE));
         }
     }
@@ -169,28 +169,28 @@ impl Evaluator {
         self.shared.kill();
     }
 
-    /// Bytes of memory that the kernel and its evaluator hold, and the evaluator's process.
+    /// Returns the memory of the kernel and its evaluator in bytes, and the id of the evaluator process.
     pub(crate) fn memory(&self) -> (u64, u32) {
         let pid = self.shared.evaluator_pid();
         (resident(std::process::id()) + resident(pid), pid)
     }
 
-    /// The user's answer to a question of the running cell.
+    /// Passes the user's input to the running cell.
     pub(crate) fn input(&self, answer: String) {
         self.shared.answer(answer);
     }
 
-    /// The open comms, of one target or all.
+    /// Returns the open comms, of one target or all.
     pub(crate) fn comms(&self, target: Option<&str>) -> Value {
         self.comms.info(target)
     }
 
-    /// A comm's message from the front end.
+    /// Handles a comm message from the front end.
     pub(crate) fn hear(&self, parent: &Parent, message: Comm) {
         self.comms.hear(&self.shared, parent, message);
     }
 
-    /// What may stand at byte `at` of a cell's text.
+    /// Returns the completions at byte `at` of a cell's text.
     pub(crate) async fn complete(&self, text: &str, at: usize) -> Completions {
         match magics::complete(text, at) {
             Some(found) => found,
@@ -198,7 +198,7 @@ impl Evaluator {
         }
     }
 
-    /// What stands at byte `at` of a cell's text, with its source where that is wanted.
+    /// Describes the name at byte `at` of a cell's text, optionally with its source.
     pub(crate) async fn inspect(&self, text: &str, at: usize, source: bool) -> Option<Inspection> {
         match magics::inspect(text, at) {
             Some(found) => Some(found),
@@ -238,7 +238,7 @@ impl Evaluator {
         }
         self.shared.begin(job.parent.clone(), ran.count, job.silent, job.ask);
         if number <= self.dropped.load(Ordering::SeqCst) {
-            // The user pressed Stop a moment ago, when nothing ran yet.
+            // The user pressed Stop just before the cell started.
             self.shared.stop_next();
         }
         let run = AssertUnwindSafe(|| match session {
@@ -249,9 +249,9 @@ impl Evaluator {
             }
             Err(why) => Err(CellError::plain("EvaluatorNotStarted", why)),
         });
-        // evcxr itself may panic: the cell ends like any other, and the next may well work.
+        // evcxr itself may panic: the cell fails, and the next one may still work.
         let result = catch_unwind(run).unwrap_or_else(|_| {
-            let why = "evcxr panicked over this cell; if the next ones fail too, restart the kernel";
+            let why = "evcxr panicked on this cell; help: restart the kernel if the next cells fail too";
             Err(CellError::plain("InternalError", why))
         });
         if let Ok(session) = session {
@@ -267,7 +267,7 @@ impl Evaluator {
     }
 }
 
-/// Whether a text can be run, needs more lines, or cannot become right by adding any.
+/// Returns whether a text can be run, needs more lines, or is invalid.
 pub(crate) fn completeness(text: &str) -> Completeness {
     source::segment::completeness(text, magics::is_code)
 }

@@ -1,4 +1,4 @@
-//! One cell, segment by segment: Rust, commands of evcxr's, lines of the shell, magics.
+//! Runs a cell, segment by segment: Rust, evcxr's commands, shell commands, magics.
 
 use super::errors::diagnostics::CellError;
 use super::session::Session;
@@ -6,7 +6,7 @@ use super::source::segment::{Segment, segments};
 use super::{commands, magics, shell};
 use serde_json::Value;
 
-/// Runs one cell; what the front end is to do then.
+/// Runs a cell; returns the payload for the front end.
 pub(super) fn run(session: &mut Session, text: &str, number: u32) -> Result<Vec<Value>, CellError> {
     session.begin(text, number);
     for segment in segments(text) {

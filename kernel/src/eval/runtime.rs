@@ -1,34 +1,34 @@
-//! The installed runtime: the folder that `rask lab` fills, named by a build id, and what is in it.
+//! The installed runtime: the folder that `rask lab` fills, named by a build id, and its contents.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What `runtime.json` tells of the folder that it lies in.
+/// The contents of `runtime.json`, which describes the folder of a runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) build_id: String,
-    /// The toolchain's folder; everything is called by absolute path, whatever the user's shell says.
+    /// The toolchain's folder; its tools are called by absolute path, whatever the user's `PATH` is.
     pub(crate) sysroot: PathBuf,
     /// The first line of `rustc -vV`.
     pub(crate) rustc: String,
     pub(crate) host: String,
-    /// Crates that a cell may use as they are in the runtime.
+    /// The prebuilt crates that a cell may use.
     pub(crate) crates: Vec<Prebuilt>,
 }
 
-/// A crate that was built with the runtime.
+/// A prebuilt crate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Prebuilt {
-    /// Name of the package.
+    /// The name of the package.
     pub(crate) package: String,
-    /// Name of the library.
+    /// The name of the library.
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) features: Vec<String>,
-    /// File name in the folder of dependencies.
+    /// The file name in the folder of dependencies.
     pub(crate) file: String,
-    /// Whether cells see it without asking for it.
+    /// Whether it is in scope of every cell.
     pub(crate) direct: bool,
 }
 
@@ -41,21 +41,18 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     /// # Errors
-    /// A folder without a runtime, or with one that was not finished.
+    /// Returns an error if the folder contains no complete runtime.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("runtime.json");
         let text = std::fs::read_to_string(&path).map_err(|e| {
-            Error::setup(
-                format!("there is no runtime in {} ({e})", folder.display()),
-                "run `cargo lab --no-start` in the source folder of Rask",
-            )
+            Error::setup(format!("no runtime in {} ({e})", folder.display()), "run `cargo lab --no-start` in the source folder of Rask")
         })?;
         let manifest =
             serde_json::from_str(&text).map_err(|e| Error::Format { what: path.display().to_string(), message: e.to_string() })?;
         Ok(Self { folder: folder.to_owned(), manifest })
     }
 
-    /// The folder of everything that is installed: that which holds the folder of runtimes.
+    /// Returns the installation folder, the parent of the folder of runtimes.
     pub(crate) fn home(&self) -> PathBuf {
         self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder).to_owned()
     }
@@ -76,22 +73,21 @@ impl Runtime {
         self.manifest.sysroot.join("bin").join(name)
     }
 
-    /// Where the toolchain keeps its shared libraries.
+    /// Returns the folder of the toolchain's shared libraries.
     pub(crate) fn std_folder(&self) -> PathBuf {
         self.manifest.sysroot.join("lib/rustlib").join(&self.manifest.host).join("lib")
     }
 
-    /// Whether the toolchain that the runtime was built with is still there and the same.
+    /// Checks that the toolchain that the runtime was built with still exists and is unchanged.
     ///
     /// # Errors
-    /// What has changed, and the command that mends it.
+    /// Returns an error with the change and the command that fixes it.
     pub(crate) fn check(&self) -> Result<()> {
         let rustc = self.tool("rustc");
         let mend = "run `cargo lab --no-start` in the source folder of Rask";
-        let output = std::process::Command::new(&rustc)
-            .arg("-vV")
-            .output()
-            .map_err(|e| Error::setup(format!("the compiler that the runtime was built with is gone: {} ({e})", rustc.display()), mend))?;
+        let output = std::process::Command::new(&rustc).arg("-vV").output().map_err(|e| {
+            Error::setup(format!("the compiler that the runtime was built with was not found: {} ({e})", rustc.display()), mend)
+        })?;
         let text = String::from_utf8_lossy(&output.stdout);
         let now = text.lines().next().unwrap_or_default();
         if now != self.manifest.rustc {
@@ -101,7 +97,7 @@ impl Runtime {
         let std_source = self.manifest.sysroot.join("lib/rustlib/src/rust/library/std/src/lib.rs");
         if !std_source.is_file() {
             return Err(Error::setup(
-                "the source of the standard library (rust-src) is missing, and without it the types of variables cannot be told",
+                "the source of the standard library (rust-src), which is needed to infer the types of variables, is missing",
                 "run `rustup component add rust-src`, then restart the kernel",
             ));
         }

@@ -1,4 +1,4 @@
-//! One session: evcxr with the runtime in scope, run cell by cell.
+//! A session: evcxr with the runtime in scope, run cell by cell.
 
 use super::assist::Assist;
 use super::errors::diagnostics::{CellError, warnings};
@@ -23,20 +23,20 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What the session starts with: the prelude, and the state in which `?` is understood, so that no cell is built twice to
-/// find out that it uses one.
+/// The first code of a session: the prelude, and a statement that switches evcxr to cells with `?`, so that no cell is
+/// compiled twice to find out that it uses `?`.
 const PRELUDE: &str = "#[allow(unused_imports)]\nuse rask::prelude::*;\n#[allow(unused_imports)]\nuse rask::host::print::{eprint, eprintln, print, println};\nOk::<(), std::fmt::Error>(())?;";
 
-/// What the user can set.
+/// The user's settings.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    /// The optimisation of every cell, in the place of what suits each.
+    /// The optimisation level of all cells; `None` chooses a level for each cell.
     pub(super) level: Option<String>,
-    /// How values without a rich form are written, such as `{:#?}`.
+    /// The format of values without a rich representation, such as `{:#?}`.
     pub(super) format: Option<String>,
-    /// Whether the types of values are shown.
+    /// Whether to show the types of values.
     pub(super) types: bool,
-    /// Whether the time of each cell is shown.
+    /// Whether to show the time of each cell.
     pub(super) timing: bool,
 }
 
@@ -46,26 +46,26 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) assist: Assist,
     pub(super) settings: Settings,
-    /// What the front end is to do when the cell has ended.
+    /// The payload for the front end at the end of the cell.
     pub(super) payload: Vec<Value>,
-    /// Text of the running cell, and its number.
+    /// The text of the running cell, and its number.
     pub(super) text: String,
     pub(super) number: u32,
     began: Instant,
     folder: PathBuf,
     start: String,
     manifest: String,
-    /// Earlier cells with items, whose lines a later panic may name.
+    /// Earlier cells with items, which a later panic may point into.
     past: Vec<Arc<Cell>>,
-    /// Variables that are no more, and why.
+    /// Variables that no longer exist, and why.
     gone: BTreeMap<String, String>,
 }
 
 impl Session {
-    /// Makes evcxr ready: takes about half a second.
+    /// Sets up evcxr, which takes about half a second.
     ///
     /// # Errors
-    /// The text that the first cell shows.
+    /// Returns the error text that the first cell shows.
     pub(super) fn start(
         runtime: &Runtime,
         folder: PathBuf,
@@ -77,7 +77,7 @@ impl Session {
         prepare(runtime, &folder).map_err(|e| format!("the session's folder {} cannot be used: {e}", folder.display()))?;
         output::listen(shared.clone(), comms).map_err(|e| e.to_string())?;
         let (evaluator, outputs) = EvalContext::with_subprocess_command(child_command(runtime, &folder)?).map_err(|e| e.to_string())?;
-        // Cells speak through the session's own pipes; what evcxr finds on its own is from a process that could not start.
+        // Cells print into the session's own pipes; what evcxr receives comes from a process that could not start.
         std::thread::spawn(move || outputs.stderr.iter().for_each(|line| eprintln!("{line}")));
         let mut context = CommandContext::with_eval_context(evaluator);
         shared.set_process(context.process_handle());
@@ -100,7 +100,7 @@ impl Session {
         })
     }
 
-    /// A new cell begins.
+    /// Begins a new cell.
     pub(super) fn begin(&mut self, text: &str, number: u32) {
         text.clone_into(&mut self.text);
         self.number = number;
@@ -113,12 +113,12 @@ impl Session {
         self.run_cell(Cell::part(&self.text, range, self.number))
     }
 
-    /// Runs code that the kernel writes for the user.
+    /// Runs code that the kernel generates.
     pub(super) fn generated(&mut self, code: &str) -> Result<(), CellError> {
         self.run_cell(Cell::hidden(code))
     }
 
-    /// The value of an expression, in every form in which it can be shown.
+    /// Evaluates an expression; returns all representations of its value.
     pub(super) fn expression(&mut self, code: &str) -> Result<Bundle, CellError> {
         self.shared.capture(true);
         let result = self.generated(code);
@@ -136,7 +136,7 @@ impl Session {
         if self.shared.stopping() {
             return Err(interrupted_compiler());
         }
-        // What the running cell makes can be completed while it runs.
+        // Names that the running cell defines can be completed while it runs.
         let before = self.assist.scope().clone();
         let earlier = before.variables();
         self.foresee(&cell, &inferred);
@@ -162,7 +162,7 @@ impl Session {
                         return Err(self.compile_error(&errors, &running, &inferred));
                     }
                 },
-                // The compiler knows types that rust-analyzer does not, and tells them in the form of an error.
+                // The compiler knows types that rust-analyzer does not, and reports them in an error.
                 Err(evcxr::Error::Message(text)) if persist::to_be_asked(&text, &inferred, &mut asked) => {
                     let mut next = Cell::clone(&running);
                     if let Some(variable) = asked.last() {
@@ -178,26 +178,26 @@ impl Session {
         cell
     }
 
-    /// Notes which of the `earlier` variables are no more after a cell, and why.
+    /// Records which of the `earlier` variables no longer exist after a cell, and why.
     fn note_gone(&mut self, earlier: &[Variable], result: &Result<(), CellError>) {
         let now = self.assist.scope().variables();
         let is_there = |name: &str| now.iter().any(|v| v.name == name);
         let ends = |e: &CellError| e.name == "ProcessEnded" || e.name == "Interrupted";
         let ended = result.as_ref().is_err_and(ends);
-        let why = if ended { "is gone with the process of" } else { "was moved by" };
+        let why = if ended { "was lost with the process of" } else { "was moved by" };
         self.gone.retain(|name, _| !is_there(name));
         for lost in earlier.iter().filter(|v| !is_there(&v.name)) {
             self.gone.insert(lost.name.clone(), format!("{why} cell [{}]", self.number));
         }
     }
 
-    /// Takes over from evcxr which variables there are.
+    /// Updates the variables in scope from evcxr.
     fn note_variables(&self) {
         let kept = self.context.variables_and_types().map(|(n, t)| Variable { name: n.to_owned(), type_name: t.to_owned() }).collect();
         self.assist.scope().set_variables(kept);
     }
 
-    /// Writes down the types of the cell's variables, as far as they are known.
+    /// Adds type annotations for the cell's variables, as far as their types are known.
     fn infer(&self, cell: &mut Cell) -> Vec<(String, Inferred)> {
         let (items, statements) = cell.apart();
         let types = self.assist.types(&items, &statements);
@@ -215,16 +215,16 @@ impl Session {
         }
     }
 
-    /// Leaves word for the stand-ins of the compiler.
+    /// Writes the files that the wrappers of the compiler read.
     fn note(&self, code: &str, level: &str) -> Result<(), CellError> {
         let request = Request { level: level.to_owned(), source: Source::Cell(code.to_owned()) };
         request.write(&self.folder).map_err(|e| {
-            let message = format!("the session's folder {} is gone: {e}; restart the kernel", self.folder.display());
+            let message = format!("cannot write to the session's folder {}: {e}; help: restart the kernel", self.folder.display());
             CellError::plain("InternalError", &message)
         })
     }
 
-    /// What is done when the compiled cell begins to run: the compiler's warnings come before its output.
+    /// Returns the function to call when the compiled cell starts: it shows the compiler's warnings before the output.
     fn reporter(&self, cell: &Arc<Cell>) -> Box<dyn FnOnce() + Send> {
         let (shared, cell, folder) = (self.shared.clone(), cell.clone(), self.folder.clone());
         Box::new(move || {
@@ -244,7 +244,7 @@ impl Session {
         persist::borrowed(errors, cell, inferred).unwrap_or_else(|| CellError::compiler(errors, cell, &source, &self.gone))
     }
 
-    /// What a cell that was compiled, or stopped in it, came to.
+    /// Returns the result of a cell that was compiled, or interrupted during compilation.
     fn finish(
         &mut self,
         result: Result<evcxr::EvalOutputs, evcxr::Error>,
@@ -270,7 +270,7 @@ impl Session {
                 let stopped = self.shared.stopping();
                 self.restore_items(&cell);
                 Err(if stopped {
-                    let text = format!("the cell did not stop by itself, so its process was ended; {lost}; functions and types are kept");
+                    let text = format!("the cell did not stop by itself, so its process was killed; {lost}; functions and types are kept");
                     CellError::plain("Interrupted", &text)
                 } else {
                     CellError::plain("ProcessEnded", &format!("{}; {lost}; functions and types are kept", ended(&how)))
@@ -287,7 +287,7 @@ impl Session {
         }
     }
 
-    /// An error that the evaluator reported, in its place.
+    /// Turns an error that the evaluator reported into a cell error with its location.
     fn reported(&self, r: Reported, cell: &Cell) -> CellError {
         let source = self.context.last_source().unwrap_or_default();
         let locate = |line: u32, column: u32| {
@@ -303,19 +303,19 @@ impl Session {
         CellError::at(&r.name, &message, cell, place)
     }
 
-    /// The items of a cell whose process died: evcxr forgets them, but nothing is wrong with them.
+    /// Restores the items of a cell whose process died, which evcxr forgets although they are valid.
     fn restore_items(&mut self, cell: &Cell) {
         let items: String = cell.items().into_iter().map(|i| i.text + "\n").collect();
         if !items.is_empty() && self.note(&items, "0").is_ok() {
             self.shared.compiling(Box::new(|| {}));
-            // They were compiled a moment ago; what goes wrong now is told when they are used.
+            // They have just been compiled; an error here shows up when they are used.
             if self.context.execute(&items).is_ok() {
                 self.assist.scope().add_items(cell.items());
             }
         }
     }
 
-    /// Shows what one of evcxr's commands (`:vars`) answered.
+    /// Shows the output of an evcxr command such as `:vars`.
     pub(super) fn command_output(&self, outputs: evcxr::EvalOutputs) {
         if !outputs.content_by_mime_type.is_empty() {
             let bundle = Bundle { data: outputs.content_by_mime_type.into_iter().collect() };
@@ -323,7 +323,7 @@ impl Session {
         }
     }
 
-    /// Shows how long the cell took, where the user wants to know.
+    /// Shows how long the cell took, if the user has enabled it.
     pub(super) fn tell_times(&self) {
         if self.settings.timing {
             let (ran, compiled) = (self.shared.times().ran, self.began.elapsed().saturating_sub(self.shared.times().ran));
@@ -357,9 +357,9 @@ impl Session {
         }
     }
 
-    /// Forgets all variables, items and dependencies, and starts a fresh process.
+    /// Deletes all variables, items and dependencies, and starts a new process.
     pub(super) fn reset(&mut self) -> Result<(), CellError> {
-        let failed = |e: evcxr::Error| CellError::plain("Error", &format!("the session could not be started anew: {e}"));
+        let failed = |e: evcxr::Error| CellError::plain("Error", &format!("the session could not be restarted: {e}"));
         self.note(PRELUDE, "0")?;
         self.context.execute(":clear").map_err(failed)?;
         self.shared.wait_restarted();
@@ -371,7 +371,7 @@ impl Session {
         Ok(())
     }
 
-    /// The folder in which the cells run.
+    /// Returns the working folder of the cells.
     pub(super) fn working_folder(&self) -> PathBuf {
         let pid = self.shared.evaluator_pid();
         std::fs::read_link(format!("/proc/{pid}/cwd")).or_else(|_| std::env::current_dir()).unwrap_or_default()
@@ -379,10 +379,10 @@ impl Session {
 }
 
 fn interrupted_compiler() -> CellError {
-    CellError::plain("Interrupted", "the cell was interrupted while it was compiled; all variables are kept")
+    CellError::plain("Interrupted", "the cell was interrupted during compilation; all variables are kept")
 }
 
-/// The variable whose written type the compiler refuses, and the type that it has found, where that can be written.
+/// Returns the variable whose annotated type the compiler rejects, and the type that it found, if that can be written.
 fn mistyped(errors: &[CompilationError], cell: &Cell) -> Option<(String, Option<String>)> {
     let messages = errors.iter().flat_map(|e| e.spanned_messages().iter().map(move |m| (e, m)));
     messages.filter(|(_, m)| m.is_primary).find_map(|(e, m)| {
@@ -397,16 +397,16 @@ fn mistyped(errors: &[CompilationError], cell: &Cell) -> Option<(String, Option<
     })
 }
 
-/// `these variables are gone: a, b`.
+/// Describes lost variables, as in `these variables were lost: a, b`.
 fn lost(variables: &[Variable]) -> String {
     match variables {
-        [] => "there were no variables to lose".to_owned(),
-        [one] => format!("the variable {} is gone", one.name),
-        many => format!("these variables are gone: {}", many.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")),
+        [] => "no variables were lost".to_owned(),
+        [one] => format!("the variable {} was lost", one.name),
+        many => format!("these variables were lost: {}", many.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")),
     }
 }
 
-/// Words what evcxr or cargo says as an error.
+/// Turns a message of evcxr or cargo into an error.
 fn told(text: &str) -> CellError {
     let words = plain_words(text);
     match words.strip_prefix(files::DEPENDENCY) {
@@ -415,7 +415,7 @@ fn told(text: &str) -> CellError {
     }
 }
 
-/// A message of evcxr's or cargo's without what is of no use to a notebook.
+/// Removes the parts of evcxr's or cargo's message that are useless in a notebook.
 fn plain_words(text: &str) -> String {
     let text = match text.split_once("no parsable errors were found. STDERR:") {
         Some((_, rest)) => rest.split("STDOUT:").next().unwrap_or(rest).trim(),
@@ -426,7 +426,7 @@ fn plain_words(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
-/// The text with every `src/lib.rs:LINE:COLUMN` told by `locate`, where it can.
+/// Replaces every `src/lib.rs:LINE:COLUMN` that `locate` can resolve.
 fn places(text: &str, locate: impl Fn(u32, u32) -> Option<String>) -> String {
     const FILE: &str = "src/lib.rs:";
     let mut out = String::new();
@@ -444,28 +444,28 @@ fn places(text: &str, locate: impl Fn(u32, u32) -> Option<String>) -> String {
     out + rest
 }
 
-/// Why the process ended, in words: `Subprocess terminated with status: signal: 11 (SIGSEGV) (core dumped)`.
+/// Explains why the process ended, from `Subprocess terminated with status: signal: 11 (SIGSEGV) (core dumped)`.
 fn ended(how: &str) -> String {
     let status = how.rsplit("terminated with status: ").next().unwrap_or(how).trim();
     let why = if how.contains("overflowed its stack") {
-        "its stack overflowed (a recursion without end, or a huge value on the stack)"
+        "a stack overflow (infinite recursion, or a huge value on the stack)"
     } else if status.contains("SIGSEGV") {
-        "it used memory that is not its own (a segmentation fault), or its stack overflowed"
+        "an invalid memory access (segmentation fault), or a stack overflow"
     } else if status.contains("SIGABRT") {
-        "it aborted (by itself, by a stack overflow, or as memory could not be had)"
+        "it aborted (on its own, after a stack overflow, or because a memory allocation failed)"
     } else if status.contains("SIGKILL") {
-        "it was killed, most often because memory ran out"
+        "it was killed, most often because the system ran out of memory"
     } else if status.contains("SIGILL") || status.contains("SIGBUS") || status.contains("SIGFPE") {
-        "it did what the processor refuses"
+        "an invalid instruction or memory access"
     } else if status.starts_with("exit") {
-        "the cell called exit"
+        "the cell called `exit`"
     } else {
         "it ended"
     };
     format!("the cell's process is gone: {why} ({status})")
 }
 
-/// The tools that evcxr is to find, and a lock file with the runtime's versions.
+/// Prepares the tools for evcxr, and a lock file with the runtime's versions.
 fn prepare(runtime: &Runtime, folder: &Path) -> std::io::Result<()> {
     let krate = folder.join("crate");
     std::fs::create_dir_all(krate.join("target").join(&runtime.manifest.host).join("debug"))?;
@@ -475,13 +475,13 @@ fn prepare(runtime: &Runtime, folder: &Path) -> std::io::Result<()> {
     std::fs::copy(runtime.folder.join("Cargo.lock"), krate.join("Cargo.lock")).map(drop)
 }
 
-/// Settings of the C library. Its default is eight heaps for each core, each with holes: a sort that goes to disk would hold half
-/// as much memory again.
+/// Settings of the C library. By default it has eight heaps per core, each of them fragmented: a sort that spills to disk
+/// would use half as much memory again.
 const MALLOC: &str = "GLIBC_TUNABLES";
 
-/// The evaluator's command: this program, in the environment that the user's shell had.
+/// Returns the command of the evaluator: this program, in the environment of the user's shell.
 fn child_command(runtime: &Runtime, folder: &Path) -> Result<Command, String> {
-    let mut command = Command::new(std::env::current_exe().map_err(|e| format!("this program cannot find itself: {e}"))?);
+    let mut command = Command::new(std::env::current_exe().map_err(|e| format!("cannot find the path of this program: {e}"))?);
     command.arg("evaluate").env(rask_wire::env::RUNTIME, &runtime.folder).env(rask_wire::env::SESSION, folder);
     users_environment(&mut command);
     if std::env::var_os(MALLOC).is_none() {
@@ -491,7 +491,7 @@ fn child_command(runtime: &Runtime, folder: &Path) -> Result<Command, String> {
     Ok(command)
 }
 
-/// evcxr's lines for the crates that every session has.
+/// Returns the `:dep` lines for the crates of every session.
 fn dependencies(runtime: &Runtime) -> String {
     dependency_lines(runtime).iter().map(|(name, value)| format!(":dep {name} = {value}\n")).collect()
 }
@@ -505,7 +505,7 @@ fn dependency_lines(runtime: &Runtime) -> Vec<(String, String)> {
     lines
 }
 
-/// The session's manifest as it is to begin with.
+/// Returns the initial manifest of a session.
 pub(super) fn manifest(runtime: &Runtime) -> String {
     let lines = dependency_lines(runtime).iter().map(|(name, value)| format!("{name} = {value}\n")).collect::<String>();
     format!("[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{lines}")
@@ -543,7 +543,7 @@ mod tests {
     #[test]
     fn lost_variables_are_named() {
         let variable = |n: &str| Variable { name: n.into(), type_name: "u8".into() };
-        assert_eq!(lost(&[variable("a"), variable("b")]), "these variables are gone: a, b");
-        assert!(lost(&[]).contains("no variables") && lost(&[variable("a")]).contains("variable a is"));
+        assert_eq!(lost(&[variable("a"), variable("b")]), "these variables were lost: a, b");
+        assert!(lost(&[]).contains("no variables") && lost(&[variable("a")]).contains("variable a was lost"));
     }
 }

@@ -1,4 +1,4 @@
-//! Lines and scripts of the shell: a process of their own, which prints into the cell's pipes and which Stop reaches.
+//! Shell commands and scripts: each runs in a child process, which prints into the cell's pipes and which Stop ends.
 
 use super::errors::diagnostics::CellError;
 use super::session::Session;
@@ -10,12 +10,12 @@ use std::fs::OpenOptions;
 use std::path::Path;
 use std::process::Stdio;
 
-/// Runs a line of the shell.
+/// Runs a shell command.
 pub(super) fn line(session: &mut Session, line: &str) -> Outcome {
     child(session, "sh", line)
 }
 
-/// Runs a script; what it prints goes straight into the cell's pipes.
+/// Runs a script; its output goes straight into the cell's pipes.
 pub(super) fn child(session: &mut Session, program: &str, script: &str) -> Outcome {
     let failed = |e: std::io::Error| CellError::plain("ShellError", &format!("{program} could not be started: {e}"));
     let pipe = |name: &str| OpenOptions::new().write(true).open(session.shared.folder.join(name)).map(Stdio::from);
@@ -29,7 +29,7 @@ pub(super) fn child(session: &mut Session, program: &str, script: &str) -> Outco
         .env_remove("RASK_USER_PATH");
     command.stdout(pipe(names::STDOUT).map_err(failed)?).stderr(pipe(names::STDERR).map_err(failed)?);
     let mut child = command.spawn().map_err(failed)?;
-    // The command keeps writing ends of the pipes open; they are of no use any more.
+    // The command holds the writing ends of the pipes, which must be closed here.
     drop(command);
     let status = session.shared.attend(&mut child).map_err(|e| CellError::plain("ShellError", &e.to_string()))?;
     if session.shared.stopping() {
@@ -38,5 +38,5 @@ pub(super) fn child(session: &mut Session, program: &str, script: &str) -> Outco
     if status.success() {
         return Ok(());
     }
-    Err(CellError::plain("ShellError", &format!("the command ended with {status} (add `|| true` to go on in spite of it)")))
+    Err(CellError::plain("ShellError", &format!("the command failed ({status}); help: add `|| true` to ignore the failure")))
 }

@@ -1,13 +1,13 @@
-//! What commands and magics say: errors, tables, durations, the nearest name. It knows no session.
+//! The output of commands and magics: errors, tables, durations, the nearest name. Independent of the session.
 
 use super::errors::diagnostics::CellError;
 use rask_wire::Bundle;
 use std::time::Duration;
 
-/// How a command or a magic ends.
+/// The result of a command or a magic.
 pub(super) type Outcome = Result<(), CellError>;
 
-/// The name that differs least, where it differs little.
+/// Returns the most similar name, if one is similar enough.
 pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |n: &str| n.trim_start_matches(['%', ':']).to_lowercase();
     let wanted = bare(name);
@@ -18,7 +18,7 @@ pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
         .map(|(_, n)| n)
 }
 
-/// Two columns, as text and as HTML.
+/// Formats two columns, as text and as HTML.
 pub(super) fn table(head: [&str; 2], rows: Vec<[String; 2]>) -> Bundle {
     let width = rows.iter().map(|r| r[0].chars().count()).max().unwrap_or(0);
     let text: Vec<_> = rows.iter().map(|[a, b]| format!("{a:width$}  {b}")).collect();
@@ -37,7 +37,7 @@ pub(super) fn bad(name: &str, message: &str) -> CellError {
     CellError::plain("BadArgument", &format!("{name}: {message}"))
 }
 
-/// `12.3 ms`.
+/// Formats a duration, as in `12.3 ms`.
 pub(super) fn span(time: Duration) -> String {
     let s = time.as_secs_f64();
     match s {
@@ -48,7 +48,7 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
-/// A type without the paths of its parts: `Vec<DataFrame>`.
+/// Shortens the paths in a type, as in `Vec<DataFrame>`.
 pub(super) fn short(type_name: &str) -> String {
     let mut out = String::new();
     for part in type_name.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_' && c != ':') {

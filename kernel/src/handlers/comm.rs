@@ -1,4 +1,4 @@
-//! Comms: messages of the front end go to the evaluator at once, whatever runs there.
+//! Comms: messages of the front end are passed to the evaluator at once, even while a cell runs.
 
 use super::route::{Context, Route};
 use crate::outbox::Parent;

@@ -1,4 +1,4 @@
-//! `execute_request`: reads it and puts the cell into the queue; the evaluator's thread does the rest.
+//! `execute_request`: parses it and queues the cell; the evaluator's thread does the rest.
 
 use crate::eval::{Ask, CellError, Job, Outcome};
 use crate::history::History;
@@ -28,10 +28,11 @@ struct Request {
     stop_on_error: bool,
 }
 
-/// The job for a request; `reply` gets the metadata and the content of the reply, `ask` sends a question to the front end.
+/// Creates the job for a request; `reply` gets the metadata and content of the reply, `ask` sends an input request to the
+/// front end.
 ///
 /// # Errors
-/// The content of the reply to a request that is not as the protocol says.
+/// Returns the content of the reply if the request violates the protocol.
 pub(crate) fn job(
     message: &Message,
     history: Arc<History>,
@@ -80,7 +81,7 @@ fn content(count: u32, outcome: &Outcome) -> Value {
         }
         Outcome::Dropped => {
             let why = "a cell before this one failed or was interrupted";
-            // It has not run, so it has no number.
+            // The cell has not run, so it has no number.
             json!({ "status": "error", "execution_count": null, "ename": "Dropped", "evalue": why, "traceback": [why] })
         }
     }

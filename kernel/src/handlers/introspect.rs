@@ -1,5 +1,5 @@
-//! What a front end asks about code: whether it is complete, what could follow, what a name means, what ran before. Answered
-//! also while a cell runs; positions are counted in characters, as the protocol has it.
+//! Requests about code: completeness, completion, inspection, history. They are answered while a cell runs, too. Positions
+//! count characters, as in the protocol.
 
 use super::route::{AsideRoute, Context, Route};
 use crate::eval::{Completeness, completeness};
@@ -10,7 +10,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("history_request", |context, _, message| context.history.answer(&message.content)),
 ];
 
-/// Those that may take a moment.
+/// Handlers that may take a moment.
 pub(super) const ASIDE: &[AsideRoute] = &[
     ("complete_request", |context, content| Box::pin(complete(context, content))),
     ("inspect_request", |context, content| Box::pin(inspect(context, content))),
@@ -24,7 +24,7 @@ fn is_complete(content: &Value) -> Value {
     }
 }
 
-/// The text of a request, and its cursor as a byte of it.
+/// Returns the text of a request, and its cursor as a byte offset.
 fn cursor(content: &Value) -> (String, usize) {
     let code = content["code"].as_str().unwrap_or_default().to_owned();
     let characters = content["cursor_pos"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);

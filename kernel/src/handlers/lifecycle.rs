@@ -1,4 +1,4 @@
-//! The kernel's own life: what it is, how it is interrupted, how it ends.
+//! The lifecycle of the kernel: information, interrupt, shutdown.
 
 use super::route::{Context, Route};
 use crate::protocol::VERSION;
@@ -10,26 +10,26 @@ pub(super) const ROUTES: &[Route] = &[
         context.evaluator.interrupt();
         json!({ "status": "ok" })
     }),
-    // The server ends the process once the reply is out.
+    // The server ends the process once the reply has been sent.
     ("shutdown_request", |context, _, message| {
         context.evaluator.shutdown();
         json!({ "status": "ok", "restart": message.content["restart"].as_bool().unwrap_or(false) })
     }),
     ("connect_request", |context, _, _| context.ports.clone()),
-    ("debug_request", |_, _, _| refused("this kernel has no debugger")),
+    ("debug_request", |_, _, _| refused("this kernel does not support debugging")),
     ("create_subshell_request", |_, _, _| refused(NO_SUBSHELLS)),
     ("delete_subshell_request", |_, _, _| refused(NO_SUBSHELLS)),
     ("list_subshell_request", |_, _, _| refused(NO_SUBSHELLS)),
     ("usage_request", |context, _, _| usage(context)),
 ];
 
-const NO_SUBSHELLS: &str = "this kernel has no subshells: it answers everything but cells while a cell runs";
+const NO_SUBSHELLS: &str = "this kernel does not support subshells: while a cell runs, it answers all requests but cells";
 
 fn refused(why: &str) -> Value {
     json!({ "status": "error", "ename": "Unsupported", "evalue": why, "traceback": [why] })
 }
 
-/// What the kernel and its evaluator use of the machine, as jupyter-resource-usage asks for it.
+/// Returns the resource usage of the kernel and its evaluator, for jupyter-resource-usage.
 fn usage(context: &Context) -> Value {
     let (memory, pid) = context.evaluator.memory();
     json!({

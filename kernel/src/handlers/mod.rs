@@ -1,4 +1,4 @@
-//! What the kernel answers: one file per topic, each with its own routes. [`answer`] wraps every request that is answered
+//! The request handlers: one file per topic, each with its own routes. [`answer`] wraps every request that is answered
 //! at once in busy, reply and idle, whatever its handler does.
 
 mod comm;
@@ -21,7 +21,7 @@ fn routes() -> impl Iterator<Item = &'static Route> {
     [comm::ROUTES, introspect::ROUTES, lifecycle::ROUTES].into_iter().flatten()
 }
 
-/// Tells the front end that a request is being answered, and that it is: whatever its handler does, by being dropped.
+/// A guard that publishes busy when a request is being answered, and idle when it is dropped.
 struct Busy<'a> {
     context: &'a Context,
     parent: Parent,
@@ -42,10 +42,10 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// A reply's type and content.
+/// The type and content of a reply.
 pub(crate) type Answer = (String, Value);
 
-/// Answers a request at once, and hands the answer, where it has one, to `reply`.
+/// Answers a request at once, and passes the answer, if any, to `reply`.
 pub(crate) fn answer(context: &Context, kind: &Request, message: &Message, reply: impl FnOnce(Answer)) {
     let busy = Busy::with(context, message);
     let handler = routes().find(|(name, _)| *name == kind.name).map(|(_, h)| h);
@@ -66,18 +66,18 @@ pub(crate) async fn answer_aside(context: Context, kind: &'static Request, messa
     reply((kind.reply.to_owned(), content));
 }
 
-/// Takes note of a message that is no request: the answer to a question of the running cell.
+/// Handles a message that is not a request: the answer to an input request of the running cell.
 pub(crate) fn note(context: &Context, message: &Message) {
     context.evaluator.input(message.content["value"].as_str().unwrap_or_default().to_owned());
 }
 
-/// Answers a request that is not as the protocol says.
+/// Answers a request that violates the protocol.
 pub(crate) fn reject(context: &Context, kind: &Request, message: &Message, content: Value, reply: impl FnOnce(Answer)) {
     let _busy = Busy::with(context, message);
     reply((kind.reply.to_owned(), content));
 }
 
-/// Answers a request that this kernel does not know.
+/// Answers a request of an unknown type.
 pub(crate) fn refuse(context: &Context, message: &Message, reply: impl FnOnce(Answer)) {
     let _busy = Busy::with(context, message);
     if let Some(name) = message.header.msg_type.strip_suffix("_request") {
@@ -86,11 +86,11 @@ pub(crate) fn refuse(context: &Context, message: &Message, reply: impl FnOnce(An
 }
 
 fn unsupported(name: &str) -> Value {
-    let why = format!("this kernel does not answer {name}");
+    let why = format!("unsupported request {name:?}");
     json!({ "status": "error", "ename": "Unsupported", "evalue": why, "traceback": [why] })
 }
 
-/// The table's entry for a message.
+/// Returns the table's entry for a message.
 pub(crate) fn kind(message: &Message) -> Option<&'static Request> {
     request(&message.header.msg_type)
 }

@@ -1,4 +1,4 @@
-//! Messages to frames and back: identities, delimiter, HMAC-SHA256 signature, header, parent header, metadata, content.
+//! Encodes and decodes messages: identities, delimiter, HMAC-SHA256 signature, header, parent header, metadata, content.
 
 use super::{Header, Message, VERSION};
 use crate::error::{Error, Result};
@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const DELIMITER: &[u8] = b"<IDS|MSG>";
 
-/// Signs and checks messages of one kernel.
+/// Signs and verifies the messages of one kernel.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer {
-    /// Empty: messages are not signed.
+    /// If empty, messages are not signed.
     key: Vec<u8>,
     /// Identifies this kernel process in every header it sends.
     session: String,
@@ -21,11 +21,11 @@ pub(crate) struct Signer {
 
 impl Signer {
     /// # Errors
-    /// A signature scheme other than HMAC-SHA256.
+    /// Returns an error for a signature scheme other than HMAC-SHA256.
     pub(crate) fn new(key: &str, scheme: &str) -> Result<Self> {
         if !scheme.is_empty() && scheme != "hmac-sha256" {
-            let message = format!("the signature scheme is {scheme:?}; this kernel signs with hmac-sha256");
-            return Err(Error::Format { what: "the connection file".to_owned(), message });
+            let message = format!("unsupported signature scheme {scheme:?}; expected hmac-sha256");
+            return Err(Error::Format { what: "connection file".to_owned(), message });
         }
         let now = chrono::Utc::now().timestamp_nanos_opt().unwrap_or_default();
         Ok(Self { key: key.as_bytes().to_vec(), session: format!("rask-{}-{now:x}", std::process::id()) })
@@ -35,15 +35,15 @@ impl Signer {
         if self.key.is_empty() {
             return None;
         }
-        // HMAC takes keys of any length.
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        // HMAC accepts keys of any length.
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC accepts keys of any length");
         for p in parts {
             mac.update(p.as_ref());
         }
         Some(mac)
     }
 
-    /// A fresh header.
+    /// Creates a header with a new id.
     fn header(&self, msg_type: &str) -> Value {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         json!({
@@ -56,7 +56,7 @@ impl Signer {
         })
     }
 
-    /// The frames of a message from this kernel.
+    /// Encodes a message from this kernel as frames.
     pub(crate) fn encode(
         &self,
         identities: &[Bytes],
@@ -74,12 +74,12 @@ impl Signer {
         frames
     }
 
-    /// The message in the frames.
+    /// Decodes a message from frames.
     ///
     /// # Errors
-    /// Frames that are no message, or whose signature is not of this kernel's key.
+    /// Returns an error if the frames are not a message, or are not signed with this kernel's key.
     pub(crate) fn decode(&self, frames: &[Bytes]) -> Result<Message> {
-        let bad = |message: &str| Error::Format { what: "a message".to_owned(), message: message.to_owned() };
+        let bad = |message: &str| Error::Format { what: "message".to_owned(), message: message.to_owned() };
         let at = frames.iter().position(|f| &f[..] == DELIMITER).ok_or_else(|| bad("it has no delimiter"))?;
         let [signature, parts @ ..] = &frames[at + 1..] else { return Err(bad("it ends after the delimiter")) };
         let [header, _parent, metadata, content] = parts.get(..4).ok_or_else(|| bad("it has fewer than four parts"))? else {
@@ -87,7 +87,7 @@ impl Signer {
         };
         if let Some(mac) = self.mac(&parts[..4]) {
             let given = unhex(signature).ok_or_else(|| bad("its signature is not hexadecimal"))?;
-            mac.verify_slice(&given).map_err(|_| bad("its signature is not that of this kernel's key"))?;
+            mac.verify_slice(&given).map_err(|_| bad("its signature does not match this kernel's key"))?;
         }
         let json = |e: serde_json::Error| bad(&e.to_string());
         let header = serde_json::from_slice(header).map_err(json)?;

@@ -1,24 +1,24 @@
-//! THE table of requests: every message that a front end may send, on which channels, what its reply is called, and
-//! whether it waits for the cells before it. A test walks the table against the handlers.
+//! The table of requests: every message that a front end may send, the name of its reply, and whether it waits for the
+//! cells before it. A test compares the table with the handlers.
 
-/// How a request is treated.
+/// How a request is scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Answered at once, also while a cell runs.
+    /// Answered at once, even while a cell runs.
     AtOnce,
-    /// Taken note of at once; no request, so it has neither a reply nor a status.
+    /// Handled at once; it is not a request, so it has neither a reply nor a status.
     Noted,
-    /// Answered beside all else, as it may take a moment.
+    /// Answered concurrently, as it may take a moment.
     Aside,
-    /// Waits for its turn behind the cells.
+    /// Queued behind the cells.
     Queued,
 }
 
-/// One kind of request.
+/// A type of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) name: &'static str,
-    /// Empty: it has no reply.
+    /// Empty if it has no reply.
     pub(crate) reply: &'static str,
     pub(crate) lane: Lane,
 }
@@ -50,7 +50,7 @@ pub(crate) const REQUESTS: &[Request] = &[
     at_once("usage_request", "usage_reply"),
 ];
 
-/// The request of that name.
+/// Returns the request with that name.
 pub(crate) fn request(name: &str) -> Option<&'static Request> {
     REQUESTS.iter().find(|r| r.name == name)
 }

@@ -1,6 +1,6 @@
-//! Jupyter's messaging protocol 5.5 as bytes and typed values. Pure: no sockets, no clocks but the date of a header.
+//! Jupyter's messaging protocol 5.5 as bytes and typed values. Pure: no sockets, and no clocks except the date of a header.
 //!
-//! `frames` puts messages into ZeroMQ frames and signs them; `messages` is the one table of the requests there are.
+//! `frames` encodes messages as ZeroMQ frames and signs them; `messages` is the table of all requests.
 
 pub(crate) mod frames;
 pub(crate) mod messages;
@@ -8,7 +8,7 @@ pub(crate) mod messages;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The version of the protocol that is spoken.
+/// The version of the protocol.
 pub(crate) const VERSION: &str = "5.5";
 
 /// The header of a message.
@@ -24,20 +24,20 @@ pub(crate) struct Header {
     pub(crate) msg_type: String,
     #[serde(default)]
     pub(crate) version: String,
-    /// What front ends add goes back to them untouched.
+    /// Fields that front ends add are sent back unchanged.
     #[serde(flatten)]
     pub(crate) other: serde_json::Map<String, Value>,
 }
 
-/// A message as it came in.
+/// A received message.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
-    /// Who sent it: the frames by which the reply finds its way back.
+    /// The sender: the routing frames that the reply starts with.
     pub(crate) identities: Vec<bytes::Bytes>,
     pub(crate) header: Header,
     pub(crate) metadata: Value,
     pub(crate) content: Value,
-    /// Binary parts behind the content.
+    /// Binary buffers after the content.
     pub(crate) buffers: Vec<bytes::Bytes>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Where a channel listens; `ipc` names have a dash where `tcp` has a colon.
+    /// Returns the endpoint of a channel; `ipc` names have a dash where `tcp` has a colon.
     pub(crate) fn endpoint(&self, port: u16) -> String {
         let between = if self.transport == "ipc" { '-' } else { ':' };
         format!("{}://{}{between}{port}", self.transport, self.ip)

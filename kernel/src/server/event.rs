@@ -1,8 +1,8 @@
-//! Everything that can happen to the kernel from outside.
+//! The events that reach the kernel from outside.
 
 use bytes::Bytes;
 
-/// The channels on which requests come.
+/// The channels that requests arrive on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Channel {
     Shell,
@@ -10,12 +10,12 @@ pub(super) enum Channel {
     Stdin,
 }
 
-/// Everything that can happen.
+/// An event from outside.
 pub(super) enum Event {
-    /// A request came in.
+    /// A request has arrived.
     Request { channel: Channel, frames: Vec<Bytes> },
     /// A reply is to be sent.
     Reply { channel: Channel, frames: Vec<Bytes> },
-    /// The process was asked to end by a signal.
+    /// A signal asked the process to terminate.
     Terminate,
 }

@@ -1,5 +1,5 @@
-//! The sockets and the one loop. Everything that can happen is an [`Event`]; reading never waits for a cell: a request is
-//! answered at once or put into the evaluator's queue.
+//! The sockets and the event loop. Everything that can happen is an [`Event`]. Reading never waits for a cell: a request
+//! is answered at once or put into the evaluator's queue.
 
 mod event;
 mod sockets;
@@ -22,7 +22,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 /// Serves one kernel until it is shut down.
 ///
 /// # Errors
-/// A port that cannot be used, a connection file that makes no sense.
+/// Returns an error if a port cannot be used or the connection file is invalid.
 pub(crate) fn serve(connection: &Connection, runtime: Runtime, session: PathBuf) -> Result<()> {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let tokio = tokio.map_err(|source| crate::error::Error::Start { command: "the kernel's threads".to_owned(), source })?;
@@ -60,7 +60,7 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
                     let ends = message.header.msg_type == "shutdown_request";
                     request(&context, &signer, &events, channel, message);
                     if ends {
-                        // Its reply, and those of requests before it, wait in the queue.
+                        // Its reply, and those of earlier requests, are still in the queue.
                         while let Ok(event) = incoming.try_recv() {
                             if let Event::Reply { channel, frames } = event {
                                 sockets.send(channel, frames).await;
@@ -69,7 +69,7 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
                         break;
                     }
                 }
-                Err(e) => eprintln!("rask: a message on {channel:?} is dropped: {e}"),
+                Err(e) => eprintln!("rask: dropped a message on {channel:?}: {e}"),
             },
         }
     }
@@ -79,7 +79,7 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
     Ok(())
 }
 
-/// Answers a request, or queues it; replies come back as events.
+/// Answers a request, or queues it; replies arrive as events.
 fn request(context: &Context, signer: &Signer, events: &UnboundedSender<Event>, channel: Channel, message: Message) {
     let send = {
         let (signer, events, to) = (signer.clone(), events.clone(), (message.identities.clone(), message.header.clone()));
@@ -115,7 +115,7 @@ fn request(context: &Context, signer: &Signer, events: &UnboundedSender<Event>, 
     }
 }
 
-/// Ends the loop on SIGTERM; SIGINT, which a terminal sends to all, is the front end's business.
+/// Ends the loop on SIGTERM; SIGINT, which a terminal sends to every process, is left to the front end.
 fn terminate_on_signal(events: &UnboundedSender<Event>) {
     use tokio::signal::unix::{SignalKind, signal};
     let events = events.clone();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 use zeromq::{RepSocket, RouterRecvHalf, RouterSendHalf, RouterSocket, Socket, SocketRecv, SocketSend, XPubSocket, ZmqMessage};
 
-/// What the last reply is given to leave this process.
+/// The time that the last reply gets to leave this process.
 const LINGER: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// The bound sockets.
@@ -39,13 +39,13 @@ impl Sockets {
         Ok(Self { shell, control, stdin, receive: Some(([from_shell, from_control, from_stdin], heartbeat)), iopub: Some(iopub) })
     }
 
-    /// The publishing socket, for the outbox.
+    /// Takes the publishing socket, for the outbox.
     pub(super) fn iopub(&mut self) -> XPubSocket {
-        // `run` takes it once.
+        // `run` calls this once.
         self.iopub.take().expect("the outbox takes the socket once")
     }
 
-    /// Starts to read.
+    /// Starts reading.
     pub(super) fn listen(&mut self, events: &UnboundedSender<Event>) {
         if let Some(([shell, control, stdin], heartbeat)) = self.receive.take() {
             tokio::spawn(read(shell, Channel::Shell, events.clone()));
@@ -62,12 +62,12 @@ impl Sockets {
             Channel::Stdin => &mut self.stdin,
         };
         if let Ok(message) = ZmqMessage::try_from(frames) {
-            // A client that went away gets no reply.
+            // A client that has disconnected gets no reply.
             let _ = socket.send(message).await;
         }
     }
 
-    /// Closes the sockets, once the network's threads have had the time to send what is left: the sockets do not tell when.
+    /// Closes the sockets, after a delay in which pending messages can be sent: the sockets do not report when they are done.
     pub(super) async fn close(self) {
         tokio::time::sleep(LINGER).await;
         drop(self);
@@ -83,16 +83,16 @@ async fn read(mut from: RouterRecvHalf, channel: Channel, events: UnboundedSende
                     return;
                 }
             }
-            // A client that breaks off is its own affair.
+            // A broken connection is the client's problem.
             Err(e) => eprintln!("rask: {channel:?}: {e}"),
         }
     }
 }
 
-/// The heartbeat sends back what it gets.
+/// Echoes heartbeats.
 async fn beat(mut socket: RepSocket) {
     loop {
-        // A client that breaks off is its own affair; the next one is served.
+        // A broken connection is the client's problem; the next client is served.
         if let Ok(message) = socket.recv().await {
             let _ = socket.send(message).await;
         }

@@ -1,20 +1,21 @@
-//! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a logical plan; each method
-//! gives a new frame; `compute` runs it on all workers.
+//! Data frames: lazy tables over files or memory, planned and run by DataFusion. A frame is a
+//! logical plan; each method returns a new frame; `compute` runs it on all workers.
 //!
-//! Each folder may use those above it in this table; a test holds that, and that no file imports one that imports it back.
+//! Each folder may use those above it in this table. A test enforces this, and that no two files
+//! import each other.
 //!
-//! | folder | what it is for |
+//! | folder | purpose |
 //! |---|---|
 //! | `threads` | the threads on which frames are computed |
-//! | `types` | what values are: dtypes, names, columns, tables, rows; no plan |
-//! | `expr` | expressions, and functions as the engine has them |
-//! | `source` | where rows come from: memory, disk, partitions made on demand, CSV, JSON Lines, object stores |
-//! | `plan` | logical plans: bound to columns, ordered, aggregated |
-//! | `exec` | our own operators, and rewrites of physical plans |
-//! | `engine` | planning and running, again where a type or the memory turns out otherwise |
-//! | `dataframe` | the handle of a frame, and its methods by the shelves of pandas' reference |
+//! | `types` | dtypes, names, columns, tables, rows; no plans |
+//! | `expr` | expressions, and their functions in DataFusion |
+//! | `source` | where rows come from: memory, disk, partitions on demand, CSV, JSON Lines, object stores |
+//! | `plan` | logical plans: binding to columns, order, aggregation |
+//! | `exec` | custom operators, and rewrites of physical plans |
+//! | `engine` | planning and running, with retries when a type or the memory use was misjudged |
+//! | `dataframe` | `DataFrame` and its methods, grouped as in pandas' reference |
 //! | `column` | methods of columns: of expressions, and of the columns of a frame |
-//! | `join`, `group` | frames side by side; groups, and bins of time |
+//! | `join`, `group` | joins and concatenation; group-bys and resampling |
 //! | `io` | files and databases |
 
 mod column;

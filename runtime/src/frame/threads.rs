@@ -10,14 +10,14 @@ thread_local! {
     static WORKER: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A runtime of so many threads.
+/// A tokio runtime with this many threads.
 struct Threads {
     count: usize,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Drop for Threads {
-    /// A runtime waits for its threads when it is dropped; these end by themselves.
+    /// Shuts the runtime down without waiting for its threads, as dropping it would.
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -27,7 +27,7 @@ impl Drop for Threads {
 
 static THREADS: RwLock<Option<Arc<Threads>>> = RwLock::new(None);
 
-/// As many threads as are set now.
+/// Returns the threads for the current settings.
 fn threads() -> Arc<Threads> {
     let count = config::threads();
     let fits = |t: &Option<Arc<Threads>>| t.as_ref().filter(|t| t.count == count).cloned();
@@ -51,20 +51,20 @@ fn new_threads(count: usize) -> Threads {
         })
         .enable_all()
         .build()
-        // Without threads there is no runtime.
+        // Nothing can run without threads.
         .unwrap_or_else(|e| panic!("the threads that run frames could not be started: {e}"));
     Threads { count, runtime: Some(runtime) }
 }
 
-/// Number of this thread's worker.
+/// Returns the number of this thread's worker.
 pub(in crate::frame) fn worker() -> usize {
     WORKER.get()
 }
 
-/// Waits for something asynchronous from the user's thread, or until the user stops it.
+/// Blocks the user's thread until a future completes or the user interrupts.
 pub(in crate::frame) fn wait<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     let threads = threads();
-    // It is there until the threads are dropped.
+    // It is taken only when the threads are dropped.
     let runtime = threads.runtime.as_ref().expect("threads have a runtime");
     let done = runtime.block_on(async {
         let task = runtime.spawn(work);
@@ -80,12 +80,13 @@ pub(in crate::frame) fn wait<T: Send + 'static>(work: impl Future<Output = Resul
     done.map_err(sched::stop_here)
 }
 
-/// Does something that may take long, such as a user's closure, beside what the engine does; a panic is an error.
+/// Runs work that may take long, such as a user's closure, on a blocking thread; a panic becomes an
+/// error.
 pub(in crate::frame) async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(move || sched::within(work)).await.map_err(joined)?
 }
 
-/// A panic inside the engine.
+/// Converts a panic inside DataFusion to an error.
 pub(in crate::frame) fn joined(e: tokio::task::JoinError) -> Error {
     let message = match e.try_into_panic() {
         Ok(payload) => sched::panic_text(&*payload),

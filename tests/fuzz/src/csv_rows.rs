@@ -1,8 +1,8 @@
-//! Rows of any text are those that the `csv` crate finds, whatever the steps in which it is read.
+//! The rows of any text are those that the `csv` crate finds, whatever the chunks in which it is read.
 #![no_main]
 #![allow(dead_code)]
 
-/// The reader's own files: the crate around them is large, and none of it is needed.
+/// The files of the reader only: the crate around them is large and not needed.
 #[path = "../../../runtime/src/csv"]
 mod csv_reader {
     pub(crate) mod block;
@@ -18,7 +18,7 @@ use csv_reader::read::Blocks;
 
 libfuzzer_sys::fuzz_target!(|input: (u8, &[u8])| {
     let (step, text) = input;
-    // What is before the text is left out before blocks are made.
+    // Everything before the text is removed before blocks are formed.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let Some(rows) = found(Blocks::new(text, Dialect::default(), 1 + usize::from(step), 0, None)) else { return };
     assert_eq!(rows, expected(text), "steps of {}: {:?}", 1 + usize::from(step), String::from_utf8_lossy(text));

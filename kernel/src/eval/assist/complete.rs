@@ -1,5 +1,5 @@
-//! What may stand at the cursor: rust-analyzer's completions, names of files inside a string, plain words where there is
-//! no time to analyse.
+//! Completions at the cursor: from rust-analyzer, file names inside a string, and plain words if rust-analyzer is not
+//! ready in time.
 
 use super::project::Project;
 use crate::eval::source::scope::{CELL, Scope};
@@ -10,18 +10,18 @@ use ra_ap_ide_db::imports::insert_use::{ImportGranularity, InsertUseConfig};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 use std::cmp::Reverse;
 
-/// One thing that may stand at the cursor.
+/// A completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Completion {
-    /// What is put in.
+    /// The text to insert.
     pub(crate) text: String,
-    /// Jupyter's word for what it is: `function`, `class`, `instance`, `module`, `keyword`, ...
+    /// Jupyter's name for its kind: `function`, `class`, `instance`, `module`, `keyword`, ...
     pub(crate) kind: &'static str,
-    /// Its type, where it has one.
+    /// Its type, if it has one.
     pub(crate) signature: String,
 }
 
-/// All that may stand in the place of the bytes `start..end` of the cell's text.
+/// The completions that may replace the bytes `start..end` of the cell's text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Completions {
     pub(crate) start: usize,
@@ -63,13 +63,13 @@ fn config() -> CompletionConfig<'static> {
     }
 }
 
-/// rust-analyzer's answer at byte `at` of the project's source, of which the cell begins at `start`.
+/// Returns rust-analyzer's completions at byte `at` of the project's source, in which the cell begins at `start`.
 pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
     let analysis = project.host.analysis();
     let position = FilePosition { file_id: project.source(), offset: (at as u32).into() };
     let Ok(text) = analysis.file_text(project.source()) else { return Completions::default() };
     let found = analysis.completions(&config(), position, None).ok().flatten().unwrap_or_default();
-    // The typed part is what rust-analyzer would replace; all items agree on it but for rare ones, which are left out.
+    // The typed part is what rust-analyzer would replace; the rare items with another range are left out.
     let Some(range) = found.first().map(|i| i.source_range) else {
         return Completions { start: at - start, end: at - start, items: Vec::new() };
     };
@@ -85,7 +85,7 @@ pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
         items = fitting(|name, typed| name.to_lowercase().starts_with(&typed.to_lowercase()));
     }
     let mut seen = std::collections::HashSet::new();
-    // What is typed in full already would only stand in the way of the rest.
+    // A name that is already complete is only offered if it is the only one.
     let others = items.iter().any(|i| i.text != typed);
     items.retain(|i| seen.insert(i.text.clone()) && !(others && i.text == typed));
     Completions {
@@ -95,20 +95,20 @@ pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
     }
 }
 
-/// What a person is most likely to want comes first: by rust-analyzer's own judgement, operators' methods (`le`, `add`) last, and of
-/// equals the shorter name.
+/// Returns the sort key, most relevant first: by rust-analyzer's relevance, methods of operators (`le`, `add`) last, and
+/// among equals the shorter name first.
 fn rank(item: &CompletionItem) -> (bool, Reverse<u32>, usize, String) {
     let mut relevance = item.relevance;
-    // That a name is typed in full is no reason to offer it: it stands there already.
+    // An exact match does not count, as the name is already complete.
     relevance.exact_name_match = false;
     let operator = relevance.trait_.is_some_and(|t| t.is_op_method) || OPERATORS.contains(&item.lookup());
     (operator, Reverse(relevance.score()), item.lookup().len(), item.lookup().to_owned())
 }
 
-/// Methods of the traits of comparison, which are written as operators too.
+/// Methods of the comparison traits, which are usually written as operators.
 const OPERATORS: [&str; 10] = ["cmp", "eq", "ge", "gt", "le", "lt", "ne", "partial_cmp", "max", "min"];
 
-/// Not one of the names that wrap the cell.
+/// Returns whether an item is not part of the generated code around the cell.
 fn is_own(item: &CompletionItem) -> bool {
     !item.lookup().starts_with(CELL) && !item.lookup().starts_with("__")
 }
@@ -116,7 +116,7 @@ fn is_own(item: &CompletionItem) -> bool {
 fn completion(item: &CompletionItem) -> Option<Completion> {
     let mut edits = item.text_edit.iter();
     let text = edits.next()?.insert.trim_end().to_owned();
-    // More than one edit would be an import, which a front end cannot make.
+    // More than one edit would be an import, which a front end cannot apply.
     if edits.next().is_some() || text.is_empty() {
         return None;
     }
@@ -142,7 +142,7 @@ fn kind(kind: CompletionItemKind) -> &'static str {
     }
 }
 
-/// Answers that need no analysis: names of files where the cursor is inside a string.
+/// Returns completions that need no analysis: file names, if the cursor is inside a string.
 pub(super) fn without_analysis(text: &str, at: usize) -> Option<Completions> {
     const HEAD: &str = "fn f(){";
     let before = text.get(..at)?;
@@ -175,7 +175,7 @@ const KEYWORDS: [&str; 36] = [
     "type", "unsafe", "use", "while",
 ];
 
-/// The words that begin as the one at the cursor does: keywords, names of the session, words of the cell.
+/// Returns the words that begin like the one at the cursor: keywords, names of the session, words of the cell.
 pub(super) fn words(scope: &Scope, text: &str, at: usize) -> Completions {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let before = &text[..at];

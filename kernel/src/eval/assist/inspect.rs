@@ -1,4 +1,4 @@
-//! What a name is: its signature and documentation, with its source where that is wanted.
+//! Inspection of a name: its signature and documentation, optionally with its source.
 
 use super::project::Project;
 use pulldown_cmark::{Options, Parser, html};
@@ -6,7 +6,7 @@ use ra_ap_ide::{
     Analysis, FileId, FilePosition, FileRange, GotoDefinitionConfig, HoverConfig, HoverDocFormat, RaFixtureConfig, SubstTyLen, TextRange,
 };
 
-/// A description in every form.
+/// A description in every format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Inspection {
     pub(crate) plain: String,
@@ -15,7 +15,7 @@ pub(crate) struct Inspection {
 }
 
 impl Inspection {
-    /// From text in Markdown.
+    /// Creates a description from plain text and Markdown.
     pub(crate) fn of(plain: String, markdown: String) -> Self {
         let mut out = String::new();
         html::push_html(&mut out, Parser::new_ext(&markdown, Options::ENABLE_TABLES));
@@ -23,14 +23,14 @@ impl Inspection {
     }
 }
 
-/// What stands at byte `at` of the project's source, or is called there.
+/// Describes the name at byte `at` of the project's source, or the function called there.
 pub(super) fn find(project: &Project, at: usize, source: bool) -> Option<Inspection> {
     let analysis = project.host.analysis();
     let file = project.source();
     let text = analysis.file_text(file).ok()?;
     let at = place(&text, at)?;
     let hover = |format| hover(&analysis, file, at, format);
-    // The crate that stands for the session means nothing to the user.
+    // The crate of the session is internal.
     let own = |text: String, head: &str| text.strip_prefix(head).map_or(text.clone(), |rest| rest.trim_start().to_owned());
     let mut plain = own(hover(HoverDocFormat::PlainText)?, "ctx\n\n");
     let mut markdown = own(hover(HoverDocFormat::Markdown)?.trim_start().to_owned(), "```rust\nctx\n```\n");
@@ -41,7 +41,7 @@ pub(super) fn find(project: &Project, at: usize, source: bool) -> Option<Inspect
     Some(Inspection::of(plain, markdown))
 }
 
-/// The byte of a name: the one under the cursor or just before it, else that of the function whose arguments surround it.
+/// Returns the byte of a name: the one under the cursor or just before it, else the function whose arguments surround it.
 fn place(text: &str, at: usize) -> Option<usize> {
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let (before, after) = text.split_at_checked(at)?;
@@ -86,7 +86,7 @@ fn hover(analysis: &Analysis, file_id: FileId, at: usize, format: HoverDocFormat
     Some(found.info.markup.as_str().to_owned())
 }
 
-/// The source of what the name stands for.
+/// Returns the source of the definition of a name.
 fn definition(analysis: &Analysis, file_id: FileId, at: usize) -> Option<String> {
     let position = FilePosition { file_id, offset: (at as u32).into() };
     let config = GotoDefinitionConfig { ra_fixture: RaFixtureConfig::default() };

@@ -1,5 +1,5 @@
-//! What rust-analyzer knows of a cell: types of its variables, completions, documentation. A thread of its own, so that
-//! questions are answered while a cell is compiled or runs.
+//! rust-analyzer for cells: types of variables, completions, documentation. It has a thread of its own, so that requests
+//! are answered while a cell is compiled or runs.
 
 mod complete;
 mod inspect;
@@ -19,13 +19,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long a cell waits for the types of its variables: reading a new crate takes seconds, and what takes longer never ends.
+/// How long a cell waits for the types of its variables: reading a new crate takes seconds; anything longer is a hang.
 const LONGEST: Duration = Duration::from_secs(20);
-/// How long a front end waits for an answer; what comes later is of no use to it.
+/// How long a front end waits for an answer; later answers are useless to it.
 const DEADLINE: Duration = Duration::from_secs(1);
 
 enum Ask {
-    /// The session's manifest is now this.
+    /// Loads a new manifest of the session.
     Load(String),
     Types(Wrapped, mpsc::Sender<Vec<Inferred>>),
     Complete(Wrapped, oneshot::Sender<Completions>),
@@ -33,7 +33,7 @@ enum Ask {
 }
 
 impl Ask {
-    /// Whether nobody waits for the answer any more.
+    /// Returns whether nobody waits for the answer any more.
     fn is_stale(&self) -> bool {
         match self {
             Self::Complete(_, reply) => reply.is_closed(),
@@ -48,40 +48,40 @@ impl Ask {
 pub(crate) struct Assist {
     asks: mpsc::Sender<Ask>,
     scope: Arc<Mutex<Scope>>,
-    /// The cell that waits for types.
+    /// The cell that is waiting for types.
     waiting: Arc<Mutex<Option<mpsc::Sender<Vec<Inferred>>>>>,
 }
 
 impl Assist {
-    /// Starts the thread, which at once reads what every session has in scope.
+    /// Starts the thread, which immediately loads the crates that every session has in scope.
     pub(super) fn start(runtime: Runtime, session: PathBuf, manifest: String) -> Self {
         let (asks, queue) = mpsc::channel();
         let this = Self { asks, scope: Arc::default(), waiting: Arc::default() };
         this.ask(Ask::Load(manifest));
         let builder = std::thread::Builder::new().name("assist".to_owned()).stack_size(64 << 20);
-        // Without the thread, questions get no answers, and variables want their types written down.
+        // Without the thread, requests get no answers, and variables need type annotations.
         if let Err(e) = builder.spawn(move || work(&runtime, &session, &queue)) {
-            eprintln!("rask: no thread for rust-analyzer: {e}");
+            eprintln!("rask: cannot start the rust-analyzer thread: {e}");
         }
         this
     }
 
     fn ask(&self, ask: Ask) {
-        // A thread that is gone answers nothing, which every caller can bear.
+        // If the thread has ended there is no answer, which every caller handles.
         let _ = self.asks.send(ask);
     }
 
-    /// What cells have left behind so far, and the running one is about to.
+    /// Returns the names that earlier cells have defined, and those of the running cell.
     pub(super) fn scope(&self) -> MutexGuard<'_, Scope> {
         self.scope.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The manifest has changed.
+    /// Loads a changed manifest.
     pub(super) fn load(&self, manifest: String) {
         self.ask(Ask::Load(manifest));
     }
 
-    /// The variables that the statements of a cell make, in order of appearance; none where that cannot be told.
+    /// Returns the types of the variables that the statements of a cell define, in order; empty if they cannot be inferred.
     pub(super) fn types(&self, items: &str, statements: &str) -> Vec<Inferred> {
         let (reply, answer) = mpsc::channel();
         let text = self.scope().wrap(items, statements, 0);
@@ -90,16 +90,16 @@ impl Assist {
         answer.recv_timeout(LONGEST).unwrap_or_default()
     }
 
-    /// A cell that waits for types waits no longer: the user has stopped it.
+    /// Cancels the wait for types, as the user has interrupted the cell.
     pub(super) fn give_up(&self) {
         if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // One that has its answer already does not listen any more.
+            // A cell that already has its answer has dropped the receiver.
             let _ = waiting.send(Vec::new());
         }
     }
 
-    /// What may stand at byte `at` of a cell's text, whose Rust is `rust`; the plain words that fit where rust-analyzer is not
-    /// ready in time.
+    /// Returns the completions at byte `at` of a cell's text, whose Rust is `rust`; plain words if rust-analyzer is not ready
+    /// in time.
     pub(super) async fn complete(&self, text: &str, rust: &str, at: usize) -> Completions {
         if let Some(found) = complete::without_analysis(rust, at) {
             return found;
@@ -113,7 +113,7 @@ impl Assist {
         }
     }
 
-    /// What the name at byte `at` of a cell's text is; with its source where `source`.
+    /// Describes the name at byte `at` of a cell's text; with its source if `source` is set.
     pub(super) async fn inspect(&self, text: &str, at: usize, source: bool) -> Option<Inspection> {
         let (reply, answer) = oneshot::channel();
         let wrapped = self.scope().wrap("", text, at);
@@ -121,12 +121,12 @@ impl Assist {
         tokio::time::timeout(DEADLINE, answer).await.ok()?.ok().flatten()
     }
 
-    /// What the end of `text`, such as `Vec::push`, is.
+    /// Describes the last name of `text`, such as `Vec::push`.
     pub(super) fn document(&self, text: &str) -> Option<Inspection> {
         let (reply, answer) = oneshot::channel();
         let wrapped = self.scope().wrap("", text, text.len());
         self.ask(Ask::Inspect(wrapped, false, reply));
-        // Asked from the evaluator's own thread, which must not wait for a crate that is being read.
+        // Called from the evaluator's own thread, which must not wait for a crate that is being loaded.
         let handle = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
         handle.block_on(async { tokio::time::timeout(LONGEST, answer).await.ok()?.ok().flatten() })
     }
@@ -136,7 +136,7 @@ fn work(runtime: &Runtime, session: &std::path::Path, queue: &mpsc::Receiver<Ask
     let mut project = match Project::new(runtime, session) {
         Ok(project) => project,
         Err(e) => {
-            eprintln!("rask: rust-analyzer cannot start: {e}");
+            eprintln!("rask: cannot start rust-analyzer: {e}");
             return;
         }
     };
@@ -144,7 +144,7 @@ fn work(runtime: &Runtime, session: &std::path::Path, queue: &mpsc::Receiver<Ask
         if ask.is_stale() {
             continue;
         }
-        // rust-analyzer panics over some code; the next question may well be answered.
+        // rust-analyzer panics on some code; the next request may still be answered.
         let _ = catch_unwind(AssertUnwindSafe(|| answer(&mut project, ask)));
     }
 }
@@ -153,9 +153,9 @@ fn answer(project: &mut Project, ask: Ask) {
     match ask {
         Ask::Load(manifest) => {
             if let Err(e) = project.load(&manifest) {
-                eprintln!("rask: rust-analyzer cannot read the session's crates: {e}");
+                eprintln!("rask: rust-analyzer cannot load the session's crates: {e}");
             }
-            // The first question about the library costs the most: it is asked here, where nobody waits yet.
+            // The first query about the library is the most expensive: it is run here, while nobody waits.
             project.set("use rask::prelude::*;\nfn rask_cell() {\nlet warm = vec![String::new()];\nlet n = warm.len();\nlet first = read_csv(\"\").filter(col(\"\").gt(1));\n}\n".to_owned());
             project.read_ahead();
             types::infer(project);

@@ -1,4 +1,4 @@
-//! What rust-analyzer reads: the session's crate, the runtime's source, the crates in scope and the standard library.
+//! The crates that rust-analyzer loads: the session's crate, the runtime, the crates in scope and the standard library.
 
 use crate::eval::runtime::Runtime;
 use crate::eval::tools::{analyzer_cache, files};
@@ -15,7 +15,7 @@ use std::sync::Mutex;
 
 type Anything<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// A crate that stands for the cell at hand, with all that it may name.
+/// A crate that represents the current cell, with everything that it may name.
 pub(super) struct Project {
     pub(super) host: AnalysisHost,
     files: Vfs,
@@ -25,15 +25,15 @@ pub(super) struct Project {
 }
 
 fn absolute(path: &Path) -> Anything<AbsPathBuf> {
-    let path = Utf8PathBuf::from_path_buf(path.to_owned()).map_err(|p| format!("{} is not UTF-8", p.display()))?;
-    AbsPathBuf::try_from(path).map_err(|p| format!("{p} is not absolute").into())
+    let path = Utf8PathBuf::from_path_buf(path.to_owned()).map_err(|p| format!("{} is not valid UTF-8", p.display()))?;
+    AbsPathBuf::try_from(path).map_err(|p| format!("{p} is not an absolute path").into())
 }
 
 impl Project {
-    /// A project in a folder of the session, of which nothing is read yet.
+    /// Creates a project in a folder of the session; nothing is loaded yet.
     ///
     /// # Errors
-    /// A folder that cannot be made.
+    /// Returns an error if the folder cannot be created.
     pub(super) fn new(runtime: &Runtime, session: &Path) -> Anything<Self> {
         let folder = files::reading_folder(session);
         std::fs::create_dir_all(folder.join("src"))?;
@@ -47,20 +47,20 @@ impl Project {
         Ok(Self { host: AnalysisHost::new(None), files, folder, source, sysroot })
     }
 
-    /// The file whose text is the cell at hand.
+    /// Returns the file that contains the current cell.
     pub(super) fn source(&self) -> FileId {
-        // It was added when the project was made, and nothing removes it.
+        // It was added when the project was created, and is never removed.
         self.files.file_id(&self.source).expect("the source is in the project").0
     }
 
-    /// Reads everything that the manifest names.
+    /// Loads everything that the manifest names.
     ///
     /// # Errors
-    /// A manifest that cargo cannot resolve.
+    /// Returns an error if cargo cannot resolve the manifest.
     pub(super) fn load(&mut self, manifest: &str) -> Anything<()> {
         let path = self.folder.join("Cargo.toml");
         std::fs::write(&path, manifest)?;
-        let manifest = ManifestPath::try_from(path).map_err(|p| format!("{p} is no manifest"))?;
+        let manifest = ManifestPath::try_from(path).map_err(|p| format!("{p} is not a manifest"))?;
         let mut extra_env = FxHashMap::default();
         extra_env.insert(analyzer_cache::READER.to_owned(), Some("1".to_owned()));
         let config = CargoConfig { sysroot: Some(RustLibSource::Path(self.sysroot.clone())), extra_env, ..CargoConfig::default() };
@@ -83,7 +83,7 @@ impl Project {
                 change.change_file(id, String::from_utf8(content).ok());
             }
         }
-        // The cell changes all the time, the libraries never do: what is known of them is then not looked at again.
+        // The cell changes all the time, the libraries never do: marking them as durable avoids revalidation.
         let (mut own, mut libraries) = (FileSet::default(), FileSet::default());
         for (id, path) in self.files.iter() {
             let set = if *path == self.source { &mut own } else { &mut libraries };
@@ -97,7 +97,7 @@ impl Project {
         Ok(())
     }
 
-    /// Has another thread resolve the names of all crates, until the next change stops it.
+    /// Starts a thread that resolves the names of all crates, until the next change cancels it.
     pub(super) fn read_ahead(&self) {
         let db = self.host.raw_database().clone();
         let read = move || {
@@ -107,12 +107,12 @@ impl Project {
                 }
             });
         };
-        // A change ends this by a panic that is meant for it; without the thread, the crates are read when they are needed.
+        // A change cancels this with a panic, by design; without the thread, the crates are resolved when they are needed.
         let quietly = move || drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)));
         let _ = std::thread::Builder::new().name("read-ahead".to_owned()).stack_size(64 << 20).spawn(quietly);
     }
 
-    /// Makes `text` the cell at hand.
+    /// Sets the text of the current cell.
     pub(super) fn set(&mut self, text: String) {
         let mut change = ChangeWithProcMacros::default();
         change.change_file(self.source(), Some(text));
@@ -120,8 +120,8 @@ impl Project {
     }
 }
 
-/// All Rust files of the folders, but those of tests, benchmarks and examples; read by two threads, as most of the time goes
-/// into waiting for the file system.
+/// Reads all Rust files of the folders except those of tests, benchmarks and examples; with two threads, as most of the
+/// time is spent waiting for the file system.
 fn read_all(folders: Vec<PathBuf>) -> Vec<(PathBuf, Vec<u8>)> {
     let queue = Mutex::new(folders);
     let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();

@@ -1,4 +1,4 @@
-//! The types of the variables that a cell makes.
+//! The types of the variables that a cell defines.
 
 use super::project::Project;
 use crate::eval::source::scope::CELL;
@@ -8,7 +8,7 @@ use ra_ap_hir::{DisplayTarget, HirDisplay, Semantics};
 use ra_ap_ide::Edition;
 use ra_ap_syntax::ast::{self, AstNode, HasModuleItem, HasName};
 
-/// The types of all names that the `let` statements of the cell bind, in order of appearance.
+/// Infers the types of all names bound by the `let` statements of the cell, in order of appearance.
 pub(super) fn infer(project: &Project) -> Vec<Inferred> {
     let db = project.host.raw_database();
     ra_ap_hir::attach_db(db, || {
@@ -40,7 +40,7 @@ pub(super) fn infer(project: &Project) -> Vec<Inferred> {
     })
 }
 
-/// The names that `let` statements bind, in order.
+/// Returns the names bound by `let` statements, in order.
 pub(crate) fn bindings(statements: impl Iterator<Item = ast::Stmt>) -> Vec<ast::IdentPat> {
     let patterns = statements.filter_map(|s| if let ast::Stmt::LetStmt(l) = s { l.pat() } else { None });
     patterns.flat_map(|p| p.syntax().descendants().filter_map(ast::IdentPat::cast).collect::<Vec<_>>()).collect()

@@ -1,4 +1,4 @@
-//! Errors as a front end shows them: a name, one line, and a traceback with the user's own lines, carets and colours.
+//! Errors for the front end: a name, a one-line value, and a traceback with the user's lines, carets and colours.
 
 use crate::eval::errors::hints::{self, Complaint};
 use crate::eval::source::cell::Cell;
@@ -13,7 +13,7 @@ const BLUE: &str = "\x1b[1;34m";
 const BOLD: &str = "\x1b[1m";
 const OFF: &str = "\x1b[0m";
 
-/// How a cell failed.
+/// The error of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CellError {
     pub(crate) name: String,
@@ -22,12 +22,12 @@ pub(crate) struct CellError {
 }
 
 impl CellError {
-    /// An error without a place.
+    /// Creates an error without a position.
     pub(crate) fn plain(name: &str, value: &str) -> Self {
         Self { name: name.to_owned(), value: value.to_owned(), traceback: lines(&format!("{RED}{name}{OFF}{BOLD}: {value}{OFF}")) }
     }
 
-    /// An error at a place of the user's text, line and column from 1.
+    /// Creates an error at a position of the user's text; line and column start at 1.
     pub(in crate::eval) fn at(name: &str, value: &str, cell: &Cell, place: Option<(usize, usize)>) -> Self {
         let mut error = Self::plain(name, value);
         if let Some((line, column)) = place {
@@ -41,7 +41,7 @@ impl CellError {
         error
     }
 
-    /// A variable that cannot be kept for later cells: what it is, and how to write it instead.
+    /// Creates the error for a variable that cannot be kept for later cells, with hints on how to write it instead.
     pub(in crate::eval) fn not_kept(variable: &str, value: &str, hints: &[String], cell: &Cell) -> Self {
         let mut error = Self::plain("CannotBeKept", value);
         if let Some((line, start)) = cell.place_of(variable) {
@@ -54,8 +54,8 @@ impl CellError {
         error
     }
 
-    /// Shows the compiler's errors about the source that evcxr wrote, and under each what the table
-    /// of hints has to say. `gone` are variables that are no more, and why.
+    /// Creates the error for the compiler's errors about evcxr's source, each with the hints of the
+    /// table. `gone` are variables that no longer exist, and why.
     pub(in crate::eval) fn compiler(errors: &[CompilationError], cell: &Cell, source: &str, gone: &BTreeMap<String, String>) -> Self {
         let (mut traceback, mut hints) = (Vec::new(), Vec::new());
         for error in errors {
@@ -79,12 +79,12 @@ impl CellError {
     }
 }
 
-/// Words a line of help under an error.
+/// Formats a line of help under an error.
 fn help(text: &str) -> String {
     format!("  {BLUE}={OFF} {BOLD}help{OFF}: {text}")
 }
 
-/// Takes an error apart for the table of hints.
+/// Extracts the parts of an error for the table of hints.
 fn complaint(error: &CompilationError, cell: &Cell) -> Complaint {
     let labels = labels(error, cell);
     let notes = error.json["children"].as_array().into_iter().flatten();
@@ -116,7 +116,7 @@ fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// One line for one error: code, message, the line and what is said of it.
+/// Formats an error in one line: code, message, line and label.
 fn summary(error: &CompilationError, cell: &Cell) -> String {
     let place = labels(error, cell).into_iter().find(|l| l.primary).map(|l| {
         let text = if l.text.is_empty() { String::new() } else { format!(": {}", l.text) };
@@ -133,7 +133,7 @@ fn headline(error: &CompilationError) -> String {
     }
 }
 
-/// A piece of one line and what is said of it.
+/// A span of one line and its label.
 struct Label {
     line: usize,
     start: usize,
@@ -155,7 +155,7 @@ fn labels(error: &CompilationError, cell: &Cell) -> Vec<Label> {
         let (line, start) = cell.place(span.start_line, span.start_column)?;
         let (end_line, end) = cell.place(span.end_line, span.end_column)?;
         let end = if end_line == line { end.max(start + 1) } else { usize::MAX };
-        // Only error-level texts are labels; evcxr repeats the headline where rustc gave none.
+        // evcxr repeats the headline if rustc gave no label.
         let text = if m.label.starts_with("error: ") { String::new() } else { m.label.clone() };
         Some(Label { line, start, end, text, primary: m.is_primary })
     });
@@ -179,10 +179,10 @@ fn one(error: &CompilationError, cell: &Cell, source: &str) -> Vec<String> {
     if matches!(error.code(), Some("E0596" | "E0384"))
         && let Some(name) = mutable.split('`').nth(1)
     {
-        out.push(help(&format!("a variable of an earlier cell can be made mutable: let mut {name} = {name};")));
+        out.push(help(&format!("make the variable of an earlier cell mutable: `let mut {name} = {name};`")));
     }
     if error.message().contains("`!: ") {
-        out.push(help("the type of the value is not known here: write it down, as in let x: i32 = ..."));
+        out.push(help("the type of the value is not known here: annotate it, as in `let x: i32 = ...`"));
     }
     if let Some(hint) = error.evcxr_extra_hint() {
         out.push(format!("  {BLUE}={OFF} {BOLD}note{OFF}: {}", hint.replace("Evcxr", "a notebook")));
@@ -190,10 +190,10 @@ fn one(error: &CompilationError, cell: &Cell, source: &str) -> Vec<String> {
     out
 }
 
-/// A note or help of the compiler's, with the user's line as it would be right where the compiler knows that.
+/// Formats a note or help of the compiler, with the corrected line if the compiler suggests one.
 fn advice(child: &Value, cell: &Cell, source: &str) -> Vec<String> {
     let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else { return Vec::new() };
-    // What evcxr needs of a variable is no concern of the user's; the hint about keeping it says the rest.
+    // evcxr's requirements for variables are internal; the hint about keeping the variable replaces them.
     if message.contains("evcxr") || message.contains("in the macro `::core::format_args`") || !["help", "note"].contains(&level) {
         return Vec::new();
     }
@@ -227,11 +227,11 @@ fn advice(child: &Value, cell: &Cell, source: &str) -> Vec<String> {
     out
 }
 
-/// The compiler's warnings about the user's own text.
+/// Formats the compiler's warnings about the user's own text.
 pub(in crate::eval) fn warnings(messages: &str, cell: &Cell, source: &str) -> String {
     let mut out = Vec::new();
     for warning in messages.lines().filter_map(|m| serde_json::from_str::<Value>(m).ok()) {
-        // Code behind a last expression that never ends is the kernel's own.
+        // Code after a diverging last expression is generated by the kernel.
         if warning["code"]["code"] == "unreachable_code" {
             continue;
         }
@@ -246,7 +246,7 @@ pub(in crate::eval) fn warnings(messages: &str, cell: &Cell, source: &str) -> St
             let text = span["label"].as_str().unwrap_or_default().to_owned();
             labels.push(Label { line, start, end, text, primary: span["is_primary"] == true });
         }
-        // What was put into the cell takes no room in the user's text.
+        // Insertions have no width in the user's text.
         if !labels.iter().any(|l| l.primary && l.end > l.start) {
             continue;
         }
@@ -259,7 +259,7 @@ pub(in crate::eval) fn warnings(messages: &str, cell: &Cell, source: &str) -> St
     out.into_iter().map(|l| l + "\n").collect()
 }
 
-/// The lines of the labels, underlined.
+/// Formats the lines of the labels, underlined.
 fn excerpt(cell: &Cell, labels: &[Label]) -> Vec<String> {
     let Some(widest) = labels.iter().map(|l| l.line.to_string().len()).max() else { return Vec::new() };
     let gutter = |number: &str| format!("{BLUE}{number:>widest$} |{OFF}");
@@ -278,7 +278,7 @@ fn excerpt(cell: &Cell, labels: &[Label]) -> Vec<String> {
             out.push(format!("{} {line}", gutter(&label.line.to_string())));
             last = label.line;
         }
-        // Tabs stay tabs, so that the mark stands under its text.
+        // Keep tabs, so that the mark is aligned with its text.
         let pad: String = line.chars().take(label.start - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let width = label.end.min(line.chars().count() + 1).saturating_sub(label.start).max(1);
         let (colour, mark) = if label.primary { (RED, "^") } else { (BLUE, "-") };

@@ -1,26 +1,26 @@
-//! What a person with the habits of pandas needs to know of an error: THE table of hints. Names of
-//! pandas are answered by `pandas`.
+//! The table of hints that explain errors to users of pandas. Names of pandas are looked up in
+//! `pandas`.
 
 use crate::eval::errors::pandas::{free, lacks};
 use std::collections::BTreeMap;
 
-/// An error, as far as the table looks at it.
+/// The parts of an error that the table matches.
 #[derive(Debug, Clone, Default)]
 pub(in crate::eval) struct Complaint {
     pub(in crate::eval) message: String,
-    /// What is said at its place.
+    /// The label at its position.
     pub(in crate::eval) label: String,
-    /// The user's line: before the place, the place, and behind it.
+    /// The user's line: the text before the span, the span, and the text after it.
     pub(in crate::eval) line: [String; 3],
-    /// Its other places in that line, in their order: the two sides of an operator.
+    /// The other spans in that line, in order: the two sides of an operator.
     pub(in crate::eval) sides: Vec<String>,
-    /// What the compiler adds.
+    /// The notes of the compiler.
     pub(in crate::eval) notes: String,
-    /// A statement begins with the line, and code stands before it.
+    /// `true` if a statement begins with the line, after other code.
     pub(in crate::eval) behind: bool,
 }
 
-/// A message, with `{}` for what differs, and its answer, which gets what differs.
+/// A message with `{}` for its variable parts, and the function that turns these parts into a hint.
 type Row = (&'static str, fn(&Complaint, &[&str]) -> Option<String>);
 
 /// The table.
@@ -31,7 +31,7 @@ const TABLE: [Row; 19] = [
     ("attempted to take value of method `{}` on type `{}`", |_, f| look(&ARGUMENTS, f[0])),
     ("no method named `{}` found for {} `{}` in the current scope", |_, f| lacks(bare(f[2]), f[0])),
     ("`{}` is not an iterator", |c, f| listed(c, bare(f[0]))),
-    ("`{}` cannot stand in an expression over columns", |c, f| standing(c, f[0])),
+    ("`{}` cannot be used in an expression over columns", |c, f| standing(c, f[0])),
     ("binary operation `{}` cannot be applied to type `{}`", |c, f| compared(c, bare(f[1]))),
     ("can't compare `{}` with `{}`", |c, f| turned(c, bare(f[1]))),
     ("cannot apply unary operator `{}` to type `{}`", |c, f| negated(c, f[0], bare(f[1]))),
@@ -43,52 +43,54 @@ const TABLE: [Row; 19] = [
     ("cannot find value `{}` in this scope", |c, f| word(c, f[0])),
     ("cannot find module or crate `{}` in this scope", |c, f| word(c, f[0])),
     ("expected {}, found `{}`", |c, f| word(c, f[1])),
-    ("{}non-boolean predicate 'Utf8(\"{}\")'{}", |_, f| Some(format!("a text is `query({:?})`; `filter` takes `col(\"a\").gt(60)`", f[1]))),
+    ("{}non-boolean predicate 'Utf8(\"{}\")'{}", |_, f| {
+        Some(format!("a string condition is `query({:?})`; `filter` takes `col(\"a\").gt(60)`", f[1]))
+    }),
 ];
 
-/// Comparisons: the operator, its method, and that with the sides turned round.
+/// Comparisons: the operator, its method, and the method with swapped sides.
 const COMPARISONS: [[&str; 3]; 6] =
     [[">", "gt", "lt"], ["<", "lt", "gt"], [">=", "ge", "le"], ["<=", "le", "ge"], ["==", "eq", "eq"], ["!=", "neq", "neq"]];
 
-/// Methods whose arguments are others in pandas.
+/// Methods whose arguments differ from those in pandas.
 const ARGUMENTS: [(&str, &str); 6] = [
     ("sort_values", "descending: `sort_values_descending(\"a\")` or `sort_by([(\"a\", false)])`"),
     ("drop_duplicates", "by some columns: `drop_duplicates_by([\"a\", \"b\"])`"),
     ("dropna", "by some columns: `dropna_in([\"a\", \"b\"])`"),
     ("loc", "by the index: `loc(\"a\"..=\"b\")`, or `loc_at(\"a\")`"),
-    ("isin", "the values are one list: `isin([1, 2])`"),
+    ("isin", "the values are passed as one list: `isin([1, 2])`"),
     ("merge", "other joins: `Merge::new().how(\"left\").on(\"k\").join(&a, &b)`"),
 ];
 
-/// Aggregations of groups, which take the names of their columns.
+/// Aggregations of groups, which take column names.
 const AGGREGATIONS: [&str; 18] = [
     "sum", "prod", "mean", "count", "min", "max", "std", "var", "sem", "median", "nunique", "first", "last", "skew", "kurt", "any", "all",
     "idxmin",
 ];
 
-/// Words that are no names here.
+/// Words of Python that are not names in Rust.
 const WORDS: [(&str, &str); 7] = [
     ("and", "`and` is `&` between conditions over columns, and `&&` between bools"),
     ("or", "`or` is `|` between conditions over columns, and `||` between bools"),
     ("not", "`not` is `!`"),
     ("lambda", "a lambda is a closure: `|d: f64| d > 15.0`"),
-    ("import", "nothing is imported: `read_csv(..)`, `col(..)` and their like are in scope"),
-    ("pd", "names stand alone: `read_csv(..)`, `concat(..)`, `DataFrame`"),
-    ("dd", "names stand alone: `read_csv(..)`, `concat(..)`, `DataFrame`"),
+    ("import", "no imports are needed: `read_csv(..)`, `col(..)` and others are in scope"),
+    ("pd", "names have no prefix: `read_csv(..)`, `concat(..)`, `DataFrame`"),
+    ("dd", "names have no prefix: `read_csv(..)`, `concat(..)`, `DataFrame`"),
 ];
 
-/// Finds what there is to say of an error. `gone` are variables that are no more, and why.
+/// Finds the hint for an error. `gone` are variables that no longer exist, and why.
 pub(in crate::eval) fn find(c: &Complaint, gone: &BTreeMap<String, String>) -> Option<String> {
     let line = c.line.concat();
     let unknown = captured(&c.message, "cannot find value `{}` in this scope");
     let sign = ["%%", "!", ":"].into_iter().find(|s| line.starts_with(s)).filter(|_| c.behind);
     if sign.is_some_and(|s| line[s.len()..].starts_with(char::is_alphabetic)) && (unknown.is_some() || c.message.starts_with("expected ")) {
-        let what = if sign == Some("!") { "lines of the shell" } else { "such lines" };
-        return Some(format!("{what} stand at the head of a cell, before any Rust code"));
+        let what = if sign == Some("!") { "shell commands" } else { "such lines" };
+        return Some(format!("{what} must be at the head of a cell, before any Rust code"));
     }
     let unknown = unknown.unwrap_or_default();
     if let Some((name, why)) = unknown.first().and_then(|name| gone.get_key_value(*name)) {
-        return Some(format!("`{name}` {why}; `let {name} = ..` makes it anew"));
+        return Some(format!("`{name}` {why}; `let {name} = ..` defines it again"));
     }
     TABLE.iter().find_map(|(message, answer)| answer(c, &captured(&c.message, message)?))
 }
@@ -101,7 +103,7 @@ fn look(table: &[(&str, &str)], name: &str) -> Option<String> {
     table.iter().find(|(n, _)| *n == name).map(|(_, text)| (*text).to_owned())
 }
 
-/// Captures what stands in the place of each `{}` of a pattern, where the text fits it.
+/// Captures the text of each `{}` of a pattern, if the whole text matches.
 fn captured<'a>(text: &'a str, pattern: &str) -> Option<Vec<&'a str>> {
     let mut parts = pattern.split("{}");
     let mut rest = text.strip_prefix(parts.next()?)?;
@@ -114,7 +116,7 @@ fn captured<'a>(text: &'a str, pattern: &str) -> Option<Vec<&'a str>> {
     rest.is_empty().then_some(found)
 }
 
-/// Takes the name of a type alone: `Str` of `&rask::frame::Str<T>`.
+/// Returns the bare name of a type: `Str` for `&rask::frame::Str<T>`.
 fn bare(type_name: &str) -> &str {
     let name = type_name.trim_start_matches('&').trim_start_matches("mut ");
     let name = name.split('<').next().unwrap_or(name);
@@ -125,7 +127,7 @@ fn is_column(kind: &str) -> bool {
     kind == "Expr" || kind == "LazySeries"
 }
 
-/// Names the column for which `df.name` or `df["name"]` was written.
+/// Suggests how to write a column instead of `df.name` or `df["name"]`.
 fn column(c: &Complaint, kind: &str, name: &str) -> Option<String> {
     let (before, behind) = (c.line[0].trim_end_matches('.'), c.line[2].trim_start());
     let start = before.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_').len();
@@ -135,9 +137,9 @@ fn column(c: &Complaint, kind: &str, name: &str) -> Option<String> {
             let method = behind.strip_prefix('.').and_then(|b| b.split('(').next());
             format!("an aggregation of groups takes the column: `.{}({name:?})`; ", method.unwrap_or("mean"))
         }
-        "Table" => format!("in a table a column is `{of}.column({name:?})?`; "),
+        "Table" => format!("in a table, a column is `{of}.column({name:?})?`; "),
         "DataFrame" if behind.starts_with('=') && !behind.starts_with("==") => {
-            format!("a new frame has it: `let {of} = {of}.with_column({name:?}, ..)`; ")
+            format!("assignment creates a new frame: `let {of} = {of}.with_column({name:?}, ..)`; ")
         }
         "DataFrame" => String::new(),
         _ => return None,
@@ -150,11 +152,11 @@ fn indexed(c: &Complaint, kind: &str) -> Option<String> {
     let inner = c.line[1].strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or("\"x\"");
     match (kind, inner.trim_start().chars().next()) {
         ("Result", _) => lacks(kind, "col"),
-        ("LazySeries" | "Column", _) => say("values are `compute()?`, then `to_vec::<f64>()?`"),
+        ("LazySeries" | "Column", _) => say("to get values, call `compute()?`, then `to_vec::<f64>()?`"),
         (_, Some('"')) => column(c, kind, inner.trim().trim_matches('"')),
-        ("DataFrame", Some('[')) => Some(format!("some columns are `select({inner})`")),
+        ("DataFrame", Some('[')) => Some(format!("to select columns, use `select({inner})`")),
         ("DataFrame", Some('0'..='9' | '.')) => lacks(kind, "iloc"),
-        ("DataFrame", _) => Some(format!("rows of a condition are `filter({inner})`")),
+        ("DataFrame", _) => Some(format!("to select rows by a condition, use `filter({inner})`")),
         _ => None,
     }
 }
@@ -163,11 +165,11 @@ fn field(c: &Complaint, name: &str, kind: &str) -> Option<String> {
     lacks(kind, name).filter(|_| kind != "GroupBy").or_else(|| column(c, kind, name))
 }
 
-/// Answers a word in a place where it means nothing.
+/// Explains a word that has no meaning at its position.
 fn word(c: &Complaint, name: &str) -> Option<String> {
     let (before, behind) = (c.line[0].trim(), c.line[2].trim_start());
     if before.contains('(') && behind.starts_with('=') && !behind.starts_with("==") {
-        return say("arguments have no names; options are methods: `sort_values_descending`");
+        return say("Rust has no keyword arguments; options are methods: `sort_values_descending`");
     }
     let last = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     let last = if last == "from" { "import" } else { last };
@@ -176,23 +178,23 @@ fn word(c: &Complaint, name: &str) -> Option<String> {
 
 fn listed(c: &Complaint, kind: &str) -> Option<String> {
     if !c.line[0].trim_end().ends_with("isin(") {
-        // Only iterators have the method.
+        // The compiler found the method on iterators only.
         return lacks(kind, &c.line[1]);
     }
-    let more = if is_column(kind) { "; as in another column: `.eq(col(\"b\"))`" } else { "" };
+    let more = if is_column(kind) { "; to compare with another column: `.eq(col(\"b\"))`" } else { "" };
     Some(format!("`isin` takes a list: `isin([1, 2])`, a `Vec` or a range{more}"))
 }
 
 fn standing(c: &Complaint, what: &str) -> Option<String> {
     match what {
         _ if c.line[1] == "isin" => say("`isin` takes values, not references: `isin([1, 2])`"),
-        _ if what.starts_with("{closure") => say("a condition is such as `col(\"d\").gt(15.0)`"),
-        _ if what.starts_with("Vec<") => say("one of many values: `col(\"a\").isin(list)`"),
+        _ if what.starts_with("{closure") => say("write a condition as `col(\"d\").gt(15.0)`"),
+        _ if what.starts_with("Vec<") => say("to test for one of many values, use `col(\"a\").isin(list)`"),
         _ => None,
     }
 }
 
-/// Writes an operand as an expression on which a method can be called.
+/// Rewrites an operand as an expression that a method can be called on.
 fn operand(text: &str) -> String {
     let own = text.find(".col(").filter(|at| !text[..*at].contains(['(', ' ']));
     let text = own.map_or(text, |at| &text[at + 1..]);
@@ -205,7 +207,7 @@ fn compared(c: &Complaint, kind: &str) -> Option<String> {
     let [left, right] = &c.sides[..] else { return None };
     let joins = [("&&", "&"), ("||", "|")].into_iter().filter(|(o, _)| c.line.concat().contains(o));
     let joins: String = joins.map(|(o, n)| format!("; `{o}` is `{n}`")).collect();
-    // `&` binds closer, which is not what was meant.
+    // `&` binds more tightly, which is not what was meant.
     let left = left.rsplit(['&', '|']).next().unwrap_or(left).trim();
     let call = format!("{}.{method}({right})", operand(left));
     is_column(kind).then(|| format!("`{operator}` of columns is a method: `{call}`{joins}"))
@@ -220,7 +222,9 @@ fn turned(c: &Complaint, kind: &str) -> Option<String> {
 fn arguments(c: &Complaint, given: &str) -> Option<String> {
     let method = c.line[1].as_str();
     if given.starts_with("0 ") && AGGREGATIONS.contains(&method) {
-        return Some(format!("an aggregation of groups takes the columns: `.{method}(\"x\")`, or `.{method}(..)` for all that have it"));
+        return Some(format!(
+            "an aggregation of groups takes the columns: `.{method}(\"x\")`, or `.{method}(..)` for all columns that support it"
+        ));
     }
     look(&ARGUMENTS, method)
 }
@@ -237,7 +241,7 @@ fn joined(c: &Complaint) -> Option<String> {
     let here = |o: &str| before.ends_with(o) || behind.starts_with(o);
     let (operator, right) = [("&&", "&"), ("||", "|")].into_iter().find(|(o, _)| here(o)).unzip();
     let (Some(operator), Some(right)) = (operator, right) else {
-        return say("no bool, but one for each row: `when(..).then(..).otherwise(..)` chooses");
+        return say("this is not a bool but one value per row: use `when(..).then(..).otherwise(..)`");
     };
     Some(format!("`{operator}` of columns is `{right}`: `a.gt(1) {right} b.eq(2)`"))
 }
@@ -246,14 +250,14 @@ fn untyped(c: &Complaint) -> Option<String> {
     let of = |t: &str| format!("`|{}: {t}|`", c.line[1]);
     let types = ["f64", "i64", "&str", "Option<f64>"].map(of).join(", ");
     let argument = c.notes.contains("closure parameter");
-    argument.then(|| format!("a closure over values says what it takes: {types}"))
+    argument.then(|| format!("a closure over values needs the type of its argument: {types}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The hint for a message, at the place that `«»` mark in the user's line.
+    /// Returns the hint for a message, at the position marked with `«»` in the user's line.
     fn hint(message: &str, marked: &str, sides: &[&str]) -> String {
         let (label, marked) = marked.split_once(" @ ").unwrap_or(("", marked));
         let mut parts = marked.split(['«', '»']).map(str::to_owned);

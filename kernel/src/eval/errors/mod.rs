@@ -1,7 +1,7 @@
-//! What a cell that fails says.
+//! The errors of cells.
 //!
-//! `diagnostics` words errors of the compiler and of evcxr, `persist` those of variables that cannot be kept; `hints` is the table
-//! of what a person with the habits of pandas needs under them, `pandas` what its names are here.
+//! `diagnostics` formats errors of the compiler and of evcxr, `persist` those of variables that cannot be kept; `hints` is the
+//! table of hints for users of pandas, `pandas` maps names of pandas to those of Rask.
 
 pub(super) mod diagnostics;
 mod hints;

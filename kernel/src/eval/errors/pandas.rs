@@ -1,10 +1,10 @@
-//! What a name of pandas is here, or why it is nothing: read from the page of names
-//! (`coverage.md`), with what stands beside it.
+//! Maps names of pandas to those of Rask, or explains why they are missing: read from the coverage
+//! page (`coverage.md`), with some additions.
 
-/// Lists every name of Dask's frames and what it is here.
+/// The coverage page: every name of Dask's frames and its equivalent in Rask.
 const PAGE: &str = include_str!("../../../../runtime/src/frame/coverage.md");
 
-/// Names of pandas' frames that Dask's have not, so that they are not on the page.
+/// Names of pandas' frames that Dask does not have, so that they are not on the page.
 const OTHERS: [(&str, &str); 9] = [
     ("rows", "`to_rows::<T>()?`, with a struct for a row, or `compute()?` and its columns"),
     ("to_dict", "`to_rows::<T>()?`, with a struct for a row"),
@@ -17,7 +17,7 @@ const OTHERS: [(&str, &str); 9] = [
     ("pivot", "`pivot_table`"),
 ];
 
-/// Types, and the parts of the page on which their names stand.
+/// Types, and the sections of the page that list their names.
 const GROUPS: [(&str, &[&str]); 11] = [
     ("DataFrame", &["DataFrame", "Series", "functions"]),
     ("LazySeries", &["Series", "DataFrame", "functions"]),
@@ -32,7 +32,7 @@ const GROUPS: [(&str, &[&str]); 11] = [
     ("Resampler", &["Resampler"]),
 ];
 
-/// Finds what the page says of a name: its state, and what it is or why it is not.
+/// Looks a name up on the page; returns its state, and its equivalent or the reason for its absence.
 fn entry(group: &str, name: &str) -> Option<(&'static str, &'static str)> {
     let part = PAGE.lines().skip_while(|l| l.strip_prefix("# ") != Some(group)).skip(1);
     part.take_while(|l| !l.starts_with("# ")).find_map(|line| {
@@ -48,32 +48,32 @@ fn told(name: &str, (state, how): (&str, &str)) -> Option<String> {
     match state {
         "renamed" => Some(format!("`{name}` of pandas is {how} here")),
         "left out" => Some(format!("`{name}` of pandas is left out here: {how}")),
-        "not yet" => Some(format!("`{name}` of pandas is not there yet")),
+        "not yet" => Some(format!("`{name}` of pandas is not implemented yet")),
         _ => None,
     }
 }
 
-/// Answers a name that a type has not.
+/// Explains a name that a type does not have.
 pub(in crate::eval) fn lacks(kind: &str, name: &str) -> Option<String> {
     if kind == "Result" {
-        return Some(format!("`?` takes the value out of its Result: `compute()?.{name}(..)`"));
+        return Some(format!("`?` unwraps the `Result`: `compute()?.{name}(..)`"));
     }
     let (_, groups) = GROUPS.iter().find(|(t, _)| *t == kind)?;
     if let Some((_, how)) = OTHERS.iter().find(|(n, _)| *n == name) {
         return told(name, ("renamed", how));
     }
     let (group, found) = groups.iter().find_map(|g| Some((*g, entry(g, name)?)))?;
-    // The page says `as` another name.
+    // The page refers to another name.
     let other = found.1.strip_prefix("as `").and_then(|o| entry(group, o.trim_end_matches('`')));
     told(name, other.unwrap_or(found)).or_else(|| match kind {
-        "Table" | "Column" => Some(format!("lazy frames have `{name}`: before `compute()`")),
+        "Table" | "Column" => Some(format!("lazy frames have `{name}`: call it before `compute()`")),
         "LazySeries" => Some(format!("frames have it: `.to_frame().{name}(..)`")),
         "Expr" | "GroupBy" => Some(format!("frames and `df.col(\"x\")` may have `{name}`")),
         _ => None,
     })
 }
 
-/// Answers a function that is not there.
+/// Explains a function that does not exist.
 pub(in crate::eval) fn free(name: &str) -> Option<String> {
     if name == "len" {
         return Some("the number of rows is `df.len()?`".to_owned());
@@ -91,13 +91,13 @@ mod tests {
     fn names_are_answered_from_the_page() {
         for (kind, name, part) in [
             ("DataFrame", "isnull", "is `isna` here"),
-            ("DataFrame", "itertuples", "left out here: rows go to closures"),
+            ("DataFrame", "itertuples", "left out here: `col(..).map(closure)`"),
             ("DataFrame", "iloc", "`with_row_index`"),
-            ("DataFrame", "info", "displaying the frame says it"),
+            ("DataFrame", "info", "shown when the frame is displayed"),
             ("DataFrame", "plot", "plot::scatter"),
             ("DataFrame", "rows", "to_rows"),
             ("LazySeries", "gt", "`col(..).gt(..)`"),
-            ("Str", "wrap", "not there yet"),
+            ("Str", "wrap", "not implemented yet"),
         ] {
             assert!(lacks(kind, name).is_some_and(|t| t.contains(part)), "{kind}.{name}");
         }

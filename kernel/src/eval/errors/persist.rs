@@ -1,11 +1,11 @@
-//! Why a variable cannot be kept for later cells, and how to write it so that it can.
+//! The errors for variables that cannot be kept for later cells, with suggested rewrites.
 
 use crate::eval::errors::diagnostics::CellError;
 use crate::eval::source::cell::Cell;
 use crate::eval::source::types::Inferred;
 use evcxr::CompilationError;
 
-/// The variable of which evcxr says that it cannot be kept.
+/// Returns the variable that cannot be kept, according to evcxr's message.
 fn variable_of(message: &str) -> Option<&str> {
     if let Some((_, rest)) = message.split_once("Couldn't automatically determine type of variable `") {
         return rest.split('`').next();
@@ -18,8 +18,8 @@ fn known<'a>(variable: &str, inferred: &'a [(String, Inferred)]) -> Option<&'a I
     inferred.iter().rev().find(|(name, _)| name == variable).map(|(_, t)| t)
 }
 
-/// Whether the compiler may know a type that evcxr's `message` says is not known. Each variable is asked for once, and then the
-/// last of `asked`.
+/// Returns whether the compiler may know a type that is unknown according to evcxr's `message`. Each variable is tried
+/// once, and is then the last of `asked`.
 pub(in crate::eval) fn to_be_asked(message: &str, inferred: &[(String, Inferred)], asked: &mut Vec<String>) -> bool {
     let Some(variable) = variable_of(message) else { return false };
     let hopeless = matches!(known(variable, inferred), Some(Inferred::Closure(_))) || message.contains("cannot be persisted");
@@ -30,9 +30,9 @@ pub(in crate::eval) fn to_be_asked(message: &str, inferred: &[(String, Inferred)
     true
 }
 
-const BLOCK: &str = "or use it within this cell alone, in a block: { ... }";
+const BLOCK: &str = "or use it only within this cell, in a block: { ... }";
 
-/// The error for what evcxr says of a variable's type, where it is about that.
+/// Returns the error for evcxr's message, if it is about the type of a variable.
 pub(in crate::eval) fn unknown_type(message: &str, cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
     let variable = variable_of(message)?;
     let value = cell.value_of(variable).unwrap_or("...");
@@ -42,38 +42,35 @@ pub(in crate::eval) fn unknown_type(message: &str, cell: &Cell, inferred: &[(Str
             (
                 format!("the variable `{variable}` is a closure; its type has no name, so it cannot be kept for later cells"),
                 vec![
-                    format!("keep it in a box: let {variable}: Box<dyn {signature}> = Box::new({value});"),
+                    format!("box it: let {variable}: Box<dyn {signature}> = Box::new({value});"),
                     "or write it as a function: fn ...".to_owned(),
                 ],
             )
         }
         Some(Inferred::Unknown(name)) if name.contains("impl ") => {
-            // A chain of iterators is known by the closures in it.
+            // An iterator chain is recognised by the closures in it.
             let iterator = name.contains("Iterator") || name.contains("impl FnMut(");
             let boxed = if name.starts_with("impl ") { name.replacen("impl ", "dyn ", 1) } else { "dyn Iterator<Item = ...>".to_owned() };
-            let mut hints = vec![format!("or keep it in a box: let {variable}: Box<{boxed}> = Box::new({value});")];
+            let mut hints = vec![format!("or box it: let {variable}: Box<{boxed}> = Box::new({value});")];
             if iterator {
                 hints.insert(0, format!("collect it: let {variable} = {value}.collect::<Vec<_>>();"));
             }
-            (
-                format!("the variable `{variable}` is of the type `{name}`, which cannot be written, so it cannot be kept for later cells"),
-                hints,
-            )
+            (format!("the variable `{variable}` has type `{name}`, which cannot be named, so it cannot be kept for later cells"), hints)
         }
         Some(Inferred::Unknown(name)) if !name.is_empty() && !name.contains("{unknown}") => (
-            format!("the type of the variable `{variable}` is not known as a whole (`{name}`), so it cannot be kept for later cells"),
-            vec![format!("write it down: let {variable}: {} = {value};", name.replace('_', "..."))],
+            format!("the type of the variable `{variable}` is only partly known (`{name}`), so it cannot be kept for later cells"),
+            vec![format!("annotate it: let {variable}: {} = {value};", name.replace('_', "..."))],
         ),
         _ => (
-            format!("the type of the variable `{variable}` could not be found out, so it cannot be kept for later cells"),
-            vec![format!("write it down: let {variable}: ... = {value};")],
+            format!("the type of the variable `{variable}` could not be inferred, so it cannot be kept for later cells"),
+            vec![format!("annotate it: let {variable}: ... = {value};")],
         ),
     };
     hints.push(BLOCK.to_owned());
     Some(CellError::not_kept(variable, &text, &hints, cell))
 }
 
-/// The error for a variable that borrows, where that is what the compiler complains of.
+/// Returns the error for a variable that borrows, if that is the cause of the compiler's errors.
 pub(in crate::eval) fn borrowed(errors: &[CompilationError], cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
     let about = |e: &&CompilationError| {
         let text = format!("{}{}", e.message(), e.json);
@@ -99,22 +96,20 @@ pub(in crate::eval) fn borrowed(errors: &[CompilationError], cell: &Cell, inferr
         None => format!("{value}.to_owned()"),
     };
     let text = match owner {
-        "" => format!("the variable `{variable}` borrows, and only values that own what they are made of can be kept for later cells"),
+        "" => format!("the variable `{variable}` borrows, and only values that own their data can be kept for later cells"),
         owner => {
-            format!(
-                "the variable `{variable}` borrows from `{owner}`, and only values that own what they are made of can be kept for later cells"
-            )
+            format!("the variable `{variable}` borrows from `{owner}`, and only values that own their data can be kept for later cells")
         }
     };
     let mut hints = vec![format!("keep a copy: let {variable} = {copy};")];
     if !owner.is_empty() {
-        hints.push(format!("or share the whole: let {owner} = std::sync::Arc::new({owner}); let {variable} = {owner}.clone();"));
+        hints.push(format!("or share the value: let {owner} = std::sync::Arc::new({owner}); let {variable} = {owner}.clone();"));
     }
     hints.push(BLOCK.to_owned());
     Some(CellError::not_kept(&variable, &text, &hints, cell))
 }
 
-/// A word about statics that can change: each cell is a library with its own.
+/// Returns a note about mutable statics: each cell is a library with its own copy.
 pub(in crate::eval) fn statics(cell: &Cell) -> String {
     const CHANGING: [&str; 9] = ["static mut", "Atomic", "Mutex", "RwLock", "Cell", "OnceLock", "LazyLock", "thread_local", "Lazy"];
     let statics = cell.items().into_iter().filter(|i| i.text.contains("static ") && !i.text.contains("fn "));
@@ -124,7 +119,7 @@ pub(in crate::eval) fn statics(cell: &Cell) -> String {
         return String::new();
     }
     format!(
-        "note: every cell has its own copy of the static {}: what one cell changes, the next does not see; use a variable instead\n",
+        "note: every cell has its own copy of the static {}: changes are not visible in other cells; help: use a variable instead\n",
         names.join(", ")
     )
 }

@@ -1,17 +1,17 @@
-//! How long the code of a cell runs, on the wall and on the processor; and what the system tells of a process.
+//! The wall and CPU time of a cell's code, and the system's information about a process.
 
 use std::time::{Duration, Instant};
 
-/// How long a cell took.
+/// The run time of a cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Times {
-    /// Running, not counting compilation.
+    /// Run time, excluding compilation.
     pub(crate) ran: Duration,
-    /// The processor's time for that.
+    /// CPU time of the run.
     pub(crate) cpu: Duration,
 }
 
-/// Adds up the times at which the code of one cell runs: its pieces, and its shell lines.
+/// Sums the run times of a cell's parts and its shell commands.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     started: Option<Instant>,
@@ -20,17 +20,17 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Code is about to run in a process.
+    /// Prepares for a run of code in a process.
     pub(super) fn prepare(&mut self, pid: u32) {
         self.cpu_before = processor_time(pid);
     }
 
-    /// Code begins to run.
+    /// Begins a run.
     pub(super) fn start(&mut self) {
         self.started = Some(Instant::now());
     }
 
-    /// Code has run; does nothing where none did.
+    /// Ends a run, if there was one.
     pub(super) fn stop(&mut self, pid: u32) {
         if let Some(started) = self.started.take() {
             self.times.ran += started.elapsed();
@@ -38,30 +38,30 @@ impl Clock {
         }
     }
 
-    /// A command of the shell has run.
+    /// Adds the run of a shell command.
     pub(super) fn add(&mut self, ran: Duration) {
         self.times.ran += ran;
     }
 }
 
-/// Bytes of memory that a process holds, where the system tells it.
+/// Returns the memory of a process in bytes, or 0 if the system does not report it.
 pub(in crate::eval) fn resident(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
     line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-/// Reads the processor's time of a process so far, where the system tells it.
+/// Reads the CPU time of a process so far, if the system reports it.
 fn processor_time(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let second = rustix::param::clock_ticks_per_second() as f64;
     Duration::from_secs_f64(ticks(&stat).unwrap_or_default() as f64 / second)
 }
 
-/// Reads user's and system's ticks from a line of `/proc/PID/stat`.
+/// Parses the sum of user and system ticks from a line of `/proc/PID/stat`.
 fn ticks(stat: &str) -> Option<u64> {
-    // The name, in parentheses, may hold anything. Behind it fields are counted and none is left
-    // out: the group of the terminal is -1 where there is no terminal.
+    // The name, in parentheses, may contain anything. The fields after it are counted without exception: the process group
+    // of the terminal is -1 if there is no terminal.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut next = || fields.next()?.parse::<u64>().ok();
     Some(next()? + next()?)

@@ -1,4 +1,4 @@
-//! The comms of a session: which there are, and the way of their messages between front end and evaluator.
+//! The comms of a session: the open comms, and the routing of their messages between front end and evaluator.
 
 use crate::eval::process::running::Shared;
 use crate::outbox::{Outbox, Parent};
@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The target by which a page asks for the widgets that there are.
+/// The target by which a page requests the existing widgets.
 const CONTROL: &str = "jupyter.widget.control";
 
 /// The open comms: their names and targets.
 #[derive(Default)]
 pub(crate) struct Comms {
     open: Mutex<BTreeMap<String, String>>,
-    /// Some page shows widgets.
+    /// `true` if a page shows widgets.
     widgets: AtomicBool,
-    /// The last message of a page to each comm: what answers it bears its header.
+    /// The last message of a page to each comm: its answers carry its header.
     asked: Mutex<BTreeMap<String, Parent>>,
 }
 
@@ -26,7 +26,7 @@ impl Comms {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A message from the evaluator to the front end.
+    /// Passes a message from the evaluator to the front end.
     pub(in crate::eval) fn say(&self, outbox: &Outbox, parent: &Parent, message: Comm) {
         self.note(&message);
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&message.id).cloned();
@@ -34,7 +34,7 @@ impl Comms {
         outbox.comm(asked.as_ref().filter(|_| answers).unwrap_or(parent), message);
     }
 
-    /// A message from the front end to the evaluator. A comm that nobody can serve is closed, as the protocol asks.
+    /// Passes a message from the front end to the evaluator. A comm without a handler is closed, as the protocol requires.
     pub(in crate::eval) fn hear(&self, shared: &Shared, parent: &Parent, message: Comm) {
         self.note(&message);
         let (event, id) = (message.event, message.id.clone());
@@ -44,7 +44,7 @@ impl Comms {
             return;
         }
         match (control, event) {
-            // There is nobody yet who could have made a widget.
+            // Without an evaluator there are no widgets yet.
             (true, CommEvent::Message) => {
                 let none = json!({ "method": "update_states", "states": {}, "buffer_paths": [] });
                 self.say(shared.outbox(), parent, comm(CommEvent::Message, id, "", none));
@@ -54,7 +54,7 @@ impl Comms {
         }
     }
 
-    /// Tells a new evaluator that there is a page which shows widgets.
+    /// Informs a new evaluator that a page shows widgets.
     pub(in crate::eval) fn introduce(&self, shared: &Shared) {
         if self.widgets.load(Ordering::Relaxed) {
             shared.send(&ToEvaluator::Comm(comm(CommEvent::Open, "rask-widgets".to_owned(), CONTROL, json!({}))));
@@ -74,7 +74,7 @@ impl Comms {
         }
     }
 
-    /// The process that served them is gone: pages are told. What a page asks with stays.
+    /// Closes the comms of a process that has ended. The control comms of pages stay.
     pub(in crate::eval) fn forget(&self, shared: &Shared, parent: &Parent) {
         let gone: Vec<String> = self.open().iter().filter(|(_, target)| *target != CONTROL).map(|(id, _)| id.clone()).collect();
         for id in gone {
@@ -82,7 +82,7 @@ impl Comms {
         }
     }
 
-    /// What the protocol wants to know of the open comms, of one target where `target` names one.
+    /// Returns the open comms in the form of a `comm_info_reply`, optionally of one target only.
     pub(crate) fn info(&self, target: Option<&str>) -> Value {
         let open = self.open();
         let wanted = open.iter().filter(|(_, t)| target.is_none_or(|x| x == *t));

@@ -1,22 +1,22 @@
-//! Whose the output is: the cell that runs, or an earlier one whose threads still print.
+//! The owner of an output: the running cell, or an earlier one whose threads still print.
 
 use crate::outbox::{Outbox, Parent};
 use rask_wire::{Bundle, Role};
 use std::collections::BTreeMap;
 
-/// Earlier cells whose output is still passed on.
+/// The number of earlier cells whose output is still published.
 const REMEMBERED: usize = 10_000;
 
-/// The cell to which output belongs.
+/// The cell that output belongs to.
 pub(super) struct Output {
     parent: Parent,
     count: u32,
     silent: bool,
-    /// Results are gathered here instead of shown.
+    /// If set, results are collected here instead of shown.
     captured: Option<Vec<Bundle>>,
     /// The text of the last result, for the history.
     text: Option<String>,
-    /// The cell of each library.
+    /// The cell that each library was compiled from.
     libraries: BTreeMap<u32, Parent>,
 }
 
@@ -28,22 +28,22 @@ impl Default for Output {
 }
 
 impl Output {
-    /// A cell begins.
+    /// Begins a cell.
     pub(super) fn begin(&mut self, parent: Parent, count: u32, silent: bool) {
         (self.parent, self.count, self.silent, self.text) = (parent, count, silent, None);
     }
 
-    /// The header of the cell.
+    /// Returns the header of the cell.
     pub(super) fn parent(&self) -> Parent {
         self.parent.clone()
     }
 
-    /// The text of the cell's last result.
+    /// Takes the text of the cell's last result.
     pub(super) fn take_text(&mut self) -> Option<String> {
         self.text.take()
     }
 
-    /// What a library prints from now on belongs to the cell.
+    /// Assigns the output of a library to the cell from now on.
     pub(super) fn remember(&mut self, library: u32) {
         let whose = if self.silent { None } else { self.parent.clone() };
         self.libraries.insert(library, whose);
@@ -76,7 +76,7 @@ impl Output {
     }
 
     pub(super) fn publish_for(&self, outbox: &Outbox, library: u32, name: &'static str, text: String) {
-        // Of a cell that was silent, or is long forgotten, nothing is shown.
+        // The output of a silent cell, or of one that is no longer known, is dropped.
         if let Some(Some(parent)) = self.libraries.get(&library) {
             outbox.stream(&Some(parent.clone()), name, text);
         }

@@ -1,5 +1,5 @@
-//! The evaluator's process: `child` is its start, `output` listens to it, `comms` carries its messages, `running` is what the
-//! threads of the kernel know of the cell that runs in it: `clock` its times, `display` whose its output is, `stop` how it ends.
+//! The evaluator process: `child` starts it, `output` listens to it, `comms` routes its comm messages, `running` is the state of
+//! the running cell that the kernel's threads share: `clock` holds its times, `display` owns its output, `stop` interrupts it.
 
 pub(crate) mod child;
 pub(super) mod clock;

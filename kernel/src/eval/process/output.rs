@@ -1,5 +1,5 @@
-//! What the evaluator process says: bytes on its two output pipes and frames on its socket, brought into one order. A frame
-//! that asks for an acknowledgement comes after everything printed before it: so the pipes are emptied first.
+//! The output of the evaluator process: bytes on its two output pipes and frames on its socket, merged into one order. A
+//! frame that requests an acknowledgement comes after everything printed before it, so the pipes are drained first.
 
 use crate::error::{Error, Result};
 use crate::eval::process::comms::Comms;
@@ -15,10 +15,10 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 
-/// The form of a bundle that shows a widget.
+/// The MIME type of a bundle that shows a widget.
 const WIDGET_VIEW: &str = "application/vnd.jupyter.widget-view+json";
 
-/// Makes the pipes and the socket and starts the listening thread.
+/// Creates the pipes and the socket and starts the listening thread.
 pub(in crate::eval) fn listen(shared: Arc<Shared>, comms: Arc<Comms>) -> Result<()> {
     let folder = shared.folder.clone();
     let stdout = Stream::open(&folder, session::STDOUT, "stdout")?;
@@ -35,14 +35,14 @@ pub(in crate::eval) fn listen(shared: Arc<Shared>, comms: Arc<Comms>) -> Result<
     Ok(())
 }
 
-/// Bytes that a pipe holds, where the system allows that many.
+/// The size of a pipe in bytes, if the system allows it.
 const PIPE: usize = 1 << 20;
 
-/// One output pipe.
+/// An output pipe.
 struct Stream {
     pipe: File,
     name: &'static str,
-    /// Bytes of a character whose rest has not come yet.
+    /// The bytes of an incomplete character.
     rest: Vec<u8>,
 }
 
@@ -51,17 +51,17 @@ impl Stream {
         let path = folder.join(file);
         let failed = |e: rustix::io::Errno| Error::file(&path)(e.into());
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(failed)?;
-        // Open for both: so there is always a writer, and a process that ends does not end the pipe.
+        // Open for reading and writing: there is always a writer, so the pipe survives the end of a process.
         let pipe = rustix::fs::open(&path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
-        // A larger pipe lets a printing loop run ahead; the default works too.
+        // A larger pipe is only an optimisation for printing loops; the default works too.
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE);
         Ok(Self { pipe: File::from(pipe), name, rest: Vec::new() })
     }
 
-    /// Publishes all that is in the pipe; at the `end` of a cell, half a character too.
+    /// Publishes the content of the pipe; at the `end` of a cell, including an incomplete character.
     fn drain(&mut self, shared: &Shared, end: bool) {
         let mut block = vec![0; 1 << 16];
-        // What was printed before is at most what the pipe holds; a program that prints without end must not keep us here.
+        // Read at most the capacity of the pipe, so that an endless printing loop cannot block this thread.
         let mut left = 2 * PIPE;
         while left > 0 {
             match self.pipe.read(&mut block) {
@@ -84,7 +84,7 @@ impl Stream {
     }
 }
 
-/// Number of bytes at the end that begin a character and may yet be completed.
+/// Returns the number of trailing bytes that form an incomplete character.
 fn unfinished(bytes: &[u8]) -> usize {
     for n in 1..=bytes.len().min(3) {
         let first = bytes[bytes.len() - n];
@@ -106,11 +106,11 @@ struct Listener {
     stdout: Stream,
     stderr: Stream,
     listener: UnixListener,
-    /// A byte comes for each wish to have all passed on that was printed; the answer goes to `drained`.
+    /// Receives a byte for each request to drain the pipes; the answer goes to `drained`.
     woken: UnixStream,
     drained: mpsc::Sender<()>,
     connection: Option<UnixStream>,
-    /// What is on screen with a widget in it, as it looks without.
+    /// The static versions of the displays that contain a widget.
     live: BTreeMap<String, Bundle>,
 }
 
@@ -140,7 +140,7 @@ impl Listener {
                 self.accept();
             }
             if ready[3] {
-                // One byte was written for one wish.
+                // One byte was written per request.
                 let _ = self.woken.read(&mut [0]);
                 self.drain(true);
                 let _ = self.drained.send(());
@@ -176,7 +176,7 @@ impl Listener {
     fn handle(&mut self, frame: ToKernel) {
         match frame {
             ToKernel::Hello { pid } => {
-                // Nothing may come before the environment, so nobody else can send until now.
+                // The environment must be the first message, so nothing else can be sent until now.
                 let environment = ToEvaluator::Environment(self.shared.environment());
                 self.shared.connected(self.connection.as_ref().and_then(|c| c.try_clone().ok()), &environment);
                 self.comms.introduce(&self.shared);
@@ -207,7 +207,7 @@ impl Listener {
                 self.drain(false);
                 self.acknowledge();
                 if !self.shared.ask(&prompt, password) {
-                    let why = "this front end cannot be asked (it runs the notebook without a person)";
+                    let why = "this front end does not support input (it runs the notebook non-interactively)";
                     self.shared.send(&ToEvaluator::Input(Err(why.to_owned())));
                 }
             }
@@ -224,7 +224,7 @@ impl Listener {
         }
     }
 
-    /// Remembers what shows a widget: it is to be frozen if the widget's process dies.
+    /// Remembers a display with a widget, to freeze it if the process of the widget dies.
     fn remember(&mut self, id: Option<&str>, bundle: &Bundle) {
         let Some(id) = id else { return };
         let mut still = bundle.clone();
@@ -235,7 +235,7 @@ impl Listener {
         }
     }
 
-    /// The process behind the widgets on screen is gone: what they showed at the start takes their place.
+    /// Replaces the widgets of a process that has ended by what they showed at the start.
     fn freeze(&mut self, parent: &Parent) {
         for (id, still) in std::mem::take(&mut self.live) {
             self.shared.outbox().show(parent, Role::Update, Some(id), &still, 0);
@@ -243,7 +243,7 @@ impl Listener {
     }
 
     fn acknowledge(&mut self) {
-        // A process that is gone waits for nothing.
+        // A process that has ended needs no answer.
         self.shared.send(&ToEvaluator::Ack);
     }
 }

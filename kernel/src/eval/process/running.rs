@@ -1,4 +1,4 @@
-//! What the evaluator's thread, the listening thread and the server share of the running cell.
+//! The state of the running cell that the evaluator's thread, the listening thread and the server share.
 
 use super::clock::{Clock, Times};
 use super::display::Output;
@@ -11,7 +11,7 @@ use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
-/// How far the running cell has come.
+/// The phase of the running cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::eval) enum Phase {
     Idle,
@@ -19,7 +19,7 @@ pub(in crate::eval) enum Phase {
     Running,
 }
 
-/// An error that the evaluator reported for the cell.
+/// An error that the evaluator has reported for the cell.
 #[derive(Debug, Clone)]
 pub(in crate::eval) struct Reported {
     pub(in crate::eval) name: String,
@@ -27,40 +27,40 @@ pub(in crate::eval) struct Reported {
     pub(in crate::eval) place: Option<Place>,
 }
 
-/// Asks the front end that sent the cell for a line; false where it does not want to be asked.
+/// Requests a line of input from the front end that sent the cell; returns `false` if it does not allow input.
 pub(crate) type Ask = Box<dyn Fn(&str, bool) -> bool + Send>;
 
-/// Called when the compiled cell begins to run.
+/// Called when the compiled cell starts.
 type Begun = Box<dyn FnOnce() + Send>;
 
-/// The process that runs compiled code.
+/// The evaluator process.
 #[derive(Default)]
 pub(super) struct Evaluator {
     pub(super) connection: Option<UnixStream>,
-    /// The process that is connected.
+    /// The connected process.
     pub(super) pid: u32,
     pub(super) process: Option<Arc<Mutex<Child>>>,
-    /// The library that runs, or ran last.
+    /// The library that is running, or ran last.
     library: u32,
 }
 
-/// What a cell asks the user.
+/// The input request of a cell.
 #[derive(Default)]
 struct Question {
     ask: Option<Ask>,
-    /// A question waits for its answer.
+    /// `true` while an input request is pending.
     open: bool,
 }
 
-/// The cell that runs, or ran last.
+/// The cell that is running, or ran last.
 pub(super) struct State {
     pub(super) phase: Phase,
-    /// The user asked to stop this cell.
+    /// The user has interrupted this cell.
     pub(super) stopping: bool,
-    /// Number of the cell, so that a late stop does not meet the next one.
+    /// The number of the cell, so that a late interrupt does not stop the next one.
     pub(super) cell: u64,
     pub(super) reported: Option<Reported>,
-    /// The process group of a shell line under way.
+    /// The process group of a running shell command.
     pub(super) shell: Option<Pid>,
     begun: Option<Begun>,
     question: Question,
@@ -70,17 +70,17 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Sends to the evaluator; false where there is none.
+    /// Sends a message to the evaluator; returns `false` if there is none.
     fn send(&mut self, frame: &ToEvaluator) -> bool {
         self.evaluator.connection.as_mut().is_some_and(|c| rask_wire::write(c, frame).is_ok())
     }
 
-    /// An answer to an open question is no longer wanted.
+    /// Cancels a pending input request.
     pub(super) fn withdraw_question(&mut self) {
         self.question.open = false;
     }
 
-    /// Tells the cell that runs to stop; a process that is gone cannot be stopped.
+    /// Requests the running cell to stop; a process that has ended is ignored.
     pub(super) fn cancel(&mut self) {
         let cell = self.evaluator.library;
         self.send(&ToEvaluator::Cancel { cell });
@@ -92,11 +92,11 @@ pub(in crate::eval) struct Shared {
     pub(in crate::eval) folder: PathBuf,
     state: Mutex<State>,
     pub(super) changed: Condvar,
-    /// What the user has set in the environment.
+    /// The environment variables that the user has set.
     environment: Mutex<Vec<(String, String)>>,
-    /// To the listening thread: all that was printed so far is to be passed on.
+    /// Requests the listening thread to publish everything printed so far.
     drains: Mutex<Option<(UnixStream, mpsc::Receiver<()>)>>,
-    /// The header of the running cell, held while its status is published, so that no other message comes between.
+    /// The header of the running cell, locked while its status is published, so that no other message comes in between.
     running: Mutex<Parent>,
 }
 
@@ -141,22 +141,22 @@ impl Shared {
         *lock(&self.drains) = Some((wake, done));
     }
 
-    /// Tells the front end that a cell has its turn.
+    /// Publishes that a cell has started.
     pub(in crate::eval) fn busy(&self, parent: &Parent) {
         let mut running = lock(&self.running);
         running.clone_from(parent);
         self.outbox.status(parent, "busy");
     }
 
-    /// Tells the front end that the cell is done.
+    /// Publishes that the cell is done.
     pub(in crate::eval) fn idle(&self, parent: &Parent) {
         let mut running = lock(&self.running);
         *running = None;
         self.outbox.status(parent, "idle");
     }
 
-    /// Says again that a cell runs, where one does: front ends show the state that they heard of last, and that was the end of
-    /// a request that was answered meanwhile.
+    /// Publishes busy again if a cell is running: front ends show the last status that they received, which was the idle of
+    /// a request that was answered in the meantime.
     pub(in crate::eval) fn still_busy(&self) {
         let running = lock(&self.running);
         if running.is_some() {
@@ -164,7 +164,7 @@ impl Shared {
         }
     }
 
-    /// A cell begins.
+    /// Begins a cell.
     pub(in crate::eval) fn begin(&self, parent: Parent, count: u32, silent: bool, ask: Option<Ask>) {
         let mut s = self.state();
         (s.phase, s.stopping, s.reported) = (Phase::Compiling, false, None);
@@ -174,7 +174,7 @@ impl Shared {
         s.cell += 1;
     }
 
-    /// The cell has ended. Its header stays: what its threads print from now on belongs to it.
+    /// Ends the cell. Its header stays, because what its threads print from now on belongs to it.
     pub(in crate::eval) fn end(&self) -> (Times, Option<String>) {
         let mut s = self.state();
         s.phase = Phase::Idle;
@@ -184,19 +184,19 @@ impl Shared {
         (s.clock.times, s.output.take_text())
     }
 
-    /// A piece of the cell is about to be compiled; `begun` is called when it begins to run.
+    /// Begins the compilation of a part of the cell; `begun` is called when that part starts to run.
     pub(in crate::eval) fn compiling(&self, begun: Begun) {
         let mut s = self.state();
         s.phase = Phase::Compiling;
         s.begun = Some(begun);
     }
 
-    /// How long the code of the cell has run so far.
+    /// Returns how long the code of the cell has run so far.
     pub(in crate::eval) fn times(&self) -> Times {
         self.state().clock.times
     }
 
-    /// Compiled code begins to run.
+    /// Begins the run of compiled code.
     pub(in crate::eval) fn started(&self, library: u32) {
         let mut s = self.state();
         s.phase = Phase::Running;
@@ -216,31 +216,31 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Compiled code has run.
+    /// Ends the run of compiled code.
     pub(in crate::eval) fn done(&self) {
         let mut s = self.state();
         let pid = s.evaluator.pid;
         s.clock.stop(pid);
     }
 
-    /// The cell that has just begun is to stop.
+    /// Interrupts the cell that has just begun.
     pub(in crate::eval) fn stop_next(&self) {
         self.state().stopping = true;
     }
 
-    /// Whether the user has asked to stop this cell.
+    /// Returns whether the user has interrupted this cell.
     pub(in crate::eval) fn stopping(&self) -> bool {
         self.state().stopping
     }
 
-    /// The error that the evaluator reported, and whether the user had asked to stop.
+    /// Takes the error that the evaluator reported, and whether the user had interrupted the cell.
     pub(in crate::eval) fn verdict(&self) -> (Option<Reported>, bool) {
         let mut s = self.state();
         (s.reported.take(), s.stopping)
     }
 
-    /// Waits until the process that took the place of a dead one has said hello: all that the dead one had printed is then
-    /// published, as the listener serves one connection after the other. Gives up after a while, for one that cannot start.
+    /// Waits until the process that replaces a dead one has connected: everything that the dead one printed is then
+    /// published, as the listener serves one connection after the other. Times out if the new process cannot start.
     pub(in crate::eval) fn wait_restarted(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
         let wanted = self.state().evaluator.process.clone().map(|p| lock(&p).id());
@@ -249,7 +249,7 @@ impl Shared {
             self.changed.wait_timeout_while(s, PATIENCE, |s| Some(s.evaluator.pid) != wanted).unwrap_or_else(PoisonError::into_inner);
     }
 
-    /// Sets a variable of the environment for shell lines and for evaluator processes to come.
+    /// Sets an environment variable for shell commands and for future evaluator processes.
     pub(in crate::eval) fn set_environment(&self, name: &str, value: &str) {
         let mut environment = lock(&self.environment);
         environment.retain(|(n, _)| n != name);
@@ -260,18 +260,18 @@ impl Shared {
         lock(&self.environment).clone()
     }
 
-    /// Sends to the evaluator; false where there is none.
+    /// Sends a message to the evaluator; returns `false` if there is none.
     pub(in crate::eval) fn send(&self, frame: &ToEvaluator) -> bool {
         self.state().send(frame)
     }
 
-    /// Waits until all that is in the output pipes has been published.
+    /// Waits until the content of the output pipes has been published.
     pub(in crate::eval) fn drain(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
         let taken = lock(&self.drains).take();
         if let Some((mut wake, done)) = taken {
             use std::io::Write;
-            // The listening thread lives as long as the process.
+            // The listening thread lives as long as this process.
             if wake.write_all(&[1]).is_ok() {
                 let _ = done.recv_timeout(PATIENCE);
             }
@@ -279,55 +279,55 @@ impl Shared {
         }
     }
 
-    /// Results are gathered from now on; returns what was gathered before.
+    /// Starts or stops collecting results; returns those collected before.
     pub(in crate::eval) fn capture(&self, on: bool) -> Vec<Bundle> {
         self.state().output.capture(on)
     }
 
-    /// Shows a bundle as the cell's.
+    /// Shows a bundle as output of the cell.
     pub(in crate::eval) fn show(&self, role: Role, id: Option<String>, bundle: Bundle) {
         self.state().output.show(&self.outbox, role, id, bundle);
     }
 
-    /// Publishes text as the cell's.
+    /// Publishes text as output of the cell.
     pub(in crate::eval) fn publish(&self, name: &'static str, text: String) {
         self.state().output.publish(&self.outbox, name, text);
     }
 
-    /// Publishes text as that of an earlier cell, known by its library.
+    /// Publishes text as output of an earlier cell, identified by its library.
     pub(in crate::eval) fn publish_for(&self, library: u32, name: &'static str, text: String) {
         self.state().output.publish_for(&self.outbox, library, name, text);
     }
 
-    /// Clears the cell's output, at once or when something new is shown.
+    /// Clears the cell's output, at once or with the next output.
     pub(in crate::eval) fn clear_output(&self, wait: bool) {
         self.state().output.clear(&self.outbox, wait);
     }
 
-    /// The header of the cell, which messages from its process belong to.
+    /// Returns the header of the cell that messages from its process belong to.
     pub(in crate::eval) fn parent(&self) -> Parent {
         self.state().output.parent()
     }
 
-    /// Notes an error that the evaluator reports; the first counts.
+    /// Records an error that the evaluator reports; only the first one is kept.
     pub(in crate::eval) fn report(&self, error: Reported) {
         self.state().reported.get_or_insert(error);
     }
 
-    /// A process has connected; it is sent a first frame before anyone else can send to it.
+    /// Registers a new connection and sends its first frame before anyone else can send to it.
     pub(super) fn connected(&self, connection: Option<UnixStream>, first: &ToEvaluator) {
         let mut s = self.state();
         s.evaluator.connection = connection;
         s.send(first);
     }
 
-    /// The process that has connected said who it is.
+    /// Records the id that the connected process has reported.
     pub(super) fn introduced(&self, pid: u32) {
         self.state().evaluator.pid = pid;
         self.changed.notify_all();
     }
 
-    /// The connection has ended; returns the header of the cell that ran.
+    /// Removes a closed connection; returns the header of the cell that ran.
     pub(super) fn disconnected(&self) -> Parent {
         let mut s = self.state();
         s.evaluator.connection = None;
@@ -339,14 +339,14 @@ impl Shared {
         self.state().evaluator.pid
     }
 
-    /// Asks the user; false where the front end cannot be asked.
+    /// Requests input from the user; returns `false` if the front end does not allow it.
     pub(in crate::eval) fn ask(&self, prompt: &str, password: bool) -> bool {
         let mut s = self.state();
         s.question.open = s.question.ask.as_ref().is_some_and(|ask| ask(prompt, password));
         s.question.open
     }
 
-    /// The user's answer to a question of the cell; one that comes too late is not the answer to the next.
+    /// Passes the user's input to the cell; late input is dropped, as it does not answer the next request.
     pub(in crate::eval) fn answer(&self, answer: String) {
         if std::mem::take(&mut self.state().question.open) {
             self.send(&ToEvaluator::Input(Ok(answer)));
@@ -354,7 +354,7 @@ impl Shared {
     }
 }
 
-/// Locks; a thread that panicked while it held the lock has left a state that is still whole.
+/// Locks a mutex; a poisoned one is used as well, as its state is consistent.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

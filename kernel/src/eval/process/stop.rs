@@ -1,4 +1,4 @@
-//! Ends what a cell runs: its compiler, its code, its shell lines, and all of it where the kernel shuts down.
+//! Interrupts a cell: its compiler, its code, its shell commands; and everything when the kernel shuts down.
 
 use super::running::{Phase, Shared, lock};
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 impl Shared {
-    /// Notes the user's wish to stop and passes it on; the number of the cell that is to stop, where one runs.
+    /// Records the user's interrupt and passes it on; returns the number of the cell to stop, if one is running.
     pub(in crate::eval) fn request_stop(&self) -> Option<u64> {
         let mut s = self.state();
         if s.phase == Phase::Idle || s.stopping {
@@ -25,7 +25,7 @@ impl Shared {
         Some(s.cell)
     }
 
-    /// Sees to it that the cell of that number, which is being stopped, ends: its compiler at once, its process after `grace`.
+    /// Ensures that the interrupted cell with that number ends: kills its compiler at once, its process after `grace`.
     pub(in crate::eval) fn enforce_stop(&self, cell: u64, grace: Duration) {
         let deadline = Instant::now() + grace;
         let mut s = self.state();
@@ -41,22 +41,22 @@ impl Shared {
                 }
                 return;
             }
-            // A compiler may have been about to start; a phase may have changed.
+            // A compiler may have started, or the phase changed, in the meantime.
             s = self.changed.wait_timeout(s, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// The process group of the compiler under way notes its number in the session's folder.
+    /// Kills the process group of the running compiler, whose id is noted in the session's folder.
     fn kill_compiler(&self) {
         let noted = std::fs::read_to_string(pid_file(&self.folder)).ok();
         if let Some(pid) = noted.and_then(|t| t.trim().parse().ok()).and_then(Pid::from_raw) {
             signal(pid, Signal::KILL);
-            // It cannot clean up after itself, and its number may soon be another's.
+            // The compiler cannot remove the file itself, and its id may soon be reused.
             let _ = std::fs::remove_file(pid_file(&self.folder));
         }
     }
 
-    /// Ends everything, for a kernel that shuts down.
+    /// Kills everything, when the kernel shuts down.
     pub(in crate::eval) fn kill(&self) {
         self.kill_compiler();
         let (process, shell) = {
@@ -71,7 +71,7 @@ impl Shared {
         }
     }
 
-    /// Runs `child`, the leader of a process group of its own, as a part of the cell that Stop reaches; how it ended.
+    /// Waits for `child`, the leader of its own process group, as a part of the cell that Stop ends; returns its status.
     pub(in crate::eval) fn attend(&self, child: &mut Child) -> Result<std::process::ExitStatus> {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let mut s = self.state();
@@ -83,7 +83,7 @@ impl Shared {
         }
         drop(s);
         let began = Instant::now();
-        // Waiting would close it, and with it end the group.
+        // Waiting would close it, which would end the group.
         let _held = child.stdin.take();
         let status = child.wait().map_err(|source| Error::Start { command: "sh".to_owned(), source });
         let mut s = self.state();
@@ -92,7 +92,7 @@ impl Shared {
         let stopping = s.stopping;
         drop(s);
         if stopping && let Some(group) = group {
-            // What did not heed the first signal must not go on behind the cell's back.
+            // Processes that ignored the first signal must not outlive the cell.
             signal(group, Signal::KILL);
         }
         self.changed.notify_all();
@@ -101,12 +101,12 @@ impl Shared {
     }
 }
 
-/// Signals a process group; one that has ended by itself needs no signal.
+/// Signals a process group, unless it has already ended.
 fn signal(group: Pid, signal: Signal) {
     let _ = kill_process_group(group, signal);
 }
 
 fn kill(process: &Mutex<Child>) {
-    // A process that has ended by itself needs no killing.
+    // A process that has already ended cannot be killed.
     let _ = lock(process).kill();
 }

@@ -1,5 +1,5 @@
-//! A cell's Rust text as evcxr gets it: with the last expression wrapped so that it compiles in one build whatever its type,
-//! loops that look up, the types of variables written down; and places mapped back to what the user wrote.
+//! Rewrites the Rust of a cell for evcxr: wraps the last expression so that it compiles at once whatever its type, adds
+//! interrupt checks to loops and type annotations to variables; and maps positions back to the user's text.
 
 use crate::eval::source::scope::Item;
 use crate::eval::source::split::{Binding, Kind, Piece, ends_statement, items, loop_bodies, split};
@@ -7,20 +7,20 @@ use crate::eval::source::types::Inferred;
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 use std::ops::Range;
 
-/// Put around the last expression.
+/// Inserted around the last expression.
 const BEFORE: &str = "rask::__result!(";
 const AFTER: &str = ");";
-/// Put before an assignment that makes its variable.
+/// Inserted before an assignment that defines its variable again.
 const MAKE: &str = "let mut ";
-/// Put into the bodies of loops: the user may want them to stop.
+/// Inserted into the bodies of loops, to check for an interrupt.
 const LOOK: &str = "::rask::host::look();";
 
-/// Text that is put in.
+/// An insertion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Edit {
     at: usize,
     text: String,
-    /// The variable whose type it writes down.
+    /// The variable whose type it annotates.
     types: Option<String>,
 }
 
@@ -28,7 +28,7 @@ fn edit(at: usize, text: &str) -> Edit {
     Edit { at, text: text.to_owned(), types: None }
 }
 
-/// What writes a variable's type down.
+/// Creates the insertion that annotates the type of a variable.
 fn type_edit(piece: &Piece, b: &Binding, name: &str) -> Edit {
     let (at, text) = match b.later {
         Some(at) => (at, format!(": {name}")),
@@ -37,38 +37,38 @@ fn type_edit(piece: &Piece, b: &Binding, name: &str) -> Edit {
     Edit { at, text, types: Some(b.name.clone()) }
 }
 
-/// What is put into loops.
+/// Creates the interrupt checks of loops.
 fn looks(rust: &str) -> Vec<Edit> {
     loop_bodies(rust).into_iter().map(|at| edit(at, LOOK)).collect()
 }
 
-/// A cell ready for evcxr.
+/// A cell that has been rewritten for evcxr.
 #[derive(Debug, Clone)]
 pub(in crate::eval) struct Cell {
-    /// What the user wrote, all of it.
+    /// The whole text of the user's cell.
     pub(in crate::eval) text: String,
-    /// The Rust code in it that this is about.
+    /// The range of the Rust code in it.
     range: Range<usize>,
-    /// The user did not write it, so its lines mean nothing to them.
+    /// Generated code, whose lines mean nothing to the user.
     hidden: bool,
-    /// Number of the cell, for messages; 0 where it does not count.
+    /// The number of the cell, for messages; 0 if it has none.
     pub(in crate::eval) number: u32,
-    /// What evcxr gets: the same lines, with more in them.
+    /// The code for evcxr: the same lines, with insertions.
     pub(in crate::eval) code: String,
     pieces: Vec<Piece>,
     edits: Vec<Edit>,
-    /// Byte range in `code` of each statement, as evcxr writes them into its source.
+    /// The byte range in `code` of each statement, as evcxr writes them into its source.
     statements: Vec<(usize, usize)>,
 }
 
 impl Cell {
-    /// A cell that is all Rust.
+    /// Creates a cell that consists of Rust only.
     #[cfg(test)]
     pub(in crate::eval) fn parse(text: &str) -> Self {
         Self::part(text, 0..text.len(), 0)
     }
 
-    /// The Rust code in `range` of a cell's text.
+    /// Creates a cell from the Rust code in `range` of a cell's text.
     pub(in crate::eval) fn part(text: &str, range: Range<usize>, number: u32) -> Self {
         let rust = &text[range.clone()];
         let pieces = split(rust);
@@ -79,7 +79,7 @@ impl Cell {
         Self::with(text, range.clone(), number, pieces, edits)
     }
 
-    /// The Rust code in `range` of a cell's text, between `before` and `after`: one statement, in which nothing is kept.
+    /// Creates a cell from the Rust code in `range`, between `before` and `after`: one statement, whose variables are not kept.
     pub(in crate::eval) fn wrapped(text: &str, range: Range<usize>, number: u32, before: &str, after: &str) -> Self {
         let rust = &text[range.clone()];
         let mut edits = looks(rust);
@@ -88,7 +88,7 @@ impl Cell {
         Self::with(text, range.clone(), number, Vec::new(), edits)
     }
 
-    /// Code that the kernel writes for the user.
+    /// Creates a cell from code that the kernel generates.
     pub(in crate::eval) fn hidden(code: &str) -> Self {
         Self { hidden: true, ..Self::part(code, 0..code.len(), 0) }
     }
@@ -98,7 +98,7 @@ impl Cell {
         let mut lines = text[range.clone()].lines();
         let first = lines.find(|l| !l.trim().is_empty() && !l.starts_with("//"));
         if first.is_some_and(|l| l.trim_start().starts_with([':', '!'])) {
-            // evcxr would take it for one of its commands, or run it with the shell.
+            // evcxr would mistake it for one of its commands, or run it in the shell.
             edits.insert(0, edit(0, "();"));
         }
         let mut cell =
@@ -107,24 +107,24 @@ impl Cell {
         cell
     }
 
-    /// The Rust code as the user wrote it.
+    /// Returns the Rust code as the user wrote it.
     pub(in crate::eval) fn rust(&self) -> &str {
         &self.text[self.range.clone()]
     }
 
     fn render(&mut self) {
-        // Of two at one place, that which was put in first stays first.
+        // Insertions at the same offset keep their order.
         self.edits.sort_by_key(|e| e.at);
         self.code = self.rust().to_owned();
         for edit in self.edits.iter().rev() {
             self.code.insert_str(edit.at, &edit.text);
         }
-        // evcxr leaves comments at the head out.
+        // evcxr omits comments at the head.
         let head: usize = self.code.split_inclusive('\n').take_while(|l| l.trim().is_empty() || l.starts_with("//")).map(str::len).sum();
         self.statements = split(&self.code).iter().map(|p| (p.start.max(head), p.end)).filter(|(from, to)| from < to).collect();
     }
 
-    /// Has the value of the last expression written in `format`, such as `{:#?}`, and with its type.
+    /// Sets the format of the last expression's value, such as `{:#?}`, and whether to show its type.
     pub(in crate::eval) fn show_as(&mut self, format: Option<&str>, types: bool) {
         if format.is_none() && !types {
             return;
@@ -135,7 +135,7 @@ impl Cell {
         }
     }
 
-    /// Has assignments make their variables anew where these are `gone`: `s = f();` is then
+    /// Turns assignments to variables that are `gone` into definitions: `s = f();` becomes
     /// `let mut s = f();`.
     pub(in crate::eval) fn revive(&mut self, gone: impl Fn(&str) -> bool) {
         let mut made: Vec<String> = Vec::new();
@@ -146,7 +146,7 @@ impl Cell {
             let new = |b: &mut Binding| gone(&b.name) && !made.contains(&b.name);
             let Some(binding) = piece.assigns.take_if(new) else { continue };
             if matches!(piece.kind, Kind::Expression(..)) {
-                // A `let` has no value that could be shown.
+                // A `let` has no value to show.
                 self.edits.retain(|e| e.text != BEFORE && e.text != AFTER);
                 self.edits.push(edit(piece.to, ";"));
             }
@@ -157,19 +157,19 @@ impl Cell {
         self.render();
     }
 
-    /// Says whether a statement begins with a line of the cell, behind others.
+    /// Returns whether a statement begins at a line of the cell, after other statements.
     pub(in crate::eval) fn begins_behind(&self, line: usize) -> bool {
         let start: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
         let before = self.text.get(self.range.start..start).unwrap_or_default();
         !before.trim().is_empty() && ends_statement(before)
     }
 
-    /// Whether the cell makes variables whose type is not written down.
+    /// Returns whether the cell defines variables without a type annotation.
     pub(in crate::eval) fn wants_types(&self) -> bool {
         self.pieces.iter().any(|p| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| !b.typed)))
     }
 
-    /// The items and the statements of the cell, apart.
+    /// Returns the items and the statements of the cell separately.
     pub(in crate::eval) fn apart(&self) -> (String, String) {
         let (mut items, mut statements) = (String::new(), String::new());
         for p in &self.pieces {
@@ -183,18 +183,18 @@ impl Cell {
         (items, statements)
     }
 
-    /// The cell's items.
+    /// Returns the cell's items.
     pub(in crate::eval) fn items(&self) -> Vec<Item> {
         items(self.rust(), &self.pieces)
     }
 
-    /// The names that the cell's `let` statements bind.
+    /// Returns the names bound by the cell's `let` statements.
     pub(in crate::eval) fn bound(&self) -> impl Iterator<Item = &str> {
         let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
         lets.flatten().map(|b| b.name.as_str())
     }
 
-    /// Writes the types of variables down, each behind the statement that makes it; evcxr then need not find out.
+    /// Annotates the types of variables, each after the statement that defines it, so that evcxr need not infer them.
     pub(in crate::eval) fn write_types(&mut self, types: &[Inferred]) {
         let mut types = types.iter();
         let mut edits = Vec::new();
@@ -212,7 +212,7 @@ impl Cell {
         self.render();
     }
 
-    /// Has the compiler tell the type of a variable, as an error.
+    /// Makes the compiler report the type of a variable, in an error.
     pub(in crate::eval) fn ask_type(&mut self, variable: &str) {
         self.forget_type(variable);
         let bound = |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
@@ -223,7 +223,7 @@ impl Cell {
         }
     }
 
-    /// Writes another type of one variable down.
+    /// Replaces the annotated type of a variable.
     pub(in crate::eval) fn write_type(&mut self, variable: &str, name: &str) {
         self.forget_type(variable);
         let bound = |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
@@ -234,7 +234,7 @@ impl Cell {
         }
     }
 
-    /// The variable whose written type stands at a line and column of `code`.
+    /// Returns the variable whose annotated type is at a line and column of `code`.
     pub(in crate::eval) fn types_at(&self, line: usize, column: usize) -> Option<&str> {
         let offset = offset_of(&self.code, line, column)?;
         let mut shift = 0;
@@ -245,31 +245,31 @@ impl Cell {
         })
     }
 
-    /// The binding of a variable.
+    /// Returns the binding of a variable.
     fn binding(&self, variable: &str) -> Option<&Binding> {
         let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
         lets.flatten().rfind(|b| b.name == variable)
     }
 
-    /// The value that a variable gets, as the user wrote it.
+    /// Returns the initial value of a variable, as the user wrote it.
     pub(in crate::eval) fn value_of(&self, variable: &str) -> Option<&str> {
         let (from, to) = self.binding(variable)?.value?;
         self.rust().get(from..to)
     }
 
-    /// Where the name of a variable stands in the user's text, line and column.
+    /// Returns the line and column of a variable's name in the user's text.
     pub(in crate::eval) fn place_of(&self, variable: &str) -> Option<(usize, usize)> {
         let at = self.binding(variable)?.at;
         Some(line_and_column(self.text.get(..self.range.start + at)?))
     }
 
-    /// Takes the written type of a variable back.
+    /// Removes the annotated type of a variable.
     pub(in crate::eval) fn forget_type(&mut self, variable: &str) {
         self.edits.retain(|e| e.types.as_deref() != Some(variable));
         self.render();
     }
 
-    /// Whether the cell is worth optimising: it has loops, closures or functions of its own, or uses one of `names`.
+    /// Returns whether the cell is worth optimising: it has loops, closures or functions, or uses one of `names`.
     pub(in crate::eval) fn is_heavy(&self, names: &[String]) -> bool {
         let file = SourceFile::parse(&format!("fn f(){{{}\n}}", self.rust()), Edition::Edition2024);
         file.syntax_node().descendants_with_tokens().skip(3).any(|e| match e.kind() {
@@ -280,7 +280,7 @@ impl Cell {
         })
     }
 
-    /// The place in the user's text, line and column in characters from 1, of a place in evcxr's source.
+    /// Maps a position in evcxr's source to the user's text; line and column count characters from 1.
     pub(in crate::eval) fn locate(&self, source: &str, line: u32, column: u32) -> Option<(usize, usize)> {
         let offset = offset_of(source, line as usize, column as usize)?;
         self.statements.iter().find_map(|(start, end)| {
@@ -292,7 +292,7 @@ impl Cell {
         })
     }
 
-    /// Line and column in the user's text of a line and column in `code`.
+    /// Maps a line and column in `code` to the user's text.
     pub(in crate::eval) fn place(&self, line: usize, column: usize) -> Option<(usize, usize)> {
         self.original_place(offset_of(&self.code, line, column)?)
     }
@@ -307,7 +307,7 @@ impl Cell {
             if offset < start {
                 break;
             }
-            // A place inside what was put in is where it was put.
+            // A position inside an insertion maps to the offset of the insertion.
             shift += edit.text.len().min(offset - start);
         }
         let before = self.text.get(..self.range.start + offset - shift)?;
@@ -315,7 +315,7 @@ impl Cell {
     }
 }
 
-/// Line and column of what follows a text.
+/// Returns the line and column after a text.
 fn line_and_column(before: &str) -> (usize, usize) {
     let line_start = before.rfind('\n').map_or(0, |i| i + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

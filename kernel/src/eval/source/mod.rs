@@ -1,7 +1,7 @@
-//! A cell's text, taken apart and got ready: no process and no session.
+//! Parsing and rewriting of a cell's text, independent of process and session.
 //!
-//! `segment` tells Rust from what is not, `split` takes the Rust apart, `cell` gets it ready, `scope` is what there is beside it,
-//! `types` are those that are written down for its variables.
+//! `segment` separates Rust from other segments, `split` splits the Rust into statements, `cell` rewrites it for evcxr, `scope`
+//! holds the names of earlier cells, `types` the types of variables.
 
 pub(super) mod cell;
 pub(super) mod scope;

@@ -1,9 +1,9 @@
-//! What cells leave behind for later ones, as text that rust-analyzer can read: items and variables with their types.
+//! The names that cells define for later ones, as text for rust-analyzer: items and variables with their types.
 
-/// The function that stands for the cell at hand.
+/// The name of the function that represents the current cell.
 pub(in crate::eval) const CELL: &str = "rask_cell";
 
-/// A variable between two cells.
+/// A variable of an earlier cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::eval) struct Variable {
     pub(in crate::eval) name: String,
@@ -13,30 +13,30 @@ pub(in crate::eval) struct Variable {
 /// An item of an earlier cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::eval) struct Item {
-    /// What a later item of the same name replaces; `use` lines and `impl` blocks have none.
+    /// A later item of the same name replaces this one; `use` lines and `impl` blocks have no name.
     pub(in crate::eval) name: Option<String>,
     pub(in crate::eval) text: String,
 }
 
-/// All that later cells can name.
+/// Everything that later cells can name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     items: Vec<Item>,
     variables: Vec<Variable>,
 }
 
-/// A text for rust-analyzer, and where the cell is in it.
+/// A source file for rust-analyzer, and the position of the cell in it.
 #[derive(Debug, Clone)]
 pub(in crate::eval) struct Wrapped {
     pub(in crate::eval) text: String,
-    /// Where the cell begins.
+    /// The byte at which the cell begins.
     pub(in crate::eval) start: usize,
-    /// Where the cursor is.
+    /// The byte at which the cursor is.
     pub(in crate::eval) at: usize,
 }
 
 impl Scope {
-    /// Adds a cell's items; an item of a known name replaces the old one.
+    /// Adds a cell's items; an item replaces an older one of the same name.
     pub(in crate::eval) fn add_items(&mut self, new: Vec<Item>) {
         for item in new {
             self.items.retain(|old| old.text != item.text && (item.name.is_none() || old.name != item.name));
@@ -44,36 +44,36 @@ impl Scope {
         }
     }
 
-    /// The variables are now these.
+    /// Replaces the variables.
     pub(in crate::eval) fn set_variables(&mut self, variables: Vec<Variable>) {
         self.variables = variables;
     }
 
-    /// Adds or replaces one variable.
+    /// Adds or replaces a variable.
     pub(in crate::eval) fn add_variable(&mut self, new: Variable) {
         self.variables.retain(|v| v.name != new.name);
         self.variables.push(new);
     }
 
-    /// All variables, by name.
+    /// Returns all variables, ordered by name.
     pub(in crate::eval) fn variables(&self) -> Vec<Variable> {
         let mut all = self.variables.clone();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }
 
-    /// Forgets everything.
+    /// Removes all items and variables.
     pub(in crate::eval) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// The names of items and variables.
+    /// Returns the names of items and variables.
     pub(in crate::eval) fn names(&self) -> impl Iterator<Item = &str> {
         self.items.iter().filter_map(|i| i.name.as_deref()).chain(self.variables.iter().map(|v| v.name.as_str()))
     }
 
-    /// A source file in which `statements` are the body of a function that has the variables as its arguments, beside the
-    /// items of earlier cells and `items`; the cursor is at byte `at` of the statements.
+    /// Builds a source file in which `statements` are the body of a function with the variables as its arguments, next to
+    /// the items of earlier cells and `items`; the cursor is at byte `at` of the statements.
     pub(in crate::eval) fn wrap(&self, items: &str, statements: &str, at: usize) -> Wrapped {
         let mut text = String::from("#![allow(warnings)]\n#[allow(unused_imports)]\nuse rask::prelude::*;\n");
         for item in &self.items {

@@ -1,37 +1,37 @@
-//! A cell taken apart into what is Rust and what is not: magics (`%time`), evcxr's commands (`:dep`), shell lines (`!ls`).
-//! Only text is looked at here; what a magic does stands in the table of `magics`.
+//! Splits a cell into Rust, magics (`%time`), evcxr's commands (`:dep`) and shell commands (`!ls`). Only the text is
+//! parsed here; what a magic does is defined in the table of `magics`.
 
 use crate::eval::source::split::{Completeness, completeness as rust_completeness, ends_statement, only_comments};
 use std::ops::Range;
 
-/// One part of a cell; ranges are bytes of the cell's text.
+/// A segment of a cell; ranges are byte offsets into the cell's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::eval) enum Segment {
     Rust(Range<usize>),
-    /// Lines of evcxr's commands that follow each other.
+    /// Consecutive lines of evcxr's commands.
     Commands(Range<usize>),
-    /// What the shell is to run.
+    /// A command for the shell.
     Shell(Range<usize>),
     Magic(Call),
 }
 
-/// A magic as it is called.
+/// A call of a magic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::eval) struct Call {
-    /// With its signs: `%time`, `%%sql`.
+    /// The name, including its signs: `%time`, `%%sql`.
     pub(in crate::eval) name: String,
     /// The rest of its line.
     pub(in crate::eval) args: Range<usize>,
-    /// The rest of the cell, for a magic of two signs.
+    /// The rest of the cell, for a magic with two signs.
     pub(in crate::eval) body: Range<usize>,
-    /// The user asks what it does: `%time?`.
+    /// A request for help: `%time?`.
     pub(in crate::eval) help: bool,
 }
 
-/// The parts of a cell, in order.
+/// Splits a cell into segments, in order.
 pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
     let mut found = Vec::new();
-    // Where the Rust code that is being gathered begins.
+    // The start of the current Rust segment.
     let mut rust = 0;
     let mut start = 0;
     let mut head = true;
@@ -60,20 +60,20 @@ pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
 }
 
 fn push_rust(text: &str, range: Range<usize>, found: &mut Vec<Segment>) {
-    // Comments alone are not worth a compiler.
+    // Code that consists of comments only is not compiled.
     if has_code(&text[range.clone()]) {
         found.push(Segment::Rust(range));
     }
 }
 
-/// Whether there is more than comments and blank lines.
+/// Returns whether there is more than comments and blank lines.
 fn has_code(text: &str) -> bool {
     let more = text.lines().any(|l| !l.trim().is_empty() && !l.starts_with("//"));
     more && !(text.contains("/*") && only_comments(text, 0))
 }
 
-/// The length of the comments that a line begins with, where a magic, a command or a shell line may
-/// follow: `/* slow */ %time f()`. The Rust code before the line starts at `rust`.
+/// Returns the length of the comments that a line begins with, if a magic or a command follows
+/// them: `/* slow */ %time f()`. The Rust code before the line starts at `rust`.
 fn behind_comments(text: &str, rust: usize, line: Range<usize>) -> usize {
     let content = &text[line.clone()];
     let Some(end) = content.rfind("*/") else { return 0 };
@@ -83,7 +83,7 @@ fn behind_comments(text: &str, rust: usize, line: Range<usize>) -> usize {
     if marked && only_comments(&text[rust..line.start + length], line.start - rust) { length } else { 0 }
 }
 
-/// The line as something other than Rust, after the Rust code `before`; at the `head` there is none yet.
+/// Parses a line that is not Rust, after the Rust code `before`; at the `head` of the cell there is no code yet.
 fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<Segment> {
     let content = text[line.clone()].trim_end();
     let trimmed = content.trim_start_matches(' ');
@@ -96,7 +96,7 @@ fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<S
     if !content.starts_with('%') {
         return None;
     }
-    // Only here, as it parses all that stands before.
+    // Checked last, as it parses all code before the line.
     let at_statement = head || ends_statement(before);
     let signs = content.bytes().take_while(|b| *b == b'%').count();
     let letters = content[signs..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
@@ -113,7 +113,7 @@ fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<S
     Some(Segment::Magic(Call { name, args, body, help }))
 }
 
-/// The text with all that is not Rust blanked out, byte for byte; `is_code` says of which magics the arguments are Rust.
+/// Returns the text with everything but Rust blanked out, byte for byte; `is_code` tells which magics have Rust arguments.
 pub(in crate::eval) fn rust_only(text: &str, is_code: impl Fn(&str) -> bool) -> String {
     let mut keep: Vec<Range<usize>> = Vec::new();
     for segment in segments(text) {
@@ -127,7 +127,7 @@ pub(in crate::eval) fn rust_only(text: &str, is_code: impl Fn(&str) -> bool) -> 
     text.char_indices().flat_map(|(i, c)| if kept(i) || c == '\n' { vec![c] } else { vec![' '; c.len_utf8()] }).collect()
 }
 
-/// Whether a cell can be run as it stands; `is_code` as in [`rust_only`].
+/// Returns whether a cell can be run as it is; `is_code` as in [`rust_only`].
 pub(in crate::eval) fn completeness(text: &str, is_code: impl Fn(&str) -> bool) -> Completeness {
     rust_completeness(&rust_only(text, is_code))
 }

@@ -1,39 +1,39 @@
-//! A cell's Rust text taken apart into statements, as evcxr does; and whether it is whole.
+//! Splits the Rust of a cell into statements, as evcxr does, and checks whether it is complete.
 
 use crate::eval::source::scope::Item;
 use ra_ap_syntax::ast::{self, AstNode, HasName};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind, SyntaxNode};
 
-/// Makes statements a source file.
+/// Turns statements into a source file.
 const HEAD: &str = "fn f(){";
 
-/// What a statement is.
+/// The kind of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::eval) enum Kind {
     Let(Vec<Binding>),
-    /// Its name, where it has one.
+    /// An item; its name, if it has one.
     Item(Option<String>),
-    /// An expression without a semicolon, and its bytes.
+    /// An expression without a semicolon, and its byte range.
     Expression(usize, usize),
     Other,
 }
 
-/// A name that a `let` binds.
+/// A name bound by a `let`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::eval) struct Binding {
     pub(in crate::eval) name: String,
-    /// Where it stands.
+    /// The byte range of the name.
     pub(in crate::eval) at: usize,
     pub(in crate::eval) mutable: bool,
-    /// The user wrote its whole type.
+    /// `true` if the user wrote its complete type.
     pub(in crate::eval) typed: bool,
-    /// The bytes of the value that it gets.
+    /// The byte range of its value.
     pub(in crate::eval) value: Option<(usize, usize)>,
-    /// Where a type can be written, for one that gets its value later.
+    /// The byte at which a type can be inserted, for a variable that is initialised later.
     pub(in crate::eval) later: Option<usize>,
 }
 
-/// One statement: the bytes that evcxr gives to it, those of the statement itself, and what it is.
+/// A statement: the bytes that evcxr assigns to it, those of the statement itself, and its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::eval) struct Piece {
     pub(in crate::eval) start: usize,
@@ -41,11 +41,11 @@ pub(in crate::eval) struct Piece {
     pub(in crate::eval) from: usize,
     pub(in crate::eval) to: usize,
     pub(in crate::eval) kind: Kind,
-    /// The variable to which it gives a value, as a `let` in its place would bind it.
+    /// The variable that it assigns, as the binding of an equivalent `let`.
     pub(in crate::eval) assigns: Option<Binding>,
 }
 
-/// The statements of a text.
+/// Splits a text into statements.
 pub(in crate::eval) fn split(rust: &str) -> Vec<Piece> {
     let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
     let list = file.syntax_node().children().next().and_then(ast::Fn::cast).and_then(|f| f.body()).and_then(|b| b.stmt_list());
@@ -63,7 +63,7 @@ pub(in crate::eval) fn split(rust: &str) -> Vec<Piece> {
         let to = to.min(rust.len());
         pieces.push(Piece { start, end, from, to, kind, assigns: assigned(child) });
     }
-    // Whatever the parser left over belongs to evcxr's last statement, which then does not compile as it stands.
+    // The text that the parser left over belongs to evcxr's last statement, which then does not compile.
     if file.errors().iter().any(|e| usize::from(e.range().start()) >= HEAD.len()) {
         pieces.iter_mut().for_each(|p| (p.kind, p.assigns) = (Kind::Other, None));
     }
@@ -84,7 +84,7 @@ fn bindings(statement: &ast::LetStmt) -> Vec<Binding> {
     let Some(pat) = statement.pat() else { return Vec::new() };
     let whole = |t: ast::Type| !t.syntax().descendants().any(|n| n.kind() == SyntaxKind::INFER_TYPE);
     let typed = matches!(pat, ast::Pat::IdentPat(_)) && statement.ty().is_some_and(whole);
-    // A place for a type is only behind a plain name without one.
+    // A type can only be inserted after a plain name without one.
     let bare = matches!(pat, ast::Pat::IdentPat(_)) && statement.ty().is_none();
     let without_value = statement.initializer().is_none();
     let typed = typed || without_value && !bare;
@@ -104,7 +104,7 @@ fn bindings(statement: &ast::LetStmt) -> Vec<Binding> {
         .collect()
 }
 
-/// Reads a plain assignment to a variable: `x = f();`.
+/// Parses a plain assignment to a variable: `x = f();`.
 fn assigned(node: &SyntaxNode) -> Option<Binding> {
     let expression = match ast::ExprStmt::cast(node.clone()) {
         Some(statement) => statement.expr()?,
@@ -128,7 +128,7 @@ fn assigned(node: &SyntaxNode) -> Option<Binding> {
     })
 }
 
-/// Returns whether there is nothing but comments from byte `from` to the end; an open one counts, and ends there.
+/// Returns whether there are only comments from byte `from` to the end, including an unterminated one.
 pub(in crate::eval) fn only_comments(rust: &str, from: usize) -> bool {
     let file = SourceFile::parse(&format!("{HEAD}{rust}"), Edition::Edition2024);
     let tokens = file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token());
@@ -136,8 +136,8 @@ pub(in crate::eval) fn only_comments(rust: &str, from: usize) -> bool {
     behind.all(|t| matches!(t.kind(), SyntaxKind::COMMENT | SyntaxKind::WHITESPACE))
 }
 
-/// Says whether a statement can begin behind the text: nothing in it is open, and its last
-/// statement has come to its end.
+/// Returns whether a new statement can begin after the text: nothing in it is open, and its last
+/// statement is complete.
 pub(in crate::eval) fn ends_statement(rust: &str) -> bool {
     if completeness(rust) != Completeness::Complete {
         return false;
@@ -165,7 +165,7 @@ pub(in crate::eval) fn ends_statement(rust: &str) -> bool {
     }
 }
 
-/// The name of an item, where it has one.
+/// Returns the name of an item, if it has one.
 pub(in crate::eval) fn item_name(item: &ast::Item) -> Option<String> {
     let name = match item {
         ast::Item::Const(i) => i.name(),
@@ -183,7 +183,7 @@ pub(in crate::eval) fn item_name(item: &ast::Item) -> Option<String> {
     name.map(|n| n.text().to_string())
 }
 
-/// The items among the pieces of a text.
+/// Returns the items among the pieces of a text.
 pub(in crate::eval) fn items(rust: &str, pieces: &[Piece]) -> Vec<Item> {
     let item = |p: &Piece| match &p.kind {
         Kind::Item(name) => Some(Item { name: name.clone(), text: rust[p.from..p.to].to_owned() }),
@@ -192,8 +192,8 @@ pub(in crate::eval) fn items(rust: &str, pieces: &[Piece]) -> Vec<Item> {
     pieces.iter().filter_map(item).collect()
 }
 
-/// Where loops can look whether the user wants them to stop: the byte after the brace of each body that is worth it. A plain
-/// `for` over arithmetic ends by itself, and is left to the optimiser.
+/// Returns where loops should check for an interrupt: the byte after the brace of each such body. A plain `for` over
+/// arithmetic ends by itself, and is left to the optimiser.
 pub(in crate::eval) fn loop_bodies(rust: &str) -> Vec<usize> {
     let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
     if file.errors().iter().any(|e| usize::from(e.range().start()) >= HEAD.len()) {
@@ -229,7 +229,7 @@ pub(in crate::eval) fn loop_bodies(rust: &str) -> Vec<usize> {
             && !constant(&node)
             && let Some(brace) = block.stmt_list().and_then(|l| l.l_curly_token())
         {
-            // Attributes of the block come first.
+            // Inner attributes of the block come first.
             let inner = block.stmt_list().into_iter().flat_map(|l| l.syntax().children()).filter(|c| c.kind() == SyntaxKind::ATTR).last();
             let at = inner.map_or(brace.text_range().end(), |a| a.text_range().end());
             found.push(usize::from(at) - HEAD.len());
@@ -238,20 +238,20 @@ pub(in crate::eval) fn loop_bodies(rust: &str) -> Vec<usize> {
     found
 }
 
-/// Whether a text can be run as it stands.
+/// The completeness of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Completeness {
     Complete,
-    /// More is to come, indented so.
+    /// More lines are needed, with this indentation.
     Incomplete(String),
     Invalid,
 }
 
-/// Whether the Rust text can be run, needs more lines, or cannot become right by adding any.
+/// Returns whether the Rust text can be run, needs more lines, or is invalid.
 pub(in crate::eval) fn completeness(rust: &str) -> Completeness {
     let file = SourceFile::parse(rust, Edition::Edition2024);
     let mut open = Vec::new();
-    // Where the code ends; comments may follow.
+    // The end of the code; comments may follow.
     let mut end = 0;
     for token in file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token()) {
         if !token.kind().is_trivia() {

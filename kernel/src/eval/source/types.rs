@@ -1,21 +1,21 @@
-//! Types as text: what is known of a variable's type, and whether it can be written down.
+//! Types as text: what is known about a variable's type, and whether it can be written in source code.
 
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 
-/// What is known of the type of a variable.
+/// What is known about the type of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Inferred {
-    /// Its name, as it can be written.
+    /// A type that can be written in source code.
     Type(String),
-    /// It is a closure, whose type has no name; what it is to a caller: `impl Fn(i32) -> i32`.
+    /// A closure, whose type has no name; its signature, as in `impl Fn(i32) -> i32`.
     Closure(String),
-    /// It cannot be told or cannot be written; how far it is known.
+    /// An unknown type, or one that cannot be written; as far as it is known.
     Unknown(String),
-    /// What looks like a variable is a constant in a pattern.
+    /// Not a variable, but a constant in a pattern.
     Constant,
 }
 
-/// Whether this is a whole type: rust-analyzer writes `_` and `{unknown}` for what it does not know.
+/// Returns whether `name` is a complete type: rust-analyzer writes `_` and `{unknown}` for unknown parts.
 pub(crate) fn can_be_written(name: &str) -> bool {
     let parsed = SourceFile::parse(&format!("type T = {name};"), Edition::Edition2024);
     let odd = |kind| matches!(kind, SyntaxKind::ERROR | SyntaxKind::INFER_TYPE | SyntaxKind::UNDERSCORE_EXPR | SyntaxKind::IMPL_TRAIT_TYPE);

@@ -1,5 +1,5 @@
-//! What rust-analyzer asks of the toolchain, answered from memory: a dozen questions at every start, each of which would cost a
-//! process or three. And what it gets to read.
+//! A cache for rust-analyzer's queries of the toolchain: a dozen at every start, each of which would cost up to three
+//! processes. Also restricts the crates that it reads.
 
 use crate::error::{Error, Result};
 use crate::eval::runtime::{Prebuilt, Runtime};
@@ -8,28 +8,28 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Set for the questions of the rust-analyzer that knows everything. That of evcxr is told next to nothing: evcxr makes it load
-/// before a cell can run, and what it would find out is written into the cell already.
+/// Set for the queries of the kernel's rust-analyzer, which reads everything. That of evcxr gets almost nothing: evcxr waits
+/// for it to load before a cell can run, and the types that it would infer are already annotated in the cell.
 pub(in crate::eval) const READER: &str = "RASK_READS_ALL";
 
 pub(super) fn reads_all() -> bool {
     std::env::var_os(READER).is_some()
 }
 
-/// A short name for a content, under which something about it is kept.
+/// Returns a short hash of some content, as the name of a cache entry.
 pub(super) fn name_of(content: impl AsRef<[u8]>) -> String {
     crate::protocol::frames::hex(&Sha256::digest(content)[..12])
 }
 
-/// What a tool answered when it was asked the same before, in this session or an earlier one; else asks it. rust-analyzer
-/// asks a dozen questions about the toolchain at every start, and each costs a process or three.
+/// Prints the cached output of a tool for the same query in this or an earlier session; otherwise runs the tool.
+/// rust-analyzer makes a dozen queries at every start, and each costs up to three processes.
 pub(super) fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[String]) -> Result<i32> {
     let here = session.display().to_string();
     let asked = args.join("\n").replace(&here, "{session}");
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
     let manifest =
         args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map_or_else(|| session.join("crate/Cargo.toml"), PathBuf::from);
-    // Of what evcxr's own reader gets to see, the dependencies change nothing.
+    // The dependencies do not affect what evcxr's own rust-analyzer sees.
     let manifest = if reads_all() { read(manifest) } else { String::new() };
     let about = format!("{tool}\n{asked}\n{}\n{}", manifest, reads_all());
     let kept = runtime.folder.join("answers").join(name_of(about));
@@ -53,7 +53,7 @@ pub(super) fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[
     Ok(output.status.code().unwrap_or(1))
 }
 
-/// Keeps something for sessions to come; without it they make it again.
+/// Caches a file for future sessions; if that fails, they compute it again.
 pub(super) fn keep(content: &[u8], at: &Path) {
     if let Some(folder) = at.parent()
         && std::fs::create_dir_all(folder).is_ok()
@@ -65,15 +65,15 @@ pub(super) fn keep(content: &[u8], at: &Path) {
     }
 }
 
-/// Crates whose types those in scope give away as their own.
+/// Crates whose types are re-exported by the crates in scope.
 const GIVEN_AWAY: [&str; 6] = ["arrow-array", "arrow-buffer", "arrow-data", "arrow-schema", "rand_core", "serde_core"];
 
-/// What macros are made with. rust-analyzer does not run them, so it need not read them.
+/// Dependencies of macros. rust-analyzer does not run macros, so it need not read these crates.
 const MACROS: [&str; 6] = ["proc-macro2", "quote", "serde_derive", "syn", "synstructure", "unicode-ident"];
 
-/// The metadata for rust-analyzer. Of the crates that every session has, it reads those whose types a cell can name; what
-/// they use inside would be megabytes of source, read at every start for nothing. Before it is to read everything, it reads
-/// the session's own crate alone.
+/// Returns the metadata for rust-analyzer. Of the crates of every session, it contains those whose types a cell can name;
+/// their internal dependencies would be megabytes of source, read at every start for nothing. Unless `full` is set, it
+/// contains only the session's own crate.
 fn readable(mut metadata: Value, runtime: &Runtime, full: bool) -> Value {
     let hidden = |p: &Value| {
         let is = |x: &Prebuilt| p["name"] == x.package.as_str() && p["version"] == x.version.as_str();
@@ -97,7 +97,7 @@ fn readable(mut metadata: Value, runtime: &Runtime, full: bool) -> Value {
     metadata
 }
 
-/// Whether this is one of rust-analyzer's questions.
+/// Returns whether this is one of rust-analyzer's queries.
 pub(super) fn asks_about_session(args: &[String]) -> bool {
     let has = |what: &str| args.iter().any(|a| a == what);
     has("--manifest-path") || has("--print") || has("config") || has("--version")

@@ -1,5 +1,5 @@
-//! The stand-in for cargo (and rustup) that evcxr calls for each cell. It turns evcxr's generated source to the runtime's
-//! own hooks, and compiles a cell of a plain session with one rustc call; anything else goes to the real cargo.
+//! The wrapper of cargo (and rustup) that evcxr calls for each cell. It redirects evcxr's generated source to the hooks of
+//! the runtime, and compiles a cell of a plain session with one rustc call; everything else is passed to the real cargo.
 
 use super::analyzer_cache::{asks_about_session, keep, name_of, reads_all, remembered};
 use super::compiler::{compile, tell_library};
@@ -26,18 +26,18 @@ pub(super) fn rustc(runtime: &Runtime, session: &Path, args: &[String]) -> Resul
     become_tool(&runtime.tool("rustc"), args)
 }
 
-/// Turns this process into the real tool; returns only where that fails.
+/// Replaces this process with the real tool; returns only if that fails.
 fn become_tool(real: &Path, args: &[String]) -> Result<i32> {
     let source = Command::new(real).args(args).exec();
     Err(Error::Start { command: real.display().to_string(), source })
 }
 
-/// `rustup which TOOL`, as evcxr asks it: our cargo, the real rustc.
+/// `rustup which TOOL`, as evcxr calls it: returns our cargo, but the real rustc.
 pub(super) fn rustup(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     match args {
         [which, tool] if which == "which" && tool == "cargo" => println!("{}", toolchain(session).join("bin/cargo").display()),
         [which, tool] if which == "which" => println!("{}", runtime.tool(tool).display()),
-        _ => return Err(Error::Usage(format!("this rustup only knows `which`, not {args:?}"))),
+        _ => return Err(Error::Usage(format!("this rustup only supports `which`, got {args:?}"))),
     }
     Ok(0)
 }
@@ -45,14 +45,14 @@ pub(super) fn rustup(runtime: &Runtime, session: &Path, args: &[String]) -> Resu
 /// `cargo ARGS` in the session's crate.
 ///
 /// # Errors
-/// A tool that cannot be started, a file that cannot be read or written.
+/// Returns an error if a tool cannot be started, or a file cannot be read or written.
 pub(super) fn cargo(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     parent_death::hold();
-    // The compiler and all it starts are one group, which an interrupt ends as a whole.
+    // The compiler and its children are one process group, which an interrupt kills as a whole.
     let _ = rustix::process::setpgid(None, None);
     let compiles = args.iter().any(|a| a == "build" || a == "check") && !reads_all();
     if !compiles {
-        // A question of rust-analyzer's is nothing to be stopped.
+        // A query of rust-analyzer is not interruptible.
         return build(runtime, session, args);
     }
     let pid = pid_file(session);
@@ -87,10 +87,10 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
         return dependent::cell(runtime, session, args, &manifest, compiles);
     }
     if verb == Some("metadata") && manifest.contains("name = \"evcxr_dummy_validate_dep\"") {
-        // evcxr asks of each dependency by itself whether it exists; the build that follows resolves all of them at once.
+        // evcxr checks each dependency separately; the build that follows resolves all of them at once.
         return Ok(0);
     }
-    // What evcxr's rust-analyzer would find out of a user's dependencies is written into the cell already.
+    // evcxr's rust-analyzer need not read the user's dependencies: the types are already annotated in the cell.
     let answered = is_plain(&manifest, &plain) || verb == Some("metadata") && !reads_all();
     if asks_about_session(args) && answered {
         return remembered(runtime, session, "cargo", args);
@@ -98,7 +98,7 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     become_tool(&runtime.tool("cargo"), args)
 }
 
-/// Compiles a plain cell, or takes what an earlier session made of the very same source while it started.
+/// Compiles a plain cell; for the startup code, uses the cached library of an earlier session if the source is the same.
 fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, request: &Request) -> Result<i32> {
     let (mut command, library) = plain_cell(runtime, target, checks, &request.level);
     let starts = matches!(request.source, Source::Startup);
@@ -119,14 +119,14 @@ fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, request: 
     Ok(0)
 }
 
-/// Where the library of the source at hand is kept beside the runtime.
+/// Returns the path of the cached library of the current source, next to the runtime.
 fn kept_cell(runtime: &Runtime) -> Option<PathBuf> {
     let source = std::fs::read("src/lib.rs").ok()?;
     Some(runtime.folder.join("cells").join(format!("{}.so", name_of(source))))
 }
 
-/// Whether a session's manifest names no dependencies but those that every session has: then its cells need no cargo. The
-/// order of evcxr's dependency lines changes from run to run.
+/// Returns whether a session's manifest has only the dependencies of every session, in which case its cells need no cargo.
+/// The order of evcxr's dependency lines changes from run to run.
 fn is_plain(manifest: &str, plain: &str) -> bool {
     let dependencies = |text: &str| {
         let mut lines: Vec<_> = text

@@ -1,4 +1,4 @@
-//! One run of a compiler for a cell: what becomes of its messages and of its library.
+//! A run of the compiler for a cell: handles its messages and its library.
 
 use super::files::warnings_file;
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Runs a compiler that writes JSON to its standard error; warnings are noted, all else is passed on.
+/// Runs a compiler that writes JSON to its standard error; warnings are recorded, everything else is passed on.
 pub(super) fn compile(command: &mut Command, session: &Path) -> Result<i32> {
     let output = command
         .stdin(Stdio::null())
@@ -15,24 +15,24 @@ pub(super) fn compile(command: &mut Command, session: &Path) -> Result<i32> {
         .map_err(|source| Error::Start { command: "rustc".to_owned(), source })?;
     let text = String::from_utf8_lossy(&output.stderr);
     note_warnings(session, text.lines())?;
-    // evcxr would take a warning beside an error for one more error.
+    // evcxr would mistake a warning next to an error for another error.
     text.lines().filter(|l| !is_warning(l)).for_each(|l| eprintln!("{l}"));
     Ok(output.status.code().unwrap_or(1))
 }
 
-/// Notes the warnings among the compiler's messages.
+/// Records the warnings among the compiler's messages.
 pub(super) fn note_warnings<'a>(session: &Path, messages: impl Iterator<Item = &'a str>) -> Result<()> {
     let warnings: String = messages.filter(|m| is_warning(m)).map(|m| format!("{m}\n")).collect();
     let path = warnings_file(session);
     std::fs::write(&path, warnings).map_err(Error::file(path))
 }
 
-/// Whether a message of the compiler is a warning.
+/// Returns whether a message of the compiler is a warning.
 pub(super) fn is_warning(message: &str) -> bool {
     serde_json::from_str::<Value>(message).is_ok_and(|m| m["level"] == "warning")
 }
 
-/// Tells evcxr where the cell's library is.
+/// Reports the path of the cell's library to evcxr.
 pub(super) fn tell_library(library: &Path) -> Result<()> {
     if let Some(file) = std::env::var_os("EVCXR_EXECUTION_SO_PATH") {
         let here = std::env::current_dir().map_err(Error::file("."))?;

@@ -1,5 +1,5 @@
-//! Cells of a session with dependencies of its own. cargo builds the dependencies once, all together and with its progress on
-//! screen; from then on a cell is the rustc call that cargo made, made again without it.
+//! Cells of a session with dependencies of its own. cargo builds the dependencies once, all together, and shows its
+//! progress; after that, cells are compiled by repeating the rustc call that cargo made, without cargo.
 
 use super::compiler::{is_warning, note_warnings, tell_library};
 use super::files::DEPENDENCY;
@@ -39,7 +39,7 @@ pub(super) fn cell(runtime: &Runtime, session: &Path, args: &[String], manifest:
     Ok(code)
 }
 
-/// The real cargo, with its progress on the cell's standard error.
+/// Runs the real cargo, with its progress on the cell's standard error.
 fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> Result<i32> {
     let real = runtime.tool("cargo");
     let mut command = parent_death::command(&real);
@@ -47,7 +47,7 @@ fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> 
     command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "72").env("CARGO_TERM_COLOR", "never");
     let start = |source| Error::Start { command: real.display().to_string(), source };
     let mut child = command.spawn().map_err(start)?;
-    // Both were asked for as pipes above.
+    // Both were configured as pipes above.
     let (mut stdout, stderr) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
     let screen = compiles.then(|| OpenOptions::new().write(true).open(session.join(rask_wire::session::STDERR)).ok()).flatten();
     let progress = std::thread::spawn(move || show_progress(stderr, screen));
@@ -61,7 +61,7 @@ fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> 
     note_warnings(session, own.iter().map(String::as_str))?;
     let failed = (!status.success()).then(|| failure(&errors, &messages)).flatten();
     if let Some(text) = failed {
-        // evcxr would take the messages for errors of the cell.
+        // evcxr would mistake the messages for errors of the cell.
         eprintln!("{DEPENDENCY}{text}");
         return Ok(status.code().unwrap_or(1));
     }
@@ -72,7 +72,7 @@ fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> 
     Ok(status.code().unwrap_or(1))
 }
 
-/// Words the failure of a dependency: its name, and what its build script or the compiler said.
+/// Describes the failure of a dependency: its name, and the message of its build script or of the compiler.
 fn failure(said: &str, messages: &str) -> Option<String> {
     const NOISE: [&str; 4] = ["cargo:", "note: run with", "warning: build failed", "--- std"];
     let script = said.split_once("failed to run custom build command for `");
@@ -97,7 +97,7 @@ fn failure(said: &str, messages: &str) -> Option<String> {
     Some(format!("the crate `{name}` does not compile: {text} ({file}, line {line})"))
 }
 
-/// Shows how far cargo is, on one line that is written over; returns what it said beside.
+/// Shows the progress of cargo on one line that is overwritten; returns the rest of its output.
 fn show_progress(mut from: ChildStderr, mut screen: Option<std::fs::File>) -> String {
     const EVERY: Duration = Duration::from_millis(150);
     const WIDTH: usize = 78;
@@ -115,14 +115,14 @@ fn show_progress(mut from: ChildStderr, mut screen: Option<std::fs::File>) -> St
             let first = text.split_whitespace().next().unwrap_or_default();
             built += usize::from(first == "Compiling" && !text.contains("ctx v1.0.0"));
             match first {
-                // The cell itself is not what one waits for.
+                // The cell itself is not a dependency.
                 "Building" if text.ends_with(": ctx") => {}
                 "Building" | "Updating" | "Downloading" | "Blocking" => {
                     if let Some(screen) = &mut screen
                         && shown.is_none_or(|at: Instant| at.elapsed() >= EVERY)
                     {
                         shown = Some(Instant::now());
-                        // Where nobody shows it, it is lost.
+                        // If the output cannot be shown, it is dropped.
                         let _ = write!(screen, "\r{text:<WIDTH$}");
                     }
                 }

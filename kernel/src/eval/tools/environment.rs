@@ -1,9 +1,9 @@
-//! The environment that the user's shell had, without what the kernel has set for the compiler.
+//! The environment of the user's shell, without the variables that the kernel sets for the compiler.
 
 use super::rustc;
 use std::process::Command;
 
-/// Takes out of a command's environment what the kernel has set for the compiler.
+/// Removes the variables that the kernel sets for the compiler from a command's environment.
 pub(in crate::eval) fn users_environment(command: &mut Command) {
     for name in ["RUSTC_WRAPPER", "RUSTUP_TOOLCHAIN", "CARGO", "RUSTC", "EVCXR_TMPDIR", "EVCXR_CONFIG_DIR", rustc::MARKER] {
         command.env_remove(name);

@@ -1,29 +1,29 @@
-//! The files of a session by which the kernel and the stand-ins for the compiler's tools, which are processes of their own, know
-//! of each other.
+//! The files of a session through which the kernel communicates with the tool wrappers, which are separate
+//! processes.
 
 use crate::eval::runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What the stand-ins for the compiler's tools are to make: the cell at hand.
+/// A request to the tool wrappers to compile the current cell.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::eval) struct Request {
-    /// The optimisation level, as rustc takes it.
+    /// The optimisation level, in rustc's notation.
     pub(in crate::eval) level: String,
     pub(in crate::eval) source: Source,
 }
 
-/// Whose code is compiled.
+/// The origin of the code.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::eval) enum Source {
-    /// What a session runs while it starts: the same in all sessions, so that its library is kept.
+    /// The startup code of a session, which is the same in all sessions, so that its library is cached.
     Startup,
     /// The user's cell.
     Cell(String),
 }
 
 impl Request {
-    /// Puts the request where the stand-ins find it; the warnings of the last one are gone.
+    /// Writes the request for the tool wrappers and clears the warnings of the last one.
     pub(in crate::eval) fn write(&self, session: &Path) -> std::io::Result<()> {
         match std::fs::remove_file(warnings_file(session)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
@@ -31,7 +31,7 @@ impl Request {
         }
     }
 
-    /// Reads the request; a session without one is about to start.
+    /// Reads the request; without one, the session is starting.
     pub(in crate::eval) fn read(session: &Path) -> Self {
         let text = std::fs::read(request_file(session)).unwrap_or_default();
         let startup = || Self { level: "0".to_owned(), source: Source::Startup };
@@ -43,36 +43,36 @@ fn request_file(session: &Path) -> PathBuf {
     session.join("request.json")
 }
 
-/// Where the process group of the compiler under way is noted.
+/// Returns the path of the file with the process group of the running compiler.
 pub(in crate::eval) fn pid_file(session: &Path) -> PathBuf {
     session.join("compiler.pid")
 }
 
-/// Where the `Cargo.toml` of a session without dependencies of its own is kept, to be recognised.
+/// Returns the path of the initial `Cargo.toml`, for comparison with that of a session with dependencies.
 pub(in crate::eval) fn plain_manifest(session: &Path) -> PathBuf {
     session.join("plain.toml")
 }
 
-/// The folder that rust-analyzer takes for the toolchain: its tools are this program, its library is next to
-/// empty.
+/// Returns the folder that evcxr's rust-analyzer uses as the toolchain: its tools are this program, its library is
+/// almost empty.
 pub(crate) fn toolchain(session: &Path) -> PathBuf {
     session.join("toolchain")
 }
 
-/// The folder of the crate that rust-analyzer reads.
+/// Returns the folder of the crate that the kernel's rust-analyzer reads.
 pub(in crate::eval) fn reading_folder(session: &Path) -> PathBuf {
     session.join("reading")
 }
 
-/// The toolchain with the whole library, for the rust-analyzer that knows everything.
+/// Returns the toolchain with the whole library, for the kernel's rust-analyzer.
 pub(in crate::eval) fn toolchain_of_readers(session: &Path) -> PathBuf {
     session.join("toolchain-of-readers")
 }
 
-/// Makes both toolchains.
+/// Creates both toolchains.
 ///
 /// # Errors
-/// A session's folder that cannot be written.
+/// Returns an error if the session's folder cannot be written.
 pub(in crate::eval) fn make_toolchains(runtime: &Runtime, session: &Path) -> std::io::Result<()> {
     for (toolchain, library) in [(toolchain(session), "library-empty"), (toolchain_of_readers(session), "library")] {
         let folder = toolchain.join("lib/rustlib/src/rust");
@@ -82,15 +82,15 @@ pub(in crate::eval) fn make_toolchains(runtime: &Runtime, session: &Path) -> std
     std::os::unix::fs::symlink(toolchain(session).join("bin"), toolchain_of_readers(session).join("bin"))
 }
 
-/// Where the compiler's warnings about the cell at hand are noted, one JSON object a line.
+/// Returns the path of the compiler's warnings about the current cell, in JSON Lines.
 pub(in crate::eval) fn warnings_file(session: &Path) -> PathBuf {
     session.join("warnings.json")
 }
 
-/// What the word of a dependency that failed begins with.
+/// The prefix of the error message of a failed dependency.
 pub(in crate::eval) const DEPENDENCY: &str = "dependency: ";
 
-/// Where the rustc call is noted that cargo made for the last cell.
+/// Returns the path of the rustc call that cargo made for the last cell.
 pub(in crate::eval) fn replay_file(session: &Path) -> PathBuf {
     session.join("replay.json")
 }

@@ -1,16 +1,16 @@
-//! evcxr's generated source with its ways to the outside turned to the runtime's.
+//! Redirects evcxr's generated source to the runtime's hooks.
 
-/// evcxr's generated source with its ways to the outside turned to the runtime's. Lines keep their numbers, as evcxr finds
-/// the user's code by them.
+/// Redirects evcxr's generated source to the runtime's hooks. Line numbers do not change, as evcxr locates the user's code
+/// by them.
 pub(super) fn hooked(source: &str) -> String {
     const CATCH: &str = "match std::panic::catch_unwind(\n  std::panic::AssertUnwindSafe(||{\n";
     const CAUGHT: &str = "})) { \n  Ok(_) => {}\n  Err(_) => {\n    println!(\"EVCXR_PANIC_NOTIFICATION\");\n}}";
     const ERROR: &str = "struct EvcxrUserCodeError {}\n            impl<T: ";
-    // How errors are written, and the type that does.
+    // The format of errors, and the type that writes them.
     const ERRORS: [(&str, &str); 2] = [("eprintln!(\"{:?}\"", "UserErrorInside"), ("eprintln!(\"{:#?}\"", "UserErrorOpened")];
     const STORE: &str = "mod evcxr_internal_runtime {\n";
     const STORE_END: &str = "\n}\n#[unsafe(no_mangle)]\n";
-    // What evcxr runs first, to see that it can: in the form that compiles at once.
+    // evcxr's initial self-test, in a form that compiles at once.
     let mut out = source.replace("(\n42\n).evcxr_display();", "let _ = (\n42\n);");
     if let Some(start) = out.find(STORE)
         && let Some(length) = out[start..].find(STORE_END)
@@ -34,7 +34,8 @@ pub(super) fn hooked(source: &str) -> String {
     number(&out)
 }
 
-/// Writes the number of the cell's library down, by which what it prints is known. It is that of the function which evcxr calls.
+/// Adds a constant with the number of the cell's library, which identifies its output: the number of the function that
+/// evcxr calls.
 pub(super) fn number(source: &str) -> String {
     const FUNCTION: &str = "#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_";
     if source.contains("const RASK_CELL") {
@@ -46,7 +47,7 @@ pub(super) fn number(source: &str) -> String {
             let number: String = source[at + FUNCTION.len()..].chars().take_while(char::is_ascii_digit).collect();
             format!("{}{}{}", &source[..at], line(&number), &source[at..])
         }
-        // Code that is only checked has no such function.
+        // Code that is only checked does not have this function.
         None => format!("{source}{}\n", line("0")),
     }
 }

@@ -1,10 +1,10 @@
-//! The stand-ins for the tools that evcxr and rust-analyzer call: cargo, rustc, rustup. Each is this program under another name, in
-//! a process of its own; `files` is how they and the kernel know of each other.
+//! Wrappers of the tools that evcxr and rust-analyzer call: cargo, rustc, rustup. Each is this program under another name, in a
+//! process of its own; they communicate with the kernel through `files`.
 //!
-//! `cargo` and `rustc` compile cells, `dependent` those of a session with dependencies of its own; before that `hooks` turns evcxr's
-//! source to the runtime, and `prune` leaves out what the cell has no use for. `compiler` is one run of a compiler, `replay` the
-//! call of it that cargo made; `parent_death` ends processes with the kernel, `environment` is what users' processes get,
-//! `analyzer_cache` what rust-analyzer gets to know.
+//! `cargo` and `rustc` compile cells, `dependent` those of a session with dependencies of its own; before that, `hooks` redirects
+//! evcxr's source to the runtime, and `prune` removes what the cell does not need. `compiler` is one run of a compiler, `replay`
+//! the call of it that cargo made; `parent_death` ends processes with the kernel, `environment` is the environment of users'
+//! processes, `analyzer_cache` caches the answers to rust-analyzer's queries.
 
 pub(super) mod analyzer_cache;
 mod cargo;
@@ -22,8 +22,8 @@ use super::runtime::Runtime;
 use crate::error::Result;
 use std::path::Path;
 
-/// A stand-in: gets the runtime, the session's folder and its arguments; its exit code.
+/// A wrapper: takes the runtime, the session's folder and its arguments; returns its exit code.
 type Tool = fn(&Runtime, &Path, &[String]) -> Result<i32>;
 
-/// The tools for which this program stands in, by the name under which it is called.
+/// The tools that this program wraps, by the name that it is called by.
 pub(crate) const TOOLS: [(&str, Tool); 3] = [("cargo", cargo::cargo), ("rustc", cargo::rustc), ("rustup", cargo::rustup)];

@@ -1,8 +1,8 @@
-//! What a cell does not need is left out of the source that evcxr writes for it: items of earlier cells that nothing names,
-//! and variables that it does not touch, which then stay in their store. So the hundredth item costs no more than the fifth.
+//! Removes what a cell does not need from the source that evcxr writes for it: unused items of earlier cells, and unused
+//! variables, which then stay in their store. So the hundredth item costs no more than the fifth.
 //!
-//! The rule is on the safe side: every word of a text counts as a use, in strings and comments too. An `impl` block stays
-//! with the local types and traits in its head, a trait with its methods' names, `use` lines always.
+//! The rule is conservative: every word of a text counts as a use, in strings and comments too. An `impl` block is kept
+//! with the local types and traits in its head, a trait with the names of its methods, and `use` lines always.
 
 use crate::eval::source::split::item_name;
 use ra_ap_syntax::ast::{self, AstNode, HasModuleItem};
@@ -10,24 +10,24 @@ use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// An item of the source, and when it is needed.
+/// An item of the source, and the condition under which it is kept.
 struct Candidate {
     range: Range<usize>,
-    /// Words that call for it.
+    /// Words that count as a use of it.
     offers: Vec<String>,
-    /// It stays wherever one of these local names stays.
+    /// It is kept if one of these local names is kept.
     goes_with: Vec<String>,
 }
 
-/// The source without what the cell `own` has no use for; every line keeps its number.
+/// Returns the source without what the cell `own` does not need; line numbers do not change.
 pub(super) fn prune(source: &str, own: &str) -> String {
     let touched = without(source, variables(source, own));
-    // A type that only such a variable names is not needed either.
+    // A type that is used only by such a variable is not needed either.
     let unused = items(&touched, own);
     without(&touched, unused)
 }
 
-/// The text with spaces in the place of the ranges.
+/// Replaces the ranges of a text with spaces.
 fn without(text: &str, ranges: Vec<Range<usize>>) -> String {
     let mut out = text.to_owned();
     for range in ranges {
@@ -37,7 +37,7 @@ fn without(text: &str, ranges: Vec<Range<usize>>) -> String {
     out
 }
 
-/// The lines that take variables from their store, check them and put them back, where the cell does not name them.
+/// Returns the lines that take unused variables from their store, check them and put them back.
 fn variables(source: &str, own: &str) -> Vec<Range<usize>> {
     const MARKS: [&str; 3] =
         ["evcxr_variable_store.take_variable::<", "evcxr_variable_store.check_variable::<", "evcxr_variable_store.put_variable::<"];
@@ -92,7 +92,7 @@ fn items(source: &str, own: &str) -> Vec<Range<usize>> {
     }
 }
 
-/// The item as one that may be left out, or nothing where it always stays.
+/// Returns the item if it may be removed, or `None` if it is always kept.
 fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> Option<Candidate> {
     let in_head = |head: Option<ast::Type>| {
         let text = head.map(|t| t.syntax().text().to_string()).unwrap_or_default();
@@ -111,17 +111,17 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
             let methods = inside.filter_map(|a| a.syntax().children().find_map(ast::Name::cast)).map(|n| n.text().to_string());
             (item_name(item).into_iter().chain(methods).collect(), Vec::new())
         }
-        // It may bring a trait into scope, whose methods are used without its name.
+        // It may import a trait, whose methods are used without its name.
         ast::Item::Use(_) => return None,
         _ => (vec![item_name(item)?], Vec::new()),
     };
-    // A macro that an attribute brings in may do anything.
+    // An attribute macro may do anything.
     let attributes = item.syntax().children().filter(|c| c.kind() == SyntaxKind::ATTR).map(|a| a.text().to_string());
     let exported = attributes.into_iter().any(|a| ["no_mangle", "export_name", "macro_export", "ctor"].iter().any(|w| a.contains(w)));
     (!exported).then_some(Candidate { range, offers, goes_with })
 }
 
-/// The words of a text, once each.
+/// Returns the distinct words of a text.
 fn words(text: &str) -> HashSet<&str> {
     words_of(text).collect()
 }
@@ -142,7 +142,7 @@ mod tests {
         format!("{EARLIER}#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_3(evcxr_variable_store: u8) {{\n{cell}\n}}\n")
     }
 
-    /// The items that are left beside the cell.
+    /// Returns the items that are kept for the cell.
     fn left(cell: &str) -> Vec<String> {
         let source = source(cell);
         let out = prune(&source, cell);

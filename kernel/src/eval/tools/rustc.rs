@@ -1,5 +1,5 @@
-//! How a cell is compiled: the arguments of rustc, and the stand-in for rustc that cargo calls where a session has
-//! dependencies of its own. Both give a cell the prebuilt runtime in the place of its source.
+//! The compilation of a cell: the arguments of rustc, and the wrapper of rustc that cargo calls if a session has
+//! dependencies of its own. Both link a cell against the prebuilt runtime instead of its source.
 
 use super::compiler::compile;
 use super::files::Request;
@@ -11,12 +11,12 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-/// Set by the kernel for the compilers that it starts: this program then stands in for rustc.
+/// Set by the kernel for the compilers that it starts: this program then acts as the wrapper of rustc.
 pub(crate) const MARKER: &str = "RASK_WRAPS_RUSTC";
-/// What the file of a library says that stands for a prebuilt one; the path follows.
+/// The content of a stub file that represents a prebuilt library; the path follows.
 const STUB: &str = "rask-prebuilt:";
 
-/// What the arguments of one rustc call say.
+/// The parsed arguments of a rustc call.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Call {
     crate_name: String,
@@ -25,7 +25,7 @@ struct Call {
     extra: String,
     emit: String,
     features: Vec<String>,
-    /// Compiled to run in cells, not while compiling (as build scripts and macros are).
+    /// Compiled for the target (to run in cells), not for the host (as build scripts and macros are).
     for_target: bool,
 }
 
@@ -62,13 +62,13 @@ impl Call {
     }
 }
 
-/// Stands in for rustc: `args` are the compiler and its arguments. Returns the exit code.
+/// Runs the wrapper of rustc: `args` are the compiler and its arguments. Returns the exit code.
 ///
 /// # Errors
-/// A compiler that cannot be started, a stub that cannot be written.
+/// Returns an error if the compiler cannot be started or a stub cannot be written.
 pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     parent_death::hold();
-    let Some((rustc, args)) = args.split_first() else { return Err(Error::Usage("no compiler to stand in for".to_owned())) };
+    let Some((rustc, args)) = args.split_first() else { return Err(Error::Usage("missing the path of the compiler".to_owned())) };
     let call = Call::read(args);
     if let Some(prebuilt) = stub_of(runtime, &call) {
         write_stub(&call, &prebuilt)?;
@@ -78,7 +78,7 @@ pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result
     let mut rest = args.iter();
     let is_cell = call.crate_name == "ctx";
     while let Some(arg) = rest.next() {
-        // A cell's types are the same whether or not cargo compiled it: cargo's name for the crate is left out.
+        // The types of a cell must be the same whether or not cargo compiles it: drop cargo's crate metadata.
         if is_cell && arg == "-C" && rest.as_slice().first().is_some_and(|a| a.starts_with("metadata=")) {
             rest.next();
             continue;
@@ -94,7 +94,7 @@ pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result
         out.push(format!("-Copt-level={}", Request::read(session).level).into());
         out.extend(cell_args(runtime));
     } else if call.crate_type != "proc-macro" && call.crate_name != "build_script_build" {
-        // A crate that was given a prebuilt one finds that one's own dependencies.
+        // A crate that uses a prebuilt one must find the dependencies of that one.
         out.extend([OsString::from("-L"), dependency(runtime)]);
     }
     if is_cell && call.crate_type == "cdylib" && call.emit.contains("link") {
@@ -106,18 +106,18 @@ pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result
     Ok(status.code().unwrap_or(1))
 }
 
-/// The arguments but for the optimisation, which is chosen anew for each cell.
+/// Returns the arguments without the optimisation level, which is chosen for each cell.
 fn without_level(args: &[String]) -> Vec<String> {
     args.iter().filter(|a| !a.starts_with("-Copt-level=")).cloned().collect()
 }
 
-/// Makes a rustc call for a cell again.
+/// Repeats a rustc call for a cell.
 pub(super) fn run(session: &Path, command: &mut Command) -> Result<i32> {
     command.arg(format!("-Copt-level={}", Request::read(session).level));
     compile(command, session)
 }
 
-/// The prebuilt library that stands for the crate of this call: the same package and version, with all features asked for.
+/// Finds the prebuilt library for the crate of this call: the same package and version, with all requested features.
 fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
     if call.crate_type == "bin" || call.crate_type == "cdylib" || call.out_dir.is_empty() {
         return None;
@@ -125,7 +125,7 @@ fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
     if call.crate_name == "rask" {
         return Some(runtime.library().display().to_string());
     }
-    // What build scripts and macros link must be real; only the macros themselves can stand ready.
+    // Libraries linked by build scripts and macros must be compiled; only the macros themselves can be prebuilt.
     if !call.for_target && call.crate_type != "proc-macro" {
         return None;
     }
@@ -138,7 +138,7 @@ fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
     Some(runtime.deps().join(&found.file).display().to_string())
 }
 
-/// Writes the files that cargo expects of the call.
+/// Writes the output files that cargo expects.
 fn write_stub(call: &Call, prebuilt: &str) -> Result<()> {
     let folder = Path::new(&call.out_dir);
     let stem = format!("{}{}", call.crate_name, call.extra);
@@ -156,7 +156,7 @@ fn write_stub(call: &Call, prebuilt: &str) -> Result<()> {
     std::fs::write(&path, format!("{}:\n", path.display())).map_err(Error::file(path))
 }
 
-/// `name=path` with the path of the prebuilt library where the file at `path` stands for one.
+/// Replaces the path in `name=path` by that of the prebuilt library, if the file at `path` is a stub.
 fn swap(extern_: &str) -> OsString {
     if let Some((name, path)) = extern_.split_once('=')
         && std::fs::metadata(path).is_ok_and(|m| m.len() < 4096)
@@ -180,8 +180,8 @@ fn joined(prefix: &str, path: &Path) -> OsString {
     out
 }
 
-/// The arguments that every cell gets: the runtime, its dependencies' metadata, and where both are found when the cell is
-/// loaded (by absolute path, as evcxr moves the library).
+/// Returns the arguments of every cell: the runtime, the metadata of its dependencies, and the paths to find both when the
+/// cell is loaded (absolute, as evcxr moves the library).
 fn cell_args(runtime: &Runtime) -> Vec<OsString> {
     let lib = runtime.folder.join("lib");
     vec![
@@ -198,7 +198,7 @@ fn cell_args(runtime: &Runtime) -> Vec<OsString> {
     ]
 }
 
-/// The rustc call for a cell of a session without dependencies of its own, which needs no cargo.
+/// Returns the rustc call for a cell of a session without dependencies of its own, which needs no cargo.
 pub(crate) fn plain_cell(runtime: &Runtime, target: &str, check: bool, opt_level: &str) -> (Command, String) {
     let out_dir = format!("target/{target}/debug");
     let mut command = parent_death::command(&runtime.tool("rustc"));
@@ -208,7 +208,7 @@ pub(crate) fn plain_cell(runtime: &Runtime, target: &str, check: bool, opt_level
     command.args(["--out-dir", &out_dir, "--target", target]);
     command.arg(format!("-Copt-level={opt_level}"));
     command.args(["-Cprefer-dynamic", "-Cstrip=debuginfo", "-Coverflow-checks=on", "-Ccodegen-units=4"]);
-    // The library checks its own unsafe code by them too, in the innermost loops of closures.
+    // Debug assertions also enable the library's checks of its own unsafe code, in the innermost loops of closures.
     command.arg(if matches!(opt_level, "0" | "1") { "-Cdebug-assertions=on" } else { "-Cdebug-assertions=off" });
     command.args(cell_args(runtime));
     for p in runtime.manifest.crates.iter().filter(|p| p.direct) {

@@ -1,5 +1,5 @@
-//! Categories: columns of text that comes out of a list, under pandas' names. Where the list is known it is kept with the
-//! column's type, so that every partition has the same codes.
+//! Categoricals: string columns with a fixed list of values, with pandas' names. A known list is
+//! kept with the column's type, so that every partition has the same codes.
 
 use crate::csv::texts::views;
 use crate::error::Result;
@@ -20,13 +20,13 @@ use datafusion::error::Result as DfResult;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// New categories, and for each old one what it becomes: the same text, or another.
+/// Computes the new categories, and what each old one is renamed to.
 type Change = Arc<dyn Fn(&Categories) -> std::result::Result<(Categories, Renames), String> + Send + Sync>;
 type Renames = HashMap<String, String>;
-/// A new list of categories, of the old one and what a method was given.
+/// Computes a new list of categories from the old one and the arguments of a method.
 type Relist = fn(&[String], &[String]) -> std::result::Result<Vec<String>, String>;
 
-/// A column with other categories. Values that are none of them are missing.
+/// Changes the categories of a column. Values that are not among the new ones become null.
 #[inline(never)]
 fn changed(x: &Expr, method: &'static str, key: String, change: Change) -> Expr {
     let again = change.clone();
@@ -34,7 +34,7 @@ fn changed(x: &Expr, method: &'static str, key: String, change: Change) -> Expr 
         let made = change(&known(method, field)?).or_else(|e| problem(method, &e))?;
         let mut seen = HashSet::new();
         match made.0.texts.iter().find(|t| !seen.insert(t.as_str())) {
-            Some(twice) => problem(method, &format!("{twice:?} would be a category twice")),
+            Some(twice) => problem(method, &format!("duplicate category {twice:?}")),
             None => Ok(made),
         }
     };
@@ -53,7 +53,7 @@ fn encoded(array: &ArrayRef, categories: &[String], renames: &Renames) -> DfResu
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(codes, Arc::new(StringArray::from(categories.to_vec())))?))
 }
 
-/// A column as categories of this list.
+/// Encodes a column with this list of categories.
 fn listed(x: &Expr, texts: Vec<String>) -> Expr {
     let categories = Categories { texts, ordered: false };
     let key = format!("{categories:?}");
@@ -64,12 +64,12 @@ fn listed(x: &Expr, texts: Vec<String>) -> Expr {
     }))
 }
 
-/// What is done with categories, made by [`Expr::cat`].
+/// Methods of categoricals, created by [`Expr::cat`].
 #[derive(Debug, Clone)]
 pub struct Cat<T>(T);
 
 impl Expr {
-    /// The categories of a column, under pandas' names: `col("size").cat().codes()`.
+    /// Returns the methods of categoricals, with pandas' names: `col("size").cat().codes()`.
     #[must_use]
     pub fn cat(&self) -> Cat<Self> {
         Cat(self.clone())
@@ -77,14 +77,14 @@ impl Expr {
 }
 
 impl LazySeries {
-    /// The categories of the column.
+    /// Returns the methods of categoricals.
     #[must_use]
     pub fn cat(&self) -> Cat<Self> {
         Cat(self.clone())
     }
 }
 
-/// A column as categories that are not known.
+/// Converts a column to a categorical whose categories are not known.
 pub(in crate::frame) fn unknown(x: &Expr) -> Expr {
     let returns = |_: &[Arc<Field>]| Ok(Field::new("category", arrow_type(), true));
     Expr::new(of_fields("cat_as_unknown", String::new(), vec![x.get().clone()], returns, |a, _| Ok(cast(&a[0], &arrow_type())?)))
@@ -140,7 +140,7 @@ fn with(old: &[String], new: &[String]) -> Listed {
 
 fn without(old: &[String], gone: &[String]) -> Listed {
     match gone.iter().find(|g| !old.contains(g)) {
-        Some(other) => Err(format!("the category {other:?} is not there; expected one of {}", old.join(", "))),
+        Some(other) => Err(format!("unknown category {other:?}; expected one of {}", old.join(", "))),
         None => Ok(old.iter().filter(|t| !gone.contains(t)).cloned().collect()),
     }
 }
@@ -148,7 +148,7 @@ fn without(old: &[String], gone: &[String]) -> Listed {
 fn in_order(old: &[String], new: &[String]) -> Listed {
     let there = old.join(", ");
     let same = old.len() == new.len() && old.iter().all(|t| new.contains(t));
-    let other = || format!("these are not the categories that there are: {there}");
+    let other = || format!("the new list must contain exactly the existing categories: {there}");
     if same { Ok(new.to_vec()) } else { Err(other()) }
 }
 
@@ -162,7 +162,7 @@ impl<T: Target> Cat<T> {
         self.0.with(method, &|x| relisted(x, method, list, make))
     }
 
-    /// The places of values in the list of categories, from 0; -1 for a missing value.
+    /// Returns the code of each value: its index in the list of categories, from 0; -1 for null.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -176,50 +176,50 @@ impl<T: Target> Cat<T> {
         self.0.with("cat().codes", &codes)
     }
 
-    /// With the categories as an order: the first is the least. Sorts and groups go by it; comparisons, `min` and `max` go by the
-    /// texts, and by `codes()` where the order is meant.
+    /// Makes the categories ordered: the first is the smallest. Sorts and groups follow this order;
+    /// comparisons, `min` and `max` compare the strings, so use `codes()` to compare by the order.
     #[must_use]
     #[track_caller]
     pub fn as_ordered(&self) -> T {
         self.0.with("as_ordered", &|x| ordered(x, "as_ordered", true))
     }
 
-    /// With the categories without an order.
+    /// Makes the categories unordered.
     #[must_use]
     #[track_caller]
     pub fn as_unordered(&self) -> T {
         self.0.with("as_unordered", &|x| ordered(x, "as_unordered", false))
     }
 
-    /// With more categories, behind those that there are.
+    /// Adds categories at the end of the list.
     #[must_use]
     #[track_caller]
     pub fn add_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
         self.relisted("add_categories", &texts(categories), with)
     }
 
-    /// Without some categories; their values become missing.
+    /// Removes categories; their values become null.
     #[must_use]
     #[track_caller]
     pub fn remove_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
         self.relisted("remove_categories", &texts(categories), without)
     }
 
-    /// With the same categories in another order.
+    /// Reorders the categories.
     #[must_use]
     #[track_caller]
     pub fn reorder_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
         self.relisted("reorder_categories", &texts(categories), in_order)
     }
 
-    /// With these categories; values of others become missing.
+    /// Sets the categories; values that are not among them become null.
     #[must_use]
     #[track_caller]
     pub fn set_categories<S: AsRef<str>>(&self, categories: impl IntoIterator<Item = S>) -> T {
         self.relisted("set_categories", &texts(categories), only)
     }
 
-    /// With other names of categories: pairs of the old and the new one. Those that are not named keep theirs.
+    /// Renames categories: pairs of the old and the new name. Others keep their names.
     #[must_use]
     #[track_caller]
     pub fn rename_categories<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> T {
@@ -230,7 +230,7 @@ impl<T: Target> Cat<T> {
         self.0.with("rename_categories", &|x| renamed(x, &pairs))
     }
 
-    /// As categories that are not known: what comes next need not agree on them.
+    /// Makes the categories unknown, so that later steps need not agree on them.
     #[must_use]
     #[track_caller]
     pub fn as_unknown(&self) -> T {
@@ -245,16 +245,16 @@ impl Cat<LazySeries> {
         let plan = frame.plan()?;
         let field = plan.schema().field(0).clone();
         if !is_category(field.data_type()) {
-            let e = wrong_type::<()>("cat", field.data_type(), "a category; astype(DType::Category) makes one of text");
+            let e = wrong_type::<()>("cat", field.data_type(), "a category; help: convert strings with astype(DType::Category)");
             return e.map(|()| None).map_err(|e| crate::error::Error::engine("cat", &e));
         }
         Ok(Categories::of(&field))
     }
 
-    /// The categories in their order; computed where they are not known.
+    /// Returns the categories in order; computes them where they are not known.
     ///
     /// # Errors
-    /// As [`DataFrame::compute`], and where the column has no categories.
+    /// As [`DataFrame::compute`], and if the column is not a categorical.
     #[track_caller]
     pub fn categories(&self) -> Result<Vec<String>> {
         match self.here()? {
@@ -263,25 +263,26 @@ impl Cat<LazySeries> {
         }
     }
 
-    /// Whether the categories are known without computing.
+    /// Returns whether the categories are known without computing.
     ///
     /// # Errors
-    /// The error of an earlier step, and where the column has no categories.
+    /// The error of an earlier step, or a column that is not a categorical.
     #[track_caller]
     pub fn known(&self) -> Result<bool> {
         Ok(self.here()?.is_some())
     }
 
-    /// Whether the categories are in an order that means something.
+    /// Returns whether the categories are ordered.
     ///
     /// # Errors
-    /// The error of an earlier step, and where the column has no categories.
+    /// The error of an earlier step, or a column that is not a categorical.
     #[track_caller]
     pub fn ordered(&self) -> Result<bool> {
         Ok(self.here()?.is_some_and(|c| c.ordered))
     }
 
-    /// With categories that are known: the different values in order, computed at once where they are not known yet.
+    /// Makes the categories known: the distinct values in order, computed immediately if they are
+    /// not known yet.
     #[track_caller]
     pub fn as_known(&self) -> LazySeries {
         match self.here() {
@@ -291,7 +292,7 @@ impl Cat<LazySeries> {
         }
     }
 
-    /// Without the categories that no value has, which are found at once.
+    /// Removes the categories that no value has; computes the used ones immediately.
     #[track_caller]
     pub fn remove_unused_categories(&self) -> LazySeries {
         let used = self.here().and_then(|known| {
@@ -306,7 +307,7 @@ impl Cat<LazySeries> {
 }
 
 impl LazySeries {
-    /// The different values in order, as texts.
+    /// Computes the distinct values in order, as strings.
     #[track_caller]
     fn found(&self) -> Result<Vec<String>> {
         let texts = self.astype(DType::Str).dropna().unique();
@@ -325,7 +326,8 @@ impl LazySeries {
 }
 
 impl DataFrame {
-    /// The columns as categories that are known: their different values in order, which are computed at once.
+    /// Converts columns to categoricals with known categories: their distinct values in order,
+    /// computed immediately.
     #[track_caller]
     pub fn categorize(&self, columns: impl IntoNames) -> Self {
         self.categorized(&columns.into_names())
@@ -425,9 +427,9 @@ mod tests {
         assert!(e.contains("int64"), "{e}");
         let known = frame().categorize("size");
         for (e, want) in [
-            (col("size").cat().add_categories(["m"]), "\"m\" would be a category twice"),
-            (col("size").cat().remove_categories(["z"]), "the category \"z\" is not there; expected one of l, m, s"),
-            (col("size").cat().reorder_categories(["m", "s"]), "these are not the categories"),
+            (col("size").cat().add_categories(["m"]), "duplicate category \"m\""),
+            (col("size").cat().remove_categories(["z"]), "unknown category \"z\"; expected one of l, m, s"),
+            (col("size").cat().reorder_categories(["m", "s"]), "exactly the existing categories"),
         ] {
             let e = said(known.with_column("size", e));
             assert!(e.contains(want), "{e}");

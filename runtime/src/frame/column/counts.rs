@@ -1,4 +1,4 @@
-//! How often values occur: `value_counts` and its options.
+//! Counts of values: `value_counts` and its options.
 
 use crate::error::{Error, Result};
 use crate::frame::column::lazy_series::LazySeries;
@@ -14,7 +14,7 @@ use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 use std::sync::Arc;
 
-/// Options of [`DataFrame::value_counts_with`], under pandas' names.
+/// Options of [`DataFrame::value_counts_with`], with pandas' names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "options do nothing until they are given to value_counts_with"]
 pub struct ValueCounts {
@@ -30,13 +30,13 @@ impl Default for ValueCounts {
 }
 
 impl ValueCounts {
-    /// Makes the defaults: counts, the most frequent value first, without nulls.
+    /// Creates the defaults: counts, the most frequent value first, without nulls.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets whether shares of all counted rows are given, in a column `proportion`, in place of
-    /// counts. Default: false.
+    /// Sets whether fractions of all counted rows are returned, in a column `proportion`, instead
+    /// of counts. Default: false.
     pub fn normalize(mut self, yes: bool) -> Self {
         self.normalize = yes;
         self
@@ -56,8 +56,9 @@ impl ValueCounts {
 }
 
 impl DataFrame {
-    /// How many rows there are of each combination of values, most first, of equal counts the first seen first, in a column
-    /// `count`. Rows with missing values are left out; [`value_counts_with`](DataFrame::value_counts_with) has options.
+    /// Counts the rows of each combination of values in a column `count`, the most frequent first;
+    /// equal counts in order of first appearance. Rows with nulls are skipped;
+    /// [`value_counts_with`](DataFrame::value_counts_with) has options.
     #[track_caller]
     pub fn value_counts(&self, columns: impl IntoNames) -> Self {
         self.counted(&columns.into_names())
@@ -102,7 +103,7 @@ impl DataFrame {
     }
 }
 
-/// Each count as a share of all.
+/// Returns each count as a fraction of the total.
 fn share(counts: &Expr) -> Expr {
     let function = columnwise(
         "share",

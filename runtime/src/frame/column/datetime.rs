@@ -1,4 +1,4 @@
-//! Instants: text to instants, and the parts of them under pandas' names.
+//! Timestamps: parsing of strings, and the fields of timestamps with pandas' names.
 
 use crate::csv::kind::Kind;
 use crate::csv::texts::views;
@@ -19,9 +19,10 @@ use datafusion::error::{DataFusionError, Result as DfResult};
 use std::sync::Arc;
 
 impl Expr {
-    /// Text to instants by a format of strftime, such as `"%m%d%Y"`; with an empty one, by ISO 8601 (with an offset such as
-    /// `Z`, as a clock in Greenwich shows it). A format without a month or a day means the first. What is an instant or a
-    /// day already becomes an instant. A text that does not fit is an error that names it; a missing value stays missing.
+    /// Parses strings as timestamps with a strftime format such as `"%m%d%Y"`, or as ISO 8601 if
+    /// the format is empty (with an offset such as `Z`, converted to UTC). A format without a month
+    /// or a day means the first. Timestamps and dates become timestamps. A string that does not
+    /// match is an error that quotes it; null stays null.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -35,19 +36,20 @@ impl Expr {
         to_datetime(self, format, false)
     }
 
-    /// As [`to_datetime`](Expr::to_datetime), with a missing value for a text that does not fit.
+    /// Parses like [`to_datetime`](Expr::to_datetime), with null for a string that does not match.
     #[must_use]
     pub fn to_datetime_or_null(&self, format: &str) -> Self {
         to_datetime(self, format, true)
     }
 
-    /// Numbers of seconds, milliseconds or another unit (`"s"`, `"ms"`, `"us"`, `"D"`) since 1970 to instants.
+    /// Converts numbers of seconds, milliseconds or another unit (`"s"`, `"ms"`, `"us"`, `"D"`)
+    /// since 1970 to timestamps.
     #[must_use]
     pub fn to_datetime_from(&self, unit: &str) -> Self {
         since_1970(self, unit)
     }
 
-    /// The parts of instants: `col("t").dt().year()`.
+    /// Returns the methods of timestamps: `col("t").dt().year()`.
     #[must_use]
     pub fn dt(&self) -> Dt<Self> {
         Dt(self.clone(), Changes::default())
@@ -55,13 +57,13 @@ impl Expr {
 }
 
 impl LazySeries {
-    /// As [`Expr::to_datetime`].
+    /// Parses strings as timestamps; see [`Expr::to_datetime`].
     #[track_caller]
     pub fn to_datetime(&self, format: &str) -> Self {
         self.with("to_datetime", &|x| x.to_datetime(format))
     }
 
-    /// The parts of instants.
+    /// Returns the methods of timestamps.
     #[must_use]
     pub fn dt(&self) -> Dt<Self> {
         Dt(self.clone(), Changes::default())
@@ -72,7 +74,7 @@ impl LazySeries {
 pub(in crate::frame) fn to_datetime(x: &Expr, format: &str, coerce: bool) -> Expr {
     let returns = |t: &[DataType]| match &t[0] {
         t if t.is_string() || is_time(t) || t.is_null() => Ok(Kind::Time.arrow()),
-        t => wrong_type("to_datetime", t, "text; a number is cast to text first"),
+        t => wrong_type("to_datetime", t, "a string; help: cast numbers with astype(DType::Str) first"),
     };
     let key = format!("{format}, {coerce}");
     let format = (!format.is_empty()).then(|| Format::new(format));
@@ -106,25 +108,25 @@ macro_rules! parts {
     };
 }
 parts! {
-    /// The year.
+    /// Returns the year.
     year Year,
-    /// The month, from 1.
+    /// Returns the month, from 1.
     month Month,
-    /// The day of the month, from 1.
+    /// Returns the day of the month, from 1.
     day Day,
-    /// The hour.
+    /// Returns the hour.
     hour Hour,
-    /// The minute.
+    /// Returns the minute.
     minute Minute,
-    /// The second.
+    /// Returns the second.
     second Second,
-    /// Microseconds within the second.
+    /// Returns the microseconds within the second.
     microsecond Microsecond,
-    /// The day of the week; Monday is 0.
+    /// Returns the day of the week; Monday is 0.
     dayofweek Weekday,
-    /// The day of the year, from 1.
+    /// Returns the day of the year, from 1.
     dayofyear Yearday,
-    /// The quarter, from 1.
+    /// Returns the quarter, from 1.
     quarter Quarter,
 }
 
@@ -137,7 +139,7 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
     let texts = views(array)?;
     let one = |text: &str| match format {
         Some(format) => format.micros(text.as_bytes()),
-        // With an offset, it is the instant that a clock in Greenwich shows.
+        // With an offset, the result is in UTC.
         None => {
             let rfc3339 = || chrono::DateTime::parse_from_rfc3339(text.trim()).ok();
             value::time(text.as_bytes()).or_else(|| value::micros_of(rfc3339()?.naive_utc()))
@@ -148,9 +150,9 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
         let micros = text.and_then(one);
         if let (Some(text), None, false) = (text, micros, coerce) {
             let format = format.map_or("ISO 8601", Format::text);
-            let digits = if is_finer(text) { "nanoseconds are not kept, leave the column as text; " } else { "" };
+            let digits = if is_finer(text) { "nanoseconds are not supported, keep the column as strings; " } else { "" };
             let message =
-                format!("to_datetime: {text:?} does not fit the format {format:?}; {digits}help: to_datetime_or_null makes a null of it");
+                format!("to_datetime: {text:?} does not match the format {format:?}; {digits}help: to_datetime_or_null reads it as null");
             return Err(DataFusionError::Execution(message));
         }
         out.append_option(micros);
@@ -158,7 +160,7 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
     Ok(out.finish())
 }
 
-/// Whether a text has digits below microseconds.
+/// Returns whether a string has digits below microseconds.
 fn is_finer(text: &str) -> bool {
     let digits = |d: &str| d.bytes().take_while(u8::is_ascii_digit).count();
     text.rsplit_once('.').is_some_and(|(_, d)| digits(d) > 6)
@@ -167,7 +169,7 @@ fn is_finer(text: &str) -> bool {
 fn parts(array: &ArrayRef, part: Part) -> DfResult<Int32Array> {
     let micros = wall(array)?;
     Ok(match part {
-        // Asked for most; a loop of its own.
+        // The most frequent field gets a loop of its own.
         Part::Year => micros.unary(|micros| one_part(micros, Part::Year)),
         part => micros.unary(|micros| one_part(micros, part)),
     })

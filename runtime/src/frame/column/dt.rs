@@ -1,10 +1,10 @@
-//! The methods of timestamps, dates and durations are on [`Dt`].
+//! Methods of timestamps, dates and durations: [`Dt`].
 
 use crate::frame::types::clock::Changes;
 use arrow::datatypes::DataType;
 
-/// The parts of instants, made by [`Expr::dt`](crate::frame::Expr::dt); missing where the instant is. The numbers are `int32`. Instants of a time zone
-/// have the parts that a clock there shows.
+/// Methods of timestamps, created by [`Expr::dt`](crate::frame::Expr::dt); null where the timestamp
+/// is null. Numbers are `int32`. Timestamps with a time zone have the fields of their local time.
 #[derive(Debug, Clone)]
 pub struct Dt<T>(pub(in crate::frame) T, pub(in crate::frame) Changes);
 

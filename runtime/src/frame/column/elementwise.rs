@@ -1,4 +1,4 @@
-//! What is done with each value of a column, on expressions and on the columns of frames alike.
+//! Elementwise methods, on expressions and on the columns of frames.
 
 use crate::frame::column::datetime::to_datetime;
 use crate::frame::column::lazy_series::LazySeries;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 macro_rules! elementwise {
     ($($(#[$doc:meta])* $name:ident($($e:ident),*; $($a:ident: $t:ty),*) |$x:ident| $body:expr;)*) => {
-        /// What the methods give, without types of the caller's: a cell compiles none of it.
+        /// The implementations, without generic types of the caller, so that no cell compiles them.
         mod of {
             use super::*;
             $(#[inline(never)]
@@ -53,59 +53,62 @@ macro_rules! elementwise {
     };
 }
 elementwise! {
-    /// The value without its sign.
+    /// Computes the absolute value.
     abs(;) |x| f::abs(widened(x));
-    /// The value with so many decimals; halves go to the even neighbour, as in NumPy. Whole numbers stay as they are.
+    /// Rounds to a number of decimal places; ties go to the even neighbour, as in NumPy. Integers
+    /// stay unchanged unless `decimals` is negative.
     round(; decimals: i32) |x| rounded(x, decimals);
-    /// The greatest whole number that is not above the value.
+    /// Rounds down to an integer.
     floor(;) |x| f::floor(x);
-    /// The least whole number that is not below the value.
+    /// Rounds up to an integer.
     ceil(;) |x| f::ceil(x);
-    /// The square root; missing for what has none.
+    /// Computes the square root; null for negative values.
     sqrt(;) |x| number(f::sqrt(x));
-    /// e to the power of the value.
+    /// Raises e to the power of the value.
     exp(;) |x| f::exp(x);
-    /// The natural logarithm; missing for what has none.
+    /// Computes the natural logarithm; null for negative values.
     log(;) |x| number(f::ln(df::cast(x, DataType::Float64)));
-    /// The value to a power.
+    /// Raises the value to a power.
     pow(exponent;) |x| number(f::power(x, exponent));
-    /// The quotient, rounded down. For whole numbers, division by zero is an error.
+    /// Divides and rounds down. For integers, division by zero is an error.
     floordiv(by;) |x| whole("floordiv", x, by, |a, b| divided(a, b).0, |a, b| a.checked_div(b).map(|q| q - i64::from(a % b != 0 && (a < 0) != (b < 0))));
-    /// The rest of `floordiv`, which has the sign of the divisor, as in Python; `%` has the sign of the value.
+    /// Computes the remainder of floor division; takes the sign of the divisor, as in Python. `%`
+    /// takes the sign of the value.
     modulo(by;) |x| whole("modulo", x, by, |a, b| divided(a, b).1, |a, b| a.checked_rem(b).map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r }));
-    /// The value, or the nearest of the two bounds.
+    /// Clips the value to two bounds.
     clip(low, high;) |x| clipped(x, low, high);
-    /// Whether the value is missing.
+    /// Returns `true` where the value is null.
     isna(;) |x| x.is_null();
-    /// Whether the value is there.
+    /// Returns `true` where the value is not null.
     notna(;) |x| x.is_not_null();
-    /// The value, or another one where it is missing.
+    /// Replaces null by a value.
     fillna(value;) |x| f::coalesce(vec![number(x), value]);
-    /// The value, or that of another column where it is missing.
+    /// Replaces null by the value of another column.
     combine_first(other;) |x| f::coalesce(vec![number(x), other]);
-    /// Whether the value lies between two others, both included.
+    /// Returns whether the value lies between two others, both inclusive.
     between(low, high;) |x| x.between(low, high);
-    /// The value where the condition holds, else another one. A missing condition does not hold.
+    /// Keeps the value where the condition holds, and replaces it elsewhere. A null condition does
+    /// not hold.
     where_(condition, other;) |x| either(condition, x, other);
-    /// Another value where the condition holds, else this one.
+    /// Replaces the value where the condition holds.
     mask(condition, other;) |x| either(condition, other, x);
-    /// One value in place of another.
+    /// Replaces one value by another.
     replace(from, to;) |x| either(x.clone().eq(from), to, x);
-    /// The value as another type; a value that does not fit is an error that names it.
+    /// Casts the value to another type; a value that does not fit is an error that quotes it.
     astype(; dtype: DType) |x| converted(x, &dtype, false);
-    /// The value as another type; missing where it does not fit.
+    /// Casts the value to another type; null where it does not fit.
     astype_or_null(; dtype: DType) |x| converted(x, &dtype, true);
-    /// Text as a number; one that is none is an error that names it.
+    /// Parses a string as a float; one that is not a number is an error that quotes it.
     to_numeric(;) |x| converted(x, &DType::Float64, false);
-    /// Text as a number; missing where it is none.
+    /// Parses a string as a float; null where it is not a number.
     to_numeric_or_null(;) |x| converted(x, &DType::Float64, true);
 }
 
 macro_rules! listed {
     ($($target:ident)*) => {$(
         impl $target {
-            /// Whether the value is one of these: of a list, or of the column of another frame, whose
-            /// values are computed at once. A null is none of them.
+            /// Returns whether the value is in a list, or in the column of another frame, whose
+            /// values are computed immediately. Null is never in the list.
             ///
             /// ```
             /// use rask::prelude::*;
@@ -119,15 +122,17 @@ macro_rules! listed {
                 self.with("isin", &*one_of(values.into_list()))
             }
 
-            /// A field of each object, as JSON has them; null where the object is.
+            /// Returns a field of each struct, such as a JSON object; null where the struct is
+            /// null.
             ///
-            /// An unknown name is an error with the names that there are.
+            /// An unknown name is an error that lists the fields.
             #[track_caller]
             pub fn field(&self, name: &str) -> Self {
                 self.with("field", &|x| field(x, name))
             }
 
-            /// The bin of each value, as text such as `"(0, 10]"`: bins end with their upper edge. Missing outside of all.
+            /// Returns the bin of each value, as a string such as `"(0, 10]"`: bins include their
+            /// upper edge. Null outside of all bins.
             #[track_caller]
             pub fn cut(&self, edges: impl AsRef<[f64]>) -> Self {
                 self.with("cut", &*binned(edges.as_ref()))
@@ -137,20 +142,20 @@ macro_rules! listed {
 }
 listed! { Expr LazySeries }
 
-/// What `isin` takes: a list of values that can stand in expressions, or a column, whose values are
-/// computed at once. `K` tells the compiler which.
+/// An argument of `isin`: a list of values, or a column, whose values are computed immediately. `K`
+/// lets the compiler distinguish the two.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no list of values for `isin`",
+    message = "`{Self}` is not a list of values for `isin`",
     note = "use a list such as [1, 2] or a Vec, or a column of another frame: other.col(\"x\")"
 )]
 pub trait IntoList<K> {
-    /// The values as expressions.
+    /// Returns the values as expressions.
     #[doc(hidden)]
     #[track_caller]
     fn into_list(self) -> Vec<Expr>;
 }
 
-/// Tells lists of values from columns.
+/// Marks lists of values, as opposed to columns.
 #[doc(hidden)]
 pub struct Values<V>(std::marker::PhantomData<V>);
 
@@ -210,22 +215,22 @@ fn field(x: &Expr, name: &str) -> Expr {
             Some(f) => Ok(f.data_type().clone()),
             None => {
                 let names: Vec<_> = fields.iter().map(|f| f.name()).collect();
-                let message = format!("field: there is no field {wanted:?}; expected one of {names:?}");
+                let message = format!("field: unknown field {wanted:?}: expected one of {names:?}");
                 Err(datafusion::error::DataFusionError::Plan(message))
             }
         },
-        other => wrong_type("field", other, "a struct, as objects in JSON are"),
+        other => wrong_type("field", other, "a struct (such as a JSON object)"),
     };
     Expr::new(rowwise("field", name.to_owned(), vec![x.get().clone()], returns, move |a| {
         let Some(values) = a[0].as_struct().column_by_name(&of) else {
-            return wrong_value(format!("field: there is no field {of:?}"));
+            return wrong_value(format!("field: unknown field {of:?}"));
         };
-        // Of a null object, a field is null.
+        // A field of a null struct is null.
         Ok(nullif(values, &is_null(&a[0])?)?)
     }))
 }
 
-/// What gives an expression for another one.
+/// Maps an expression to another one.
 type Change = Box<dyn Fn(&Expr) -> Expr>;
 
 #[inline(never)]
@@ -248,7 +253,7 @@ fn clipped(x: df::Expr, low: df::Expr, high: df::Expr) -> df::Expr {
 
 fn bins(x: df::Expr, edges: &[f64]) -> df::Expr {
     if edges.len() < 2 || edges.windows(2).any(|e| e[0].partial_cmp(&e[1]) != Some(std::cmp::Ordering::Less)) {
-        let problem = format!("cut: {edges:?} are no edges of bins; there are at least two, each greater than the one before");
+        let problem = format!("cut: invalid bin edges {edges:?}: expected at least two, in increasing order");
         let returns = move |_: &[DataType]| Err(datafusion::error::DataFusionError::Plan(problem.clone()));
         return rowwise("cut", format!("{edges:?}"), vec![x], returns, |a| Ok(a[0].clone()));
     }
@@ -281,7 +286,7 @@ fn rounded(x: df::Expr, decimals: i32) -> df::Expr {
                 let up = rest * 2 > i128::from(unit) || rest * 2 == i128::from(unit) && steps % 2 != 0;
                 (steps + i64::from(up))
                     .checked_mul(unit)
-                    .map_or_else(|| wrong_value(format!("round: {i} rounded does not fit into 64 bits")), Ok)
+                    .map_or_else(|| wrong_value(format!("round: the result for {i} does not fit into 64 bits")), Ok)
             };
             let fits = CastOptions { safe: false, ..CastOptions::default() };
             let values = cast_with_options(&a[0], &DataType::Int64, &fits)?;
@@ -293,7 +298,7 @@ fn rounded(x: df::Expr, decimals: i32) -> df::Expr {
     })
 }
 
-/// The quotient of two decimals, rounded down, and the rest, as NumPy has them.
+/// Computes the quotient of two floats, rounded down, and the remainder, as NumPy does.
 fn divided(a: f64, b: f64) -> (f64, f64) {
     if b == 0.0 {
         return (a / b, f64::NAN);
@@ -308,7 +313,7 @@ fn divided(a: f64, b: f64) -> (f64, f64) {
     (if quotient - down > 0.5 { down + 1.0 } else { down }, rest)
 }
 
-/// Two numbers: both whole, or both taken as decimals.
+/// Computes a function of two numbers: on integers if both are, else on floats.
 fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> f64, ints: fn(i64, i64) -> Option<i64>) -> df::Expr {
     let is_whole = |types: &[DataType]| types.iter().all(DataType::is_integer);
     let returns = move |types: &[DataType]| match types.iter().find(|t| !t.is_integer() && !t.is_floating() && !t.is_null()) {
@@ -323,10 +328,9 @@ fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> 
             let [left, right] = [cast_with_options(&a[0], &DataType::Int64, &fits)?, cast_with_options(&a[1], &DataType::Int64, &fits)?];
             let pairs = left.as_primitive::<Int64Type>().iter().zip(right.as_primitive::<Int64Type>());
             let one = |(a, b): (Option<i64>, Option<i64>)| match (a, b) {
-                (Some(_), Some(0)) => wrong_value(format!("{name}: a whole number is divided by zero")),
-                (Some(a), Some(b)) => {
-                    ints(a, b).map_or_else(|| wrong_value(format!("{name}: {a} by {b} does not fit into 64 bits")), |v| Ok(Some(v)))
-                }
+                (Some(_), Some(0)) => wrong_value(format!("{name}: integer divided by zero")),
+                (Some(a), Some(b)) => ints(a, b)
+                    .map_or_else(|| wrong_value(format!("{name}: the result for {a} and {b} does not fit into 64 bits")), |v| Ok(Some(v))),
                 _ => Ok(None),
             };
             return Ok(Arc::new(pairs.map(one).collect::<DfResult<Int64Array>>()?));
@@ -338,7 +342,7 @@ fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> 
 }
 
 fn converted(x: df::Expr, dtype: &DType, or_null: bool) -> df::Expr {
-    // The engine would cut digits below microseconds.
+    // DataFusion would cut digits below microseconds.
     if let DType::DatetimeTz(zone) = dtype {
         return of_zone(&Expr::new(x), zone).get().clone();
     }

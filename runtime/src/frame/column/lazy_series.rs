@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::Expr;
 
-/// One column of a frame, computed when it is asked for; made by [`DataFrame::col`].
+/// A lazy column of a frame; created by [`DataFrame::col`].
 #[derive(Clone)]
 #[must_use = "a column does nothing until it is computed"]
 pub struct LazySeries {
@@ -13,7 +13,7 @@ pub struct LazySeries {
 }
 
 impl LazySeries {
-    /// The name of the column.
+    /// Returns the name of the column.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -23,19 +23,19 @@ impl LazySeries {
         &self.frame
     }
 
-    /// The column of its name in another frame.
+    /// Returns the column of this name in another frame.
     pub(in crate::frame) fn in_frame(&self, frame: DataFrame) -> Self {
         Self { frame, name: self.name.clone() }
     }
 
-    /// The column with other values, in its frame.
+    /// Replaces the values of the column, in its frame.
     #[inline(never)]
     #[track_caller]
     pub(in crate::frame) fn changed(&self, method: &str, value: &Expr) -> Self {
         Self { frame: self.frame.put_columns(method, vec![(self.name.clone(), value.clone())]), name: self.name.clone() }
     }
 
-    /// The column with an error in place of a step.
+    /// Returns the column with an error in place of a step.
     #[track_caller]
     pub(in crate::frame) fn failed(&self, e: Error) -> Self {
         Self { frame: self.frame.failed(e), name: self.name.clone() }

@@ -1,4 +1,4 @@
-//! What is done with lists in a column: `col("tags").list().contains("python")`.
+//! List methods: `col("tags").list().contains("python")`.
 
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
@@ -11,7 +11,7 @@ use arrow::datatypes::DataType;
 use datafusion::error::Result as DfResult;
 use std::sync::Arc;
 
-/// The methods on lists, made by [`Expr::list`]. What is missing stays missing.
+/// List methods, created by [`Expr::list`]. Null stays null.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub struct List<T>(T);
 
 impl Expr {
-    /// The methods on lists.
+    /// Returns the list methods.
     #[must_use]
     pub fn list(&self) -> List<Self> {
         List(self.clone())
@@ -31,23 +31,23 @@ impl Expr {
 }
 
 impl LazySeries {
-    /// The methods on lists.
+    /// Returns the list methods.
     #[must_use]
     pub fn list(&self) -> List<Self> {
         List(self.clone())
     }
 }
 
-/// The type of a list's items.
+/// Returns the type of a list's items.
 fn items(method: &str, found: &DataType) -> DfResult<DataType> {
     match found {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => Ok(item.data_type().clone()),
         DataType::Null => Ok(DataType::Null),
-        other => wrong_type(method, other, "a list; str().split(..) and str().findall(..) make lists of text"),
+        other => wrong_type(method, other, "a list; help: str().split(..) and str().findall(..) return lists of strings"),
     }
 }
 
-/// Where the items of each list begin and end among all items; `None` for a missing list.
+/// The start and end of each list among all items; `None` for a null list.
 type Ranges = Vec<Option<(usize, usize)>>;
 
 fn ranges(lists: &ArrayRef) -> DfResult<(Ranges, ArrayRef)> {
@@ -62,7 +62,7 @@ fn ranges(lists: &ArrayRef) -> DfResult<(Ranges, ArrayRef)> {
 }
 
 impl<T: Target> List<T> {
-    /// Whether an item equals the value.
+    /// Returns whether the list contains the value.
     #[must_use]
     #[track_caller]
     pub fn contains(&self, value: impl IntoExpr) -> T {
@@ -70,21 +70,22 @@ impl<T: Target> List<T> {
         self.0.with("list().contains", &|x| contains(x, &value))
     }
 
-    /// Number of items.
+    /// Returns the number of items.
     #[must_use]
     #[track_caller]
     pub fn len(&self) -> T {
         self.0.with("list().len", &len)
     }
 
-    /// The item at a place, from 0; from the end where it is negative. Missing where the list is shorter.
+    /// Returns the item at an index, from 0; negative indices count from the end. Null where the
+    /// list is shorter.
     #[must_use]
     #[track_caller]
     pub fn get(&self, place: i64) -> T {
         self.0.with("list().get", &|x| get(x, place))
     }
 
-    /// The items as one text, with another one between them.
+    /// Joins the items into one string, with a separator.
     #[must_use]
     #[track_caller]
     pub fn join(&self, sep: &str) -> T {

@@ -14,7 +14,8 @@ use datafusion::error::Result as DfResult;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A closure over the values of a column. `M` tells the kinds of closures apart and is never written.
+/// A closure over the values of a column. `M` distinguishes the kinds of closures and is always
+/// inferred.
 #[diagnostic::on_unimplemented(
     message = "this closure cannot be called with the values of a column",
     note = "write the type of its argument: |text: &str|, |x: f64|, |n: Option<i64>|; it returns a number, bool, String or an Option of these"
@@ -24,10 +25,10 @@ pub trait CellFn<M>: Send + Sync + 'static {
     fn erased(self) -> Erased;
 }
 
-/// Puts the results for an array in its place, or says what is wrong with the array.
+/// Stores the results for an array, or returns what is wrong with the array.
 type Call = Box<dyn Fn(&ArrayRef, &mut Option<Series>) -> DfResult<()> + Send + Sync>;
 
-/// A closure over arrays, with what it takes and gives. Boxed, as what it is made of is dropped here.
+/// A closure over arrays, with its argument and return types. Boxed, and dropped in this crate.
 #[doc(hidden)]
 pub struct Erased(Opaque);
 
@@ -122,23 +123,23 @@ fn applied(x: &Expr, closure: &Erased) -> Expr {
         if (told.accepts)(&t[0]) {
             return Ok(told.returns.clone());
         }
-        wrong_type("map", &t[0], &format!("{}, which the closure takes", told.wanted))
+        wrong_type("map", &t[0], &format!("{}, as the closure expects", told.wanted))
     };
     Expr::new(rowwise("map", number, vec![x.get().clone()], check, move |a| {
         let mut made = None;
         (of.call)(&a[0], &mut made)?;
-        // A closure that has read its array has made a series.
+        // A closure that has read its array has stored a series.
         Ok(made.map_or_else(|| a[0].clone(), |s| s.array().clone()))
     }))
 }
 
-/// Numbers closures: two of them are never the same function.
+/// Numbers closures: two of them are never equal.
 static CLOSURES: AtomicU64 = AtomicU64::new(0);
 
 macro_rules! mapped {
     ($($target:ident)*) => {$(
         impl $target {
-            /// Calls a closure with each value; the type of its argument says how it is given. A missing value stays missing
+            /// Calls a closure with each value, as the type of its argument. Null stays null
             /// without a call, unless the argument is an `Option`.
             ///
             /// ```

@@ -1,4 +1,4 @@
-//! One column of a frame: computed for itself, or brought down to one value.
+//! A single column of a frame: computed on its own, or reduced to one value.
 
 use crate::error::{Error, Result};
 use crate::frame::column::lazy_series::LazySeries;
@@ -26,7 +26,7 @@ fn put_key(keys: &mut Vec<(String, bool)>, name: &str, ascending: bool) {
 }
 
 impl DataFrame {
-    /// One column, to be computed or reduced.
+    /// Returns one column, to be computed or reduced.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -41,7 +41,8 @@ impl DataFrame {
         LazySeries { frame, name: name.to_owned() }
     }
 
-    /// Computes the frame now and keeps its partitions in memory: what is built on the result does not compute them again.
+    /// Computes the frame now and keeps its partitions in memory: frames built on the result do not
+    /// compute them again.
     ///
     /// # Errors
     /// As [`DataFrame::compute`].
@@ -52,19 +53,19 @@ impl DataFrame {
         })
     }
 
-    /// The frame ordered by columns, smallest first, missing values last.
+    /// Sorts the rows by columns, smallest first, nulls last.
     #[track_caller]
     pub fn sort_values(&self, by: impl IntoNames) -> Self {
         self.sorted("sort_values", &by.into_names(), true)
     }
 
-    /// The frame ordered by columns, greatest first, missing values last.
+    /// Sorts the rows by columns, largest first, nulls last.
     #[track_caller]
     pub fn sort_values_descending(&self, by: impl IntoNames) -> Self {
         self.sorted("sort_values_descending", &by.into_names(), false)
     }
 
-    /// The frame ordered by columns, each with whether its smallest value comes first; missing values last.
+    /// Sorts the rows by columns, each with whether it is ascending; nulls last.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -82,7 +83,7 @@ impl DataFrame {
         self.sorted_by("sort_by", &keys)
     }
 
-    /// The frame ordered by this column, which comes first.
+    /// Sorts the frame by this column, which is moved to the front.
     #[track_caller]
     pub fn set_index(&self, name: &str) -> Self {
         let sorted = self.sorted("set_index", &[name.to_owned()], true);
@@ -120,19 +121,20 @@ impl LazySeries {
         self.to_frame().compute()?.column(&self.name)
     }
 
-    /// The frame of this column alone.
+    /// Returns the frame of this column alone.
     #[track_caller]
     pub fn to_frame(&self) -> DataFrame {
         self.frame.select(&self.name)
     }
 
-    /// Under another name.
+    /// Renames the column.
     #[track_caller]
     pub fn rename(&self, name: &str) -> Self {
         Self { frame: self.to_frame().rename([(&self.name, name)]), name: name.to_owned() }
     }
 
-    /// How many rows there are of each value, most first, of equal counts the first seen first, in a column `count`.
+    /// Counts the rows of each value in a column `count`, the most frequent first; equal counts in
+    /// order of first appearance.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -147,13 +149,14 @@ impl LazySeries {
         self.frame.counted(std::slice::from_ref(&self.name))
     }
 
-    /// The different values, the first seen first; one of them is missing where values are.
+    /// Returns the distinct values, in order of first appearance; includes null where there are
+    /// nulls.
     #[track_caller]
     pub fn unique(&self) -> Self {
         Self { frame: self.to_frame().distinct("unique", None), name: self.name.clone() }
     }
 
-    /// The values that occur most, least first.
+    /// Returns the most frequent values, smallest first.
     #[track_caller]
     pub fn mode(&self) -> Self {
         let most = self.value_counts();
@@ -161,7 +164,7 @@ impl LazySeries {
         Self { frame: frame.select(&self.name).sorted("mode", std::slice::from_ref(&self.name), true), name: self.name.clone() }
     }
 
-    /// The first values.
+    /// Computes the first values.
     ///
     /// # Errors
     /// As [`DataFrame::compute`].
@@ -169,7 +172,7 @@ impl LazySeries {
         self.to_frame().head(n)?.column(&self.name)
     }
 
-    /// The last values.
+    /// Computes the last values.
     ///
     /// # Errors
     /// As [`DataFrame::compute`].
@@ -177,7 +180,7 @@ impl LazySeries {
         self.to_frame().tail(n)?.column(&self.name)
     }
 
-    /// Number of values, missing ones included.
+    /// Computes the number of values, nulls included.
     ///
     /// # Errors
     /// As [`DataFrame::compute`].
@@ -193,7 +196,7 @@ impl LazySeries {
         self.frame.is_empty()
     }
 
-    /// The rows for which a condition over the frame's columns holds.
+    /// Returns the rows for which a condition over the frame's columns holds.
     #[track_caller]
     pub fn filter(&self, condition: impl IntoExpr) -> Self {
         self.filter_by(&condition.into_expr())
@@ -205,19 +208,19 @@ impl LazySeries {
         Self { frame: self.frame.filter_by(condition), name: self.name.clone() }
     }
 
-    /// The values that are there.
+    /// Returns the non-null values.
     #[track_caller]
     pub fn dropna(&self) -> Self {
         Self { frame: self.frame.dropna_in(&self.name), name: self.name.clone() }
     }
 
-    /// The greatest values, greatest first.
+    /// Returns the `n` largest values, largest first.
     #[track_caller]
     pub fn nlargest(&self, n: usize) -> Self {
         Self { frame: self.frame.nlargest(n, &self.name), name: self.name.clone() }
     }
 
-    /// The least values, least first.
+    /// Returns the `n` smallest values, smallest first.
     #[track_caller]
     pub fn nsmallest(&self, n: usize) -> Self {
         Self { frame: self.frame.nsmallest(n, &self.name), name: self.name.clone() }
@@ -231,25 +234,27 @@ impl LazySeries {
         Ok(Self { frame: self.to_frame().persist()?, name: self.name.clone() })
     }
 
-    /// The value below which a share of the values lies, from 0 to 1, exactly, with linear interpolation.
+    /// Computes a quantile, given from 0 to 1, exactly, with linear interpolation.
     #[track_caller]
     pub fn quantile(&self, share: f64) -> LazyScalar {
         self.reduce(crate::frame::expr::agg::Agg::Quantile(share))
     }
 
-    /// The sum where at least so many values are not null, else null.
+    /// Computes the sum if at least this many values are not null, else null.
     #[track_caller]
     pub fn sum_min_count(&self, least: usize) -> LazyScalar {
         self.reduce(crate::frame::expr::agg::Agg::SumMinCount(least))
     }
 
-    /// The correlation of the column with another one, by pairs of values that are both there.
+    /// Computes the correlation with another column, over the pairs of values that are both
+    /// non-null.
     #[track_caller]
     pub fn corr(&self, other: &str) -> LazyScalar {
         self.pairs("corr", other, Statistic::Correlation)
     }
 
-    /// The covariance of the column with another one, by pairs of values that are both there, with n - 1.
+    /// Computes the covariance with another column, with n - 1, over the pairs of values that are
+    /// both non-null.
     #[track_caller]
     pub fn cov(&self, other: &str) -> LazyScalar {
         self.pairs("cov", other, Statistic::Covariance(1))
@@ -298,7 +303,7 @@ impl Show for LazySeries {
     }
 }
 
-/// One value of a frame, computed when it is asked for.
+/// A lazy value of a frame.
 #[derive(Clone)]
 #[must_use = "a value does nothing until it is computed"]
 pub struct LazyScalar(DataFrame);
@@ -308,7 +313,7 @@ impl LazyScalar {
         Self(frame)
     }
 
-    /// The frame of one row.
+    /// Returns the frame of one row.
     #[cfg(test)]
     pub(in crate::frame) fn frame(&self) -> &DataFrame {
         &self.0

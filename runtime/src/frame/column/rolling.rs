@@ -1,4 +1,4 @@
-//! Windows that move along the rows: `col("x").rolling(3).mean()`, or `col("x").rolling("2h").on("t").sum()`.
+//! Rolling windows: `col("x").rolling(3).mean()`, or `col("x").rolling("2h").on("t").sum()`.
 
 use crate::csv::kind::Kind;
 use crate::exact::moving::Moving;
@@ -16,12 +16,12 @@ use datafusion::error::{DataFusionError, Result as DfResult};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The length of a window: a number of rows, or a time such as `"2h"`.
+/// The size of a window: a number of rows, or a duration such as `"2h"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WindowSize {
-    /// So many rows, the row itself included.
+    /// This many rows, including the current one.
     Rows(usize),
-    /// Rows less than so long before, the row itself included.
+    /// The rows less than this duration before, including the current one.
     Time(String),
 }
 
@@ -42,8 +42,8 @@ impl From<&str> for WindowSize {
     }
 }
 
-/// A window that moves along the rows; made by [`Expr::rolling`]. Missing values are left out; where fewer values than
-/// `min_periods` are in the window, the result is missing.
+/// A rolling window; created by [`Expr::rolling`]. Nulls are skipped; where the window has fewer
+/// values than `min_periods`, the result is null.
 #[derive(Debug, Clone)]
 #[must_use = "a window does nothing until one of its methods is called"]
 pub struct Rolling<T> {
@@ -57,8 +57,9 @@ pub struct Rolling<T> {
 macro_rules! rolling {
     ($($target:ident)*) => {$(
         impl $target {
-            /// A window that moves along the rows: so many rows, or those less than a time such as `"2h"` before, by the
-            /// instants of the column that [`on`](Rolling::on) names, which must not fall.
+            /// Creates a rolling window: of a number of rows, or of the rows less than a duration
+            /// such as `"2h"` before, by the timestamps of the column that [`on`](Rolling::on)
+            /// names, which must not decrease.
             ///
             /// ```
             /// use rask::prelude::*;
@@ -81,19 +82,20 @@ macro_rules! rolling {
 rolling! { Expr LazySeries }
 
 impl<T: Target> Rolling<T> {
-    /// How many values must be in the window. Default: all of its rows, or one for a window of time.
+    /// Sets how many values the window must have. Default: all of its rows, or one for a time
+    /// window.
     pub fn min_periods(mut self, values: usize) -> Self {
         self.min_periods = Some(values);
         self
     }
 
-    /// Puts the row in the middle of its window of rows.
+    /// Sets whether the row is in the middle of its window; for windows of rows.
     pub fn center(mut self, yes: bool) -> Self {
         self.center = yes;
         self
     }
 
-    /// The column of the instants that a window of time goes by.
+    /// Sets the column of timestamps of a time window.
     pub fn on(mut self, column: &str) -> Self {
         self.on = Some(column.to_owned());
         self
@@ -102,17 +104,19 @@ impl<T: Target> Rolling<T> {
 
 type OfValues = Arc<dyn Fn(&mut [f64]) -> Option<f64> + Send + Sync>;
 
-/// What is worked out of each window.
+/// What is computed for each window.
 #[derive(Clone)]
 enum Over {
-    /// Of its values, in any order.
+    /// A function of its values, in any order.
     Values(OfValues),
-    /// Of the sums of their powers, up to this one, which are kept as the window moves.
+    /// A function of the sums of their powers, up to this one, which are updated as the window
+    /// moves.
     Sums(usize, fn(&Moving) -> Option<f64>),
 }
 
 impl Over {
-    /// The results for windows whose ends never fall; `name` says which need no values.
+    /// Computes the results for windows whose ends never decrease; `name` tells which need no
+    /// values.
     fn results(&self, name: &str, needed: usize, ranges: Vec<Range<usize>>, values: &Float64Array) -> Float64Array {
         let valid = |i: &usize| values.is_valid(*i) && !values.value(*i).is_nan();
         let (mut moving, mut inside) = (Moving::new(if let Self::Sums(powers, _) = self { *powers } else { 1 }), Vec::new());
@@ -129,7 +133,7 @@ impl Over {
                 inside.extend(range.filter(valid).map(|i| values.value(i)));
                 inside.len()
             };
-            // Counts are there where enough rows are, others where enough values are.
+            // Counts need enough rows, other results enough values.
             let enough = if name == "count" { rows >= needed } else { there >= needed };
             let none = there == 0 && name != "count" && name != "sum";
             match self {
@@ -142,7 +146,7 @@ impl Over {
     }
 }
 
-/// How windows lie.
+/// The size and position of windows.
 struct Windows {
     size: WindowSize,
     center: bool,
@@ -156,12 +160,12 @@ impl Windows {
                 Ok((0..rows).map(|i| (i + ahead + 1).saturating_sub(*n)..(i + ahead + 1).min(rows)).collect())
             }
             WindowSize::Time(length) => {
-                let Some(times) = times else { return wrong_value("rolling: a window of time needs .on(\"column\")".to_owned()) };
+                let Some(times) = times else { return wrong_value("rolling: a time window needs .on(\"column\")".to_owned()) };
                 let (times, length) = (cast(&exact("rolling", times)?, &Kind::Time.arrow())?, step(length).map_err(DataFusionError::Plan)?);
                 let times = times.as_primitive::<TimestampMicrosecondType>();
                 if times.null_count() > 0 || times.values().windows(2).any(|w| w[1] < w[0]) {
                     return wrong_value(
-                        "rolling: instants of a window of time must be there and must not fall; sort_values sorts by them".to_owned(),
+                        "rolling: the timestamps of a time window must not be null and must not decrease; help: sort the frame by them with sort_values".to_owned(),
                     );
                 }
                 let mut start = 0;
@@ -182,8 +186,8 @@ fn rolled(x: &Expr, name: &'static str, key: &str, spec: (&WindowSize, Option<us
     let (size, min_periods, center, on) = spec;
     let needed = min_periods.unwrap_or(if let WindowSize::Rows(n) = size { *n } else { 1 });
     let problem = match size {
-        WindowSize::Rows(0) => Some("a window has at least one row".to_owned()),
-        WindowSize::Time(_) if on.is_none() => Some("a window of time goes by the instants of a column: .on(\"t\")".to_owned()),
+        WindowSize::Rows(0) => Some("invalid window size 0: expected at least one row".to_owned()),
+        WindowSize::Time(_) if on.is_none() => Some("a time window needs a column of timestamps: .on(\"t\")".to_owned()),
         WindowSize::Time(t) => step(t).err(),
         WindowSize::Rows(_) => None,
     };
@@ -231,45 +235,45 @@ macro_rules! over {
     };
 }
 over! {
-    /// The sum of the values in the window, exactly, rounded once.
+    /// Computes the sum of the window, exactly, rounded once.
     sum Over::Sums(1, Moving::sum);
-    /// The mean of the values in the window, exactly, rounded once.
+    /// Computes the mean of the window, exactly, rounded once.
     mean Over::Sums(1, Moving::mean);
-    /// How many values are in the window.
+    /// Counts the values of the window.
     count Over::Values(Arc::new(|v| Some(v.len() as f64)));
-    /// The least value in the window.
+    /// Computes the minimum of the window.
     min Over::Values(Arc::new(|v| v.iter().copied().min_by(f64::total_cmp)));
-    /// The greatest value in the window.
+    /// Computes the maximum of the window.
     max Over::Values(Arc::new(|v| v.iter().copied().max_by(f64::total_cmp)));
-    /// The variance of the values in the window, with n - 1.
+    /// Computes the variance of the window, with n - 1.
     var Over::Sums(2, Moving::variance);
-    /// The standard deviation of the values in the window, with n - 1.
+    /// Computes the standard deviation of the window, with n - 1.
     std Over::Sums(2, Moving::deviation);
-    /// The middle value of the window.
+    /// Computes the median of the window.
     median Over::Values(Arc::new(|v| Some(quantiles(v, &[0.5])[0])));
-    /// The skewness of the values in the window.
+    /// Computes the skewness of the window.
     skew Over::Sums(3, Moving::skewness);
-    /// The excess kurtosis of the values in the window.
+    /// Computes the excess kurtosis of the window.
     kurt Over::Sums(4, Moving::kurtosis);
 }
 
-/// The quantile of the values of a window.
+/// Computes the quantile of a window.
 #[inline(never)]
 fn quantile_of(share: f64) -> (String, Over) {
-    // Of NaN, `clamp` would make NaN.
+    // `clamp` would return NaN for NaN.
     #[allow(clippy::manual_clamp)]
     let share = share.max(0.0).min(1.0);
     (share.to_string(), Over::Values(Arc::new(move |v| Some(quantiles(v, &[share])[0]))))
 }
 
-/// What a closure gives of a window, and a key: two closures are never the same function.
+/// Wraps a closure, with a key of its own: two closures are never equal.
 #[inline(never)]
 fn of_closure(closure: OfValues) -> (String, Over) {
     (format!("{:p}", Arc::as_ptr(&closure)), Over::Values(closure))
 }
 
 impl<T: Target> Rolling<T> {
-    /// The value below which a share of the window lies, from 0 to 1, with linear interpolation.
+    /// Computes a quantile of the window, given from 0 to 1, with linear interpolation.
     #[track_caller]
     pub fn quantile(&self, share: f64) -> T {
         let (key, over) = quantile_of(share);

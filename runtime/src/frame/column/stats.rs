@@ -1,4 +1,4 @@
-//! What is asked of one column beside its aggregates: its order, what it has to do with itself, and numbers that are near enough.
+//! Further statistics of a single column: monotonicity, autocorrelation, approximations.
 
 use crate::error::{Error, Result};
 use crate::frame::column::lazy_series::LazySeries;
@@ -17,11 +17,11 @@ use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr as df;
 use std::sync::Arc;
 
-/// A column that is made for a moment.
+/// The name of a temporary column.
 const MADE: &str = "__rask_made__";
 
 impl LazySeries {
-    /// The type of the values.
+    /// Returns the type of the values.
     ///
     /// # Errors
     /// The error of an earlier step.
@@ -29,13 +29,13 @@ impl LazySeries {
         Ok(self.to_frame().dtypes()?.remove(0))
     }
 
-    /// Whether no value is below the one before; a missing value is in no order.
+    /// Returns whether the values never decrease; false if a value is null.
     #[track_caller]
     pub fn is_monotonic_increasing(&self) -> LazyScalar {
         self.is_monotonic("is_monotonic_increasing", &|x| x.ge(x.shift(1)))
     }
 
-    /// Whether no value is above the one before; a missing value is in no order.
+    /// Returns whether the values never increase; false if a value is null.
     #[track_caller]
     pub fn is_monotonic_decreasing(&self) -> LazyScalar {
         self.is_monotonic("is_monotonic_decreasing", &|x| x.le(x.shift(1)))
@@ -49,15 +49,16 @@ impl LazySeries {
         self.in_frame(self.frame().put_columns(method, vec![(self.name().to_owned(), holds)])).reduce(Agg::All)
     }
 
-    /// The correlation of the values with those so many rows before.
+    /// Computes the correlation of the values with those `lag` rows before.
     #[track_caller]
     pub fn autocorr(&self, lag: i64) -> LazyScalar {
         let shifted = self.frame().put_columns("autocorr", vec![(MADE.to_owned(), col(self.name()).shift(lag))]);
         self.in_frame(shifted).corr(MADE)
     }
 
-    /// About how many different values there are, by HyperLogLog (P. Flajolet et al., 2007) with 16,384 registers: a standard
-    /// error of 0.8 %, in a few kilobytes however many there are. [`nunique`](LazySeries::nunique) counts them.
+    /// Estimates the number of distinct values by HyperLogLog (P. Flajolet et al., 2007) with
+    /// 16,384 registers: a standard error of 0.8 %, in a few kilobytes for any number of values.
+    /// [`nunique`](LazySeries::nunique) is exact.
     #[track_caller]
     pub fn nunique_approx(&self) -> LazyScalar {
         self.nearly("nunique_approx", |x, t| {
@@ -66,8 +67,9 @@ impl LazySeries {
         })
     }
 
-    /// About the middle value, by a t-digest (T. Dunning, 2019) of 100 centroids: its rank is off by less than 1 % as a rule, and
-    /// other partitions may give another value. [`median`](LazySeries::median) is exact.
+    /// Estimates the median by a t-digest (T. Dunning, 2019) of 100 centroids: its rank is usually
+    /// off by less than 1 %, and other partitions may give another value.
+    /// [`median`](LazySeries::median) is exact.
     #[track_caller]
     pub fn median_approximate(&self) -> LazyScalar {
         self.nearly("median_approximate", |x, _| expr_fn::approx_median(df::cast(x, DataType::Float64)))
@@ -88,14 +90,16 @@ impl LazySeries {
 type Choose = fn(&Expr, &Expr, &Expr) -> Expr;
 
 impl DataFrame {
-    /// The values of the rows where the condition holds, and another value in all other rows, in each column whose type that
-    /// value has; a missing condition does not hold. `col(..).where_(..)` does it for one column.
+    /// Keeps the values of the rows where the condition holds and replaces those of all other rows,
+    /// in each column that has the type of `other`; a null condition does not hold.
+    /// `col(..).where_(..)` does it for one column.
     #[track_caller]
     pub fn where_(&self, condition: impl IntoExpr, other: impl IntoExpr) -> Self {
         self.chosen_by("where_", &condition.into_expr(), &other.into_expr(), |x, c, o| x.where_(c, o))
     }
 
-    /// Another value in the rows where the condition holds, in each column whose type that value has.
+    /// Replaces the values of the rows where the condition holds, in each column that has the type
+    /// of `other`.
     #[track_caller]
     pub fn mask(&self, condition: impl IntoExpr, other: impl IntoExpr) -> Self {
         self.chosen_by("mask", &condition.into_expr(), &other.into_expr(), |x, c, o| x.mask(c, o))
@@ -107,7 +111,7 @@ impl DataFrame {
         self.fitting(method, other, &|x, other| choose(x, condition, other))
     }
 
-    /// Computes the frame, and gives the bytes of each column in memory.
+    /// Computes the frame, and returns the bytes of each column in memory.
     ///
     /// # Errors
     /// As [`DataFrame::compute`].
@@ -128,7 +132,7 @@ impl DataFrame {
 }
 
 impl Table {
-    /// The table as HTML, as it is displayed.
+    /// Returns the table as HTML, as it is displayed.
     #[must_use]
     pub fn to_html(&self) -> String {
         self.show().data.remove("text/html").unwrap_or_default()

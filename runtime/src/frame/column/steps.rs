@@ -1,15 +1,15 @@
-//! Steps of time: how they are written, and in which of them a time lies. Times are microseconds since
-//! 1970, as a clock shows them or as time passes.
+//! Frequencies: how they are written, and which interval a timestamp falls into. Times are
+//! microseconds since 1970, in local or in elapsed time.
 
 use crate::csv::value;
 use crate::frame::types::freq::{DAY, step};
 
-/// Steps of time: of one length in microseconds, or so many units of the calendar.
+/// A frequency: a fixed length in microseconds, or a number of calendar units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::frame) enum Step {
-    /// So long, as time passes.
+    /// This many microseconds of elapsed time.
     Length(i64),
-    /// So many days, as clocks show them.
+    /// This many days of local time.
     Days(i64),
     Calendar(Unit, i64),
 }
@@ -17,16 +17,16 @@ pub(in crate::frame) enum Step {
 /// A unit of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::frame) enum Unit {
-    /// Weeks that end with this day; Monday is 0.
+    /// Weeks that end on this day; Monday is 0.
     Weeks(i64),
-    /// So many months, named by their first day or by their last.
+    /// This many months, labelled by their first or by their last day.
     Months { each: i64, by_end: bool },
 }
 
 const WEEKDAYS: [&str; 7] = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
 
 impl Step {
-    /// By pandas' names.
+    /// Parses a frequency, with pandas' names.
     pub(in crate::frame) fn parse(freq: &str) -> std::result::Result<Self, String> {
         let digits = freq.find(|c: char| !c.is_ascii_digit()).unwrap_or(freq.len());
         let months = |each, by_end| Some(Unit::Months { each, by_end });
@@ -50,13 +50,13 @@ impl Step {
                 Ok(n) if matches!(freq[digits..].trim(), "D" | "d") => Ok(Self::Days(n / DAY)),
                 Ok(n) => Ok(Self::Length(n)),
                 Err(e) => Err(format!(
-                    "{e}; and by the calendar \"W\" and \"W-MON\" (weeks), \"MS\", \"QS\", \"YS\" (by their first day), \"ME\", \"QE\", \"YE\" (by their last)"
+                    "{e}, or a calendar unit: \"W\" and \"W-MON\" (weeks), \"MS\", \"QS\", \"YS\" (by their first day), \"ME\", \"QE\", \"YE\" (by their last)"
                 )),
             },
         }
     }
 
-    /// What stands for the next step.
+    /// Returns the label of the next interval.
     pub(in crate::frame) fn next(self, at: i64) -> i64 {
         match self {
             Self::Length(n) => at + n,
@@ -66,14 +66,14 @@ impl Step {
     }
 }
 
-/// An end of a step.
+/// An end of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::frame) enum End {
     Left,
     Right,
 }
 
-/// What steps are counted from; `At` as a clock shows it.
+/// The point from which intervals are counted; `At` is local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::frame) enum Origin {
     StartDay,
@@ -82,7 +82,7 @@ pub(in crate::frame) enum Origin {
     At(i64),
 }
 
-/// Steps, which of their ends belongs to them and which names them.
+/// A frequency, with the end that is closed and the end that is the label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::frame) struct Steps {
     pub(in crate::frame) step: Step,
@@ -92,7 +92,7 @@ pub(in crate::frame) struct Steps {
     pub(in crate::frame) offset: i64,
 }
 
-/// The points from which steps may be counted.
+/// The possible points from which intervals are counted.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::frame) struct Base {
     pub(in crate::frame) first: i64,
@@ -108,7 +108,7 @@ impl Steps {
         Self { step, closed: end, label: end, origin: Origin::StartDay, offset: 0 }
     }
 
-    /// Whether steps depend on the first timestamp.
+    /// Returns whether intervals depend on the first timestamp.
     pub(in crate::frame) fn needs_first(self, zoned: bool) -> bool {
         match (self.step, self.origin) {
             (Step::Calendar(_, n), _) => n != 1,
@@ -119,7 +119,7 @@ impl Steps {
         }
     }
 
-    /// What names the step of a timestamp.
+    /// Returns the label of the interval of a timestamp.
     pub(in crate::frame) fn name(self, t: i64, base: Base) -> i64 {
         let (left, right) = match self.step {
             Step::Calendar(unit, n) => unit.ends(t, base.first, self.closed, n),
@@ -129,7 +129,7 @@ impl Steps {
         if self.label == End::Left { left } else { right }
     }
 
-    /// Both ends of the step of length `n` in which a timestamp lies.
+    /// Returns both ends of the interval of length `n` that contains a timestamp.
     fn around(self, t: i64, base: Base, n: i64) -> (i64, i64) {
         let from = match self.origin {
             Origin::StartDay => base.start_day,
@@ -147,20 +147,21 @@ impl Steps {
 }
 
 impl Unit {
-    /// The last unit that is named by a day that is not later.
+    /// Returns the last unit whose label is not later.
     fn floor(self, t: i64) -> i64 {
         let number = self.number(t);
         let within = self.by_end() && self.instant(number) != t.div_euclid(DAY) * DAY;
         number - i64::from(within)
     }
 
-    /// The first unit that is named by a day that is not earlier; a last day belongs to its unit whole.
+    /// Returns the first unit whose label is not earlier; a last day belongs to its unit as a
+    /// whole.
     fn ceil(self, t: i64) -> i64 {
         let number = self.number(t);
         number + i64::from(!self.by_end() && self.instant(number) != t)
     }
 
-    /// Both ends of so many units.
+    /// Returns both ends of an interval of `n` units.
     fn ends(self, t: i64, first: i64, closed: End, n: i64) -> (i64, i64) {
         let left = match closed {
             End::Left => {
@@ -182,7 +183,7 @@ impl Unit {
         }
     }
 
-    /// Number of the unit in which an instant lies.
+    /// Returns the number of the unit that contains a timestamp.
     fn number(self, t: i64) -> i64 {
         let day = t.div_euclid(DAY);
         match self {
@@ -195,7 +196,7 @@ impl Unit {
         }
     }
 
-    /// The instant that stands for a unit.
+    /// Returns the timestamp that is the label of a unit.
     fn instant(self, number: i64) -> i64 {
         let first_day = |month: i64| {
             let (year, month) = (month.div_euclid(12), month.rem_euclid(12) as u32 + 1);

@@ -1,4 +1,5 @@
-//! What is done with texts of a column, under pandas' names: `col("name").str().startswith("A")`. Places count characters.
+//! String methods (`.str()`), with pandas' names: `col("name").str().startswith("A")`. Positions
+//! count characters, not bytes.
 
 use crate::csv::texts::views;
 use crate::frame::column::lazy_series::LazySeries;
@@ -15,7 +16,7 @@ use fancy_regex::Regex;
 use std::sync::Arc;
 
 impl Expr {
-    /// The methods on texts.
+    /// Returns the string methods.
     #[must_use]
     pub fn str(&self) -> Str<Self> {
         Str(self.clone())
@@ -23,15 +24,16 @@ impl Expr {
 }
 
 impl LazySeries {
-    /// The methods on texts.
+    /// Returns the string methods.
     #[must_use]
     pub fn str(&self) -> Str<Self> {
         Str(self.clone())
     }
 }
 
-/// The methods on texts, made by [`Expr::str`] and [`LazySeries::str`]. What is missing stays missing. Patterns are regular
-/// expressions as in Python, with look-around; one that is none is an error of the step that uses it.
+/// String methods, created by [`Expr::str`] and [`LazySeries::str`]. Null stays null. Patterns are
+/// regular expressions as in Python, with look-around; an invalid one is an error of the step that
+/// uses it.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -42,7 +44,7 @@ impl LazySeries {
 #[derive(Debug, Clone)]
 pub struct Str<T>(T);
 
-/// What a function of a text may give.
+/// A result type of a string method.
 trait Made: Sized {
     fn dtype() -> DataType;
     fn array(values: Vec<Option<Self>>) -> ArrayRef;
@@ -88,7 +90,7 @@ impl Made for Vec<String> {
     }
 }
 
-/// A function of a text, with what is wrong with its arguments.
+/// Builds a function of strings; `problem` is an error in its arguments.
 #[inline(never)]
 fn over<R: Made>(
     x: &Expr,
@@ -100,7 +102,7 @@ fn over<R: Made>(
     let returns = move |t: &[DataType]| match (&t[0], &problem) {
         (_, Some(problem)) => Err(datafusion::error::DataFusionError::Plan(format!("str().{name}: {problem}"))),
         (t, None) if is_text(t) => Ok(R::dtype()),
-        (t, None) => wrong_type(&format!("str().{name}"), t, "text; astype(DType::Str) makes it text"),
+        (t, None) => wrong_type(&format!("str().{name}"), t, "a string; help: cast it with astype(DType::Str)"),
     };
     Expr::new(rowwise(&format!("str_{name}"), key, vec![x.get().clone()], returns, move |a| {
         let texts = views(&a[0])?;
@@ -108,7 +110,8 @@ fn over<R: Made>(
     }))
 }
 
-// The methods are generic in what they give, and so compiled in each cell that calls them; what they do is compiled here.
+// The methods have generic return types and are therefore compiled in each cell that calls them;
+// their implementations are compiled here.
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident($($a:ident: $t:ty),*) -> $gives:ty: |$s:ident| $body:expr;)*) => {
         mod of_text {
@@ -132,104 +135,111 @@ macro_rules! texts {
     };
 }
 texts! {
-    /// Whether the text begins with another one.
+    /// Returns whether the string starts with a prefix.
     startswith(text: &str) -> bool: |s| Some(s.starts_with(text.as_str()));
-    /// As [`startswith`](Str::startswith).
+    /// Returns whether the string starts with a prefix; the same as
+    /// [`startswith`](Str::startswith).
     starts_with(text: &str) -> bool: |s| Some(s.starts_with(text.as_str()));
-    /// Whether the text ends with another one.
+    /// Returns whether the string ends with a suffix.
     endswith(text: &str) -> bool: |s| Some(s.ends_with(text.as_str()));
-    /// As [`endswith`](Str::endswith).
+    /// Returns whether the string ends with a suffix; the same as [`endswith`](Str::endswith).
     ends_with(text: &str) -> bool: |s| Some(s.ends_with(text.as_str()));
-    /// Whether the text contains another one, taken as it is.
+    /// Returns whether the string contains another one, taken literally.
     contains_text(text: &str) -> bool: |s| Some(s.contains(text.as_str()));
-    /// Number of characters.
+    /// Returns the number of characters.
     len() -> i64: |s| Some(s.chars().count() as i64);
-    /// The text in small letters.
+    /// Converts to lowercase.
     lower() -> String: |s| Some(s.to_lowercase());
-    /// The text in capitals.
+    /// Converts to uppercase.
     upper() -> String: |s| Some(s.to_uppercase());
-    /// The text for comparison without regard to capitals: small letters, and `ss` for the German sharp s.
+    /// Folds the case for caseless comparison: lowercase, and `ss` for the German sharp s.
     casefold() -> String: |s| Some(s.to_lowercase().replace('\u{df}', "ss"));
-    /// The first letter a capital, all others small.
+    /// Converts the first character to uppercase and all others to lowercase.
     capitalize() -> String: |s| Some(capital(s));
-    /// The first letter of each word a capital, all others small.
+    /// Converts the first letter of each word to uppercase and all others to lowercase.
     title() -> String: |s| Some(titled(s));
-    /// Small letters for capitals and capitals for small letters.
+    /// Swaps uppercase and lowercase.
     swapcase() -> String: |s| Some(s.chars().flat_map(swapped).collect());
-    /// The text without white space at its ends.
+    /// Removes whitespace at both ends.
     strip() -> String: |s| Some(s.trim().to_owned());
-    /// The text without white space at its start.
+    /// Removes whitespace at the start.
     lstrip() -> String: |s| Some(s.trim_start().to_owned());
-    /// The text without white space at its end.
+    /// Removes whitespace at the end.
     rstrip() -> String: |s| Some(s.trim_end().to_owned());
-    /// The text without any of these characters at its ends.
+    /// Removes any of these characters at both ends.
     strip_chars(chars: &str) -> String: |s| Some(s.trim_matches(|c| chars.contains(c)).to_owned());
-    /// The text without another one at its start.
+    /// Removes a prefix, where the string has it.
     removeprefix(text: &str) -> String: |s| Some(s.strip_prefix(text.as_str()).unwrap_or(s).to_owned());
-    /// The text without another one at its end.
+    /// Removes a suffix, where the string has it.
     removesuffix(text: &str) -> String: |s| Some(s.strip_suffix(text.as_str()).unwrap_or(s).to_owned());
-    /// One text in place of another, everywhere; both are taken as they are.
+    /// Replaces all occurrences of one string by another; both are taken literally.
     replace(from: &str, to: &str) -> String: |s| Some(s.replace(from.as_str(), &to));
-    /// The text so many times.
+    /// Repeats the string `times` times.
     repeat(times: usize) -> String: |s| Some(s.repeat(times));
-    /// The characters from one place to before another, as in Python: places below 0 count from the end.
+    /// Returns the characters from `start` up to, not including, `stop`, as in Python: negative
+    /// positions count from the end.
     slice(start: i64, stop: i64) -> String: |s| Some(sliced(s, start, stop).1.to_owned());
-    /// Another text in place of the characters from one place to before another.
+    /// Replaces the characters from `start` up to, not including, `stop`.
     slice_replace(start: i64, stop: i64, text: &str) -> String: |s| {
         let (before, _, after) = sliced(s, start, stop);
         Some(format!("{before}{text}{after}"))
     };
-    /// The character at a place; below 0 from the end. Missing where the text is shorter.
+    /// Returns the character at a position; negative positions count from the end. Null where the
+    /// string is shorter.
     get(place: i64) -> String: |s| if place < 0 { s.chars().rev().nth((-1 - place) as usize) } else { s.chars().nth(place as usize) }.map(String::from);
-    /// Place of the first occurrence of another text, -1 where there is none.
+    /// Returns the position of the first occurrence of a string, or -1.
     find(text: &str) -> i64: |s| Some(s.find(text.as_str()).map_or(-1, |at| s[..at].chars().count() as i64));
-    /// Place of the last occurrence of another text, -1 where there is none.
+    /// Returns the position of the last occurrence of a string, or -1.
     rfind(text: &str) -> i64: |s| Some(s.rfind(text.as_str()).map_or(-1, |at| s[..at].chars().count() as i64));
-    /// The text in the middle of at least so many characters, filled up at both sides.
+    /// Pads both sides with `fill` to at least `width` characters.
     center(width: usize, fill: char) -> String: |s| { let n = room(s, width); let left = n / 2 + (n & width & 1); Some(filled(s, left, n - left, fill)) };
-    /// The text at the left of at least so many characters.
+    /// Pads the right side with `fill` to at least `width` characters; longer strings stay
+    /// unchanged.
     ljust(width: usize, fill: char) -> String: |s| Some(filled(s, 0, room(s, width), fill));
-    /// The text at the right of at least so many characters.
+    /// Pads the left side with `fill` to at least `width` characters; longer strings stay
+    /// unchanged.
     rjust(width: usize, fill: char) -> String: |s| Some(filled(s, room(s, width), 0, fill));
-    /// The text at the right of at least so many characters, as [`rjust`](Str::rjust).
+    /// Pads the left side with `fill` to at least `width` characters; the same as
+    /// [`rjust`](Str::rjust).
     pad(width: usize, fill: char) -> String: |s| Some(filled(s, room(s, width), 0, fill));
-    /// Zeros before the text, behind its sign, up to so many characters.
+    /// Pads with zeros after the sign to at least `width` characters.
     zfill(width: usize) -> String: |s| {
         let (sign, digits) = s.split_at(usize::from(s.starts_with(['+', '-'])));
         Some(format!("{sign}{}{digits}", "0".repeat(room(s, width))))
     };
-    /// The parts between a separator, which is taken as it is; between runs of white space where it is empty.
+    /// Splits at a separator, taken literally; at whitespace where it is empty.
     split(sep: &str) -> Vec<String>: |s| Some(if sep.is_empty() { s.split_whitespace().map(str::to_owned).collect() } else { s.split(sep.as_str()).map(str::to_owned).collect() });
-    /// The parts between a separator, split at most so many times; 0 splits everywhere, as in pandas. An empty separator is
-    /// blank space.
+    /// Splits at a separator, at most `splits` times; 0 splits everywhere, as in pandas. An empty
+    /// separator splits at whitespace.
     split_n(sep: &str, splits: usize) -> Vec<String>: |s| Some(parts(s, &sep, splits));
-    /// At most so many splits, from the end, and what is left before them first.
+    /// Splits at a separator from the end, at most `splits` times; the remainder comes first.
     rsplit(sep: &str, splits: usize) -> Vec<String>: |s| { let mut parts: Vec<_> = s.rsplitn(splits.saturating_add(1), sep.as_str()).map(str::to_owned).collect(); parts.reverse(); Some(parts) };
-    /// What is before the first separator, the separator, and what is behind it.
+    /// Splits at the first separator into the part before it, the separator, and the part after it.
     partition(sep: &str) -> Vec<String>: |s| Some(s.split_once(sep.as_str()).map_or_else(|| vec![s.to_owned(), String::new(), String::new()], |(a, b)| vec![a.to_owned(), sep.clone(), b.to_owned()]));
-    /// What is before the last separator, the separator, and what is behind it.
+    /// Splits at the last separator into the part before it, the separator, and the part after it.
     rpartition(sep: &str) -> Vec<String>: |s| Some(s.rsplit_once(sep.as_str()).map_or_else(|| vec![String::new(), String::new(), s.to_owned()], |(a, b)| vec![a.to_owned(), sep.clone(), b.to_owned()]));
-    /// The characters with another text between them.
+    /// Joins the characters with a separator.
     join(sep: &str) -> String: |s| Some(s.chars().map(String::from).collect::<Vec<_>>().join(&sep));
-    /// Each of the characters in `from` as the one at its place in `to`.
+    /// Replaces each character of `from` by the one at its position in `to`.
     translate(from: &str, to: &str) -> String: |s| Some(s.chars().map(|c| from.chars().position(|f| f == c).and_then(|i| to.chars().nth(i)).unwrap_or(c)).collect());
-    /// Whether all characters are letters or digits, and there is one.
+    /// Returns whether all characters are letters or digits, and there is at least one.
     isalnum() -> bool: |s| Some(all(s, char::is_alphanumeric));
-    /// Whether all characters are letters, and there is one.
+    /// Returns whether all characters are letters, and there is at least one.
     isalpha() -> bool: |s| Some(all(s, char::is_alphabetic));
-    /// Whether all characters are digits from 0 to 9, and there is one.
+    /// Returns whether all characters are digits from 0 to 9, and there is at least one.
     isdecimal() -> bool: |s| Some(all(s, |c| c.is_ascii_digit()));
-    /// As [`isdecimal`](Str::isdecimal).
+    /// Returns whether all characters are digits from 0 to 9; the same as
+    /// [`isdecimal`](Str::isdecimal).
     isdigit() -> bool: |s| Some(all(s, |c| c.is_ascii_digit()));
-    /// Whether all characters are numbers of any kind, and there is one.
+    /// Returns whether all characters are numeric, and there is at least one.
     isnumeric() -> bool: |s| Some(all(s, char::is_numeric));
-    /// Whether all characters are white space, and there is one.
+    /// Returns whether all characters are whitespace, and there is at least one.
     isspace() -> bool: |s| Some(all(s, char::is_whitespace));
-    /// Whether there are letters and all are small.
+    /// Returns whether there are letters and all are lowercase.
     islower() -> bool: |s| Some(s.chars().any(char::is_lowercase) && !s.chars().any(char::is_uppercase));
-    /// Whether there are letters and all are capitals.
+    /// Returns whether there are letters and all are uppercase.
     isupper() -> bool: |s| Some(s.chars().any(char::is_uppercase) && !s.chars().any(char::is_lowercase));
-    /// Whether each word begins with a capital and has no other.
+    /// Returns whether each word starts with an uppercase letter and has no other.
     istitle() -> bool: |s| Some(s.chars().any(char::is_alphabetic) && s == titled(s));
 }
 
@@ -241,7 +251,8 @@ macro_rules! patterns {
             pub(in crate::frame) fn $name(x: &Expr, pattern: &str, $($a: $t),*) -> Expr {
                 $(let $a = $a.to_owned();)*
                 let key = [format!("{pattern:?}"), $(format!("{:?}", $a)),*].join(", ");
-                // A search for the whole text may end later than the first way in which the pattern fits.
+                // A match of the whole string may end later than the first match that the pattern
+                // finds.
                 let whole = if stringify!($name) == "fullmatch" { format!(r"\A(?:{pattern})\z") } else { pattern.to_owned() };
                 let (made, problem) = compiled(&whole);
                 over::<$gives>(x, stringify!($name), key, problem, move |$s: &str| { let $r = made.as_ref()?; $body })
@@ -259,28 +270,30 @@ macro_rules! patterns {
     };
 }
 patterns! {
-    /// Whether the pattern is found in the text.
+    /// Returns whether the pattern is found in the string.
     contains() -> bool: |r, s| r.is_match(s).ok();
-    /// Whether the pattern is found at the start of the text.
+    /// Returns whether the pattern matches at the start of the string.
     match_() -> bool: |r, s| r.find(s).ok().map(|m| m.is_some_and(|m| m.start() == 0));
-    /// Whether the pattern is the whole text.
+    /// Returns whether the pattern matches the whole string.
     fullmatch() -> bool: |r, s| r.is_match(s).ok();
-    /// How often the pattern is found.
+    /// Counts the matches of the pattern.
     count() -> i64: |r, s| Some(r.find_iter(s).flatten().count() as i64);
-    /// All that the pattern finds: of its first group where it has one.
+    /// Returns all matches of the pattern: their first group, where it has one.
     findall() -> Vec<String>: |r, s| Some(r.captures_iter(s).flatten().map(|c| c.get(usize::from(c.len() > 1)).map_or("", |m| m.as_str()).to_owned()).collect());
-    /// What the group of that number is wherever the pattern is found; group 1 is the first, 0 all of it.
+    /// Returns a group of every match; group 1 is the first, 0 the whole match.
     extractall(group: usize) -> Vec<String>: |r, s| Some(r.captures_iter(s).flatten().filter_map(|c| c.get(group).map(|m| m.as_str().to_owned())).collect());
-    /// What the group of that number is where the pattern is first found; group 1 is the first, 0 all of it.
+    /// Returns a group of the first match; group 1 is the first, 0 the whole match. Null where the
+    /// pattern is not found.
     extract(group: usize) -> String: |r, s| r.captures(s).ok().flatten()?.get(group).map(|m| m.as_str().to_owned());
-    /// A text in place of what the pattern finds; `$1` stands for a group.
+    /// Replaces every match; `$1` refers to a group.
     replace_regex(to: &str) -> String: |r, s| Some(r.replace_all(s, to.as_str()).into_owned());
-    /// The parts between what the pattern finds.
+    /// Splits at the matches of the pattern.
     split_regex() -> Vec<String>: |r, s| Some(r.split(s).flatten().map(str::to_owned).collect());
 }
 
 impl<T: Target> Str<T> {
-    /// The text and those of other columns in one, with a separator between them; missing where one of them is.
+    /// Concatenates the string with those of other columns, with a separator; null where one of
+    /// them is null.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -299,7 +312,7 @@ impl<T: Target> Str<T> {
 #[inline(never)]
 fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
     let returns = move |t: &[DataType]| match t.iter().find(|t| !is_text(t)) {
-        Some(other) => wrong_type("str().cat", other, "text; astype(DType::Str) makes it text"),
+        Some(other) => wrong_type("str().cat", other, "a string; help: cast it with astype(DType::Str)"),
         None => Ok(DataType::Utf8),
     };
     let args = std::iter::once(x.get().clone()).chain(others.iter().map(|n| bare(n))).collect();
@@ -314,11 +327,13 @@ fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
     }))
 }
 
-/// A pattern, or what is wrong with it.
+/// Compiles a pattern, or returns what is wrong with it.
 fn compiled(pattern: &str) -> (Option<Regex>, Option<String>) {
     match Regex::new(pattern) {
         Ok(made) => (Some(made), None),
-        Err(e) => (None, Some(format!("{pattern:?} is no regular expression: {e}; contains_text and replace take texts as they are"))),
+        Err(e) => {
+            (None, Some(format!("invalid regular expression {pattern:?}: {e}; help: contains_text and replace take strings literally")))
+        }
     }
 }
 
@@ -349,7 +364,7 @@ fn all(s: &str, of: impl Fn(char) -> bool) -> bool {
     !s.is_empty() && s.chars().all(of)
 }
 
-/// Characters that are missing to a width.
+/// Returns the number of characters missing to a width.
 fn room(s: &str, width: usize) -> usize {
     width.saturating_sub(s.chars().count())
 }
@@ -359,7 +374,7 @@ fn filled(s: &str, left: usize, right: usize, fill: char) -> String {
     fill(left).chain(s.chars()).chain(fill(right)).collect()
 }
 
-/// What is before, in and behind a range of characters.
+/// Splits a string into the parts before, in and after a range of characters.
 fn sliced(s: &str, start: i64, stop: i64) -> (&str, &str, &str) {
     let n = s.chars().count() as i64;
     let place = |i: i64| (if i < 0 { (n + i).max(0) } else { i.min(n) }) as usize;
@@ -368,7 +383,7 @@ fn sliced(s: &str, start: i64, stop: i64) -> (&str, &str, &str) {
     (&s[..byte(start)], &s[byte(start)..byte(stop)], &s[byte(stop)..])
 }
 
-/// The parts of a text between a separator, split at most so many times.
+/// Splits a string at a separator, at most `splits` times.
 fn parts(s: &str, sep: &str, splits: usize) -> Vec<String> {
     let most = if splits == 0 { usize::MAX } else { splits.saturating_add(1) };
     if !sep.is_empty() {
@@ -386,8 +401,8 @@ fn parts(s: &str, sep: &str, splits: usize) -> Vec<String> {
 }
 
 impl Str<Expr> {
-    /// Splits into columns for [`with_columns`](crate::frame::dataframe::DataFrame::with_columns), at most so many times; 0 splits everywhere.
-    /// Null where a text has fewer parts.
+    /// Splits into columns for [`with_columns`](crate::frame::dataframe::DataFrame::with_columns),
+    /// at most `splits` times; 0 splits everywhere. Null where a string has fewer parts.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -402,7 +417,8 @@ impl Str<Expr> {
 }
 
 impl Str<LazySeries> {
-    /// Splits into columns of the frame, at most so many times; 0 splits everywhere. Null where a text has fewer parts.
+    /// Splits into columns of the frame, at most `splits` times; 0 splits everywhere. Null where a
+    /// string has fewer parts.
     #[track_caller]
     pub fn split_expand(&self, sep: &str, splits: usize, names: impl IntoNames) -> DataFrame {
         self.0.frame().with_columns(expanded(&col(self.0.name()), sep, splits, names.into_names()))
@@ -435,8 +451,8 @@ mod tests {
             assert_eq!(df.filter(condition).len().unwrap(), n);
         }
         let e = df.filter(t().contains("(")).compute().unwrap_err().to_string();
-        assert!(e.contains("str().contains") && e.contains("no regular expression"), "{e}");
+        assert!(e.contains("str().contains") && e.contains("invalid regular expression"), "{e}");
         let e = df.with_column("n", t().len()).with_column("m", col("n").str().upper()).compute().unwrap_err().to_string();
-        assert!(e.contains("str().upper: the column is int64, not text"), "{e}");
+        assert!(e.contains("str().upper: the column is int64, not a string"), "{e}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the methods of columns are called on: an expression, or a column of a frame.
+//! The receivers of column methods: an expression, or a column of a frame.
 
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::expr::{Expr, col};
@@ -16,9 +16,10 @@ impl Target for Expr {
     }
 }
 
-/// What methods on values give: an expression for an expression, a column for the column of a frame.
+/// A receiver of column methods: methods of an expression return an expression, methods of a
+/// frame's column return a column.
 pub trait Target: Clone {
-    /// The result of a method whose name is `method`.
+    /// Returns the result of a method named `method`.
     #[doc(hidden)]
     #[track_caller]
     fn with(&self, method: &str, make: &dyn Fn(&Expr) -> Expr) -> Self;

@@ -1,4 +1,4 @@
-//! More of what is done with instants: calendars, rounding, time zones, texts, and lengths of time.
+//! Further methods of timestamps: calendars, rounding, time zones, formatting, and durations.
 
 use crate::csv::kind::Kind;
 use crate::frame::column::dt::{Dt, is_time};
@@ -20,7 +20,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone};
 use datafusion::error::{DataFusionError, Result as DfResult};
 use std::sync::Arc;
 
-/// The timestamps as a clock at their place shows them, in microseconds; digits below are left out.
+/// Returns the timestamps in local time, in microseconds; smaller digits are truncated.
 pub(in crate::frame) fn wall(array: &ArrayRef) -> DfResult<TimestampMicrosecondArray> {
     let utc = micros(array, Below::Down)?;
     match Clock::of(array.data_type())? {
@@ -34,7 +34,7 @@ type Of = Arc<dyn Fn(&TimestampMicrosecondArray) -> DfResult<ArrayRef> + Send + 
 /// A type, or what is wrong with an argument.
 type Gives = Result<DataType, String>;
 
-/// A function of a column of instants as it is.
+/// Builds a function of a column of timestamps.
 #[inline(never)]
 pub(in crate::frame) fn of_instants(
     x: &Expr,
@@ -46,12 +46,12 @@ pub(in crate::frame) fn of_instants(
     let returns = move |t: &[DataType]| match &gives {
         Err(problem) => Err(DataFusionError::Plan(format!("dt().{name}: {problem}"))),
         Ok(gives) if is_time(&t[0]) || t[0].is_null() => Ok(gives.clone()),
-        Ok(_) => wrong_type(&format!("dt().{name}"), &t[0], "a datetime; to_datetime(format) makes one of text"),
+        Ok(_) => wrong_type(&format!("dt().{name}"), &t[0], "a datetime; help: parse strings with to_datetime(format)"),
     };
     Expr::new(rowwise(&format!("dt_{name}"), key, vec![x.get().clone()], returns, move |a| f(&a[0])))
 }
 
-/// A function of what clocks show.
+/// Builds a function of local times.
 #[inline(never)]
 fn over(x: &Expr, name: &'static str, key: String, gives: Gives, f: Of) -> Expr {
     of_instants(x, name, key, gives, move |a| f(&wall(a)?))
@@ -90,43 +90,43 @@ macro_rules! fields {
     };
 }
 fields! { BooleanArray, DataType::Boolean;
-    /// Whether the year has 366 days.
+    /// Returns whether the year is a leap year.
     is_leap_year |t| is_leap(t.year());
-    /// Whether it is the first day of a month.
+    /// Returns whether the date is the first day of a month.
     is_month_start |t| t.day() == 1;
-    /// Whether it is the last day of a month.
+    /// Returns whether the date is the last day of a month.
     is_month_end |t| t.day() == last_day(t);
-    /// Whether it is the first day of a quarter.
+    /// Returns whether the date is the first day of a quarter.
     is_quarter_start |t| t.day() == 1 && t.month() % 3 == 1;
-    /// Whether it is the last day of a quarter.
+    /// Returns whether the date is the last day of a quarter.
     is_quarter_end |t| t.day() == last_day(t) && t.month() % 3 == 0;
-    /// Whether it is the first of January.
+    /// Returns whether the date is the first of January.
     is_year_start |t| t.ordinal() == 1;
-    /// Whether it is the last of December.
+    /// Returns whether the date is the last of December.
     is_year_end |t| t.month() == 12 && t.day() == 31;
 }
 fields! { Int32Array, DataType::Int32;
-    /// Days of the month.
+    /// Returns the number of days in the month.
     days_in_month |t| last_day(t) as i32;
-    /// The week of the ISO calendar.
+    /// Returns the week of the ISO calendar.
     week |t| t.iso_week().week() as i32;
-    /// The year of the ISO calendar, whose first week has the first Thursday.
+    /// Returns the year of the ISO calendar, whose first week contains the first Thursday.
     isoyear |t| t.iso_week().year();
 }
 fields! { StringArray, DataType::Utf8;
-    /// The name of the day, in English.
+    /// Returns the name of the weekday, in English.
     day_name |t| t.format("%A").to_string();
-    /// The name of the month, in English.
+    /// Returns the name of the month, in English.
     month_name |t| t.format("%B").to_string();
-    /// The time of the day as text.
+    /// Returns the time of day as a string.
     time |t| t.format("%H:%M:%S%.f").to_string();
 }
 fields! { Date32Array, DataType::Date32;
-    /// The day.
+    /// Returns the date.
     date |t| (t.and_utc().timestamp_micros().div_euclid(DAY)) as i32;
 }
 
-/// How instants are brought to a step.
+/// How timestamps are rounded.
 #[derive(Debug, Clone, Copy)]
 enum Rounding {
     Down,
@@ -135,7 +135,7 @@ enum Rounding {
 }
 
 impl Rounding {
-    /// The step of length `n` for a time and the nanoseconds above it.
+    /// Rounds a time, with the nanoseconds below it, to a multiple of `n`.
     fn of(self, t: i64, below: i64, n: i64) -> i64 {
         let (steps, rest) = (t.div_euclid(n), i128::from(t.rem_euclid(n)) * 1000 + i128::from(below));
         let half = i128::from(n) * 500;
@@ -148,7 +148,7 @@ impl Rounding {
     }
 }
 
-/// A function of timestamps that goes by what is done where clocks change; what is inferred goes by
+/// Builds a function of timestamps that depends on the handling of clock changes; inference needs
 /// the order of rows, and gets the whole column.
 fn applied(
     x: &Expr,
@@ -172,12 +172,12 @@ fn applied(
     Expr::new(rowwise(&name, key, args, checked, run))
 }
 
-/// The type of timestamps that keep their zone, in microseconds.
+/// Returns the type of timestamps in microseconds, with their zone.
 pub(in crate::frame) fn kept(method: &str, t: &DataType) -> DfResult<DataType> {
     match t {
         DataType::Timestamp(_, zone) => Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
         t if is_time(t) || t.is_null() => Ok(Kind::Time.arrow()),
-        t => wrong_type(method, t, "a datetime; to_datetime(format) makes one of text"),
+        t => wrong_type(method, t, "a datetime; help: parse strings with to_datetime(format)"),
     }
 }
 
@@ -200,7 +200,7 @@ fn rounded(x: &Expr, name: &'static str, freq: &str, how: Rounding, changes: &Ch
 }
 
 impl<T: Target> Dt<T> {
-    /// Sets what becomes of times that a clock shows twice, when it is set back, in `tz_localize`,
+    /// Sets how ambiguous local times, when clocks are set back, are handled by `tz_localize`,
     /// `floor`, `ceil`, `round` and `normalize`, as pandas' `ambiguous`: `"raise"` (the default),
     /// `"infer"` (by the order of rows), `"NaT"`, `true` (the earlier) or `false` (the later).
     ///
@@ -216,14 +216,14 @@ impl<T: Target> Dt<T> {
         Self(self.0.clone(), self.1.twice(how.into_ambiguous()))
     }
 
-    /// Sets what becomes of times that a clock never shows, when it is set forward, as pandas'
+    /// Sets how nonexistent local times, when clocks are set forward, are handled, as pandas'
     /// `nonexistent`: `"raise"` (the default), `"shift_forward"`, `"shift_backward"` or `"NaT"`.
     #[must_use]
     pub fn nonexistent(&self, how: &str) -> Self {
         Self(self.0.clone(), self.1.never(how))
     }
 
-    /// Nanoseconds within the microsecond.
+    /// Returns the nanoseconds within the microsecond.
     #[must_use]
     #[track_caller]
     pub fn nanosecond(&self) -> T {
@@ -240,50 +240,50 @@ fn nanosecond(x: &Expr) -> Expr {
 }
 
 impl<T: Target> Dt<T> {
-    /// The last step that is not later, such as the full hour of `"h"` or the quarter of an hour of `"15min"`, by what clocks
-    /// show; a zone is kept.
+    /// Rounds down to a frequency, such as the full hour for `"h"` or the quarter of an hour for
+    /// `"15min"`, in local time; keeps the time zone.
     #[must_use]
     #[track_caller]
     pub fn floor(&self, freq: &str) -> T {
         self.0.with("dt().floor", &|x| rounded(x, "floor", freq, Rounding::Down, &self.1))
     }
 
-    /// The first step that is not earlier.
+    /// Rounds up to a frequency.
     #[must_use]
     #[track_caller]
     pub fn ceil(&self, freq: &str) -> T {
         self.0.with("dt().ceil", &|x| rounded(x, "ceil", freq, Rounding::Up, &self.1))
     }
 
-    /// The nearest step; from the middle to the even one, as in pandas.
+    /// Rounds to the nearest multiple of a frequency; ties go to the even one, as in pandas.
     #[must_use]
     #[track_caller]
     pub fn round(&self, freq: &str) -> T {
         self.0.with("dt().round", &|x| rounded(x, "round", freq, Rounding::Nearest, &self.1))
     }
 
-    /// The start of the day.
+    /// Returns the start of the day.
     #[must_use]
     #[track_caller]
     pub fn normalize(&self) -> T {
         self.0.with("dt().normalize", &|x| rounded(x, "normalize", "D", Rounding::Down, &self.1))
     }
 
-    /// The instant as text by a format of strftime.
+    /// Formats the timestamp with a strftime format.
     #[must_use]
     #[track_caller]
     pub fn strftime(&self, format: &str) -> T {
         self.0.with("dt().strftime", &|x| printed(x, format))
     }
 
-    /// Takes the instants as what a clock in that time zone shows, such as `"Asia/Jakarta"`.
+    /// Interprets the timestamps as local times of a time zone, such as `"Asia/Jakarta"`.
     #[must_use]
     #[track_caller]
     pub fn tz_localize(&self, zone: &str) -> T {
         self.0.with("dt().tz_localize", &|x| localized(x, zone, &self.1))
     }
 
-    /// The same instants as a clock in another time zone shows them.
+    /// Converts the timestamps to another time zone.
     #[must_use]
     #[track_caller]
     pub fn tz_convert(&self, zone: &str) -> T {
@@ -295,7 +295,7 @@ impl<T: Target> Dt<T> {
 fn printed(x: &Expr, format: &str) -> Expr {
     use std::fmt::Write;
     let tried = write!(String::new(), "{}", DateTime::UNIX_EPOCH.format(format));
-    let gives = tried.map(|()| DataType::Utf8).map_err(|_| format!("{format:?} is no format of strftime"));
+    let gives = tried.map(|()| DataType::Utf8).map_err(|_| format!("invalid strftime format {format:?}"));
     let text = format.to_owned();
     of_instants(x, "strftime", format.to_owned(), gives, move |a| {
         let zone: Tz = zone_of(a).map_or_else(|| "+00:00".parse(), |z| z.parse())?;
@@ -314,9 +314,13 @@ fn localized(x: &Expr, zone: &str, changes: &Changes) -> Expr {
     let returns = move |t: &[DataType]| match &t[0] {
         _ if !known => {
             let expected = "expected a name such as \"Asia/Jakarta\", or an offset such as \"+07:00\"";
-            Err(DataFusionError::Plan(format!("dt().tz_localize: the time zone {name:?} is not known; {expected}")))
+            Err(DataFusionError::Plan(format!("dt().tz_localize: unknown time zone {name:?}: {expected}")))
         }
-        DataType::Timestamp(_, Some(_)) => wrong_type("dt().tz_localize", &t[0], "without a zone; dt().tz_convert(zone) changes a zone"),
+        DataType::Timestamp(_, Some(_)) => wrong_type(
+            "dt().tz_localize",
+            &t[0],
+            "a datetime without a time zone; help: convert to another zone with dt().tz_convert(zone)",
+        ),
         t => kept("dt().tz_localize", t).map(|_| zoned(&name)),
     };
     let to = zone.to_owned();
@@ -331,9 +335,9 @@ fn in_zone(x: &Expr, zone: &str) -> Expr {
     let name = zone.to_owned();
     let known = zone.parse::<Tz>().is_ok();
     let returns = move |t: &[DataType]| match &t[0] {
-        _ if !known => Err(DataFusionError::Plan(format!("dt().tz_convert: {name:?} is no time zone"))),
+        _ if !known => Err(DataFusionError::Plan(format!("dt().tz_convert: unknown time zone {name:?}"))),
         DataType::Timestamp(_, Some(_)) => Ok(zoned(&name)),
-        other => wrong_type("dt().tz_convert", other, "an instant of a time zone; dt().tz_localize(zone) says which"),
+        other => wrong_type("dt().tz_convert", other, "a datetime with a time zone; help: set the zone with dt().tz_localize(zone)"),
     };
     let to = zoned(zone);
     Expr::new(rowwise("dt_tz_convert", zone.to_owned(), vec![x.get().clone()], returns, move |a| {
@@ -341,14 +345,14 @@ fn in_zone(x: &Expr, zone: &str) -> Expr {
     }))
 }
 
-/// Timestamps of a zone: those of another one converted, others taken as what its clocks show.
+/// Casts to timestamps of a zone: converts those of another zone, and takes others as local times.
 #[inline(never)]
 pub(in crate::frame) fn of_zone(x: &Expr, zone: &str) -> Expr {
     let (to, shown) = (zoned(zone), zone.to_owned());
     let (known, name) = (zone.parse::<Tz>().is_ok(), zone.to_owned());
     let returns = move |t: &[DataType]| match known {
         true => kept("astype", &t[0]).map(|_| zoned(&name)),
-        false => Err(DataFusionError::Plan(format!("astype: the time zone {name:?} is not known"))),
+        false => Err(DataFusionError::Plan(format!("astype: unknown time zone {name:?}"))),
     };
     Expr::new(rowwise("of_zone", zone.to_owned(), vec![x.get().clone()], returns, move |a| {
         let times = exact("astype", &a[0])?;
@@ -372,7 +376,7 @@ pub(in crate::frame) fn since_1970(x: &Expr, unit: &str) -> Expr {
         if a[0].data_type().is_integer() {
             let whole = cast(&a[0], &DataType::Int64)?;
             let one = |v: Option<i64>| match v.map(|v| (v, v.checked_mul(n))) {
-                Some((v, None)) => wrong_value(format!("to_datetime_from: {v} is too great for an instant")),
+                Some((v, None)) => wrong_value(format!("to_datetime_from: {v} is out of range for a timestamp")),
                 v => Ok(v.and_then(|v| v.1)),
             };
             return Ok(Arc::new(whole.as_primitive::<Int64Type>().iter().map(one).collect::<DfResult<TimestampMicrosecondArray>>()?));
@@ -394,7 +398,7 @@ macro_rules! lengths {
                 fn made(x: &Expr) -> Expr {
                     let returns = |t: &[DataType]| match &t[0] {
                         DataType::Duration(_) | DataType::Null => Ok($dtype),
-                        other => wrong_type(concat!("dt().", stringify!($name)), other, "a length of time; the difference of two instants is one"),
+                        other => wrong_type(concat!("dt().", stringify!($name)), other, "a duration; help: subtract two timestamps to get one"),
                     };
                     Expr::new(rowwise(concat!("dt_", stringify!($name)), String::new(), vec![x.get().clone()], returns, |a| {
                         let micros = cast(&a[0], &DataType::Duration(TimeUnit::Microsecond))?;
@@ -407,14 +411,14 @@ macro_rules! lengths {
     };
 }
 lengths! {
-    /// A length of time in seconds.
+    /// Returns the duration in seconds.
     total_seconds Float64Array, DataType::Float64, |m| m as f64 / 1e6;
-    /// Full days of a length of time.
+    /// Returns the full days of the duration.
     days Int64Array, DataType::Int64, |m| m.div_euclid(DAY);
-    /// Seconds of a length of time beyond its full days.
+    /// Returns the seconds of the duration beyond its full days.
     seconds Int64Array, DataType::Int64, |m| m.rem_euclid(DAY) / 1_000_000;
-    /// Microseconds of a length of time beyond its full seconds.
+    /// Returns the microseconds of the duration beyond its full seconds.
     microseconds Int64Array, DataType::Int64, |m| m.rem_euclid(1_000_000);
-    /// Nanoseconds of a length of time beyond its full microseconds: there are none.
+    /// Returns the nanoseconds of the duration beyond its full microseconds: always 0.
     nanoseconds Int64Array, DataType::Int64, |_m| 0;
 }

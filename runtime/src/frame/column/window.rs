@@ -1,5 +1,5 @@
-//! What needs the rows before or behind: shifts, differences, running sums, filling, ranks. All go by the order of rows,
-//! which never depends on partitions.
+//! Methods that need neighbouring rows: shifts, differences, cumulative sums, filling, ranks. All
+//! follow the order of rows, which never depends on partitions.
 
 use crate::csv::kind::Kind;
 use crate::exact::{ExactSum, product};
@@ -21,7 +21,7 @@ use datafusion::error::Result as DfResult;
 use datafusion::logical_expr as df;
 use std::sync::Arc;
 
-/// The functions over rows of an expression, for each group of `keys` by itself.
+/// Partitions the window functions of an expression by the group keys.
 #[inline(never)]
 pub(in crate::frame) fn over(expr: &Expr, keys: &[String]) -> Expr {
     let grouped = expr.get().clone().transform_up(|e| match e {
@@ -35,7 +35,8 @@ pub(in crate::frame) fn over(expr: &Expr, keys: &[String]) -> Expr {
 }
 
 impl Expr {
-    /// Takes what needs the rows before or behind (`shift`, `cumsum`, `rolling`, `rank` and so on) for each group by itself.
+    /// Computes methods that need neighbouring rows (`shift`, `cumsum`, `rolling`, `rank` and so
+    /// on) separately for each group.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -58,7 +59,7 @@ fn number(method: &'static str) -> impl Fn(&[DataType]) -> DfResult<DataType> {
     }
 }
 
-/// Runs along a column: missing values are passed over and stay missing.
+/// Accumulates along a column: nulls are skipped and stay null.
 fn run(name: &'static str, array: &ArrayRef, mut floats: impl FnMut(f64) -> f64, ints: fn(i64, i64) -> Option<i64>) -> DfResult<ArrayRef> {
     if array.data_type().is_integer() || *array.data_type() == DataType::Boolean {
         let whole = cast_with_options(array, &DataType::Int64, &CastOptions { safe: false, ..CastOptions::default() })?;
@@ -73,12 +74,12 @@ fn run(name: &'static str, array: &ArrayRef, mut floats: impl FnMut(f64) -> f64,
     }
     let values = cast(array, &DataType::Float64)?;
     let values = values.as_primitive::<Float64Type>().iter();
-    // What is not a number is missing.
+    // NaN counts as null.
     let values = values.map(|x| x.filter(|x| !x.is_nan()).map(&mut floats));
     Ok(Arc::new(values.collect::<Float64Array>()))
 }
 
-/// What gives the exact sum of the floats so far, rounded once.
+/// Returns a closure that computes the exact sum of the floats so far, rounded once.
 fn sums() -> impl FnMut(f64) -> f64 {
     let mut sum = ExactSum::default();
     move |x| {
@@ -87,7 +88,7 @@ fn sums() -> impl FnMut(f64) -> f64 {
     }
 }
 
-/// What gives the product of the floats so far.
+/// Returns a closure that computes the product of the floats so far.
 fn products() -> impl FnMut(f64) -> f64 {
     let mut kept = product::START;
     move |x| {
@@ -96,7 +97,7 @@ fn products() -> impl FnMut(f64) -> f64 {
     }
 }
 
-/// For each row, the place of the least or greatest value so far.
+/// Returns, for each row, the smallest or largest value so far.
 fn extremes(array: &ArrayRef, greatest: bool) -> DfResult<ArrayRef> {
     let keys = one_value(array);
     let compare = make_comparator(&keys, &keys, SortOptions::default())?;
@@ -111,7 +112,8 @@ fn extremes(array: &ArrayRef, greatest: bool) -> DfResult<ArrayRef> {
     Ok(take(array, &places.collect::<Int64Array>(), None)?)
 }
 
-/// The last value that is there, at most so many rows before; `back` runs from the end.
+/// Fills each null with the last non-null value, at most `limit` rows before; `back` runs from the
+/// end.
 fn filled(array: &ArrayRef, limit: usize, back: bool) -> DfResult<ArrayRef> {
     let n = array.len();
     let mut places = vec![None; n];
@@ -128,7 +130,7 @@ fn filled(array: &ArrayRef, limit: usize, back: bool) -> DfResult<ArrayRef> {
 
 fn difference(array: &ArrayRef, periods: i64) -> DfResult<ArrayRef> {
     let array: ArrayRef = if let DataType::Timestamp(unit, _) = array.data_type() {
-        // Of time zones, by what passes and not by what clocks show.
+        // With a time zone, in elapsed time, not local time.
         cast(array, &DataType::Timestamp(*unit, None))?
     } else if *array.data_type() == DataType::Date32 {
         cast(array, &Kind::Time.arrow())?
@@ -150,13 +152,13 @@ fn difference(array: &ArrayRef, periods: i64) -> DfResult<ArrayRef> {
 pub enum RankMethod {
     /// All get the mean of their ranks.
     Average,
-    /// All get the least of their ranks.
+    /// All get the smallest of their ranks.
     Min,
-    /// All get the greatest of their ranks.
+    /// All get the largest of their ranks.
     Max,
-    /// By the order of rows.
+    /// In row order.
     First,
-    /// As `Min`, and the next value gets the next number.
+    /// Like `Min`, but the next value gets the next rank.
     Dense,
 }
 
@@ -219,43 +221,45 @@ macro_rules! windows {
     };
 }
 windows! {
-    /// The value so many rows before; behind where it is negative.
+    /// Returns the value `periods` rows before, or after if negative.
     shift(periods: i64) same, |x| Ok(window::shift(x, periods)?);
-    /// The difference from the value so many rows before. Of instants, a length of time.
+    /// Computes the difference from the value `periods` rows before. The difference of timestamps
+    /// is a duration.
     diff(periods: i64) |t| match &t[0] {
         DataType::Timestamp(unit, _) => Ok(DataType::Duration(*unit)),
         DataType::Date32 => Ok(DataType::Duration(TimeUnit::Microsecond)),
         t if t.is_integer() || *t == DataType::Boolean => Ok(DataType::Int64),
         t if t.is_numeric() => Ok(t.clone()),
-        t => wrong_type("diff", t, "a number or an instant"),
+        t => wrong_type("diff", t, "a number or a timestamp"),
     }, |x| difference(x, periods);
-    /// The relative change from the value so many rows before.
+    /// Computes the relative change from the value `periods` rows before.
     pct_change(periods: i64) |t| number("pct_change")(t).map(|_| DataType::Float64), |x| {
         let values = cast(x, &DataType::Float64)?;
         let before = window::shift(&values, periods)?;
         let pairs = values.as_primitive::<Float64Type>().iter().zip(before.as_primitive::<Float64Type>());
         Ok(Arc::new(pairs.map(|(a, b)| Some(a? / b? - 1.0).filter(|x| !x.is_nan())).collect::<Float64Array>()))
     };
-    /// The sum of all values so far. Missing values are passed over and stay missing.
+    /// Computes the cumulative sum. Nulls are skipped and stay null.
     cumsum() number("cumsum"), |x| run("cumsum", x, sums(), i64::checked_add);
-    /// The product of all values so far. Missing values are passed over and stay missing.
+    /// Computes the cumulative product. Nulls are skipped and stay null.
     cumprod() number("cumprod"), |x| run("cumprod", x, products(), i64::checked_mul);
-    /// The least value so far. Missing values are passed over and stay missing.
+    /// Computes the cumulative minimum. Nulls are skipped and stay null.
     cummin() same, |x| extremes(x, false);
-    /// The greatest value so far. Missing values are passed over and stay missing.
+    /// Computes the cumulative maximum. Nulls are skipped and stay null.
     cummax() same, |x| extremes(x, true);
-    /// The last value before where one is missing.
+    /// Fills nulls with the last non-null value before.
     ffill() same, |x| filled(x, usize::MAX, false);
-    /// The next value behind where one is missing.
+    /// Fills nulls with the next non-null value after.
     bfill() same, |x| filled(x, usize::MAX, true);
-    /// The last value at most so many rows before where one is missing.
+    /// Fills nulls with the last non-null value at most `rows` rows before.
     ffill_limit(rows: usize) same, |x| filled(x, rows, false);
-    /// The next value at most so many rows behind where one is missing.
+    /// Fills nulls with the next non-null value at most `rows` rows after.
     bfill_limit(rows: usize) same, |x| filled(x, rows, true);
-    /// The place of the value among all, from 1; equal values share the mean of their places.
+    /// Computes the rank of the value among all, from 1; equal values get the mean of their ranks.
     rank() |_| Ok(DataType::Float64), |x| ranked(x, RankMethod::Average, true);
-    /// The place of the value among all, from 1, with a rule for equal values, from the least or from the greatest.
+    /// Computes the rank of the value among all, from 1, with a method for equal values, in
+    /// ascending or descending order.
     rank_by(method: RankMethod, ascending: bool) |_| Ok(DataType::Float64), |x| ranked(x, method, ascending);
-    /// Places of rows, from 0.
+    /// Numbers the rows, from 0.
     cumcount() |_| Ok(DataType::Int64), |x| Ok(Arc::new(Int64Array::from_iter_values(0..x.len() as i64)));
 }

@@ -1,4 +1,4 @@
-//! Steps that choose, name and change columns and rows, under pandas' names.
+//! Steps that select, rename and change columns and rows, with pandas' names.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::{DataFrame, sql};
@@ -13,7 +13,7 @@ use crate::frame::types::table::Table;
 use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 
-/// New names of columns, as they are after a step: those of `names` changed, all others as they were.
+/// Builds the columns of a step that renames those of `names` and keeps all others.
 fn renamed(method: &str, plan: &Plan, names: &[(String, String)]) -> Result<Vec<df::Expr>> {
     let have = names_of(plan);
     for (old, _) in names {
@@ -24,7 +24,7 @@ fn renamed(method: &str, plan: &Plan, names: &[(String, String)]) -> Result<Vec<
     Ok(have.iter().zip(new).map(|(old, new)| bare(old).alias(new)).collect())
 }
 
-/// Columns and their names, as a user lists them.
+/// Collects columns with their names, as a user lists them.
 pub(in crate::frame) fn named<N: AsRef<str>, E: IntoExpr>(columns: impl IntoIterator<Item = (N, E)>) -> Vec<(String, Expr)> {
     let mut all = Vec::new();
     for (name, value) in columns {
@@ -44,7 +44,7 @@ impl DataFrame {
         self.step(method, |b, plan| b.project(make(plan)?).map_err(|e| Error::engine(method, &e)))
     }
 
-    /// Gives columns new names: pairs of the old and the new one.
+    /// Renames columns: pairs of the old and the new name.
     #[track_caller]
     pub fn rename<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> Self {
         let mut pairs = Vec::new();
@@ -63,13 +63,13 @@ impl DataFrame {
         }
     }
 
-    /// Gives columns new names, which may be hidden ones.
+    /// Renames columns; the new names may be hidden ones.
     #[track_caller]
     pub(in crate::frame) fn renamed(&self, names: &[(String, String)]) -> Self {
         self.project("rename", |plan| renamed("rename", plan, names))
     }
 
-    /// Gives all columns the names that a closure makes of theirs.
+    /// Renames all columns with a closure.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -82,13 +82,13 @@ impl DataFrame {
         self.rename_each("rename_with", &new)
     }
 
-    /// Puts a text before the names of all columns.
+    /// Adds a prefix to the names of all columns.
     #[track_caller]
     pub fn add_prefix(&self, prefix: &str) -> Self {
         self.rename_each("add_prefix", &|n| format!("{prefix}{n}"))
     }
 
-    /// Puts a text behind the names of all columns.
+    /// Adds a suffix to the names of all columns.
     #[track_caller]
     pub fn add_suffix(&self, suffix: &str) -> Self {
         self.rename_each("add_suffix", &|n| format!("{n}{suffix}"))
@@ -104,7 +104,7 @@ impl DataFrame {
         })
     }
 
-    /// The frame without these columns.
+    /// Removes columns.
     #[track_caller]
     pub fn drop(&self, columns: impl IntoNames) -> Self {
         self.without(&columns.into_names())
@@ -119,20 +119,21 @@ impl DataFrame {
         })
     }
 
-    /// The frame with several columns more, or replaced, each made of the columns as they were.
+    /// Adds or replaces several columns, each computed from the original columns.
     #[track_caller]
     pub fn with_columns<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
         self.put_named("with_columns", named(columns))
     }
 
-    /// As [`with_columns`](DataFrame::with_columns), under pandas' name.
+    /// Adds or replaces several columns; the same as [`with_columns`](DataFrame::with_columns),
+    /// under pandas' name.
     #[track_caller]
     pub fn assign<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
         self.put_named("assign", named(columns))
     }
 
-    /// The columns of numbers (`"number"`), of integers (`"integer"`), floats (`"float"`), strings (`"str"`), or of the type
-    /// of that name (`"int64"`, `"datetime"`).
+    /// Selects the columns of numbers (`"number"`), integers (`"integer"`), floats (`"float"`),
+    /// strings (`"str"`), or of a type given by name (`"int64"`, `"datetime"`).
     ///
     /// ```
     /// use rask::prelude::*;
@@ -149,7 +150,7 @@ impl DataFrame {
         })
     }
 
-    /// Changes the values of the columns that a test lets through.
+    /// Changes the values of the columns whose type passes a test.
     #[inline(never)]
     #[track_caller]
     pub(in crate::frame) fn each_column(
@@ -163,13 +164,13 @@ impl DataFrame {
         self.put_columns(method, columns.map(|f| (f.name().clone(), change(&col(f.name())))).collect())
     }
 
-    /// The rows without missing values.
+    /// Returns the rows without nulls.
     #[track_caller]
     pub fn dropna(&self) -> Self {
         self.dropna_of("dropna", None)
     }
 
-    /// The rows without missing values in these columns.
+    /// Returns the rows without nulls in these columns.
     #[track_caller]
     pub fn dropna_in(&self, columns: impl IntoNames) -> Self {
         self.dropna_of("dropna_in", Some(columns.into_names()))
@@ -188,7 +189,8 @@ impl DataFrame {
         })
     }
 
-    /// Replaces missing values in all columns whose type the value has: numbers in columns of numbers, text in those of text.
+    /// Replaces nulls in all columns that have the type of the value: a number in numeric columns,
+    /// a string in string columns.
     #[track_caller]
     pub fn fillna(&self, value: impl IntoExpr) -> Self {
         self.fill(&value.into_expr())
@@ -214,37 +216,37 @@ impl DataFrame {
         self.each_column(method, &fits, &|x| change(x, value))
     }
 
-    /// Whether each value is missing.
+    /// Returns whether each value is null.
     #[track_caller]
     pub fn isna(&self) -> Self {
         self.each_column("isna", &|_| true, &Expr::isna)
     }
 
-    /// Whether each value is there.
+    /// Returns whether each value is not null.
     #[track_caller]
     pub fn notna(&self) -> Self {
         self.each_column("notna", &|_| true, &Expr::notna)
     }
 
-    /// The last value before, for each missing one.
+    /// Fills each null with the last non-null value before.
     #[track_caller]
     pub fn ffill(&self) -> Self {
         self.each_column("ffill", &|_| true, &Expr::ffill)
     }
 
-    /// The next value behind, for each missing one.
+    /// Fills each null with the next non-null value after.
     #[track_caller]
     pub fn bfill(&self) -> Self {
         self.each_column("bfill", &|_| true, &Expr::bfill)
     }
 
-    /// All columns shifted by so many rows.
+    /// Shifts all columns by `periods` rows.
     #[track_caller]
     pub fn shift(&self, periods: i64) -> Self {
         self.each_column("shift", &|_| true, &|x| x.shift(periods))
     }
 
-    /// The columns as other types: pairs of a column and its type.
+    /// Casts columns: pairs of a column and its new type.
     #[track_caller]
     pub fn astype<N: AsRef<str>>(&self, types: impl IntoIterator<Item = (N, DType)>) -> Self {
         let mut columns = Vec::new();
@@ -255,7 +257,7 @@ impl DataFrame {
         self.put_columns("astype", columns)
     }
 
-    /// The last rows.
+    /// Computes the last `n` rows.
     ///
     /// # Errors
     /// As [`DataFrame::compute`].
@@ -268,7 +270,7 @@ impl DataFrame {
         last.unnumbered(self).compute()
     }
 
-    /// The columns that `like` has, in its order: without numbers of rows.
+    /// Selects the columns of `like`, in its order, without row numbers.
     #[track_caller]
     pub(in crate::frame) fn unnumbered(&self, like: &Self) -> Self {
         match like.quiet() {
@@ -280,13 +282,15 @@ impl DataFrame {
         }
     }
 
-    /// The `n` rows with the greatest values of a column, greatest first; of equal ones, those that come first.
+    /// Returns the `n` rows with the largest values of a column, largest first; among equal ones,
+    /// those that come first.
     #[track_caller]
     pub fn nlargest(&self, n: usize, column: &str) -> Self {
         self.top("nlargest", n, column, false)
     }
 
-    /// The `n` rows with the least values of a column, least first; of equal ones, those that come first.
+    /// Returns the `n` rows with the smallest values of a column, smallest first; among equal ones,
+    /// those that come first.
     #[track_caller]
     pub fn nsmallest(&self, n: usize, column: &str) -> Self {
         self.top("nsmallest", n, column, true)
@@ -304,13 +308,13 @@ impl DataFrame {
         sorted.unnumbered(self)
     }
 
-    /// The rows that differ from all before, in all columns.
+    /// Returns the distinct rows: the first of each set of equal rows.
     #[track_caller]
     pub fn drop_duplicates(&self) -> Self {
         self.distinct("drop_duplicates", None)
     }
 
-    /// The rows that differ from all before in these columns.
+    /// Returns the first row for each combination of values of these columns.
     #[track_caller]
     pub fn drop_duplicates_by(&self, columns: impl IntoNames) -> Self {
         self.distinct("drop_duplicates_by", Some(columns.into_names()))
@@ -337,7 +341,8 @@ impl DataFrame {
         first.unnumbered(self)
     }
 
-    /// Makes a row of each item of the lists in a column; an empty or missing list makes one row with a missing value.
+    /// Creates a row for each item of the lists in a column; an empty or null list gives one row
+    /// with a null.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -353,12 +358,12 @@ impl DataFrame {
             let field = plan.schema().field_with_unqualified_name(column).map_err(failed)?;
             let arrow::datatypes::DataType::List(_) = field.data_type() else {
                 let (dtype, wanted) = (DType::of(field.data_type()).to_string(), "a list".to_owned());
-                let hint = "str().split(..) and str().findall(..) make lists of text".to_owned();
+                let hint = "str().split(..) and str().findall(..) return lists of strings".to_owned();
                 return Err(ErrorKind::WrongType { method: "explode".to_owned(), column: column.to_owned(), dtype, wanted, hint }.into());
             };
             let null_handling = datafusion::common::NullHandling::PreserveAndExpandEmpty;
             let options = datafusion::common::UnnestOptions { null_handling, ..Default::default() };
-            // Numbers keep the rows in order, which the engine's step by itself does not.
+            // Row numbers keep the rows in order, which DataFusion's unnest alone does not.
             let names = names_of(plan);
             let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
             let b = b.project(names.iter().map(|n| bare(n))).map_err(failed)?;
@@ -366,7 +371,7 @@ impl DataFrame {
         })
     }
 
-    /// The frame with a column of the rows' places from 0, under this name, before all others.
+    /// Adds the row index, from 0, as the first column, with this name.
     #[track_caller]
     pub fn with_row_index(&self, name: &str) -> Self {
         match free("with_row_index", [&name.to_owned()]) {
@@ -375,7 +380,7 @@ impl DataFrame {
         }
     }
 
-    /// The frame with the rows' places in a column, which may be a hidden one.
+    /// Adds the row index as the first column, whose name may be a hidden one.
     #[track_caller]
     pub(in crate::frame) fn with_places(&self, name: &str) -> Self {
         self.step("with_row_index", |_, plan| {
@@ -388,13 +393,14 @@ impl DataFrame {
         })
     }
 
-    /// The frame with its rows' places from 0 in a column `index`, before all others.
+    /// Adds the row index, from 0, as the first column `index`.
     #[track_caller]
     pub fn reset_index(&self) -> Self {
         self.with_row_index("index")
     }
 
-    /// The rows for which a condition in SQL holds: `"x > 15 and c = 'a'"`; `==` may stand for `=`.
+    /// Returns the rows for which a condition in SQL holds: `"x > 15 and c = 'a'"`; `==` is
+    /// accepted for `=`.
     #[track_caller]
     pub fn query(&self, condition: &str) -> Self {
         match self.quiet().and_then(|plan| sql::expression("query", condition, plan)) {
@@ -404,7 +410,7 @@ impl DataFrame {
         }
     }
 
-    /// The frame with a column of this name, made by an expression in SQL: `"w * 2 + r"`.
+    /// Adds a column computed by an expression in SQL: `"w * 2 + r"`.
     #[track_caller]
     pub fn eval(&self, name: &str, expression: &str) -> Self {
         match self.quiet().and_then(|plan| sql::expression("eval", expression, plan)) {
@@ -414,7 +420,7 @@ impl DataFrame {
         }
     }
 
-    /// The number of rows and of columns.
+    /// Computes the number of rows and of columns.
     ///
     /// # Errors
     /// As [`DataFrame::compute`].
@@ -422,13 +428,13 @@ impl DataFrame {
         Ok((self.len()?, self.columns()?.len()))
     }
 
-    /// Calls a closure with the frame: steps of one's own in a chain.
+    /// Calls a closure with the frame, for custom steps in a method chain.
     pub fn pipe<R>(&self, step: impl FnOnce(&Self) -> R) -> R {
         step(self)
     }
 
-    /// Computes several results as one row: each with its name, the column, and how its values are
-    /// brought down to one; without a name, a result has that of its column.
+    /// Computes several results as one row: each with its name, the column and the aggregation;
+    /// without a name, a result is named after its column.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -453,7 +459,7 @@ impl DataFrame {
         })
     }
 
-    /// One row with what becomes of each column that has it.
+    /// Reduces each column that has the aggregation, as one row.
     #[inline(never)]
     #[track_caller]
     pub(in crate::frame) fn reduced(&self, agg: Agg) -> Self {
@@ -463,7 +469,7 @@ impl DataFrame {
             let specs: Vec<_> =
                 fields.iter().filter(|f| agg.fits(f.data_type())).map(|f| (f.name().clone(), f.name().clone(), agg)).collect();
             if specs.is_empty() {
-                return Err(Error::bad_argument(&method, "the frame has no column of numbers".to_owned()));
+                return Err(Error::bad_argument(&method, "the frame has no numeric columns".to_owned()));
             }
             aggregated(&method, plan, &[], &specs)
         })
@@ -474,7 +480,7 @@ macro_rules! define {
     ([] $($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl DataFrame {$(
             $(#[$doc])*
-            /// Of each column that has it, as one row.
+            /// One result for each column of a suitable type, as a single row.
             #[track_caller]
             pub fn $name(&self) -> Self {
                 self.reduced(Agg::$agg)
@@ -485,13 +491,14 @@ macro_rules! define {
 aggregates!(define);
 
 impl DataFrame {
-    /// The sum of each column of numbers where at least so many values are not null, else null; as one row.
+    /// Computes the sum of each numeric column if at least this many values are not null, else
+    /// null; as a single row.
     #[track_caller]
     pub fn sum_min_count(&self, least: usize) -> Self {
         self.reduced(crate::frame::expr::agg::Agg::SumMinCount(least))
     }
 
-    /// The value of each column of numbers below which a share lies, exactly, as one row.
+    /// Computes a quantile of each numeric column, exactly; as a single row.
     #[track_caller]
     pub fn quantile(&self, share: f64) -> Self {
         self.reduced(crate::frame::expr::agg::Agg::Quantile(share))
@@ -510,20 +517,21 @@ macro_rules! for_numbers {
     };
 }
 for_numbers! {
-    /// The numbers without their signs; other columns stay.
+    /// Computes absolute values of the numeric columns; other columns are unchanged.
     abs();
-    /// The numbers with so many decimals; other columns stay.
+    /// Rounds the numeric columns to a number of decimal places; other columns are unchanged.
     round(decimals: i32);
-    /// The numbers, or the nearest of two bounds; other columns stay.
+    /// Clips the numeric columns to two bounds; other columns are unchanged.
     clip(low: f64, high: f64);
-    /// Differences from the numbers so many rows before; other columns stay.
+    /// Computes differences from the values `periods` rows before in the numeric columns; other
+    /// columns are unchanged.
     diff(periods: i64);
-    /// The sums of the numbers so far; other columns stay.
+    /// Computes cumulative sums of the numeric columns; other columns are unchanged.
     cumsum();
-    /// The products of the numbers so far; other columns stay.
+    /// Computes cumulative products of the numeric columns; other columns are unchanged.
     cumprod();
-    /// The least numbers so far; other columns stay.
+    /// Computes cumulative minimums of the numeric columns; other columns are unchanged.
     cummin();
-    /// The greatest numbers so far; other columns stay.
+    /// Computes cumulative maximums of the numeric columns; other columns are unchanged.
     cummax();
 }

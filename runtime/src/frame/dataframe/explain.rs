@@ -1,4 +1,4 @@
-//! Plans as text: what the engine will do, or did, and how long each operator took.
+//! Plans as text: what DataFusion will do or did, and how long each operator took.
 
 use crate::error::Result;
 use crate::frame::dataframe::DataFrame;
@@ -6,12 +6,12 @@ use crate::frame::engine::collect;
 use crate::show::{self, Bundle, Show, html};
 use std::fmt;
 
-/// The plan of a frame as text, an operator a line, those that come first at the bottom.
+/// The plan of a frame as text: one operator per line, the first to run at the bottom.
 #[derive(Clone)]
 pub struct Plan(String);
 
 impl DataFrame {
-    /// The plan by which the frame is computed, without computing it.
+    /// Returns the plan by which the frame will be computed, without computing it.
     ///
     /// # Errors
     /// The error of an earlier step.
@@ -26,7 +26,7 @@ impl DataFrame {
         collect::explained(self.plan()?).map(Plan)
     }
 
-    /// Computes the frame and tells the plan with rows, bytes and times of each operator.
+    /// Computes the frame and returns the plan with rows, bytes and times of each operator.
     ///
     /// # Errors
     /// As [`DataFrame::compute`].

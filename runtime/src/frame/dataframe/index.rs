@@ -1,5 +1,5 @@
-//! The index of a frame: the column that orders it. It is found in the plan, so every step that keeps the order of rows keeps
-//! the index.
+//! The index of a frame: the column that orders its rows. It is derived from the plan, so every
+//! step that keeps the order of rows keeps the index.
 
 use crate::csv::value;
 use crate::error::{Error, Result};
@@ -19,12 +19,12 @@ use datafusion::logical_expr::{self as df, LogicalPlan, LogicalPlanBuilder};
 use futures::StreamExt;
 use std::ops::{Bound, RangeBounds};
 
-/// The column by which rows come in rising order, where there is one.
+/// Returns the column by which the rows are in ascending order, if there is one.
 pub(in crate::frame) fn of(plan: &Plan) -> Option<String> {
     match plan {
         LogicalPlan::Extension(e) if [NUMBERED, ORDERED].contains(&e.node.name()) => of(e.node.inputs()[0]),
         LogicalPlan::Sort(sort) => match sort.expr.first() {
-            // Rows that were brought back into their order.
+            // Rows that were sorted back into their original order.
             Some(first) if first.asc && name_of(&first.expr).as_deref() == Some(ROW) => of(&sort.input),
             Some(first) if first.asc => name_of(&first.expr),
             _ => None,
@@ -52,15 +52,16 @@ fn name_of(e: &df::Expr) -> Option<String> {
     if let df::Expr::Column(c) = e { Some(c.name.clone()) } else { None }
 }
 
-/// The index, which a method needs.
+/// Returns the index, or an error for a method that needs one.
 pub(in crate::frame) fn required(method: &str, plan: &Plan) -> Result<String> {
     of(plan).ok_or_else(|| {
-        let message = "no column orders the frame; set_index(name) does, and filter(..) finds rows by any column".to_owned();
+        let message = "the frame has no index; help: set one with set_index(name), or select rows by any column with filter(..)".to_owned();
         Error::bad_argument(method, message)
     })
 }
 
-/// The first instant of a year, a month or a day that is written as text, and that of the next.
+/// Returns the first day of a year, a month or a day written as a string, and that of the next
+/// period.
 fn period(text: &str) -> Option<[NaiveDate; 2]> {
     let parts: Vec<&str> = text.split('-').collect();
     let number = |i: usize| parts.get(i).map_or(Some(1), |p| p.parse::<u32>().ok());
@@ -75,7 +76,8 @@ fn period(text: &str) -> Option<[NaiveDate; 2]> {
     Some([first, next?])
 }
 
-/// A bound of a range of instants that may be written as text: a period is all of it, whichever end it is.
+/// Parses a bound of a range of timestamps that may be a string: a bound includes or excludes the
+/// period as a whole.
 fn moved(bound: &Bound<Expr>, is_end: bool) -> Bound<Expr> {
     let (Bound::Included(value) | Bound::Excluded(value)) = bound else { return Bound::Unbounded };
     let df::Expr::Literal(ScalarValue::Utf8(Some(text)), _) = value.get() else { return bound.clone() };
@@ -86,7 +88,7 @@ fn moved(bound: &Bound<Expr>, is_end: bool) -> Bound<Expr> {
     let Some(days) = period(text) else {
         return bound.clone().map(|v| instant(text).unwrap_or(v));
     };
-    // From the start of the period on, or from what follows it.
+    // From the start of the period, or from the start of the next one.
     let is_next = matches!(bound, Bound::Included(_)) == is_end;
     match instant(&days[usize::from(is_next)].to_string()) {
         Some(at) if is_end => Bound::Excluded(at),
@@ -96,8 +98,9 @@ fn moved(bound: &Bound<Expr>, is_end: bool) -> Bound<Expr> {
 }
 
 impl DataFrame {
-    /// The name of the column that orders the frame: the one of [`set_index`](DataFrame::set_index) or the first of
-    /// [`sort_values`](DataFrame::sort_values), and of the keys of a group-by. `None` where there is none.
+    /// Returns the name of the column that orders the rows: the column of
+    /// [`set_index`](DataFrame::set_index), or the first of [`sort_values`](DataFrame::sort_values)
+    /// or of the keys of a group-by. `None` if there is none.
     ///
     /// # Errors
     /// The error of an earlier step.
@@ -105,9 +108,10 @@ impl DataFrame {
         Ok(of(self.plan()?))
     }
 
-    /// The rows whose index lies in a range. Partitions of a frame that was computed by [`persist`](DataFrame::persist), and
-    /// parts of Parquet files, are not read where no row of them can. Instants may be given as text; a text that is only a
-    /// year, a month or a day stands for all of it, as in pandas.
+    /// Returns the rows whose index lies in a range. Partitions of a frame computed by
+    /// [`persist`](DataFrame::persist), and parts of Parquet files, are skipped if they cannot
+    /// contain such rows. Timestamps may be given as strings; a string that is only a year, a month
+    /// or a day stands for the whole period, as in pandas.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -123,7 +127,7 @@ impl DataFrame {
         self.located(&of(range.start_bound()), &of(range.end_bound()))
     }
 
-    /// The rows whose index has this value.
+    /// Returns the rows whose index equals a value.
     #[track_caller]
     pub fn loc_at(&self, value: impl IntoExpr) -> Self {
         let value = value.into_expr();
@@ -157,10 +161,11 @@ impl DataFrame {
         })
     }
 
-    /// Computes where partitions begin: the first value of the index in each, and at the end the last value of all.
+    /// Computes the divisions: the first value of the index in each partition, and the last value
+    /// of all.
     ///
     /// # Errors
-    /// As [`DataFrame::compute`], and where no column orders the frame.
+    /// As [`DataFrame::compute`], and if the frame has no index.
     ///
     /// ```
     /// use rask::prelude::*;

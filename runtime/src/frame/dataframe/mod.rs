@@ -1,4 +1,4 @@
-//! The handle of a frame: a logical plan, or the error of a step. Each method gives a new frame.
+//! The lazy frame: a logical plan, or the error of a step. Each method returns a new frame.
 
 pub(in crate::frame) mod columns;
 pub(in crate::frame) mod explain;
@@ -29,8 +29,9 @@ use datafusion::physical_plan::ExecutionPlanProperties;
 
 /// A lazy table. Cheap to clone; nothing is read until it is computed.
 ///
-/// Rows of a file keep their order through `filter`, `select` and `with_column`; a group-by is ordered by its keys. A step
-/// that cannot work (a column that is not there) is reported under the cell, and again by `compute` in a later cell.
+/// Rows of a file keep their order through `filter`, `select` and `with_column`; the result of a
+/// group-by is ordered by its keys. A step that fails (for example, an unknown column) is reported
+/// under the cell, and again by `compute` in a later cell.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -56,7 +57,7 @@ impl DataFrame {
         Self(Opaque::new(plan))
     }
 
-    /// The plan, or the error of an earlier step, which its user is hereby told.
+    /// Returns the plan, or the error of an earlier step, which is thereby reported to the user.
     pub(in crate::frame) fn plan(&self) -> Result<&Plan> {
         self.0.get::<Result<Plan>>().as_ref().map_err(|e| {
             poison::told(e);
@@ -64,7 +65,8 @@ impl DataFrame {
         })
     }
 
-    /// A frame of named columns in memory, all of one length. Split into one partition per worker.
+    /// Creates a frame of named columns in memory, all of the same length. It is split into one
+    /// partition per worker.
     #[track_caller]
     pub fn from_columns<N: AsRef<str>>(columns: impl IntoIterator<Item = (N, Series)>) -> Self {
         let mut all = Vec::new();
@@ -80,24 +82,24 @@ impl DataFrame {
         Self::from_result(memory(columns))
     }
 
-    /// A frame over a batch in memory, or the error that was met on the way to it.
+    /// Creates a frame of a batch in memory, or of the error that occurred before.
     #[track_caller]
     pub(crate) fn from_batch(batch: Result<RecordBatch>) -> Self {
         Self::from_result(batch.and_then(|b| batches(&b)))
     }
 
-    /// The plan, for a step that passes an earlier error on.
+    /// Returns the plan, for a step that passes on an earlier error.
     pub(in crate::frame) fn quiet(&self) -> Result<&Plan> {
         self.0.get::<Result<Plan>>().as_ref().map_err(Clone::clone)
     }
 
-    /// The frame with an error in place of a step; an earlier error stays the error.
+    /// Returns the frame with an error in place of a step; an earlier error is kept.
     #[track_caller]
     pub(in crate::frame) fn failed(&self, e: Error) -> Self {
         if self.quiet().is_err() { self.clone() } else { Self::from_result(Err(e)) }
     }
 
-    /// Adds a step; an earlier error stays the error.
+    /// Adds a step; an earlier error is kept.
     #[track_caller]
     pub(in crate::frame) fn step(&self, method: &str, f: impl FnOnce(LogicalPlanBuilder, &Plan) -> Result<LogicalPlanBuilder>) -> Self {
         let plan = match self.0.get::<Result<Plan>>() {
@@ -108,7 +110,7 @@ impl DataFrame {
         Self::from_result(built)
     }
 
-    /// The rows for which the condition holds; a missing value does not hold.
+    /// Returns the rows for which the condition holds; a null condition does not hold.
     #[track_caller]
     pub fn filter(&self, condition: impl IntoExpr) -> Self {
         self.filter_by(&condition.into_expr())
@@ -125,7 +127,7 @@ impl DataFrame {
         if order::is_ordered(condition.get()) { filtered.unnumbered(self) } else { filtered }
     }
 
-    /// The columns of these names, in this order.
+    /// Selects columns by name, in this order.
     #[track_caller]
     pub fn select(&self, names: impl IntoNames) -> Self {
         self.select_all(&names.into_names())
@@ -141,7 +143,7 @@ impl DataFrame {
         })
     }
 
-    /// The frame with one more column, or one replaced.
+    /// Adds or replaces a column.
     #[track_caller]
     pub fn with_column(&self, name: &str, value: impl IntoExpr) -> Self {
         self.put_column(name, &value.into_expr())
@@ -153,7 +155,7 @@ impl DataFrame {
         self.put_named("with_column", vec![(name.to_owned(), value.clone())])
     }
 
-    /// Puts columns whose names a user gives.
+    /// Adds or replaces columns whose names are given by the user.
     #[inline(never)]
     #[track_caller]
     pub(in crate::frame) fn put_named(&self, method: &str, made: Vec<(String, Expr)>) -> Self {
@@ -219,7 +221,7 @@ impl DataFrame {
         Ok(self.head(1)?.is_empty())
     }
 
-    /// Names of the columns, in order.
+    /// Returns the names of the columns, in order.
     ///
     /// # Errors
     /// The error of an earlier step.
@@ -227,7 +229,7 @@ impl DataFrame {
         Ok(names_of(self.plan()?))
     }
 
-    /// Types of the columns, in order.
+    /// Returns the types of the columns, in order.
     ///
     /// # Errors
     /// The error of an earlier step.
@@ -235,7 +237,8 @@ impl DataFrame {
         Ok(refresh::current(self.plan()?)?.schema().fields().iter().map(|f| DType::of(f.data_type())).collect())
     }
 
-    /// Number of partitions in which the frame is computed; 0 for one with an error.
+    /// Returns the number of partitions in which the frame is computed; 0 for a frame with an
+    /// error.
     #[must_use]
     #[track_caller]
     pub fn npartitions(&self) -> usize {

@@ -1,4 +1,4 @@
-//! Frames by their partitions: one of them, another number of them, a closure over each.
+//! Partitions of frames: repartitioning, single partitions, and closures over each.
 
 use crate::config;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,24 +21,26 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The partitions of a plan, as many as there were when they were asked for first, each computed when it is asked for.
+/// The partitions of a plan, each computed when it is first needed; their number is fixed on
+/// creation.
 pub(crate) struct Partitions {
     plan: Plan,
-    /// For how many partitions the engine plans.
+    /// The number of partitions that DataFusion plans for.
     target: usize,
     count: usize,
     made: Made,
 }
 
-/// How partitions are made.
+/// How partitions are computed.
 enum Made {
-    /// Each by itself.
+    /// Each on its own.
     Alone(Arc<dyn ExecutionPlan>),
-    /// Of one another: all are computed at once, and kept.
+    /// From one another: all are computed at once, and kept.
     Together(Together<Arc<Vec<RecordBatch>>>),
 }
 
-/// What is made once, when it is asked for first. What failed, or was stopped, is tried again by the next call.
+/// A value that is computed once, when it is first needed. After a failure or an interrupt, the
+/// next call tries again.
 pub(crate) struct Together<T>(Mutex<Option<T>>);
 
 impl<T: Clone> Together<T> {
@@ -55,7 +57,7 @@ impl<T: Clone> Together<T> {
     }
 }
 
-/// Whether each partition is made of one of a source, and of nothing else.
+/// Returns whether each partition depends on a single partition of a source, and on nothing else.
 fn are_alone(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let partitions = |p: &Arc<dyn ExecutionPlan>| p.output_partitioning().partition_count();
     match plan.children()[..] {
@@ -77,12 +79,12 @@ impl Partitions {
         Ok(Self { plan: plan.clone(), target, count, made })
     }
 
-    /// The rows of one partition.
+    /// Returns the rows of one partition.
     fn get(&self, number: usize) -> Result<RecordBatch> {
         match &self.made {
             Made::Together(all) => Ok(all.get(|| self.all().map(Arc::new))?[number].clone()),
             Made::Alone(physical) => {
-                // What a source found out about its files is kept; where operators stand, is not.
+                // What a source learned about its files is kept; the state of operators is not.
                 let physical = reset_plan_states(physical.clone()).map_err(|e| Error::engine("partitions", &e))?;
                 let batches = engine::nth(&physical, number, |rows| engine::keep("partitions")(0, rows))?;
                 batch::concat(&physical.schema(), &batches)
@@ -90,7 +92,7 @@ impl Partitions {
         }
     }
 
-    /// The rows of all partitions, computed together.
+    /// Computes the rows of all partitions together.
     fn all(&self) -> Result<Vec<RecordBatch>> {
         let compute = |joins| {
             let physical = engine::planned(&self.plan, self.target, joins)?;
@@ -102,7 +104,7 @@ impl Partitions {
         };
         let mut parts = parts.iter().map(|p| batch::concat(&schema, p)).collect::<Result<Vec<_>>>()?;
         if parts.len() != self.count {
-            // Planned otherwise, there may be another number of them.
+            // A different plan may have a different number of partitions.
             let all = batch::concat(&schema, &parts)?;
             let place = |i: usize| all.num_rows() * i / self.count;
             parts = (0..self.count).map(|i| all.slice(place(i), place(i + 1) - place(i))).collect();
@@ -110,14 +112,15 @@ impl Partitions {
         Ok(parts)
     }
 
-    /// The rows of all partitions in one.
+    /// Returns the rows of all partitions in one batch.
     pub(in crate::frame) fn whole(&self) -> Result<RecordBatch> {
         let parts = self.all()?;
         let schema = parts.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
         batch::concat(&schema, &parts)
     }
 
-    /// The rows of one partition, with so many rows before and behind it, and how many of these there are.
+    /// Returns the rows of one partition with those before and after it, and how many of these
+    /// there are.
     fn around(&self, number: usize, before: usize, after: usize) -> Result<(RecordBatch, usize, usize)> {
         let own = self.get(number)?;
         let last = |part: &RecordBatch, n: usize| part.slice(part.num_rows() - n, n);
@@ -130,7 +133,7 @@ impl Partitions {
         Ok((batch::concat(&schema, &all)?, head, behind))
     }
 
-    /// So many rows of partitions, one after the other, or all where there are fewer; and how many they are.
+    /// Collects up to `wanted` rows from consecutive partitions, and returns how many there are.
     fn some(
         &self,
         wanted: usize,
@@ -151,12 +154,12 @@ impl Partitions {
     }
 }
 
-/// What becomes of partitions.
+/// A change of partitions.
 #[derive(Clone)]
 enum Change {
-    /// Of each.
+    /// Of each partition.
     Each(OfOne),
-    /// Of all of them, in one.
+    /// Of all partitions, as one.
     All(OfAll),
 }
 
@@ -174,7 +177,8 @@ impl Change {
     }
 }
 
-/// A table of changed partitions. The first is made at once, as it tells the columns, and kept until it is read.
+/// Creates a table of changed partitions. The first is computed immediately, as it determines the
+/// columns, and kept until it is read.
 fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Lazy> {
     collect::retry_widened(plan, |plan, _| {
         let partitions = Arc::new(Partitions::of(plan)?);
@@ -188,7 +192,7 @@ fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Lazy> {
         let (of, change, again, first) = (schema.clone(), change.clone(), change.clone(), Mutex::new(Some(first)));
         let make = move |i: u32| {
             let known = (i == 0).then(|| first.lock().unwrap_or_else(PoisonError::into_inner));
-            // What is all of it is not made twice.
+            // A single partition is not computed twice.
             let known = known.and_then(|mut first| if count == 1 { first.clone() } else { first.take() });
             let made = known.map_or_else(|| change.of(&partitions, i as usize), Ok)?;
             let fitting = with_columns(method, &made, &of)?;
@@ -198,7 +202,7 @@ fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Lazy> {
     })
 }
 
-/// The rows of a plan in partitions that end before these rows, and with the last.
+/// Splits the rows of a plan into partitions that end before these rows, and a last one.
 fn cut(plan: &Plan, places: impl FnOnce(usize, u64) -> Result<Vec<usize>>) -> Result<Plan> {
     let index = crate::frame::dataframe::index::of(plan);
     let ranges = |ends: Vec<usize>, rows: usize| -> Vec<Range<usize>> {
@@ -224,27 +228,29 @@ fn cut(plan: &Plan, places: impl FnOnce(usize, u64) -> Result<Vec<usize>>) -> Re
 type OverTable = Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>;
 
 impl DataFrame {
-    /// Computes the frame at once and keeps it in so many partitions of about the same number of rows, in the same order: in
-    /// memory, or on disk where the limit of memory does not hold it.
+    /// Computes the frame immediately and keeps it in `npartitions` partitions with about the same
+    /// number of rows, in the same order: in memory, or on disk if it exceeds the memory limit.
     #[track_caller]
     pub fn repartition(&self, npartitions: usize) -> Self {
         let parts = npartitions.max(1);
         self.cut_at(|rows, _| Ok((1..parts).map(|p| rows * p / parts).collect()))
     }
 
-    /// As [`repartition`](DataFrame::repartition), in partitions of about so many bytes in memory, such as `"100MB"`.
+    /// Repartitions like [`repartition`](DataFrame::repartition), into partitions of about this
+    /// many bytes in memory, such as `"100MB"`.
     #[track_caller]
     pub fn repartition_size(&self, size: &str) -> Self {
         self.cut_at(|rows, held| {
-            let told = || Error::bad_argument("repartition_size", format!("{size:?} is no size; {} is one", crate::units::BYTES_LOOK));
+            let told = || Error::bad_argument("repartition_size", format!("invalid size {size:?}: expected {}", crate::units::BYTES_LOOK));
             let bytes = crate::units::parse_bytes(size).ok_or_else(told)?;
             let parts = held.div_ceil(bytes.max(1)).clamp(1, rows.max(1) as u64) as usize;
             Ok((1..parts).map(|p| rows * p / parts).collect())
         })
     }
 
-    /// Computes the frame at once and keeps it in the partitions between these values of its index, which orders it: from each to
-    /// before the next, and the last value with it. All rows lie between the first and the last.
+    /// Computes the frame immediately and keeps it in partitions between these values of its index:
+    /// each from its division up to, not including, the next one; the last division is included.
+    /// All rows must lie between the first and the last division.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -268,23 +274,24 @@ impl DataFrame {
         }
     }
 
-    /// How many rows are before each of the inner divisions.
+    /// Counts the rows before each of the inner divisions.
     fn places_of(&self, plan: &Plan, divisions: &[Expr]) -> Result<Vec<usize>> {
         const METHOD: &str = "repartition_divisions";
         let bad = |message: &str| Error::bad_argument(METHOD, message.to_owned());
         let index = required(METHOD, plan)?;
         let [first, inner @ .., last] = divisions else {
-            return Err(bad("there are at least two divisions: where the rows begin and where they end"));
+            return Err(bad("expected at least two divisions: where the rows start and where they end"));
         };
         let x = || col(&index);
         if !self.filter(x().lt(first).or(x().gt(last))).is_empty()? {
-            return Err(bad("some rows are before the first or behind the last of the divisions; divisions() tells those that there are"));
+            return Err(bad("some rows are before the first or after the last division; help: divisions() returns the current ones"));
         }
         let places = inner.iter().map(|v| self.filter(x().lt(v)).len()).collect::<Result<Vec<_>>>()?;
-        if places.is_sorted() { Ok(places) } else { Err(bad("divisions rise from one to the next")) }
+        if places.is_sorted() { Ok(places) } else { Err(bad("expected divisions in ascending order")) }
     }
 
-    /// The computed rows, in partitions that end before these rows of so many, which hold so many bytes.
+    /// Computes the frame and splits it before these rows; `places` gets the numbers of rows and
+    /// bytes.
     #[track_caller]
     fn cut_at(&self, places: impl FnOnce(usize, u64) -> Result<Vec<usize>>) -> Self {
         let Ok(plan) = self.quiet() else { return self.clone() };
@@ -297,7 +304,7 @@ impl DataFrame {
         let Ok(plan) = self.quiet() else { return self.clone() };
         let there = self.npartitions();
         if number >= there {
-            let message = format!("there is no partition {number}; the frame has {there}, counted from 0");
+            let message = format!("partition {number} is out of range: the frame has {there} partitions, counted from 0");
             return Self::from_result(Err(Error::bad_argument("get_partition", message)));
         }
         Self::from_result(collect::retry_widened(plan, |plan, _| {
@@ -306,7 +313,7 @@ impl DataFrame {
         }))
     }
 
-    /// The frames of all partitions, computed and kept.
+    /// Computes all partitions and returns each as a frame.
     #[track_caller]
     pub fn partitions(&self) -> Vec<Self> {
         let Ok(plan) = self.quiet() else { return vec![self.clone()] };
@@ -320,9 +327,9 @@ impl DataFrame {
         }
     }
 
-    /// Calls a closure with each partition when the frame is computed, side by side; the tables that it returns, which must
-    /// have the same columns, are the partitions of the new frame. The first partition is computed at once, as it tells the
-    /// columns.
+    /// Calls a closure with each partition when the frame is computed, in parallel; the returned
+    /// tables, which must have the same columns, are the partitions of the new frame. The first
+    /// partition is computed immediately, as it determines the columns.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -342,8 +349,9 @@ impl DataFrame {
         self.over_partitions(method, Change::Each(Arc::new(move |all, i| Ok(closure(Table::new(all.get(i)?))?.batch().clone()))))
     }
 
-    /// As [`map_partitions`](DataFrame::map_partitions), where the closure also sees so many rows before and behind the
-    /// partition. It returns a row for each row that it was given; those of the neighbours are taken away.
+    /// Calls a closure with each partition, like [`map_partitions`](DataFrame::map_partitions),
+    /// extended by a number of rows before and after it. The closure must return one row for each
+    /// row it gets; the results for the neighbouring rows are dropped.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -370,7 +378,7 @@ impl DataFrame {
             let given = rows.num_rows();
             let made = closure(Table::new(rows))?;
             if made.len() != given {
-                let message = format!("the closure was given {given} rows and returned {}; it returns one for each", made.len());
+                let message = format!("the closure was given {given} rows and returned {}; expected one for each", made.len());
                 return Err(Error::bad_argument(METHOD, message));
             }
             Ok(made.batch().slice(head, given - head - tail))
@@ -384,14 +392,14 @@ impl DataFrame {
         Self::from_result(changed(method, plan, &change).and_then(|table| scan(Arc::new(table), method)))
     }
 
-    /// What becomes of all partitions, in one.
+    /// Changes all partitions, as one.
     #[track_caller]
     pub(in crate::frame) fn over_all(&self, method: &'static str, change: OfAll) -> Self {
         self.over_partitions(method, Change::All(change))
     }
 
-    /// Number of its partitions and what computes each, for other collections. Where a column of a file gets a wider type on the
-    /// way, partitions that were computed before keep theirs.
+    /// Returns the number of partitions and a function that computes each, for other collections.
+    /// If a column of a file gets a wider type later, partitions computed before keep theirs.
     pub(crate) fn to_partitions(&self) -> Result<(usize, TableOf)> {
         let plan = current(self.quiet()?)?;
         let first = Arc::new(Partitions::of(&plan)?);
@@ -401,7 +409,7 @@ impl DataFrame {
             collect::retry_widened(&plan, |plan, _| {
                 let partitions = {
                     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-                    // Types have become wider, or what was taken for rows was none.
+                    // Types became wider, or assumed row boundaries were wrong.
                     if known.plan != *plan || !is_current(&known.plan) {
                         *known = Arc::new(Partitions { count, ..Partitions::planned_for(plan, target)? });
                     }
@@ -415,7 +423,7 @@ impl DataFrame {
 }
 
 impl DataFrame {
-    /// A frame of partitions that `make` gives; `schema` may be an error found on the way here.
+    /// Creates a frame of the partitions that `make` computes; `schema` may be an earlier error.
     #[track_caller]
     pub(crate) fn from_partitions(schema: Result<SchemaRef>, partitions: u32, make: Partition) -> Self {
         Self::from_result(schema.and_then(|schema| scan(Arc::new(Lazy::new(schema, partitions, make)), "to_dataframe")))
@@ -444,11 +452,11 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
             Ok(part.tail(1))
         });
-        assert_eq!(calls.load(Ordering::SeqCst), 1, "the first partition tells the columns");
+        assert_eq!(calls.load(Ordering::SeqCst), 1, "the first partition determines the columns");
         assert_eq!(xs(&df), [24, 49, 74, 99]);
         assert_eq!(calls.load(Ordering::SeqCst), 4, "and is not computed twice");
         assert_eq!(xs(&df), [24, 49, 74, 99]);
-        // Partitions that are made of one another.
+        // Partitions that depend on one another.
         let sorted = frame(20).groupby("k").agg([("x", "sum")]).map_partitions(|part| Ok(part.head(2)));
         assert_eq!(xs(&sorted), [63, 70]);
     }
@@ -504,6 +512,6 @@ mod tests {
         let again = df.set_index("x").repartition_divisions(parts.divisions().unwrap());
         assert_eq!(again.divisions().unwrap(), parts.divisions().unwrap());
         let e = df.set_index("x").repartition_divisions([0, 10]).compute().unwrap_err().to_string();
-        assert!(e.contains("behind the last"), "{e}");
+        assert!(e.contains("after the last division"), "{e}");
     }
 }

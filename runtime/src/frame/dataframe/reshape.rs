@@ -1,4 +1,4 @@
-//! Steps that give a frame another shape: summaries, pivots, melted and dummy columns, correlations, steps of time.
+//! Steps that reshape a frame: summaries, pivots, melting, dummy columns, correlations.
 
 use crate::error::{Error, Result};
 use crate::frame::dataframe::DataFrame;
@@ -21,20 +21,21 @@ use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 
 pub(in crate::frame) const ORDER: &str = "__rask_order__";
 
-/// Rows that are numbered and named, in a column of this name.
+/// Builds numbered rows with names, in a column `column`.
 fn named(column: &str, names: &[String]) -> datafusion::error::Result<Plan> {
     let rows = names.iter().enumerate().map(|(i, n)| vec![df::lit(i as i64), df::lit(n.as_str())]).collect();
     let values = LogicalPlanBuilder::values(rows)?;
     values.project([bare("column1").alias(ORDER), bare("column2").alias(column)])?.build()
 }
 
-/// The value that belongs to each of the numbered rows.
+/// Chooses a value for each of the numbered rows.
 fn by_order(values: impl IntoIterator<Item = df::Expr>) -> Result<df::Expr> {
     let choices = values.into_iter().enumerate().map(|(i, v)| (Box::new(df::lit(i as i64)), Box::new(v))).collect();
     Ok(df::Expr::Case(df::Case::new(Some(Box::new(bare(ORDER))), choices, None)))
 }
 
-/// The columns of a plan of one row as a table: `rows` names its rows in the column `label`, and `cells` gives each column.
+/// Lays out a plan of one row as a table: `rows` names its rows in the column `label`, and `cells`
+/// lists each column.
 fn laid_out(method: &str, plan: Plan, label: &str, rows: &[String], cells: Vec<(String, Vec<df::Expr>)>) -> Result<LogicalPlanBuilder> {
     let failed = |e| Error::engine(method, &e);
     let b = LogicalPlanBuilder::from(plan).cross_join(named(label, rows).map_err(failed)?).map_err(failed)?;
@@ -51,8 +52,9 @@ fn numeric(plan: &Plan) -> Vec<String> {
 }
 
 impl DataFrame {
-    /// Count, mean, standard deviation, least value, quartiles and greatest value of each column of numbers; the quartiles are
-    /// exact. For a frame without numbers: count, number of different values, the most frequent one and how often it occurs.
+    /// Computes the count, mean, standard deviation, minimum, quartiles and maximum of each numeric
+    /// column; the quartiles are exact. For a frame without numeric columns: the count, the number
+    /// of distinct values, the most frequent value and its frequency.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -67,7 +69,8 @@ impl DataFrame {
         self.described(&[0.25, 0.5, 0.75])
     }
 
-    /// As [`describe`](DataFrame::describe), with other quantiles, from 0 to 1.
+    /// Summarizes the columns like [`describe`](DataFrame::describe), with other quantiles, from 0
+    /// to 1.
     #[track_caller]
     pub fn describe_with(&self, quantiles: impl AsRef<[f64]>) -> Self {
         self.described(quantiles.as_ref())
@@ -81,7 +84,7 @@ impl DataFrame {
             _ => self.step("describe", |_, plan| {
                 let columns = numeric(plan);
                 if let Some(q) = quantiles.iter().find(|q| !(0.0..=1.0).contains(*q)) {
-                    return Err(Error::bad_argument("describe", format!("{q} is no share; quantiles are between 0 and 1")));
+                    return Err(Error::bad_argument("describe", format!("`q` must be between 0 and 1, got {q}")));
                 }
                 let first = [Agg::Count, Agg::Mean, Agg::Std, Agg::Min];
                 let hidden = |c: &str, what: &str| format!("__rask_{what}__{c}__");
@@ -135,7 +138,7 @@ impl DataFrame {
                 .collect();
             let mut one = aggregated("describe", plan, &[], &specs)?;
             for (name, counts) in names.iter().zip(plans) {
-                // One row, even where there is no value.
+                // One row, even if there are no values.
                 let place = LogicalPlanBuilder::empty(true).project([df::lit(0i64).alias(format!("place.{name}"))]);
                 let columns = [bare(name).alias(format!("top.{name}")), bare("count").alias(format!("freq.{name}"))];
                 let top =
@@ -150,13 +153,15 @@ impl DataFrame {
         })
     }
 
-    /// The correlations of all pairs of columns of numbers, each over the rows where both values are there.
+    /// Computes the correlations of all pairs of numeric columns, each over the rows where both
+    /// values are non-null.
     #[track_caller]
     pub fn corr(&self) -> Self {
         self.pairwise("corr", Statistic::Correlation)
     }
 
-    /// The covariances of all pairs of columns of numbers, each over the rows where both values are there, with n - 1.
+    /// Computes the covariances of all pairs of numeric columns, with n - 1, each over the rows
+    /// where both values are non-null.
     #[track_caller]
     pub fn cov(&self) -> Self {
         self.pairwise("cov", Statistic::Covariance(1))
@@ -168,7 +173,7 @@ impl DataFrame {
         self.step(method, |b, plan| {
             let columns = numeric(plan);
             if columns.is_empty() {
-                return Err(Error::bad_argument(method, "the frame has no column of numbers".to_owned()));
+                return Err(Error::bad_argument(method, "the frame has no numeric columns".to_owned()));
             }
             let name = |i: usize, j: usize| format!("__rask_{}_{}__", i.min(j), i.max(j));
             let x = |i: usize| df::cast(number(bare(&columns[i])), DataType::Float64);
@@ -181,8 +186,8 @@ impl DataFrame {
         })
     }
 
-    /// Columns below one another: for each of `values`, a row with the `ids`, the column's name in `variable` and its value in
-    /// `value`.
+    /// Unpivots columns into rows: for each of `values`, a row with the `ids`, the column's name in
+    /// `variable` and its value in `value`.
     #[track_caller]
     pub fn melt(&self, ids: impl IntoNames, values: impl IntoNames) -> Self {
         self.melted(&ids.into_names(), &values.into_names())
@@ -202,8 +207,9 @@ impl DataFrame {
         })
     }
 
-    /// A row for each value of `index`, a column for each value of `columns`, in order, and in each cell what becomes of
-    /// `values`. The values of `columns` are computed at once, as they name the columns.
+    /// Creates a row for each value of `index` and a column for each value of `columns`, in order,
+    /// with an aggregation of `values` in each cell. The values of `columns` are computed
+    /// immediately, as they name the columns.
     #[track_caller]
     pub fn pivot_table(&self, index: impl IntoNames, columns: &str, values: &str, agg: impl IntoAgg) -> Self {
         self.pivot_by(&index.into_names(), columns, values, agg.into_agg())
@@ -243,7 +249,7 @@ impl DataFrame {
         cells.put_columns("pivot_table", all.map(cell).collect()).drop((0..found.len()).map(marked).collect::<Vec<_>>())
     }
 
-    /// The different values of a column in order, as texts and as constants.
+    /// Computes the distinct values of a column in order, as strings and as constants.
     #[track_caller]
     fn values_of(&self, method: &str, column: &str) -> Result<Vec<(String, Expr)>> {
         const MOST: usize = 10_000;
@@ -252,7 +258,7 @@ impl DataFrame {
         if array.len() > MOST {
             return Err(Error::bad_argument(
                 method,
-                format!("{column:?} has {} different values, and each would be a column; {MOST} are the most", array.len()),
+                format!("{column:?} has {} distinct values, each of which would become a column; expected at most {MOST}", array.len()),
             ));
         }
         let texts = cast(&array, &DataType::Utf8).map_err(|e| Error::bad_argument(method, e.to_string()))?;
@@ -263,8 +269,9 @@ impl DataFrame {
         (0..array.len()).map(constant).collect()
     }
 
-    /// In place of a column, one for each of its values, in order, that says whether the row has it: `column_value`. The values
-    /// are computed at once, as they name the columns.
+    /// Replaces a column by a boolean column for each of its values, in order, named
+    /// `column_value`, that is true where the row has the value. The values are computed
+    /// immediately, as they name the columns.
     #[track_caller]
     pub fn get_dummies(&self, column: &str) -> Self {
         match self.values_of("get_dummies", column) {

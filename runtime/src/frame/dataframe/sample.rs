@@ -1,4 +1,4 @@
-//! Rows chosen at random: by their places and a seed, so that partitions change nothing.
+//! Random sampling: rows are chosen by their indices and a seed, so the partitions do not matter.
 
 use crate::error::{Error, Result};
 use crate::frame::dataframe::DataFrame;
@@ -12,16 +12,16 @@ use arrow::datatypes::{DataType, Int64Type};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use std::sync::Arc;
 
-/// Bits that one pass over the places looks at.
+/// The number of bits that one pass over the row indices examines.
 const DIGIT: u32 = 16;
 
-/// A number without any order for a place: no two places have the same.
+/// Hashes a row index to a number; different indices have different numbers.
 fn dice(place: u64, seed: u64) -> u64 {
     scrambled((place ^ seed.rotate_left(32)).wrapping_add(GOLDEN))
 }
 
-/// The number of the place that comes at `rank` where all places are ordered by their numbers. In
-/// four passes, each of which finds sixteen more of its bits, and without memory for the numbers.
+/// Returns the number at `rank` when the numbers of all row indices are sorted. Takes four passes,
+/// each of which finds sixteen more of its bits, and no memory for the numbers.
 fn threshold(places: u64, rank: u64, seed: u64) -> u64 {
     let (mut found, mut rank) = (0u64, rank);
     for shift in (0..64).step_by(DIGIT as usize).rev() {
@@ -43,9 +43,9 @@ fn threshold(places: u64, rank: u64, seed: u64) -> u64 {
 /// Which rows are chosen.
 #[derive(Debug, Clone, Copy)]
 enum Chosen {
-    /// Those whose numbers are not above this one.
+    /// Those whose numbers are at most this one.
     UpTo(u64),
-    /// Those whose numbers, as shares, are from the first on and before the second.
+    /// Those whose numbers, as fractions, are in this half-open range.
     Between(f64, f64),
     None,
 }
@@ -64,14 +64,14 @@ fn is_share(method: &str, share: f64) -> Result<()> {
     if (0.0..=1.0 + 1e-9).contains(&share) {
         return Ok(());
     }
-    let message = format!("the share of rows is {share}; expected a number from 0 to 1");
+    let message = format!("invalid fraction of rows {share}: expected a number from 0 to 1");
     Err(Error::bad_argument(method, message))
 }
 
 impl DataFrame {
-    /// Chooses a share of the rows, from 0 to 1: `round(n * share)` of `n`, halves to even, in their
-    /// order. The same rows for any number of partitions; which rows goes by their places and the
-    /// seed. The rows are counted at once.
+    /// Samples a fraction of the rows, from 0 to 1, without replacement: `round(n * share)` of `n`,
+    /// with ties to even, in their order. The sample depends only on the row indices and the seed,
+    /// not on the number of partitions. The rows are counted immediately.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -86,8 +86,8 @@ impl DataFrame {
         self.chosen_of("sample", most, seed)
     }
 
-    /// Chooses `n` rows, in their order: the same for any number of partitions. The rows are counted
-    /// at once.
+    /// Samples `n` rows without replacement, in their order: the same for any number of partitions.
+    /// The rows are counted immediately.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -101,13 +101,13 @@ impl DataFrame {
             if n <= rows {
                 return Ok((rows as u64, n as u64));
             }
-            let message = format!("{n} rows are asked for, and the frame has {rows}; expected at most those");
+            let message = format!("cannot sample {n} rows from a frame of {rows}");
             Err(Error::bad_argument("sample_n", message))
         });
         self.chosen_of("sample_n", rows, seed)
     }
 
-    /// Chooses so many of all rows.
+    /// Samples a number of all rows.
     #[inline(never)]
     #[track_caller]
     fn chosen_of(&self, method: &str, rows: Result<(u64, u64)>, seed: u64) -> Self {
@@ -118,7 +118,8 @@ impl DataFrame {
         }
     }
 
-    /// Frames that share the rows among them, by their shares and the seed; each row goes into one of them.
+    /// Splits the rows randomly into frames by fractions, which are normalized, and a seed; each
+    /// row goes into exactly one frame.
     #[track_caller]
     pub fn random_split(&self, shares: impl AsRef<[f64]>, seed: u64) -> Vec<Self> {
         self.split_all(shares.as_ref(), seed)

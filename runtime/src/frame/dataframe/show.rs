@@ -1,4 +1,4 @@
-//! How a frame shows itself: its columns, and its tasks as a picture.
+//! Display of frames: the columns, and a drawing of the tasks.
 
 use crate::error::Result;
 use crate::frame::dataframe::DataFrame;
@@ -18,7 +18,7 @@ impl DataFrame {
         collect::current(self.plan()?)
     }
 
-    /// The graph of the frame's tasks, one for each operator and partition, as a picture.
+    /// Draws the graph of the frame's tasks, one for each operator and partition.
     #[track_caller]
     #[must_use]
     pub fn visualize(&self) -> Picture {
@@ -43,7 +43,7 @@ fn draw(plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>, drawing: &mut 
     let inputs: Vec<Vec<Vec<usize>>> = plan.children().into_iter().map(|c| draw(c, drawing)).collect();
     let n = plan.output_partitioning().partition_count();
     let Some(name) = observe::name(plan.as_ref()) else {
-        // Neighbours may be read as one.
+        // Neighbouring partitions may be read as one.
         let all: Vec<Vec<usize>> = inputs.into_iter().flatten().collect();
         return (0..n).map(|i| all[coalesce::members(all.len(), n, i)].concat()).collect();
     };
@@ -77,7 +77,7 @@ impl Show for DataFrame {
         let (plan, partitions, tasks) = match described {
             Ok(all) => all,
             Err(e) => {
-                // Looking at it tells nobody: the cell still ends in the error.
+                // Displaying the error does not mark it as reported: the cell still ends in it.
                 poison::note(&e, std::panic::Location::caller());
                 return Bundle::text(format!("DataFrame with an error: {e}"));
             }

@@ -1,4 +1,4 @@
-//! SQL over frames: a query is one more way to make a frame of other frames.
+//! SQL over frames: a query creates a frame from other frames.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
@@ -23,11 +23,13 @@ use datafusion::sql::sqlparser::ast;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// A lazy frame from a query over named frames and tables; in a notebook, `%%sql` finds them by itself.
+/// Creates a lazy frame from a query over named frames and tables; in a notebook, `%%sql` finds
+/// them by itself.
 ///
-/// Names of tables and columns are taken as they are written, in upper and lower case, and otherwise in lower case, as SQL
-/// has it. Two columns of one name become `a` and `a.1`. `/` of two integers is an integer, as the standard has it; in
-/// expressions such as `col("a") / 2` it is a float. The query may read, not change: `create`, `insert` and the like are refused.
+/// Names of tables and columns are first taken as written, and otherwise in lower case, as in SQL.
+/// Two columns of one name become `a` and `a.1`. `/` of two integers is an integer, as in standard
+/// SQL; in expressions such as `col("a") / 2` it is a float. Queries can only read: `create`,
+/// `insert` and the like are rejected.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -55,14 +57,14 @@ fn put_table(all: &mut Vec<(String, DataFrame)>, name: &str, frame: DataFrame) {
 pub(in crate::frame) fn query_over(query: &str, tables: &[(String, DataFrame)]) -> DataFrame {
     let plans = tables.iter().map(|(n, f)| Ok((n.clone(), f.plan()?.clone()))).collect::<Result<Vec<_>>>();
     DataFrame::from_result(plans.and_then(|plans| {
-        // SQL's own rule would not find a column with a capital letter in its name.
+        // SQL's own rule would not find a column with upper case in its name.
         plan(query, &plans, false).or_else(|e| plan(query, &plans, true).map_err(|_| e))
     }))
 }
 
-/// An expression in SQL over the columns of a plan; `==` may stand for `=`.
+/// Parses an expression in SQL over the columns of a plan; `==` is accepted for `=`.
 pub(in crate::frame) fn expression(method: &str, text: &str, plan: &Plan) -> Result<Expr> {
-    // What stands inside of quotes is left as it is.
+    // Text inside of quotes is unchanged.
     let mut quote = None;
     let mut sql = String::with_capacity(text.len());
     for c in text.chars() {
@@ -91,7 +93,7 @@ pub(in crate::frame) fn expression(method: &str, text: &str, plan: &Plan) -> Res
             state.create_logical_expr_from_sql_expr(parsed, plan.schema())
         })
     };
-    // SQL's own rule would not find a column with a capital letter in its name.
+    // SQL's own rule would not find a column with upper case in its name.
     read(false).or_else(|e| read(true).map_err(|_| e)).map(Expr::new).map_err(|e| Error::engine(method, &e))
 }
 
@@ -99,13 +101,13 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
     let state = engine::session().state();
     let mut config = state.config().clone().with_create_default_catalog_and_schema(true);
     config.options_mut().sql_parser.enable_ident_normalization = lower_case;
-    // A catalogue of its own, so that queries that are planned at the same time do not see each other's names.
+    // A catalog of its own, so that concurrently planned queries do not see each other's names.
     let catalogue = Arc::new(MemoryCatalogProviderList::new());
     let state = SessionStateBuilder::new_from_existing(state).with_catalog_list(catalogue).with_config(config).build();
     let context = SessionContext::new_with_state(state);
     let failed = |e: &DataFusionError| -> Error {
         let message = e.strip_backtrace();
-        // Of a wrapped error, the cause is what a person can act on.
+        // Of a wrapped error, the cause is what the user can act on.
         let message = message.split("caused by").last().unwrap_or(&message).trim().to_owned();
         ErrorKind::Engine { operation: "sql".to_owned(), message }.into()
     };
@@ -139,12 +141,12 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
     with_exact_integers(planned).and_then(with_own_names).map_err(|e| failed(&e))
 }
 
-/// Whether DataFusion refused `-x` because `x` is unsigned.
+/// Returns whether DataFusion rejected `-x` because `x` is unsigned.
 fn refuses_negation(e: &DataFusionError) -> bool {
     e.strip_backtrace().contains("Unary operator '-' only supports signed")
 }
 
-/// Puts `-1 * x` in the place of each `-x`, of which the result is signed; columns keep their names.
+/// A visitor that replaces each `-x` by `-1 * x`, whose result is signed; columns keep their names.
 struct NegateByProduct;
 
 impl ast::VisitorMut for NegateByProduct {
@@ -169,7 +171,7 @@ impl ast::VisitorMut for NegateByProduct {
     }
 }
 
-/// Names the columns of a query that negate as they are written.
+/// Names the columns of a query that contain negations as they are written.
 fn name_negations(query: &mut ast::SetExpr) {
     let ast::SetExpr::Select(select) = query else { return };
     for item in &mut select.projection {
@@ -187,7 +189,7 @@ fn has_negation(expr: &ast::Expr) -> bool {
     ast::visit_expressions(expr, |e| if negates(e) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }).is_break()
 }
 
-/// Names the columns of a query apart: the engine refuses `select a, a`.
+/// Makes the column names of a query unique: DataFusion rejects `select a, a`.
 fn name_apart(query: &mut ast::SetExpr) {
     match query {
         ast::SetExpr::Query(inner) => name_apart(&mut inner.body),
@@ -213,7 +215,7 @@ fn name_items(items: &mut [ast::SelectItem]) {
     }
 }
 
-/// The name that a column of a query has.
+/// Returns the name that a column of a query has.
 fn name_of(item: &ast::SelectItem) -> Option<String> {
     match item {
         ast::SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
@@ -224,8 +226,8 @@ fn name_of(item: &ast::SelectItem) -> Option<String> {
     }
 }
 
-/// Gives integers in a query the arithmetic that frames have: it never wraps around, and differences
-/// have a sign. Only `/` keeps SQL's meaning.
+/// Gives integers in a query the arithmetic of frames: it never wraps around, and differences are
+/// signed. Only `/` keeps SQL's meaning.
 fn with_exact_integers(plan: Plan) -> DfResult<Plan> {
     let planned = plan.transform_up_with_subqueries(|plan| {
         let schema = merge_schema(&plan.inputs());
@@ -235,13 +237,13 @@ fn with_exact_integers(plan: Plan) -> DfResult<Plan> {
             let changed = e.transform_up(|e| Ok(arithmetic::exact_integers(e, &schema)))?;
             Ok(changed.update_data(|e| name.restore(e)))
         })?;
-        // Types below may have changed.
+        // Types of the inputs may have changed.
         made.map_data(Plan::recompute_schema)
     });
     planned.data()
 }
 
-/// Names the columns apart that `*` gives.
+/// Makes the names of the columns that `*` selects unique.
 fn with_own_names(plan: Plan) -> DfResult<Plan> {
     let old = names_of(&plan);
     let mut names = old.clone();

@@ -1,4 +1,4 @@
-//! Tables as frames: a computed table can be written, joined, queried and plotted as a frame can.
+//! Tables as frames: a computed table can be written, joined, queried and plotted like a frame.
 
 use crate::error::{ErrorKind, Result};
 use crate::exact::moving::Moving;
@@ -9,13 +9,13 @@ use arrow::array::{Array, ArrayRef, AsArray, UInt64Array, make_comparator};
 use arrow::compute::{SortOptions, take};
 use arrow::datatypes::Float64Type;
 
-/// What can be read as a frame: frames, and computed tables.
+/// A value that can be read as a frame: a frame or a computed table.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a frame nor a computed table",
     note = "use a DataFrame, a Table, or a reference to one"
 )]
 pub trait IntoFrame {
-    /// Makes a frame of the rows.
+    /// Converts the rows into a frame.
     fn into_frame(self) -> DataFrame;
 }
 
@@ -60,8 +60,8 @@ impl From<&Table> for DataFrame {
 }
 
 impl Table {
-    /// Makes a lazy frame of the rows, which stay in memory. Two columns of one name become `a` and
-    /// `a.1`, as in pandas.
+    /// Creates a lazy frame of the rows, which stay in memory. Two columns of one name become `a`
+    /// and `a.1`, as in pandas.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -75,7 +75,7 @@ impl Table {
         DataFrame::from_result(batches(self.batch()))
     }
 
-    /// Writes the rows to a CSV file, and returns its path; see [`DataFrame::to_csv`].
+    /// Writes the rows to a CSV file and returns its path; see [`DataFrame::to_csv`].
     ///
     /// # Errors
     /// As [`DataFrame::to_csv`].
@@ -83,7 +83,7 @@ impl Table {
         self.to_frame().to_csv(path)
     }
 
-    /// Writes the rows to a Parquet file, and returns its path; see [`DataFrame::to_parquet`].
+    /// Writes the rows to a Parquet file and returns its path; see [`DataFrame::to_parquet`].
     ///
     /// # Errors
     /// As [`DataFrame::to_csv`].
@@ -91,7 +91,7 @@ impl Table {
         self.to_frame().to_parquet(path)
     }
 
-    /// Writes the rows as lines of JSON, and returns the file's path; see [`DataFrame::to_json`].
+    /// Writes the rows as JSON Lines and returns the file's path; see [`DataFrame::to_json`].
     ///
     /// # Errors
     /// As [`DataFrame::to_csv`].
@@ -99,7 +99,7 @@ impl Table {
         self.to_frame().to_json(path)
     }
 
-    /// Writes the rows in Arrow's own format, and returns the file's path; see [`DataFrame::to_ipc`].
+    /// Writes the rows to an Arrow IPC file and returns its path; see [`DataFrame::to_ipc`].
     ///
     /// # Errors
     /// As [`DataFrame::to_csv`].
@@ -107,22 +107,22 @@ impl Table {
         self.to_frame().to_ipc(path)
     }
 
-    /// Gives the columns other names: pairs of the old and the new one.
+    /// Renames columns: pairs of the old and the new name.
     ///
     /// # Errors
-    /// [`ColumnNotFound`](ErrorKind::ColumnNotFound) where there is no column of an old name.
+    /// [`ColumnNotFound`](ErrorKind::ColumnNotFound) if there is no column of an old name.
     pub fn rename<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> Result<Self> {
         self.to_frame().rename(names).compute()
     }
 }
 
 impl Column {
-    /// Returns the greatest value, in the type that is asked for. Nulls and NaN are left out; of
-    /// nothing, an `Option` is `None`.
+    /// Returns the maximum, as the requested type. Nulls and NaN are skipped; without values, an
+    /// `Option` is `None`.
     ///
     /// # Errors
-    /// [`WrongType`](ErrorKind::WrongType) where the values are of another type, or where there is
-    /// none and the type is not an `Option`.
+    /// [`WrongType`](ErrorKind::WrongType) if the values are of another type, or if there are none
+    /// and the type is not an `Option`.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -136,8 +136,8 @@ impl Column {
         only(T::values(&values), none)
     }
 
-    /// Returns the least value, in the type that is asked for. Nulls and NaN are left out; of
-    /// nothing, an `Option` is `None`.
+    /// Returns the minimum, as the requested type. Nulls and NaN are skipped; without values, an
+    /// `Option` is `None`.
     ///
     /// # Errors
     /// As [`Column::max`].
@@ -146,11 +146,11 @@ impl Column {
         only(T::values(&values), none)
     }
 
-    /// Returns the standard deviation of a sample, with n - 1, of the values that are not null; NaN
-    /// for fewer than two.
+    /// Returns the sample standard deviation, with n - 1, of the non-null values; NaN for fewer
+    /// than two.
     ///
     /// # Errors
-    /// [`WrongType`](ErrorKind::WrongType) where the column does not hold numbers.
+    /// [`WrongType`](ErrorKind::WrongType) if the column is not numeric.
     pub fn std(&self) -> Result<f64> {
         let floats = self.floats("std")?;
         let mut moving = Moving::new(2);
@@ -158,13 +158,13 @@ impl Column {
         Ok(moving.deviation().unwrap_or(f64::NAN))
     }
 
-    /// The extreme value as a column of one row, and the error of one that has none.
+    /// Returns the extreme value as a column of one row, and the error if there is none.
     fn extreme(&self, method: &str, greatest: bool) -> (Self, Option<crate::error::Error>) {
         let array = self.array();
         let place = place_of_extreme(array, greatest);
         let none = place.is_none().then(|| {
             let (column, dtype) = (self.name().to_owned(), self.dtype().to_string());
-            let hint = format!("{method}::<Option<_>>() gives None for a column without values");
+            let hint = format!("{method}::<Option<_>>() returns None for a column without values");
             let wanted = "a column with at least one value".to_owned();
             ErrorKind::WrongType { method: method.to_owned(), column, dtype, wanted, hint }.into()
         });
@@ -174,7 +174,7 @@ impl Column {
     }
 }
 
-/// The one value of a column, or the error of there being none.
+/// Returns the only value of a column, or the error if there is none.
 fn only<T>(values: Result<Vec<T>>, none: Option<crate::error::Error>) -> Result<T> {
     match (values, none) {
         (Ok(mut values), none) => match (values.pop(), none) {
@@ -188,10 +188,10 @@ fn only<T>(values: Result<Vec<T>>, none: Option<crate::error::Error>) -> Result<
 
 #[inline(never)]
 fn no_value() -> crate::error::Error {
-    crate::error::Error::bad_argument("column", "there is no value".to_owned())
+    crate::error::Error::bad_argument("column", "the column has no values".to_owned())
 }
 
-/// Where the least or greatest value is, of those that are not null or NaN.
+/// Returns the index of the smallest or largest value, except nulls and NaN.
 fn place_of_extreme(array: &ArrayRef, greatest: bool) -> Option<usize> {
     let compare = make_comparator(array, array, SortOptions::default()).ok()?;
     let nan = |i: usize| array.as_primitive_opt::<Float64Type>().is_some_and(|x| x.value(i).is_nan());

@@ -1,4 +1,4 @@
-//! Computes plans, made again where types or memory turn out otherwise.
+//! Computes plans, with retries when types were wrong or memory is short.
 
 use crate::error::{Error, Result};
 use crate::frame::engine::{self, Joins, PlanOptions, Progress, Rows, in_order, physical, refresh, run};
@@ -10,12 +10,12 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displaya
 use futures::StreamExt;
 use std::sync::Arc;
 
-/// Computes the plan; rows come in the order of the partitions.
+/// Computes the plan; rows are in the order of the partitions.
 pub(in crate::frame) fn collect(plan: &LogicalPlan, rows: Rows) -> Result<RecordBatch> {
     retry_widened(plan, |plan, joins| run(plan, PlanOptions { rows, joins }))
 }
 
-/// The first rows of the plan, in their order.
+/// Computes the first rows of the plan, in order.
 pub(in crate::frame) fn first_rows(plan: &LogicalPlan, n: usize) -> Result<RecordBatch> {
     retry_widened(plan, |plan, joins| {
         let options = PlanOptions { rows: Rows::InOrder, joins };
@@ -24,7 +24,7 @@ pub(in crate::frame) fn first_rows(plan: &LogicalPlan, n: usize) -> Result<Recor
             let limited = LogicalPlanBuilder::from(plan.clone()).limit(0, Some(n)).and_then(LogicalPlanBuilder::build);
             return run(&limited.map_err(|e| Error::engine("head", &e))?, options);
         }
-        // The engine would take the rows of whichever partition is ready first.
+        // DataFusion would take the rows of whichever partition is ready first.
         in_order(plan, joins, move |mut rows| async move {
             let (schema, mut first, mut left) = (rows.schema(), Vec::new(), n);
             while left > 0
@@ -40,12 +40,12 @@ pub(in crate::frame) fn first_rows(plan: &LogicalPlan, n: usize) -> Result<Recor
     })
 }
 
-/// The physical plan as text.
+/// Formats the physical plan as text.
 pub(in crate::frame) fn explained(plan: &LogicalPlan) -> Result<String> {
     Ok(displayable(current(plan)?.as_ref()).indent(false).to_string())
 }
 
-/// Computes the plan, and gives it as text with what each operator did.
+/// Computes the plan, and formats it as text with the metrics of each operator.
 pub(in crate::frame) fn measured(plan: &LogicalPlan) -> Result<String> {
     retry_widened(plan, |plan, joins| {
         let physical = physical(plan, PlanOptions { rows: Rows::Spread, joins })?;
@@ -59,13 +59,14 @@ pub(in crate::frame) fn measured(plan: &LogicalPlan) -> Result<String> {
     })
 }
 
-/// The physical plan for all workers, with the types that are known by now.
+/// Returns the physical plan for all workers, with the current types.
 pub(in crate::frame) fn current(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     physical(&refresh::current(plan)?, PlanOptions { rows: Rows::Spread, joins: Joins::Hash })
 }
 
-/// Does something with the plan. Where a value of a file does not fit the type of its column, it is done again with the plan
-/// made for the type that holds it; and where memory does not hold a side of a join, with joins that go to disk.
+/// Runs `work` on the plan. If a value of a file does not fit the type of its column, retries with
+/// a plan for a wider type; if a side of a join does not fit into memory, retries with joins that
+/// spill.
 pub(in crate::frame) fn retry_widened<T>(plan: &LogicalPlan, mut work: impl FnMut(&LogicalPlan, Joins) -> Result<T>) -> Result<T> {
     let (mut plan, mut joins) = (refresh::current(plan)?, Joins::Hash);
     loop {

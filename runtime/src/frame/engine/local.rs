@@ -1,5 +1,5 @@
-//! The engine of this process: DataFusion sessions over its worker threads, every operator watched so that the view under the
-//! cell shows its partitions as tasks.
+//! The local engine: DataFusion sessions on the worker threads of this process. Every operator
+//! reports its partitions as tasks to the view under the cell.
 
 use crate::config::{self, Cluster};
 use crate::error::{Error, Result};
@@ -23,7 +23,8 @@ use datafusion::prelude::SessionConfig;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The threads of this process: a session that plans for all of them and one that plans for one partition, in file order.
+/// The threads of this process: one session plans for all of them, the other for one partition, in
+/// file order.
 pub(in crate::frame) struct Local {
     pub(in crate::frame) cluster: Cluster,
     sessions: [SessionContext; 2],
@@ -38,32 +39,34 @@ impl Local {
     }
 }
 
-/// What all plans run in: memory, and the folder where they go to disk if memory has a limit.
+/// Creates the environment of all plans: memory pool and, if memory is limited, the spill folder.
 fn new_environment(cluster: &Cluster, spill_dir: Option<&Path>) -> Arc<RuntimeEnv> {
-    // What a folder holds is looked up for each frame: files may have come since.
+    // Folders are listed anew for each frame: files may have been added.
     let lookups = CacheManagerConfig::default().with_list_files_cache_limit(0);
     let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone()).with_cache_manager(lookups);
     if let Some(folder) = spill_dir {
-        // Operators go to disk at 60 % of the limit, as tasks do: they do not count all that they hold.
+        // Operators spill at 60 % of the limit, as tasks do: they do not count all that they hold.
         environment = environment.with_memory_pool(memory_pool::shared((cluster.memory() / 5 * 3) as usize)).with_temp_file_path(folder);
     }
-    // A folder that cannot be used: without it, what does not fit into memory is an error when it happens.
+    // If the folder is unusable, running out of memory is an error when it happens.
     environment.build_arc().unwrap_or_default()
 }
 
-/// A session that plans for so many partitions.
+/// Creates a session that plans for this many partitions.
 fn new_session(partitions: usize, cluster: &Cluster, environment: &Arc<RuntimeEnv>) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_information_schema(false)
-        // Rows keep the order of their files: nothing deals them out in turn, and no partition takes over another's part.
+        // Rows keep the order of their files: no round-robin distribution, and no work stealing.
         .with_round_robin_repartition(false)
         .set_bool("datafusion.execution.enable_file_stream_work_stealing", false)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.optimizer.prefer_existing_union", true)
-        // Partitions of a join with such a filter wait for one another, and here they may be read one after the other.
+        // Partitions of a join with such a filter wait for one another, but may be read in sequence
+        // here.
         .set_bool("datafusion.optimizer.enable_join_dynamic_filter_pushdown", false)
-        // The smaller side of a join is held once, for all workers to look into, and the rows of the other stay where they are.
+        // The smaller side of a join is built once for all workers, and the rows of the other are
+        // not moved.
         .set_usize("datafusion.optimizer.hash_join_single_partition_threshold", (cluster.memory() / 4).min(512 << 20) as usize)
         .set_usize("datafusion.optimizer.hash_join_single_partition_threshold_rows", 16 << 20)
         .set_bool("datafusion.execution.collect_statistics", true);
@@ -71,7 +74,7 @@ fn new_session(partitions: usize, cluster: &Cluster, environment: &Arc<RuntimeEn
     let config = config.with_sort_spill_reservation_bytes((limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize);
     let context = SessionContext::new_with_config_rt(config, environment.clone());
     sums::register(&context);
-    // It would sum up sums that were rounded once for each distinct value.
+    // This rule would add up sums that were already rounded per distinct value.
     context.remove_optimizer_rule("single_distinct_aggregation_to_group_by");
     order::with_planner(&context)
 }
@@ -103,7 +106,8 @@ impl Engine for Local {
     }
 
     fn again(&self, e: &Error, plan: &LogicalPlan, joins: Joins) -> Option<Joins> {
-        // Where memory does not hold a side of a join, it is sorted, which goes to disk.
+        // A join whose build side does not fit into memory is replanned as a sort-merge join, which
+        // spills.
         let by_sort = e.is_out_of_memory() && joins == Joins::Hash && has_join(plan);
         by_sort.then_some(Joins::Sort)
     }
@@ -114,12 +118,12 @@ fn has_join(plan: &LogicalPlan) -> bool {
     plan.exists(|node| Ok(matches!(node, LogicalPlan::Join(_)))).unwrap_or(false)
 }
 
-/// A plan that runs on the threads of this process.
+/// A plan that is running on the threads of this process.
 struct LocalRun {
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
     at_once: bool,
-    /// What the view shows; it ends with the run.
+    /// The progress display; ends with the run.
     _job: Option<Arc<Job>>,
 }
 

@@ -1,4 +1,4 @@
-//! Planning and running of frames through the engine that is set: the whole of a plan, each partition, or all rows in order.
+//! Plans and runs frames on the current engine: a whole plan, each partition, or all rows in order.
 
 pub(in crate::frame) mod collect;
 pub(in crate::frame) mod interface;
@@ -28,7 +28,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 static ENGINE: RwLock<Option<Arc<Local>>> = RwLock::new(None);
 
-/// The engine for the workers and the memory that are set now.
+/// Returns the engine for the current workers and memory.
 fn engine() -> Arc<dyn Engine> {
     let cluster = config::cluster();
     let fits = |e: &Option<Arc<Local>>| e.as_ref().filter(|e| e.cluster == cluster).cloned();
@@ -39,22 +39,22 @@ fn engine() -> Arc<dyn Engine> {
     fits(&current).unwrap_or_else(|| current.insert(Arc::new(Local::new(&cluster))).clone())
 }
 
-/// The session that plans for all workers.
+/// Returns the session that plans for all workers.
 pub(in crate::frame) fn session() -> SessionContext {
     engine().settings(Rows::Spread).clone()
 }
 
-/// How a plan that failed is planned again; `None` where that would not help.
+/// Returns how to replan a plan that failed; `None` if that would not help.
 pub(in crate::frame) fn again(e: &Error, plan: &LogicalPlan, joins: Joins) -> Option<Joins> {
     engine().again(e, plan, joins)
 }
 
-/// The physical plan.
+/// Returns the physical plan.
 pub(in crate::frame) fn physical(plan: &LogicalPlan, options: PlanOptions) -> Result<Arc<dyn ExecutionPlan>> {
     planned_by(plan, engine().settings(options.rows).state(), options.joins)
 }
 
-/// The physical plan for so many partitions.
+/// Returns the physical plan for this many partitions.
 pub(in crate::frame) fn planned(plan: &LogicalPlan, partitions: usize, joins: Joins) -> Result<Arc<dyn ExecutionPlan>> {
     let mut state = session().state();
     state.config_mut().options_mut().execution.target_partitions = partitions;
@@ -65,7 +65,7 @@ fn planned_by(plan: &LogicalPlan, mut state: SessionState, joins: Joins) -> Resu
     let options = state.config_mut().options_mut();
     options.optimizer.prefer_hash_join = joins == Joins::Hash;
     if joins == Joins::Sort {
-        // The engine joins by sorting where there are several partitions alone.
+        // DataFusion plans sort-merge joins only for several partitions.
         options.execution.target_partitions = options.execution.target_partitions.max(2);
     }
     let plan = plan.clone();
@@ -75,13 +75,14 @@ fn planned_by(plan: &LogicalPlan, mut state: SessionState, joins: Joins) -> Resu
     })
 }
 
-/// Computes the plan with the types as they are.
+/// Computes the plan with its types unchanged.
 pub(in crate::frame) fn run(plan: &LogicalPlan, options: PlanOptions) -> Result<RecordBatch> {
     let (schema, parts) = consume(&physical(plan, options)?, options.rows, keep("compute"))?;
     concat(&schema, &parts.into_iter().flatten().collect::<Vec<_>>())
 }
 
-/// What keeps all rows of each partition, as long as the limit of memory holds those of all partitions.
+/// Returns a consumer that keeps all rows of each partition, up to the memory limit for all of
+/// them.
 pub(in crate::frame) fn keep(
     operation: &'static str,
 ) -> impl Fn(usize, SendableRecordBatchStream) -> BoxFuture<'static, Result<Vec<RecordBatch>>> + Send + 'static {
@@ -106,7 +107,8 @@ pub(in crate::frame) fn keep(
     }
 }
 
-/// Computes the plan for all workers, and does something with each partition's rows; `work` is made for so many partitions.
+/// Computes the plan for all workers, and consumes each partition's rows; `work` gets the number of
+/// partitions.
 pub(in crate::frame) fn each_partition<T: Send + 'static, F, W>(
     plan: &LogicalPlan,
     joins: Joins,
@@ -121,7 +123,7 @@ where
     consume(&physical, Rows::Spread, work)
 }
 
-/// Computes the plan and does something with all rows in their order, one partition after the other.
+/// Computes the plan and consumes all rows in order, one partition after the other.
 pub(in crate::frame) fn in_order<T: Send + 'static, F>(
     plan: &LogicalPlan,
     joins: Joins,
@@ -132,7 +134,7 @@ where
 {
     let planned = |rows| physical(plan, PlanOptions { rows, joins });
     let whole = planned(Rows::Spread)?;
-    // What ends in a sort is in order however many work on it.
+    // A plan that ends in a sort is ordered for any number of partitions.
     let (whole, rows) = if sort::is_last(&whole) { (whole, Rows::Spread) } else { (planned(Rows::InOrder)?, Rows::InOrder) };
     let run: Arc<dyn Running> = engine().begin(&whole, rows, Progress::Shown)?.into();
     let shown = run.clone();
@@ -146,7 +148,7 @@ where
     done
 }
 
-/// Computes one partition of a plan, and does something with its rows.
+/// Computes one partition of a plan, and consumes its rows.
 pub(in crate::frame) fn nth<T: Send + 'static, F>(
     physical: &Arc<dyn ExecutionPlan>,
     number: usize,
@@ -159,7 +161,7 @@ where
     wait(async move { work(run.open(number).map_err(|e| Error::engine("compute", &e))?).await })
 }
 
-/// Computes all partitions of a plan, and does something with each one's rows.
+/// Computes all partitions of a plan, and consumes their rows.
 pub(in crate::frame) fn consume<T: Send + 'static, F>(
     physical: &Arc<dyn ExecutionPlan>,
     rows: Rows,
@@ -171,7 +173,7 @@ where
     drain(physical, rows, Progress::Shown, work)
 }
 
-/// Computes all partitions of a plan, on screen or not, and does something with each one's rows.
+/// Computes all partitions of a plan, with or without progress display, and consumes their rows.
 pub(in crate::frame) fn drain<T: Send + 'static, F>(
     physical: &Arc<dyn ExecutionPlan>,
     rows: Rows,
@@ -184,10 +186,10 @@ where
     let schema = physical.schema();
     let run: Arc<dyn Running> = engine().begin(physical, rows, progress)?.into();
     let shown = run.clone();
-    // There may be thousands of partitions; as many are open at once as there are threads.
+    // There may be thousands of partitions; only as many as there are threads are open at once.
     let open = if run.at_once() { usize::MAX } else { config::threads() };
     let result = wait(async move {
-        // Spawned tasks die with this set when the user stops the computation.
+        // Dropping this set aborts the tasks when the user interrupts the computation.
         let mut tasks = tokio::task::JoinSet::new();
         let partitions = run.partitions();
         let mut parts: Vec<Option<T>> = (0..partitions).map(|_| None).collect();
@@ -204,7 +206,7 @@ where
             let (partition, part) = done.map_err(joined)?;
             parts[partition] = Some(part?);
         }
-        // Every task has handed in its part.
+        // Every task has returned its part.
         Ok(parts.into_iter().flatten().collect::<Vec<_>>())
     });
     drop(shown);

@@ -1,4 +1,5 @@
-//! Whether the types of a plan's sources are still those that it was made for; a plan made again where they are not.
+//! Checks whether the types of a plan's sources have changed since it was built, and rebuilds the
+//! plan if so.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::engine::{self, Joins, PlanOptions, Rows};
@@ -12,7 +13,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan, Table
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use std::sync::Arc;
 
-/// The table of a scan, where its types have changed.
+/// Returns the new source of a scan whose types have changed.
 fn renewed(scan: &TableScan) -> Result<Option<Arc<dyn FrameSource>>> {
     let Some(source) = source_of(scan) else { return Ok(None) };
     let input = source.input().filter(|plan| !is_current(plan)).map(current).transpose()?;
@@ -22,7 +23,7 @@ fn renewed(scan: &TableScan) -> Result<Option<Arc<dyn FrameSource>>> {
     source.renewed(input.as_ref())
 }
 
-/// The plan with the types that are known by now.
+/// Returns the plan with the current types.
 pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
     let renew = |node: LogicalPlan| match node {
         LogicalPlan::TableScan(scan) => match renewed(&scan).map_err(|e| DataFusionError::External(Box::new(e)))? {
@@ -43,7 +44,7 @@ pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
         return Ok(renewed.data);
     }
     let fitted = |node| match node {
-        // The engine takes the types of the first part.
+        // DataFusion uses the types of the first input.
         LogicalPlan::Union(union) => {
             let schema = Arc::new(coerce_union_schema(&union.inputs)?);
             Ok(Transformed::yes(LogicalPlan::Union(Union { inputs: union.inputs, schema })))
@@ -54,18 +55,18 @@ pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
     Ok(again.map_err(|e| explained(plan, &e))?.data)
 }
 
-/// An error of a step that columns no longer fit, with why they changed.
+/// Creates the error of a step that the columns no longer fit, with the reason for the change.
 fn explained(plan: &Plan, e: &datafusion::error::DataFusionError) -> Error {
     let mut reasons = Vec::new();
     for source in outdated(plan) {
         let known = source.inferred().into_iter().filter_map(|i| Some(format!("{:?}: {}", i.column, i.reason?)));
         reasons.extend(known);
     }
-    let message = format!("{}\n  types have changed since the frame was made: {}", e.strip_backtrace(), reasons.join("; "));
+    let message = format!("{}\n  types have changed since the frame was created: {}", e.strip_backtrace(), reasons.join("; "));
     ErrorKind::Engine { operation: "compute".to_owned(), message }.into()
 }
 
-/// Visits each source that a plan reads, and those of the plans that sources are computed of.
+/// Visits each source of a plan, and those of the plans from which sources are computed.
 pub(in crate::frame) fn each_source(plan: &Plan, visit: &mut dyn FnMut(Arc<dyn FrameSource>)) {
     // The walk itself cannot fail.
     let _ = plan.apply_with_subqueries(|node| {
@@ -81,7 +82,7 @@ pub(in crate::frame) fn each_source(plan: &Plan, visit: &mut dyn FnMut(Arc<dyn F
     });
 }
 
-/// The sources of a plan whose types were widened since it was made.
+/// Returns the sources of a plan whose types were widened since it was built.
 fn outdated(plan: &Plan) -> Vec<Arc<dyn FrameSource>> {
     let mut all = Vec::new();
     each_source(plan, &mut |s| all.push(s));
@@ -89,15 +90,15 @@ fn outdated(plan: &Plan) -> Vec<Arc<dyn FrameSource>> {
     all
 }
 
-/// Whether no types have changed since the plan was made.
+/// Returns whether no types have changed since the plan was built.
 pub(in crate::frame) fn is_current(plan: &Plan) -> bool {
     outdated(plan).is_empty()
 }
 
-/// The plan made again, where it failed because values did not fit. The columns that lost are read to their end first, so
-/// that what else does not fit is known at once.
+/// Rebuilds a plan that failed because values did not fit. First reads the affected columns to the
+/// end, so that all other misfits are found at once.
 pub(in crate::frame) fn replan(plan: &Plan) -> Result<Option<Plan>> {
-    // What failed may have been given text that was taken for rows by mistake.
+    // The failure may come from text that was mistaken for rows.
     each_source(plan, &mut |s| s.verify());
     let sources = outdated(plan);
     if sources.is_empty() {
@@ -109,7 +110,7 @@ pub(in crate::frame) fn replan(plan: &Plan) -> Result<Option<Plan>> {
     current(plan).map(Some)
 }
 
-/// Reads the columns that were used when values did not fit, and only looks at their types.
+/// Reads the columns that were in use when values did not fit, only to infer their types.
 fn finish_inference(source: &dyn FrameSource) -> Result<()> {
     let Some((columns, types_only)) = source.unfinished() else { return Ok(()) };
     let columns: Vec<_> = columns.iter().map(|c| bare(c)).collect();

@@ -1,5 +1,5 @@
-//! Sources of many partitions that are read as few: a frame may have thousands of partitions, but an operator that brings rows
-//! of all of them together would hold something for each of them at once.
+//! Reads sources of many partitions as fewer: a frame may have thousands of partitions, and an
+//! operator that combines all of them would hold state for each at once.
 
 use crate::config;
 use datafusion::common::Statistics;
@@ -17,7 +17,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The plan with no more partitions than threads below operators that bring rows of all of them together.
+/// Limits the partitions below operators that combine rows of all partitions to the number of
+/// threads.
 pub(in crate::frame) fn by_threads(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     grouped(plan, config::threads(), false)
 }
@@ -39,19 +40,19 @@ fn grouped(plan: Arc<dyn ExecutionPlan>, threads: usize, below: bool) -> Result<
     replace_children_if_necessary(plan, children)
 }
 
-/// Whether the rows of each partition are known to be sorted or to have a value in common, which they are not and have not one
-/// after the other.
+/// Returns whether the rows of each partition are known to be sorted or to share a value, which
+/// does not hold for concatenated partitions.
 fn is_in_parts(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let constants = plan.equivalence_properties().constants();
     plan.output_ordering().is_some() || constants.iter().any(|c| !matches!(c.across_partitions, AcrossPartitions::Uniform(_)))
 }
 
-/// Whether rows move between partitions.
+/// Returns whether rows move between partitions.
 pub(in crate::frame) fn shuffles(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.name() == "RepartitionExec" || plan.children().into_iter().any(shuffles)
 }
 
-/// Neighbouring partitions one after the other, as one.
+/// Concatenates adjacent partitions.
 #[derive(Debug)]
 struct Grouped {
     input: Arc<dyn ExecutionPlan>,
@@ -69,12 +70,12 @@ impl Grouped {
     }
 }
 
-/// The partitions of a group, where so many are read as so many groups.
+/// Returns the partitions of a group, for this many partitions in this many groups.
 pub(in crate::frame) fn members(partitions: usize, groups: usize, group: usize) -> Range<usize> {
     group * partitions / groups..(group + 1) * partitions / groups
 }
 
-/// What is known of the rows of a plan in so many other partitions.
+/// Returns the properties of a plan with this many other partitions.
 pub(in crate::frame) fn in_partitions(input: &Arc<dyn ExecutionPlan>, partitions: usize) -> Arc<PlanProperties> {
     let order = EquivalenceProperties::new(input.schema());
     let (emission, boundedness) = (input.pipeline_behavior(), input.boundedness());
@@ -139,7 +140,8 @@ mod tests {
         let plan = firsts.explain().unwrap().to_string();
         assert!(plan.contains("GroupedExec: partitions=200"), "{plan}");
         assert_eq!(firsts.compute().unwrap().column("n").unwrap().to_vec::<i64>().unwrap().iter().sum::<i64>(), 2_000);
-        // What is made of each row stays in its partition, and what goes by the order of rows has it.
+        // Row-wise steps keep the partitions, and steps that depend on the order of rows are
+        // correct.
         let twice = df.with_column("twice", col("x") * 2);
         assert!(twice.npartitions() == 200 && !twice.explain().unwrap().to_string().contains("GroupedExec"));
         let mut sum = 0;

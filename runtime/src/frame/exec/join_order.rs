@@ -1,5 +1,6 @@
-//! Joins that keep the order of rows by themselves: one side is held for all workers to look into, the rows of the other stay
-//! where they are, so that what is joined need not be sorted; and partitions one after the other as one.
+//! Joins that preserve the order of rows: the build side is shared by all workers and the rows of
+//! the probe side stay in their partitions, so the result needs no sort. Also the concatenation of
+//! partitions.
 
 use crate::frame::exec::coalesce;
 use crate::frame::plan::order::ORDERED_EXEC;
@@ -28,8 +29,8 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// What is sorted by the numbers of rows of both sides of a join, where the join gives it in that order already: the same rows in
-/// one partition.
+/// Replaces a sort by the row numbers of both sides of a join if the join already emits this order:
+/// returns the same rows in one partition.
 pub(in crate::frame) fn in_order(sorted: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let places: Option<Vec<usize>> = order.iter().map(row_of).collect();
     let Some(places) = places.filter(|p| p.len() <= 2) else { return Ok(None) };
@@ -37,13 +38,14 @@ pub(in crate::frame) fn in_order(sorted: &Arc<dyn ExecutionPlan>, order: &LexOrd
     Ok(Some(if kept.output_partitioning().partition_count() == 1 { kept } else { Arc::new(Concatenated::new(kept)) }))
 }
 
-/// The place of a column of numbers of rows by which is sorted upwards.
+/// Returns the index of the row-number column of an ascending sort key.
 fn row_of(e: &PhysicalSortExpr) -> Option<usize> {
     let column = e.expr.downcast_ref::<Column>()?;
     (is_row(column.name()) && !e.options.descending).then_some(column.index())
 }
 
-/// The plan with a join that keeps the order by these columns: the rows that are looked up, then those that are found.
+/// Returns the plan with a join that keeps the order by these columns: first the probe rows, then
+/// their matches.
 fn keeping(plan: &Arc<dyn ExecutionPlan>, places: &[usize]) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         return joined(plan, join, places);
@@ -66,7 +68,7 @@ fn joined(plan: &Arc<dyn ExecutionPlan>, join: &HashJoinExec, places: &[usize]) 
     }
     let places: Vec<_> = places.iter().map(|i| join.projection.as_ref().map_or(*i, |p| p[*i])).collect();
     let left = join.left().schema().fields().len();
-    // Which side's rows a column numbers, and its place there.
+    // The side whose rows a column numbers, and its index there.
     let of = |i: usize| match join.join_type() {
         JoinType::Inner | JoinType::Right => Some(if i < left { (true, i) } else { (false, i - left) }),
         JoinType::RightSemi | JoinType::RightAnti => Some((false, i)),
@@ -83,12 +85,12 @@ fn joined(plan: &Arc<dyn ExecutionPlan>, join: &HashJoinExec, places: &[usize]) 
     }
 }
 
-/// Whether the column rises along each partition, and from one to the next.
+/// Returns whether the column increases within each partition and from one to the next.
 fn rises(plan: &Arc<dyn ExecutionPlan>, place: usize) -> bool {
     plan.output_ordering().is_some_and(|o| row_of(o.first()) == Some(place)) && stay(plan)
 }
 
-/// Whether rows are in the partitions in which they were numbered.
+/// Returns whether rows are in the partitions in which they were numbered.
 fn stay(plan: &Arc<dyn ExecutionPlan>) -> bool {
     match plan.children()[..] {
         _ if plan.name() == ORDERED_EXEC => true,
@@ -97,7 +99,7 @@ fn stay(plan: &Arc<dyn ExecutionPlan>) -> bool {
     }
 }
 
-/// The side that is held, in the order of a column.
+/// Returns the build side in the order of a column.
 fn held_in_order(plan: &Arc<dyn ExecutionPlan>, place: usize) -> Option<Arc<dyn ExecutionPlan>> {
     if let Some(any) = plan.downcast_ref::<CoalescePartitionsExec>() {
         return rises(any.input(), place).then(|| Arc::new(Concatenated::new(any.input().clone())) as Arc<dyn ExecutionPlan>);
@@ -105,7 +107,8 @@ fn held_in_order(plan: &Arc<dyn ExecutionPlan>, place: usize) -> Option<Arc<dyn 
     (plan.output_partitioning().partition_count() == 1 && rises(plan, place)).then(|| plan.clone())
 }
 
-/// The partitions one after the other. All run side by side; what comes before its turn is kept while memory allows, else waits.
+/// Concatenates partitions in order. All run concurrently; batches that arrive early are buffered
+/// while memory allows, else their producer waits.
 #[derive(Debug)]
 struct Concatenated {
     input: Arc<dyn ExecutionPlan>,
@@ -161,12 +164,12 @@ impl ExecutionPlan for Concatenated {
     }
 }
 
-/// Whether rows come out of an operator in the order in which they go in, from one input.
+/// Returns whether an operator with one input preserves the order of its rows.
 pub(in crate::frame) fn keeps_order(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<ProjectionExec>() || plan.is::<FilterExec>() || plan.name() == ORDERED_EXEC
 }
 
-/// The plan with partitions of their own where it ends in all of them in order: whoever computes it reads them in order.
+/// Removes a final concatenation of partitions: the caller reads them in order.
 pub(in crate::frame) fn apart(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     if let Some(all) = plan.downcast_ref::<Concatenated>() {
         return Ok(all.input.clone());
@@ -179,7 +182,7 @@ pub(in crate::frame) fn apart(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Ex
     Ok(plan)
 }
 
-/// The batches of a partition, which is run by a task of its own.
+/// Returns the batches of a partition, which runs in its own task.
 fn ahead(
     mut rows: SendableRecordBatchStream,
     context: &Arc<TaskContext>,
@@ -191,11 +194,12 @@ fn ahead(
     let task = datafusion::common::runtime::SpawnedTask::spawn(async move {
         while let Some(batch) = rows.next().await {
             let bytes = batch.as_ref().map_or(0, |b| batch::size(b) as usize);
-            // Where memory is short, what was given is taken first; a single batch is always let through.
+            // If memory is short, waits until buffered batches are consumed; a single batch always
+            // passes.
             while held.try_grow(bytes).is_err() && held.size() > 0 {
                 told.notified().await;
             }
-            // Behind an error, a stream may go on with errors for ever.
+            // After an error, a stream may return errors forever.
             let failed = batch.is_err();
             if give.send((batch, bytes)).is_err() || failed {
                 break;
@@ -205,7 +209,7 @@ fn ahead(
     Ok(stream::unfold(Some((take, task, memory, taken)), |state| async move {
         let (mut take, task, memory, taken) = state?;
         let Some((batch, bytes)) = take.recv().await else {
-            // A task that did not come to its end panicked.
+            // A task that did not finish panicked.
             let ended = task.join().await;
             return ended.err().map(|e| (Err(DataFusionError::Execution(threads::joined(e).to_string())), None));
         };
@@ -224,7 +228,7 @@ mod tests {
         DataFrame::from_columns([("k", Series::from_iter(keys.to_vec())), (name, rows)]).repartition(parts)
     }
 
-    /// Pairs of rows in the order of the left frame, then of the right one.
+    /// Checks pairs of rows in the order of the left frame, then of the right one.
     fn check(left: &[i64], right: &[i64], how: Join) {
         let mut want = Vec::new();
         for (i, k) in left.iter().enumerate() {

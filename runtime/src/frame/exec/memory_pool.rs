@@ -1,14 +1,17 @@
-//! The memory that the engine's operators share. Those that can go to disk get equal parts of what the others leave. A shuffle
-//! and the merge of sorted partitions get what they ask for: DataFusion 55 may wait for ever where a shuffle goes to disk (its
-//! issue 24883), and a merge cannot do with less than a batch of each partition. What a shuffle holds is bounded by its channels.
+//! The memory pool that DataFusion's operators share. Operators that can spill get equal parts of
+//! what the others leave. A shuffle and the merge of sorted partitions get whatever they request:
+//! DataFusion 55 may wait forever when a shuffle spills (its issue 24883), and a merge needs at
+//! least one batch of each partition. What a shuffle holds is bounded by its channels.
 //!
-//! DataFusion's own fair pool has gaps where sorts go to disk side by side, and they end in an error by chance. It looks at one
-//! reservation at a time, and a sorter that writes what it holds has several, so that it takes up to twice its part. A sorter
-//! cannot write anything before it has merged it, and the merge asks for a little more than was put aside, and gets nothing where
-//! others came first; so does a sorter for its first batch. Here a sorter's reservations count together, the merge of what a
-//! sorter holds gets what it asks for, and some memory is always there for each, even if the whole is exceeded by it. Those of a
-//! group-by count each on its own, as in DataFusion's pool: the merge of the files that it wrote takes all that it may have, and
-//! the table that is filled from it cannot go to disk once more.
+//! DataFusion's own fair pool makes concurrent external sorts fail at random. It checks one
+//! reservation at a time, but a spilling sorter has several, so that it takes up to twice its part.
+//! A sorter must merge its rows before it can spill them; the merge requests slightly more than was
+//! reserved for it, and gets nothing if others came first. The same holds for the first batch of a
+//! sorter. In this pool, a sorter's reservations count together, the merge of a sorter's rows gets
+//! what it requests, and some memory is always available to each, even if the total exceeds the
+//! limit. The reservations of a group-by count separately, as in DataFusion's pool: the merge of
+//! its spill files takes all that it may have, and the hash table that is filled from it cannot
+//! spill again.
 
 use crate::config;
 use datafusion::common::resources_datafusion_err;
@@ -19,24 +22,24 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How the names of sorters begin, and those of their merges.
+/// The prefixes of the names of sorters and of their merges.
 const SORTER: &str = "ExternalSorter[";
 const MERGE: &str = "ExternalSorterMerge[";
 
 thread_local! {
-    /// The sorter that was registered last. It registers its merge next, on the same thread.
+    /// The last registered sorter. It registers its merge next, on the same thread.
     static LAST: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// What a consumer may do when memory is short.
+/// How a consumer behaves when memory is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It gets what it asks for, and others do not get less for it.
+    /// It gets what it requests, without reducing what others get.
     Needed,
-    /// It merges what a sorter holds and, when there is no sorter any more, the files that it wrote: with more memory, more of
-    /// them at once.
+    /// It merges the rows of a sorter and, after the sorter is gone, its spill files: with more
+    /// memory, more of them at once.
     Merge,
-    /// It goes to disk, if it holds anything by then.
+    /// It spills to disk, if it holds anything by then.
     Spills,
     /// It fails.
     Fixed,
@@ -54,28 +57,28 @@ impl Kind {
     }
 }
 
-/// The memory of one engine.
+/// The memory pool of one runtime environment.
 #[derive(Debug)]
 struct Shared {
     limit: usize,
     state: Mutex<State>,
 }
 
-/// What is known of a consumer.
+/// The state of a consumer.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     kind: Kind,
-    /// Bytes in all of its reservations.
+    /// Bytes of all its reservations.
     bytes: usize,
-    /// Of a merge: the sorter.
+    /// The sorter of a merge.
     sorter: Option<usize>,
 }
 
-/// The consumers that there are, by their numbers.
+/// The registered consumers, by id.
 #[derive(Debug, Default)]
 struct State(HashMap<usize, Held>);
 
-/// A pool of so many bytes.
+/// Creates a pool with a limit in bytes.
 pub(in crate::frame) fn shared(limit: usize) -> Arc<dyn MemoryPool> {
     Arc::new(Shared { limit, state: Mutex::default() })
 }
@@ -85,14 +88,14 @@ impl State {
         self.0.entry(consumer.id()).or_insert_with(|| Held { kind: Kind::of(consumer), bytes: 0, sorter: None })
     }
 
-    /// Bytes of all consumers of a kind, and how many consumers that are, at least one.
+    /// Returns the bytes of all consumers of a kind, and their number, at least one.
     fn all(&self, kind: Kind) -> (usize, usize) {
         let of_kind = self.0.values().filter(|held| held.kind == kind);
         let (bytes, count) = of_kind.fold((0, 0), |(bytes, count), held| (bytes + held.bytes, count + 1));
         (bytes, count.max(1))
     }
 
-    /// Bytes that a consumer may hold in all.
+    /// Returns the bytes that a consumer may hold in total.
     fn allowed(&mut self, consumer: &MemoryConsumer, limit: usize) -> usize {
         let Held { kind, bytes, sorter } = *self.held(consumer);
         let ((fixed, _), (merged, merges), (spillable, spillers)) = (self.all(Kind::Fixed), self.all(Kind::Merge), self.all(Kind::Spills));
@@ -156,7 +159,7 @@ impl MemoryPool for Shared {
         if bytes.saturating_add(additional) > allowed {
             let [asked, bytes, allowed, limit] = [additional, bytes, allowed, self.limit].map(human_readable_size);
             return Err(resources_datafusion_err!(
-                "{} asks for {asked} more, holds {bytes} and may hold {allowed} of {limit}",
+                "{} requests {asked} more, holds {bytes} and may hold {allowed} of {limit}",
                 consumer.name()
             ));
         }
@@ -173,7 +176,8 @@ impl MemoryPool for Shared {
     }
 }
 
-/// Bytes that the engine's operators hold, as a share for each worker: they pass batches on to one another.
+/// Returns the bytes that DataFusion's operators hold, divided evenly among the workers, as
+/// operators pass batches between them.
 pub(in crate::frame) fn reserved(pool: &Arc<dyn MemoryPool>) -> Vec<u64> {
     let workers = config::cluster().workers;
     vec![pool.reserved() as u64 / workers as u64; workers]
@@ -230,8 +234,9 @@ mod tests {
         });
         first.0.try_grow(125).unwrap();
         let e = first.0.try_grow(1).unwrap_err().strip_backtrace();
-        assert!(e.contains("ExternalSorter[0] asks for 1.0 B more, holds 125.0 B and may hold 125.0 B of 1000.0 B"), "{e}");
-        // The merge of what the sorter holds cannot do with less. Of files, it merges as many as memory is there for.
+        assert!(e.contains("ExternalSorter[0] requests 1.0 B more, holds 125.0 B and may hold 125.0 B of 1000.0 B"), "{e}");
+        // The merge of a sorter's rows needs all of this. Of spill files, it merges as many as
+        // memory allows.
         first.1.try_grow(1250).unwrap();
         first.1.shrink(1250);
         drop(first.0);

@@ -1,4 +1,4 @@
-//! Operators of the engine that are our own, and rewrites of physical plans.
+//! Custom DataFusion operators, and rewrites of physical plans.
 
 pub(in crate::frame) mod coalesce;
 pub(in crate::frame) mod join_order;

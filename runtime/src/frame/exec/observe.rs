@@ -1,5 +1,6 @@
-//! Operators of a plan as tasks: each operator's partition is one task under a name that a user knows, counted from its
-//! first batch to its last. Wrapping is the outermost step, so that no planner rule ever sees a wrapper.
+//! Operators of a plan as tasks: each partition of an operator is one task with a familiar name,
+//! from its first batch to its last. Wrapping is the last step, so that no planner rule ever sees a
+//! wrapper.
 
 use crate::error::{Error, ErrorKind};
 use crate::frame::exec::memory_pool;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-/// What a user calls the operator; `None` for those that only pass batches on.
+/// Returns the user-facing name of an operator; `None` for those that only forward batches.
 pub(in crate::frame) fn name(plan: &dyn ExecutionPlan) -> Option<String> {
     let detail = |style| {
         struct Text<'a>(&'a dyn ExecutionPlan, DisplayFormatType);
@@ -53,7 +54,7 @@ pub(in crate::frame) fn name(plan: &dyn ExecutionPlan) -> Option<String> {
     Some(text)
 }
 
-/// The names of all operators that count as tasks, each once, sources first.
+/// Returns the distinct names of all operators that count as tasks, sources first.
 pub(in crate::frame) fn names(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
     let mut found = Vec::new();
     visit(plan, &mut |_, name| {
@@ -74,14 +75,14 @@ pub(in crate::frame) fn visit(plan: &Arc<dyn ExecutionPlan>, f: &mut dyn FnMut(&
     }
 }
 
-/// Number of tasks: the sum over operators of their partitions.
+/// Returns the number of tasks: the sum of the partitions of all operators.
 pub(in crate::frame) fn tasks(plan: &Arc<dyn ExecutionPlan>) -> usize {
     let mut n = 0;
     visit(plan, &mut |p, _| n += p.output_partitioning().partition_count());
     n
 }
 
-/// The plan with every operator watched.
+/// Wraps every operator of a plan to report its progress.
 pub(in crate::frame) fn wrap(
     plan: &Arc<dyn ExecutionPlan>,
     names: &[String],
@@ -97,11 +98,11 @@ pub(in crate::frame) fn wrap(
     Ok(Arc::new(Watched { inner, name, read, job: job.clone(), pool: pool.clone() }))
 }
 
-/// An operator whose streams report.
+/// An operator whose streams report progress.
 struct Watched {
     inner: Arc<dyn ExecutionPlan>,
     name: u32,
-    /// Bytes of files that the job knows of, where it is a source.
+    /// Bytes read so far that were reported to the job, for a source.
     read: Option<Arc<AtomicU64>>,
     job: Arc<Job>,
     pool: Arc<dyn MemoryPool>,
@@ -161,7 +162,7 @@ impl ExecutionPlan for Watched {
     }
 }
 
-/// Microseconds between two looks at the bytes that were read.
+/// Microseconds between two reports of the bytes that were read.
 const SELDOM: u64 = 50_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -175,9 +176,9 @@ enum Progress {
 struct Reporting {
     stream: SendableRecordBatchStream,
     name: u32,
-    /// What reads files, and the bytes that the job knows of.
+    /// The source operator, and the bytes that were reported to the job.
     source: Option<(Arc<dyn ExecutionPlan>, Arc<AtomicU64>)>,
-    /// When bytes were told last.
+    /// When bytes were last reported.
     told: u64,
     state: Progress,
     start_us: u64,
@@ -187,12 +188,13 @@ struct Reporting {
 }
 
 thread_local! {
-    /// The operator that this thread is polling, with the number of its job: operators poll one another, and the innermost is the
-    /// one at work.
+    /// The operator that this thread is polling, with the number of its job: operators poll one
+    /// another, and the innermost is the active one.
     static CURRENT: Cell<Option<(u64, u32)>> = const { Cell::new(None) };
 }
 
-/// An operator that is being polled. At the end, also where it panics, the one that polled it is at work again.
+/// Marks an operator as active while it is polled. When dropped, also by a panic, the operator that
+/// polled it becomes active again.
 struct Turn {
     job: Arc<Job>,
     worker: usize,
@@ -224,7 +226,7 @@ impl Stream for Reporting {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let worker = threads::worker();
         if sched::cancelled() {
-            // Said once: whoever goes on reading is at the end.
+            // Reported once: further polls return the end of the stream.
             if self.state == Progress::Ended {
                 return Poll::Ready(None);
             }
@@ -264,7 +266,7 @@ impl Reporting {
         }
     }
 
-    /// Tells the job what was read of files since it was told last.
+    /// Reports the bytes read from files since the last report.
     fn tell_bytes(&mut self, now: u64) {
         self.told = now;
         let Some((plan, known)) = &self.source else { return };
@@ -285,7 +287,7 @@ impl Reporting {
 }
 
 impl Drop for Reporting {
-    /// A reader that has enough drops the stream: what it needed of this task is done.
+    /// Ends the task: a reader that has enough rows drops the stream early.
     fn drop(&mut self) {
         self.begin();
         self.end(threads::worker(), if sched::cancelled() { Outcome::Failed } else { Outcome::Done });
@@ -303,7 +305,7 @@ mod tests {
     use super::*;
     use crate::sched::progress;
 
-    /// The names that the job's threads are at.
+    /// Returns the names of the active operators of the job's threads.
     fn at_work(job: &Job) -> Vec<u32> {
         let (session, _) = progress::session();
         let counts = session.active.iter().find(|c| c.number == job.number()).unwrap().clone();
@@ -322,11 +324,11 @@ mod tests {
         assert!(panicked.is_err() && at_work(&first).is_empty());
         drop(Turn::begin(&second, 0, 0));
         assert!(at_work(&second).is_empty());
-        // A job within another one, on its thread.
+        // A job within another one, on the same thread.
         let outer = Turn::begin(&first, 0, 0);
         drop(Turn::begin(&second, 0, 0));
         assert_eq!((at_work(&first), at_work(&second)), (vec![0], Vec::new()));
-        // The innermost of one job is the one at work.
+        // The innermost operator of a job is the active one.
         let inner = Turn::begin(&first, 0, 1);
         assert_eq!(at_work(&first), [1]);
         drop(inner);

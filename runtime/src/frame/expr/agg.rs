@@ -1,5 +1,5 @@
-//! What becomes of the values of a group, or of a whole column: sums, means, quantiles and so on, under pandas' names.
-//! Missing values are left out.
+//! Aggregations of a group or of a whole column (sums, means, quantiles and so on), with pandas'
+//! names. Nulls are skipped.
 
 use crate::csv::kind::Kind;
 use crate::error::{Error, Result};
@@ -16,63 +16,66 @@ use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr as df;
 use datafusion::logical_expr::{ExprFunctionExt, cast};
 
-/// How values are brought down to one. Missing values are left out; where none is there, the result is missing, but for sums
-/// (0), products (1), counts (0), `Any` (false) and `All` (true).
+/// An aggregation: reduces the values of a column, or of each group, to one. Nulls are skipped;
+/// without non-null values the result is null, except for sums (0), products (1), counts (0), `Any`
+/// (false) and `All` (true).
 ///
-/// Results are the same to the last bit for any partitions, workers and memory. Sums and means are exact and rounded once. `Std`,
-/// `Var`, `Sem`, `Skew` and `Kurt` come from exact sums of powers by one formula, within 4 units of the last digit, as long as the
-/// powers are floats: for values between 1e-140 and 1e145 in size (`Skew`: 1e-90 and 1e90, `Kurt`: 1e-65 and 1e65). Beyond, a
-/// variance is infinite and a shape NaN; below, a variance is 0. Products keep 150 bits until they are rounded.
+/// Results are identical to the last bit for any number of partitions and workers and any amount of
+/// memory. Sums and means are exact and rounded once. `Std`, `Var`, `Sem`, `Skew` and `Kurt` are
+/// computed from exact sums of powers by one formula, within 4 units in the last place, as long as
+/// the powers can be represented as floats: for magnitudes between 1e-140 and 1e145 (`Skew`: 1e-90
+/// and 1e90, `Kurt`: 1e-65 and 1e65). Beyond, a variance is infinite and a skewness or kurtosis
+/// NaN; below, a variance is 0. Products keep 150 bits until they are rounded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Agg {
-    /// The sum; of whole numbers, an error where it does not fit into 64 bits.
+    /// The sum; a sum of integers that does not fit into 64 bits is an error.
     Sum,
-    /// The sum where at least so many values are not null, else null.
+    /// The sum if at least this many values are not null, else null.
     SumMinCount(usize),
     /// The product.
     Prod,
     /// The mean.
     Mean,
-    /// How many values are there.
+    /// The number of non-null values.
     Count,
-    /// How many rows there are, missing values included.
+    /// The number of rows, nulls included.
     Size,
-    /// The least value.
+    /// The smallest value.
     Min,
-    /// The greatest value.
+    /// The largest value.
     Max,
-    /// The standard deviation of a sample, with n - 1; missing for fewer than two values.
+    /// The sample standard deviation, with n - 1; null for fewer than two values.
     Std,
-    /// The variance of a sample, with n - 1; missing for fewer than two values.
+    /// The sample variance, with n - 1; null for fewer than two values.
     Var,
     /// The standard error of the mean.
     Sem,
-    /// The middle value, exactly; between the two middle ones for an even number.
+    /// The median, exactly; for an even number of values the mean of the two in the middle.
     Median,
-    /// The value below which this share lies, from 0 to 1, exactly, with linear interpolation.
+    /// The quantile `q`, from 0 to 1, exactly, with linear interpolation.
     Quantile(f64),
-    /// How many different values there are.
+    /// The number of distinct values.
     Nunique,
-    /// The first value in the order of rows.
+    /// The first value, in row order.
     First,
-    /// The last value in the order of rows.
+    /// The last value, in row order.
     Last,
-    /// The skewness without bias, as in pandas; missing for fewer than three values.
+    /// The unbiased skewness, as in pandas; null for fewer than three values.
     Skew,
-    /// The excess kurtosis without bias, as in pandas; missing for fewer than four values.
+    /// The unbiased excess kurtosis, as in pandas; null for fewer than four values.
     Kurt,
-    /// Whether one value is true, or not 0.
+    /// Whether any value is true, or not 0.
     Any,
     /// Whether all values are true, or not 0.
     All,
-    /// The number of the row, from 0, that has the least value; the first of several.
+    /// The index, from 0, of the row with the smallest value; the first of several.
     Idxmin,
-    /// The number of the row, from 0, that has the greatest value; the first of several.
+    /// The index, from 0, of the row with the largest value; the first of several.
     Idxmax,
 }
 
-/// Names as in pandas. THE table.
+/// The aggregations by their pandas names; the single source of these names.
 const NAMES: [(&str, Agg); 20] = [
     ("sum", Agg::Sum),
     ("prod", Agg::Prod),
@@ -96,61 +99,63 @@ const NAMES: [(&str, Agg); 20] = [
     ("idxmax", Agg::Idxmax),
 ];
 
-/// The aggregations that frames, columns, groups and steps of time have as methods. THE table: `$define` makes a method of each.
+/// The aggregations that frames, columns, groups and resamplers have as methods; `$define` creates
+/// a method for each.
 macro_rules! aggregates {
     ($define:ident $($of:tt)*) => {
         $define! {
             [$($of)*]
-            /// The sum of the values that are there; 0 where there are none. Whole numbers whose sum does not fit into 64 bits are
-            /// an error.
+            /// Computes the sum of the non-null values; 0 where there are none. A sum of integers
+            /// that does not fit into 64 bits is an error.
             sum Sum;
-            /// The product of the values that are there; 1 where there are none.
+            /// Computes the product of the non-null values; 1 where there are none.
             prod Prod;
-            /// The mean of the values that are there; missing where there are none.
+            /// Computes the mean of the non-null values; null where there are none.
             mean Mean;
-            /// The number of values that are there.
+            /// Counts the non-null values.
             count Count;
-            /// The least value.
+            /// Computes the minimum.
             min Min;
-            /// The greatest value.
+            /// Computes the maximum.
             max Max;
-            /// The standard deviation of a sample, with n - 1; missing for fewer than two values.
+            /// Computes the sample standard deviation, with n - 1; null for fewer than two values.
             std Std;
-            /// The variance of a sample, with n - 1; missing for fewer than two values.
+            /// Computes the sample variance, with n - 1; null for fewer than two values.
             var Var;
-            /// The standard error of the mean.
+            /// Computes the standard error of the mean.
             sem Sem;
-            /// The middle value, exactly.
+            /// Computes the median, exactly.
             median Median;
-            /// The number of different values that are there.
+            /// Counts the distinct non-null values.
             nunique Nunique;
-            /// The first value that is there, in the order of rows.
+            /// Returns the first non-null value, in row order.
             first First;
-            /// The last value that is there, in the order of rows.
+            /// Returns the last non-null value, in row order.
             last Last;
-            /// The skewness without bias, as in pandas.
+            /// Computes the unbiased skewness, as in pandas.
             skew Skew;
-            /// The excess kurtosis without bias, as in pandas.
+            /// Computes the unbiased excess kurtosis, as in pandas.
             kurt Kurt;
-            /// Whether one value is true, or not 0.
+            /// Returns whether any value is true, or not 0.
             any Any;
-            /// Whether all values are true, or not 0.
+            /// Returns whether all values are true, or not 0.
             all All;
-            /// The place in the frame, from 0, of the row with the least value.
+            /// Returns the index in the frame, from 0, of the row with the smallest value.
             idxmin Idxmin;
-            /// The place in the frame, from 0, of the row with the greatest value.
+            /// Returns the index in the frame, from 0, of the row with the largest value.
             idxmax Idxmax;
         }
     };
 }
 pub(in crate::frame) use aggregates;
 
-/// Methods of a type whose `each` gives what becomes of named columns, for what `$of` says: for [`aggregates`].
+/// Defines the [`aggregates`] of the given columns for a type with a method `each`; `$of` names
+/// what a result belongs to.
 macro_rules! of_named_columns {
     ([$target:ident $of:literal] $($(#[$doc:meta])* $name:ident $agg:ident;)*) => {
         impl $target {$(
             $(#[$doc])*
-            #[doc = concat!("Of each named column, for each ", $of, ".")]
+            #[doc = concat!("One result for each given column and each ", $of, ".")]
             #[track_caller]
             pub fn $name(&self, columns: impl IntoNames) -> DataFrame {
                 self.each(Agg::$agg, columns.into_names())
@@ -162,7 +167,7 @@ pub(in crate::frame) use of_named_columns;
 
 /// An [`Agg`], or its name in pandas: `"sum"`, `"mean"`.
 pub trait IntoAgg {
-    /// What is meant, or an error with the names that there are.
+    /// Returns the aggregation, or an error that lists the known names.
     fn into_agg(self) -> Result<Agg>;
 }
 
@@ -177,15 +182,16 @@ impl IntoAgg for &str {
         let known = NAMES.iter().find(|(n, _)| *n == self).map(|(_, a)| *a);
         known.ok_or_else(|| {
             let message =
-                format!("{self:?} is not known; there are {}, and Agg::Quantile(q)", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
+                format!("unknown aggregation {self:?}: expected {}, or Agg::Quantile(q)", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
             Error::bad_argument("agg", message)
         })
     }
 }
 
-/// A result of a group: its name, the column and what becomes of it; or the column, whose name it has, and what becomes of it.
+/// A result of an aggregation: its name, the column and the aggregation; or only the column and the
+/// aggregation, where the result keeps the column's name.
 pub trait IntoSpec {
-    /// Name, column and aggregation.
+    /// Returns the name, the column and the aggregation.
     fn into_spec(self) -> Result<(String, String, Agg)>;
 }
 
@@ -206,10 +212,10 @@ fn spec(name: &str, column: &str, agg: Result<Agg>) -> Result<Spec> {
     Ok((name.to_owned(), column.to_owned(), agg?))
 }
 
-/// One result: its name, the column, and what becomes of it.
+/// One result: its name, the column and the aggregation.
 pub(in crate::frame) type Spec = (String, String, Agg);
 
-/// The results that a user lists, or the first error among them.
+/// Collects the results that a user lists, or returns the first error among them.
 pub(in crate::frame) fn specs<S: IntoSpec>(results: impl IntoIterator<Item = S>) -> Result<Vec<Spec>> {
     let mut specs = Vec::new();
     for result in results {
@@ -223,7 +229,7 @@ fn all(specs: Vec<Result<Spec>>) -> Result<Vec<Spec>> {
     specs.into_iter().collect()
 }
 
-/// The aggregates of the engine that a result is made of, and how it is made of them.
+/// DataFusion's aggregates from which a result is computed, and how it is computed from them.
 type Parts = (Vec<df::Expr>, Box<dyn Fn(&[df::Expr]) -> df::Expr>);
 
 fn plain(part: df::Expr) -> Parts {
@@ -247,7 +253,7 @@ impl Agg {
         )
     }
 
-    /// Whether it asks for the order of rows.
+    /// Returns whether the result depends on the order of rows.
     pub(in crate::frame) fn is_ordered(self) -> bool {
         matches!(self, Self::First | Self::Last)
     }
@@ -256,14 +262,14 @@ impl Agg {
         matches!(self, Self::Idxmin | Self::Idxmax)
     }
 
-    /// Whether a column of this type has it.
+    /// Returns whether columns of this type have the aggregation.
     pub(in crate::frame) fn fits(self, t: &DataType) -> bool {
         let instants = matches!(self, Self::Mean | Self::Median) && matches!(t, DataType::Timestamp(..) | DataType::Date32);
         !self.is_numeric() || t.is_numeric() || matches!(t, DataType::Boolean | DataType::Null) || instants
     }
 
     pub(in crate::frame) fn parts(self, x: df::Expr, t: &DataType) -> Parts {
-        // Files may hold what is not a number, which is missing.
+        // Files may contain NaN, which counts as null.
         let x = if t.is_floating() { crate::frame::expr::number::number(x) } else { x };
         let bool = *t == DataType::Boolean;
         let number = || if bool { cast(x.clone(), DataType::Int64) } else { x.clone() };
@@ -313,15 +319,15 @@ impl Agg {
     }
 }
 
-/// The first of some values in an order, for rows where `x` is there.
+/// Returns the first value in an order, among the rows where `x` is not null.
 fn first(value: df::Expr, order: Vec<df::SortExpr>, x: &df::Expr) -> df::Expr {
     let made = expr_fn::first_value(value, order.clone());
-    // What was made one line ago is an aggregate.
+    // `made` is an aggregate, so this cannot fail.
     made.clone().order_by(order).filter(x.clone().is_not_null()).build().unwrap_or(made)
 }
 
-/// A result, or a number where there are no values. A column of nothing but missing values may turn
-/// out to be one of integers.
+/// Replaces a null result by a number. A column of nulls alone may turn out to be a column of
+/// integers.
 fn or_number(result: df::Expr, number: i64) -> df::Expr {
     rowwise(
         "or_number",
@@ -332,14 +338,14 @@ fn or_number(result: df::Expr, number: i64) -> df::Expr {
     )
 }
 
-/// The values, with a number of their own type for those that are missing.
+/// Replaces nulls by a number, cast to the type of the values.
 pub(in crate::frame) fn filled(values: &ArrayRef, number: i64) -> datafusion::error::Result<ArrayRef> {
     let number = arrow::compute::cast(&Int64Array::new_scalar(number).into_inner(), values.data_type())?;
     let there = arrow::compute::is_not_null(values)?;
     Ok(arrow::compute::kernels::zip::zip(&there, values, &arrow::array::Scalar::new(number))?)
 }
 
-/// Adds an aggregate to those that are computed, each once; the column that it will be.
+/// Adds an aggregate to those that are computed, each once, and returns the column of its result.
 pub(in crate::frame) fn part(all: &mut Vec<df::Expr>, made: df::Expr) -> df::Expr {
     let place = all.iter().position(|a| if let df::Expr::Alias(a) = a { *a.expr == made } else { false });
     let place = place.unwrap_or_else(|| {

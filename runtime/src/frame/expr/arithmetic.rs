@@ -1,5 +1,5 @@
-//! Arithmetic of columns as users expect it: integers never wrap around, differences have a sign, and
-//! a quotient is a float.
+//! Arithmetic on columns: integer operations never wrap around, differences are signed, and a
+//! quotient is a float.
 
 use crate::frame::expr::number::number;
 use crate::frame::expr::udf::rowwise;
@@ -15,8 +15,8 @@ use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{self as df, Operator};
 use std::sync::Arc;
 
-/// Arithmetic as users expect it: whole numbers that do not fit are an error and no other numbers, and a quotient is a
-/// decimal number.
+/// Rewrites an operation: integer results that do not fit are an error instead of wrapping around,
+/// and a quotient is a float.
 pub(in crate::frame) fn arithmetic(e: df::BinaryExpr, schema: &datafusion::common::DFSchema) -> df::Expr {
     use df::ExprSchemable;
     let types = (e.left.get_type(schema), e.right.get_type(schema));
@@ -47,7 +47,7 @@ pub(in crate::frame) fn arithmetic(e: df::BinaryExpr, schema: &datafusion::commo
     }
 }
 
-/// A constant that is not negative as an unsigned one: beside unsigned values, it is one of them.
+/// Converts a non-negative constant to an unsigned one, to match unsigned values on the other side.
 fn unsigned(x: Box<df::Expr>) -> Box<df::Expr> {
     match *x {
         df::Expr::Literal(ScalarValue::Int64(Some(i)), _) => match u64::try_from(i) {
@@ -58,7 +58,7 @@ fn unsigned(x: Box<df::Expr>) -> Box<df::Expr> {
     }
 }
 
-/// An operation on integers that does not wrap around.
+/// A checked operation on integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::frame) enum Whole {
     Plus,
@@ -83,14 +83,14 @@ impl Whole {
         }
     }
 
-    /// Integers of 64 bits, so that small ones do not overflow: signed, but for what unsigned ones of
-    /// 64 bits add up or multiply to.
+    /// Returns the result type. Always 64-bit integers, so that small types do not overflow:
+    /// signed, except for sums and products of two unsigned 64-bit columns.
     pub(in crate::frame) fn result(self, left: &DataType, right: &DataType) -> DataType {
         let unsigned = *left == DataType::UInt64 && *right == DataType::UInt64;
         if unsigned && self != Self::Minus { DataType::UInt64 } else { DataType::Int64 }
     }
 
-    /// The results for two columns of integers of any type.
+    /// Computes the results for two columns of any integer types.
     pub(in crate::frame) fn of(self, left: &ArrayRef, right: &ArrayRef) -> DfResult<ArrayRef> {
         let result = self.result(left.data_type(), right.data_type());
         let is_great = |a: &ArrayRef| *a.data_type() == DataType::UInt64;
@@ -106,7 +106,7 @@ impl Whole {
         Ok(operation(&left, &right)?)
     }
 
-    /// The same where a side need not fit into signed integers, but the result must.
+    /// Does the same where an operand may exceed the signed range, but the result must not.
     fn of_great(self, left: &ArrayRef, right: &ArrayRef) -> DfResult<ArrayRef> {
         let all = |a: &ArrayRef| -> DfResult<Vec<Option<i128>>> {
             Ok(if *a.data_type() == DataType::UInt64 {
@@ -125,8 +125,8 @@ impl Whole {
             match result.and_then(|r| i64::try_from(r).ok()) {
                 Some(r) => Ok(Some(r)),
                 None => {
-                    let help = "astype(DType::Float64) makes floats of a column";
-                    wrong_value(format!("{}: overflow: {a} and {b} give no integer of 64 bits; help: {help}", self.name()))
+                    let help = "cast a column to floats with astype(DType::Float64)";
+                    wrong_value(format!("{}: overflow: the result for {a} and {b} does not fit into 64 bits; help: {help}", self.name()))
                 }
             }
         };
@@ -135,7 +135,8 @@ impl Whole {
     }
 }
 
-/// An operator on integers. Types are those of the values: a column may get a wider one until it is computed.
+/// Builds a checked integer operation. Types are checked on the values: a column may get a wider
+/// type before it is computed.
 fn checked(op: Whole, e: df::BinaryExpr) -> df::Expr {
     let operator = op.operator();
     let inputs = move |l: &DataType, r: &DataType| BinaryTypeCoercer::new(l, &operator, r).get_input_types();
@@ -161,7 +162,7 @@ fn checked(op: Whole, e: df::BinaryExpr) -> df::Expr {
     })
 }
 
-/// An expression of SQL with this arithmetic, where it is one of integers.
+/// Applies this arithmetic to a SQL expression on integers.
 pub(in crate::frame) fn exact_integers(e: df::Expr, schema: &datafusion::common::DFSchema) -> Transformed<df::Expr> {
     use df::ExprSchemable;
     let is_integer = |x: &df::Expr| x.get_type(schema).is_ok_and(|t| t.is_integer());
@@ -176,7 +177,7 @@ pub(in crate::frame) fn exact_integers(e: df::Expr, schema: &datafusion::common:
     }
 }
 
-/// The value with the other sign; of integers, a signed one of 64 bits.
+/// Negates a value; integers become signed 64-bit integers.
 pub(in crate::frame) fn negated(x: df::Expr, schema: &datafusion::common::DFSchema) -> df::Expr {
     use df::ExprSchemable;
     if x.get_type(schema).is_ok_and(|t| t.is_integer()) {
@@ -185,7 +186,7 @@ pub(in crate::frame) fn negated(x: df::Expr, schema: &datafusion::common::DFSche
     df::Expr::Negative(Box::new(x))
 }
 
-/// Small integers as those of 64 bits; other values as they are.
+/// Casts small integers to 64 bits; other values stay unchanged.
 pub(in crate::frame) fn widened(x: df::Expr) -> df::Expr {
     let wide = |t: &DataType| match t {
         DataType::UInt64 => DataType::UInt64,

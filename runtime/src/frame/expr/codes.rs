@@ -1,4 +1,4 @@
-//! Categories as numbers: their places in the list that stands with the field.
+//! Categories as numbers: their indices in the list stored with the field.
 
 use crate::csv::texts::views;
 use crate::frame::expr::Expr;
@@ -15,9 +15,9 @@ pub(in crate::frame) fn known(method: &str, field: &Field) -> DfResult<Categorie
     match Categories::of(field) {
         Some(known) => Ok(known),
         None if is_category(field.data_type()) => {
-            problem(method, "the categories are not known yet; as_known() or categorize(..) finds them in the data")
+            problem(method, "the categories are not known yet; help: as_known() or categorize(..) computes them from the data")
         }
-        None => wrong_type(&format!("cat().{method}"), field.data_type(), "a category; astype(DType::Category) makes one of text"),
+        None => wrong_type(&format!("cat().{method}"), field.data_type(), "a category; help: convert strings with astype(DType::Category)"),
     }
 }
 
@@ -29,7 +29,7 @@ pub(in crate::frame) fn problem<T>(method: &str, message: &str) -> DfResult<T> {
     Err(DataFusionError::Plan(format!("cat().{method}: {message}")))
 }
 
-/// The places of values in their categories; -1 for a missing one.
+/// Computes the index of each value in its categories; -1 for null.
 pub(in crate::frame) fn codes(x: &Expr) -> Expr {
     let returns = |fields: &[Arc<Field>]| known("codes", &fields[0]).map(|_| Field::new("codes", DataType::Int32, true));
     Expr::new(of_fields("codes", String::new(), vec![x.get().clone()], returns, |arrays, fields| {

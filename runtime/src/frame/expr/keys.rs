@@ -1,5 +1,5 @@
-//! Keys of floats: both zeros are one value and NaN is null wherever rows are sorted, told apart or
-//! looked up by floats. The engine's sorts, windows and lists go by bits.
+//! Float keys: 0.0 and -0.0 are equal and NaN is null wherever rows are sorted, grouped or looked
+//! up by floats. DataFusion's sorts, windows and lists compare bits.
 
 use crate::frame::expr::number::numbers;
 use crate::frame::expr::udf::rowwise;
@@ -14,8 +14,8 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, SortExpr};
 use datafusion::optimizer::AnalyzerRule;
 
-/// Makes one key of equal floats, in frames as in SQL. It is applied whenever a plan is planned, as
-/// the types of files may have become wider since the plan was made.
+/// An analyzer rule that normalizes float keys, in frames as in SQL. It runs whenever a plan is
+/// planned, as the types of files may have become wider since the plan was built.
 #[derive(Debug)]
 pub(in crate::frame) struct FloatKeys;
 
@@ -34,7 +34,7 @@ pub(in crate::frame) fn one_value(array: &ArrayRef) -> ArrayRef {
     numbers(&normalize_float_zero(array))
 }
 
-/// Makes the key of a value; what is not a float stays as it is.
+/// Builds the key of a value; other types than floats stay unchanged.
 pub(in crate::frame) fn key(x: Expr) -> Expr {
     rowwise("key", String::new(), vec![x], |t| Ok(t[0].clone()), |a| Ok(one_value(&a[0])))
 }
@@ -45,7 +45,7 @@ fn with_keys(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         let changed = sorts(&mut sort.expr, &schema);
         return Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), changed));
     }
-    // Columns keep their names: those above ask for them.
+    // Columns keep their names: the steps above refer to them.
     let names = NamePreserver::new(&plan);
     let plan = match plan {
         LogicalPlan::Aggregate(mut aggregate) => {
@@ -98,7 +98,7 @@ fn one_zero(e: Expr) -> Expr {
 }
 
 fn is_float(e: &Expr, schema: &DFSchema) -> bool {
-    // A key is one already.
+    // A key is already normalized.
     let is_key = |e: &Expr| matches!(e, Expr::ScalarFunction(f) if f.name() == "key");
     let is_key = is_key(e) || matches!(e, Expr::Alias(a) if is_key(&a.expr));
     !is_key && e.get_type(schema).is_ok_and(|t| t.is_floating())

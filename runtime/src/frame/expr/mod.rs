@@ -1,5 +1,5 @@
-//! Expressions over columns: `col("delay").gt(60)`, `col("a") + col("b") * 2`. They name columns and compute nothing until
-//! a frame uses them.
+//! Expressions over columns: `col("delay").gt(60)`, `col("a") + col("b") * 2`. They refer to
+//! columns by name and compute nothing until a frame uses them.
 
 pub(in crate::frame) mod agg;
 pub(in crate::frame) mod arithmetic;
@@ -18,7 +18,7 @@ use datafusion::scalar::ScalarValue;
 use std::fmt;
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Rem, Sub};
 
-/// The column of that name. Names are taken as they are, capitals and dots included.
+/// Refers to a column by name. Names are taken literally, including upper case and dots.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -30,12 +30,12 @@ pub fn col(name: &str) -> Expr {
     Expr::new(df::Expr::Column(datafusion::common::Column::new_unqualified(name)))
 }
 
-/// A constant.
+/// Creates a constant.
 pub fn lit(value: impl IntoExpr) -> Expr {
     value.into_expr()
 }
 
-/// An expression over the columns of a frame. A missing value on either side of an operator gives a missing value.
+/// An expression over the columns of a frame. A null on either side of an operator gives null.
 #[derive(Clone)]
 pub struct Expr(Opaque);
 
@@ -54,13 +54,13 @@ impl Expr {
         Self::new(self.get().clone().alias(name))
     }
 
-    /// Whether the value is missing.
+    /// Returns `true` where the value is null.
     #[must_use]
     pub fn is_null(&self) -> Self {
         Self::new(self.get().clone().is_null())
     }
 
-    /// Whether the value is there.
+    /// Returns `true` where the value is not null.
     #[must_use]
     pub fn is_not_null(&self) -> Self {
         Self::new(self.get().clone().is_not_null())
@@ -84,21 +84,21 @@ macro_rules! comparisons {
     };
 }
 comparisons! {
-    /// Whether both are equal.
+    /// Returns whether both sides are equal.
     eq Eq,
-    /// Whether they differ.
+    /// Returns whether the sides differ.
     neq NotEq,
-    /// Whether the left is less.
+    /// Returns whether the left side is less than the right.
     lt Lt,
-    /// Whether the left is less or equal.
+    /// Returns whether the left side is less than or equal to the right.
     le LtEq,
-    /// Whether the left is greater.
+    /// Returns whether the left side is greater than the right.
     gt Gt,
-    /// Whether the left is greater or equal.
+    /// Returns whether the left side is greater than or equal to the right.
     ge GtEq,
-    /// Whether both hold.
+    /// Returns whether both conditions hold.
     and And,
-    /// Whether one holds.
+    /// Returns whether at least one of the conditions holds.
     or Or,
 }
 
@@ -162,14 +162,14 @@ impl fmt::Debug for Expr {
     }
 }
 
-/// What can stand in an expression: expressions, numbers, text, true and false, and `Option`s of these; days, instants and
-/// lengths of time of chrono.
+/// A value that can be part of an expression: expressions, numbers, strings, booleans and `Option`s
+/// of these; chrono's dates, timestamps and durations.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot stand in an expression over columns",
-    note = "use col(\"name\"), a number, text or a bool"
+    message = "`{Self}` cannot be used in an expression over columns",
+    note = "use col(\"name\"), a number, a string or a bool"
 )]
 pub trait IntoExpr {
-    /// The expression.
+    /// Converts the value into an expression.
     fn into_expr(self) -> Expr;
 }
 
@@ -219,7 +219,7 @@ literals! {
     String => ScalarValue::Utf8;
 }
 
-/// A timestamp in microseconds, or in nanoseconds where it has some.
+/// A timestamp in microseconds, or in nanoseconds where the value has that precision.
 #[inline(never)]
 fn timestamp(t: chrono::NaiveDateTime, zone: Option<std::sync::Arc<str>>) -> ScalarValue {
     let t = t.and_utc();
@@ -246,7 +246,7 @@ times! {
     chrono::Duration, |d| ScalarValue::DurationMicrosecond(d.num_microseconds());
 }
 
-/// Whole numbers are signed where they fit: the engine turns a mix of both kinds into decimals.
+/// Integers are signed where they fit: DataFusion turns a mix of signed and unsigned into decimals.
 impl IntoExpr for u64 {
     fn into_expr(self) -> Expr {
         constant(i64::try_from(self).map_or(ScalarValue::UInt64(Some(self)), |i| ScalarValue::Int64(Some(i))))

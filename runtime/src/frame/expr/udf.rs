@@ -1,5 +1,6 @@
-//! Functions of our own for the engine: over the values of a row, over a whole column in its order, and over the values of
-//! a group. Each is a closure over arrays with a name and a key; equal keys stand for equal functions.
+//! Custom functions for DataFusion: over the values of a row, over a whole column in order, and
+//! over the values of a group. Each is a closure over arrays with a name and a key; functions with
+//! equal keys are equal.
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, new_empty_array};
 use arrow::buffer::OffsetBuffer;
@@ -17,7 +18,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a function is called, and what tells it from others of that name.
+/// The name of a function, and the key that distinguishes it from others of that name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Identity {
     name: String,
@@ -58,7 +59,7 @@ macro_rules! identified {
 }
 identified! { Rowwise Columnwise Groupwise }
 
-/// A function over the values of a row. Where all arguments are constants, so is its value.
+/// A function over the values of a row. With constant arguments its value is constant.
 struct Rowwise {
     identity: Identity,
     gives: Gives,
@@ -97,7 +98,7 @@ impl ScalarUDFImpl for Rowwise {
     }
 }
 
-/// A function over the values of a row; `key` tells it from others of its name.
+/// Builds a function over the values of a row; `key` distinguishes it from others of its name.
 pub(in crate::frame) fn rowwise(
     name: &str,
     key: String,
@@ -112,7 +113,7 @@ pub(in crate::frame) fn rowwise(
     of_fields(name, key, args, gives, move |arrays, _| compute(arrays))
 }
 
-/// As [`rowwise`], where more counts than the types of the columns.
+/// Builds a function like [`rowwise`], where more than the types of the columns matters.
 pub(in crate::frame) fn of_fields(
     name: &str,
     key: String,
@@ -124,7 +125,7 @@ pub(in crate::frame) fn of_fields(
     ScalarUDF::new_from_impl(function).call(args)
 }
 
-/// A function over all values of a group, or of the frame, in their order.
+/// A function over all values of a group, or of the frame, in order.
 struct Columnwise {
     identity: Identity,
     returns: Returns,
@@ -164,33 +165,34 @@ impl PartitionEvaluator for Whole {
     }
 }
 
-/// A function over a column in its order; the window is still to be said.
+/// Builds a function over a column in order; the caller sets the window.
 pub(in crate::frame) fn columnwise(
     name: &str,
     key: String,
     returns: impl Fn(&[DataType]) -> Result<DataType> + Send + Sync + 'static,
     compute: impl Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> Arc<WindowUDF> {
-    // The engine tells window functions apart by the names of their columns, and leaves casts out of those.
+    // DataFusion distinguishes window functions by the names of their columns, and leaves casts out
+    // of those.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let name = format!("{name}#{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let function = Columnwise { identity: Identity::new(&name, key), returns: Arc::new(returns), compute: Arc::new(compute) };
     Arc::new(WindowUDF::new_from_impl(function))
 }
 
-/// A number, or several, for the values of a group.
+/// A fold of the values of a group, with a state of one or several numbers.
 #[derive(Clone, Copy)]
 pub(in crate::frame) struct Fold {
     pub(in crate::frame) name: &'static str,
-    /// Numbers that are kept of a group.
+    /// The initial state of a group.
     pub(in crate::frame) start: &'static [f64],
     pub(in crate::frame) add: fn(&mut [f64], f64),
-    /// Adds what is kept of other values of the group.
+    /// Merges the state of other values of the group.
     pub(in crate::frame) join: fn(&mut [f64], &[f64]),
     pub(in crate::frame) finish: fn(&[f64]) -> Option<f64>,
 }
 
-/// Quantiles of the values of a group, as a list: all values are kept.
+/// Quantiles of the values of a group, as a list; keeps all values.
 struct Groupwise {
     identity: Identity,
     of: Arc<[f64]>,
@@ -228,12 +230,12 @@ fn list(values: Vec<f64>) -> ScalarValue {
     ScalarValue::List(Arc::new(ListArray::new(field, offsets, Arc::new(Float64Array::from(values)), None)))
 }
 
-/// The lists of a state.
+/// Returns the lists of a state.
 fn lists(states: &[ArrayRef]) -> impl Iterator<Item = Vec<f64>> + '_ {
     states[0].as_list::<i32>().iter().flatten().map(|l| l.as_primitive::<Float64Type>().values().to_vec())
 }
 
-/// The values that are there, as floats.
+/// Casts the values to floats.
 fn floats(array: &ArrayRef) -> Result<Float64Array> {
     Ok(cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
 }
@@ -324,14 +326,14 @@ impl Accumulator for Quantiles {
     }
 }
 
-/// Quantiles with linear interpolation between the two nearest values, as NumPy's default; the values are put into another
-/// order on the way.
+/// Computes quantiles with linear interpolation between the two nearest values, as NumPy does by
+/// default; reorders the values.
 pub(in crate::frame) fn quantiles(values: &mut [f64], of: &[f64]) -> Vec<f64> {
     let last = (values.len() - 1) as f64;
     let mut order: Vec<usize> = (0..of.len()).collect();
     order.sort_by(|a, b| of[*a].total_cmp(&of[*b]));
     let mut out = vec![0.0; of.len()];
-    // Values before this one are in their places.
+    // Values before this index are in their sorted positions.
     let mut done = 0;
     for i in order {
         let place = of[i] * last;
@@ -344,19 +346,19 @@ pub(in crate::frame) fn quantiles(values: &mut [f64], of: &[f64]) -> Vec<f64> {
     out
 }
 
-/// A fold over the values of one group that are there.
+/// Creates an accumulator that folds the non-null values of one group.
 pub(in crate::frame) fn folded(fold: Fold) -> Box<dyn Accumulator> {
     Box::new(Folded { fold, kept: fold.start.to_vec(), is_empty: true })
 }
 
-/// The exact quantiles of the values of a group that are there, as a list.
+/// Computes the exact quantiles of the non-null values of a group, as a list.
 pub(in crate::frame) fn quantiles_of(value: Expr, of: &[f64]) -> Expr {
     let name = format!("quantiles{of:?}");
     let function = Groupwise { identity: Identity::new(&name, String::new()), of: of.into() };
     AggregateUDF::new_from_impl(function).call(vec![value])
 }
 
-/// The key of a function with these arguments.
+/// Builds the key of a function with these arguments.
 pub(in crate::frame) fn keyed(args: &[String]) -> String {
     args.join(", ")
 }

@@ -1,9 +1,10 @@
-//! Values by conditions: `when(col("a").gt(1)).then("big").otherwise("small")`.
+//! Conditional values: `when(col("a").gt(1)).then("big").otherwise("small")`.
 
 use crate::frame::expr::{Expr, IntoExpr};
 use datafusion::logical_expr as df;
 
-/// Begins a choice between values; the first condition that holds decides. A missing condition does not hold.
+/// Starts a conditional expression; the first condition that holds decides. A null condition does
+/// not hold.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -22,7 +23,7 @@ fn begun(before: Vec<(Expr, Expr)>, condition: Expr) -> When {
     When { before, condition }
 }
 
-/// A condition whose value is still to be said; made by [`when`].
+/// A condition that still needs its value; created by [`when`].
 #[derive(Debug, Clone)]
 #[must_use = "a condition needs a value: .then(..)"]
 pub struct When {
@@ -31,7 +32,7 @@ pub struct When {
 }
 
 impl When {
-    /// The value where the condition holds.
+    /// Sets the value where the condition holds.
     pub fn then(self, value: impl IntoExpr) -> Then {
         self.chosen(value.into_expr())
     }
@@ -44,18 +45,19 @@ impl When {
     }
 }
 
-/// A choice that may go on; made by [`When::then`]. Where it ends without `otherwise`, the value is missing.
+/// A conditional expression that can be continued; created by [`When::then`]. Without `otherwise`,
+/// the value is null where no condition holds.
 #[derive(Debug, Clone)]
-#[must_use = "a choice is an expression: .otherwise(..) ends it"]
+#[must_use = "a conditional is an expression: .otherwise(..) ends it"]
 pub struct Then(Vec<(Expr, Expr)>);
 
 impl Then {
-    /// Another condition, for rows for which none before holds.
+    /// Adds another condition, for rows where none of the previous ones holds.
     pub fn when(self, condition: impl IntoExpr) -> When {
         begun(self.0, condition.into_expr())
     }
 
-    /// The value where no condition holds.
+    /// Sets the value where no condition holds.
     #[must_use]
     pub fn otherwise(self, value: impl IntoExpr) -> Expr {
         self.ended(Some(value.into_expr()))

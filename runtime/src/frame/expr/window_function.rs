@@ -1,4 +1,4 @@
-//! Functions over all rows in their order, as the engine has them.
+//! Window functions over all rows in order, for DataFusion.
 
 use crate::frame::expr::udf::columnwise;
 use crate::frame::expr::{Expr, bare};
@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{self as df, WindowFrame, WindowUDF};
 use std::sync::Arc;
 
-/// The function over all rows in their order.
+/// Builds the function over all rows in order.
 pub(in crate::frame) fn in_order(function: Arc<WindowUDF>, args: Vec<df::Expr>) -> Expr {
     let mut made = WindowFunction::new(function, args);
     made.params.order_by = vec![bare(ROW).sort(true, false)];
@@ -18,12 +18,12 @@ pub(in crate::frame) fn in_order(function: Arc<WindowUDF>, args: Vec<df::Expr>) 
     Expr::new(df::Expr::WindowFunction(Box::new(made)))
 }
 
-/// The functions over rows that have no others inside, each once.
+/// Returns the window functions that contain no others, each once.
 pub(in crate::frame) fn innermost(exprs: &[df::Expr]) -> Vec<df::Expr> {
     let is_window = |e: &df::Expr| matches!(e, df::Expr::WindowFunction(_));
     let mut found = Vec::new();
     for expr in exprs {
-        // The walk itself cannot fail.
+        // The traversal itself cannot fail.
         let _ = expr.apply(|e| {
             if let df::Expr::WindowFunction(w) = e
                 && !w.params.args.iter().any(|a| a.exists(|e| Ok(is_window(e))).unwrap_or(false))
@@ -37,7 +37,7 @@ pub(in crate::frame) fn innermost(exprs: &[df::Expr]) -> Vec<df::Expr> {
     found
 }
 
-/// Number of rows of the group, for each row.
+/// Returns the number of rows of the group, for each row.
 pub(in crate::frame) fn group_size(x: &Expr) -> Expr {
     let function = columnwise(
         "group_size",

@@ -18,9 +18,10 @@ use std::sync::Arc;
 const METHOD: &str = "groupby(..).apply";
 
 impl GroupBy {
-    /// Calls a closure with the rows of each group, side by side; what it returns is put together in the order of the keys, with
-    /// the keys before its columns where it does not return them itself. The frame is computed at once, as the closure tells the
-    /// columns; where there are no groups, it is called with a table without rows.
+    /// Calls a closure with the rows of each group, in parallel; the returned tables are
+    /// concatenated in the order of the keys, with the keys as first columns unless the closure
+    /// returns them itself. The frame is computed immediately, as the closure determines the
+    /// columns; if there are no groups, it is called with an empty table.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -44,12 +45,12 @@ impl GroupBy {
         let rows = self.there().map_or_else(|| self.frame.clone(), |there| self.frame.filter(there));
         let sorted = rows.sorted(METHOD, &self.keys, true);
         let keys = self.keys.clone();
-        // Groups do not end where partitions do.
+        // Groups can span partitions.
         sorted.over_all(METHOD, Arc::new(move |all: &Partitions| each_group(&all.whole()?, &keys, &closure)))
     }
 }
 
-/// The groups of rows that are sorted by their keys, each through the closure.
+/// Calls the closure with each group of rows that are sorted by their keys.
 fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>) -> Result<RecordBatch> {
     let failed = |e: arrow::error::ArrowError| Error::engine(METHOD, &e.into());
     let column = |k: &String| rows.schema().index_of(k).map(|i| rows.column(i).clone()).map_err(failed);
@@ -61,7 +62,7 @@ fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -
     });
     if rows.num_rows() == 0 {
         return one(0, 0).map_err(|e| {
-            let message = format!("there are no groups, and for a table without rows the closure says: {e}");
+            let message = format!("there are no groups, and the closure failed for an empty table: {e}");
             Error::bad_argument(METHOD, message)
         });
     }
@@ -70,7 +71,8 @@ fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -
     } else {
         partition(&keys_of(&columns)).map_err(failed)?.ranges()
     };
-    // Closures may compute frames themselves, so they run beside the engine, and not on the threads of tasks.
+    // Closures may compute frames themselves, so they run beside DataFusion, and not on the threads
+    // of tasks.
     let calls = stream::iter(groups).map(move |g| {
         let one = one.clone();
         threads::beside(move || one(g.start, g.len()))
@@ -81,12 +83,12 @@ fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -
     batch::concat(&schema, &made)
 }
 
-/// The values by which rows belong together.
+/// Normalizes the key columns for comparison.
 fn keys_of(columns: &[ArrayRef]) -> Vec<ArrayRef> {
     columns.iter().map(one_value).collect()
 }
 
-/// What a closure returned, with the keys of its group.
+/// Adds the keys of a group to the table that the closure returned.
 fn with_keys(made: &RecordBatch, keys: &[String], columns: &[ArrayRef], row: usize) -> Result<RecordBatch> {
     let failed = |e: arrow::error::ArrowError| Error::engine(METHOD, &e.into());
     let schema = made.schema();

@@ -1,4 +1,5 @@
-//! Group-by: one row per group, ordered by the keys; or, for what needs neighbouring rows, one for each row.
+//! Group-by: one row per group, ordered by the keys; or one for each row, for methods that need
+//! neighbouring rows.
 
 use crate::error::{Error, Result};
 use crate::frame::dataframe::DataFrame;
@@ -13,7 +14,7 @@ use crate::frame::types::names::{IntoNames, ROW, free, unique};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use std::fmt;
 
-/// A frame whose rows are grouped; made by [`DataFrame::groupby`].
+/// A grouped frame; created by [`DataFrame::groupby`].
 #[derive(Clone)]
 #[must_use = "a grouping does nothing until one of its methods is called"]
 pub struct GroupBy {
@@ -25,13 +26,14 @@ pub struct GroupBy {
 impl DataFrame {
     /// Groups the rows by one or several columns. Results have one row per group and are ordered by the keys.
     ///
-    /// Rows whose key is missing are left out, as in Dask and pandas.
+    /// Rows with a null key are skipped, as in Dask and pandas.
     #[track_caller]
     pub fn groupby(&self, keys: impl IntoNames) -> GroupBy {
         self.grouped(keys.into_names())
     }
 
-    // Apart, as a clone has the compiler of a cell go through all types that have one.
+    // A separate function, as a clone makes the compiler of a cell examine all types that implement
+    // it.
     #[inline(never)]
     fn grouped(&self, keys: Vec<String>) -> GroupBy {
         GroupBy::new(self.clone(), keys)
@@ -43,25 +45,25 @@ impl GroupBy {
         Self { frame, keys, dropna: true }
     }
 
-    /// Whether a row belongs to a group; `None` where all do.
+    /// Returns the condition that a row belongs to a group; `None` if all rows do.
     pub(in crate::frame) fn there(&self) -> Option<Expr> {
         self.keys.iter().filter(|_| self.dropna).map(|k| col(k).notna()).reduce(|a, b| a.and(b))
     }
 
-    /// Whether rows whose key is missing are left out. Default: true, as in pandas and Dask.
+    /// Sets whether rows with a null key are skipped. Default: true, as in pandas and Dask.
     pub fn dropna(mut self, yes: bool) -> Self {
         self.dropna = yes;
         self
     }
 
-    /// Number of rows of each group, missing values included, in a column `size`.
+    /// Counts the rows of each group, nulls included, in a column `size`.
     #[track_caller]
     pub fn size(&self) -> DataFrame {
         self.aggregate("size", vec![("size".to_owned(), String::new(), Agg::Size)])
     }
 
-    /// Several results: each with its name, the column, and what becomes of its values, as an [`Agg`] or by its name. Without a
-    /// name, a result has that of its column.
+    /// Computes several results: each with its name, the column, and the aggregation, as an [`Agg`]
+    /// or by its name. Without a name, a result is named after its column.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -84,13 +86,14 @@ impl GroupBy {
         }
     }
 
-    /// The value of each named column below which a share of the group lies, exactly.
+    /// Computes a quantile of each given column for each group, exactly.
     #[track_caller]
     pub fn quantile(&self, columns: impl IntoNames, share: f64) -> DataFrame {
         self.each(Agg::Quantile(share), columns.into_names())
     }
 
-    /// How many rows there are of each value of a column in each group, most first, in a column `count`.
+    /// Counts the rows of each value of a column in each group in a column `count`, the most
+    /// frequent first.
     #[track_caller]
     pub fn value_counts(&self, column: &str) -> DataFrame {
         let columns: Vec<_> = self.keys.iter().cloned().chain([column.to_owned()]).collect();
@@ -105,7 +108,7 @@ impl GroupBy {
         sorted.project("value_counts", |_| Ok(index.iter().map(|n| bare(n)).collect()))
     }
 
-    /// The rows of one group.
+    /// Returns the rows of one group.
     #[track_caller]
     pub fn get_group(&self, value: impl IntoExpr) -> DataFrame {
         self.group(&value.into_expr())
@@ -115,19 +118,19 @@ impl GroupBy {
     #[track_caller]
     fn group(&self, value: &Expr) -> DataFrame {
         let [key] = &self.keys[..] else {
-            let message = format!("there are {} keys, and one value; filter(..) takes a condition over all of them", self.keys.len());
+            let message = format!("got one value for {} keys; help: select rows by all keys with filter(..)", self.keys.len());
             return DataFrame::from_result(Err(Error::bad_argument("get_group", message)));
         };
         self.frame.filter_by(&col(key).eq(value))
     }
 
-    /// The first rows of each group, in the order of the frame.
+    /// Returns the first rows of each group, in the order of the frame.
     #[track_caller]
     pub fn head(&self, rows: i64) -> DataFrame {
         self.places(rows, false)
     }
 
-    /// The last rows of each group, in the order of the frame.
+    /// Returns the last rows of each group, in the order of the frame.
     #[track_caller]
     pub fn tail(&self, rows: i64) -> DataFrame {
         self.places(rows, true)
@@ -147,7 +150,7 @@ impl GroupBy {
         self.frame.filter(self.grouped(&condition))
     }
 
-    /// The frame with columns in which each row has the result of its group.
+    /// Replaces columns by the result of each row's group.
     #[track_caller]
     pub fn transform(&self, columns: impl IntoNames, agg: impl IntoAgg) -> DataFrame {
         self.transform_by(&columns.into_names(), agg.into_agg())
@@ -177,26 +180,26 @@ impl GroupBy {
         })
     }
 
-    /// The columns with values that are made of neighbouring rows of the group; rows keep their order.
+    /// Replaces columns by values computed along the rows of each group; rows keep their order.
     #[inline(never)]
     #[track_caller]
     fn along(&self, method: &str, columns: &[String], make: &dyn Fn(&Expr) -> Expr) -> DataFrame {
         self.frame.put_columns(method, columns.iter().map(|c| (c.clone(), self.grouped(&make(&col(c)).over(&self.keys)))).collect())
     }
 
-    /// The value in rows that belong to a group; missing in others.
+    /// Returns the value in rows that belong to a group; null in others.
     fn grouped(&self, value: &Expr) -> Expr {
         self.there().map_or_else(|| value.clone(), |there| when(there).then(value).into_expr())
     }
 
-    /// Of each named column, for each group, the sum where at least so many values are not null, else
-    /// null.
+    /// Computes the sum of each given column for each group if at least this many values are not
+    /// null, else null.
     #[track_caller]
     pub fn sum_min_count(&self, columns: impl IntoNames, least: usize) -> DataFrame {
         self.each(Agg::SumMinCount(least), columns.into_names())
     }
 
-    /// All columns but the keys that have an aggregation.
+    /// Returns all columns that have the aggregation, except the keys.
     fn all_for(&self, agg: Agg) -> Vec<String> {
         let Ok(plan) = self.frame.quiet() else { return Vec::new() };
         let fields = plan.schema().fields().iter();
@@ -244,25 +247,26 @@ macro_rules! along {
     };
 }
 along! {
-    /// The frame with the named columns as their sums so far in their groups.
+    /// Replaces the given columns by their cumulative sums in each group.
     cumsum();
-    /// The frame with the named columns as their products so far in their groups.
+    /// Replaces the given columns by their cumulative products in each group.
     cumprod();
-    /// The frame with the named columns as their least values so far in their groups.
+    /// Replaces the given columns by their cumulative minimums in each group.
     cummin();
-    /// The frame with the named columns as their greatest values so far in their groups.
+    /// Replaces the given columns by their cumulative maximums in each group.
     cummax();
-    /// The frame with the named columns as the places of their rows in their groups, from 0.
+    /// Replaces the given columns by the indices of the rows in their groups, from 0.
     cumcount();
-    /// The frame with missing values of the named columns filled with the last before in their groups.
+    /// Fills nulls of the given columns with the last non-null value before in each group.
     ffill();
-    /// The frame with missing values of the named columns filled with the next behind in their groups.
+    /// Fills nulls of the given columns with the next non-null value after in each group.
     bfill();
-    /// The frame with the named columns as their ranks in their groups.
+    /// Replaces the given columns by their ranks in each group.
     rank();
-    /// The frame with the named columns as the values so many rows before in their groups.
+    /// Shifts the given columns by `periods` rows in each group.
     shift(periods: i64);
-    /// The frame with the named columns as differences from the values so many rows before in their groups.
+    /// Replaces the given columns by the differences from the values `periods` rows before in each
+    /// group.
     diff(periods: i64);
 }
 

@@ -1,4 +1,4 @@
-//! Groups of rows, and bins of time.
+//! Group-by, and resampling by time.
 
 pub(in crate::frame) mod apply;
 pub(in crate::frame) mod groupby;

@@ -1,4 +1,5 @@
-//! Steps of time: rows by lengths such as `"15min"`, or by weeks, months, quarters and years of the calendar.
+//! Resampling: rows grouped by fixed intervals such as `"15min"`, or by weeks, months, quarters and
+//! years.
 
 use crate::csv::value;
 use crate::error::Error;
@@ -19,9 +20,11 @@ use datafusion::error::Result as DfResult;
 use std::sync::Arc;
 
 impl DataFrame {
-    /// Groups the rows by steps of time of a column: lengths such as `"1h"` or `"15min"`, counted from the start of the first
-    /// day, or weeks (`"W"`, named by their Sunday), months, quarters and years (`"MS"`, `"QS"`, `"YS"` by their first day,
-    /// `"ME"`, `"QE"`, `"YE"` by their last). Steps without rows are there too, from the first to the last.
+    /// Groups the rows by intervals of a column of timestamps: fixed lengths such as `"1h"` or
+    /// `"15min"`, counted from the start of the first day, or weeks (`"W"`, labelled by their
+    /// Sunday), months, quarters and years (`"MS"`, `"QS"`, `"YS"` labelled by their first day,
+    /// `"ME"`, `"QE"`, `"YE"` by their last). The result includes empty intervals, from the first
+    /// to the last.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -35,7 +38,7 @@ impl DataFrame {
         Resampler { frame: self.clone(), steps: Step::parse(step).map(Steps::of), on: on.to_owned() }
     }
 
-    /// The frame with what names steps in place of timestamps.
+    /// Replaces timestamps by the labels of their intervals.
     #[inline(never)]
     #[track_caller]
     fn by_steps(&self, steps: Steps, on: &str) -> Self {
@@ -53,7 +56,7 @@ impl DataFrame {
     }
 }
 
-/// Rows by steps of time; made by [`DataFrame::resample`].
+/// Rows grouped by intervals of time; created by [`DataFrame::resample`].
 #[derive(Debug, Clone)]
 #[must_use = "a grouping does nothing until one of its methods is called"]
 pub struct Resampler {
@@ -66,7 +69,7 @@ fn ended(method: &str, end: &str) -> std::result::Result<End, String> {
     match end {
         "left" => Ok(End::Left),
         "right" => Ok(End::Right),
-        _ => Err(format!("{method}: the end {end:?} of a step is not known; expected \"left\" or \"right\"")),
+        _ => Err(format!("{method}: invalid end {end:?}: expected \"left\" or \"right\"")),
     }
 }
 
@@ -77,32 +80,33 @@ fn origin(from: &str) -> std::result::Result<Origin, String> {
         "epoch" => Ok(Origin::Epoch),
         text => value::time(text.as_bytes())
             .map(Origin::At)
-            .ok_or_else(|| format!("origin: {text:?} is not known; expected \"start_day\", \"start\", \"epoch\" or a timestamp")),
+            .ok_or_else(|| format!("origin: invalid origin {text:?}: expected \"start_day\", \"start\", \"epoch\" or a timestamp")),
     }
 }
 
 impl Resampler {
-    /// Sets which end of a step belongs to it, `"left"` or `"right"`. Default: the right one for weeks, `"ME"`, `"QE"` and
-    /// `"YE"`, else the left one.
+    /// Sets which end of an interval is closed, `"left"` or `"right"`. Default: the right one for
+    /// weeks, `"ME"`, `"QE"` and `"YE"`, else the left one.
     pub fn closed(self, end: &str) -> Self {
         let end = ended("closed", end);
         self.changed(|s| Ok(Steps { closed: end?, ..s }))
     }
 
-    /// Sets which end names a step, `"left"` or `"right"`. Default: as for [`closed`](Resampler::closed).
+    /// Sets which end labels an interval, `"left"` or `"right"`. Default: as for
+    /// [`closed`](Resampler::closed).
     pub fn label(self, end: &str) -> Self {
         let end = ended("label", end);
         self.changed(|s| Ok(Steps { label: end?, ..s }))
     }
 
-    /// Sets what steps of one length are counted from: `"start_day"` (the default), `"start"`, `"epoch"`, or a timestamp such
-    /// as `"2000-01-01 00:15"`.
+    /// Sets where fixed intervals are counted from: `"start_day"` (the default), `"start"`,
+    /// `"epoch"`, or a timestamp such as `"2000-01-01 00:15"`.
     pub fn origin(self, from: &str) -> Self {
         let origin = origin(from);
         self.changed(|s| Ok(Steps { origin: origin?, ..s }))
     }
 
-    /// Moves the origin by a length such as `"15min"`, or back by `"-15min"`.
+    /// Moves the origin by a duration such as `"15min"`, or back by `"-15min"`.
     pub fn offset(self, length: &str) -> Self {
         let back = length.strip_prefix('-');
         let offset = step(back.unwrap_or(length)).map_err(|e| format!("offset: {e}"));
@@ -114,13 +118,14 @@ impl Resampler {
         self
     }
 
-    /// The sum of each named column, for each step, where at least so many values are not null, else null.
+    /// Computes the sum of each given column for each interval if at least this many values are not
+    /// null, else null.
     #[track_caller]
     pub fn sum_min_count(&self, columns: impl IntoNames, least: usize) -> DataFrame {
         self.each(Agg::SumMinCount(least), columns.into_names())
     }
 
-    /// Several results: each with its name, the column, and what becomes of its values.
+    /// Computes several results: each with its name, the column, and the aggregation.
     #[track_caller]
     pub fn agg<S: IntoSpec>(&self, results: impl IntoIterator<Item = S>) -> DataFrame {
         self.agg_all(specs(results))
@@ -135,20 +140,21 @@ impl Resampler {
         }
     }
 
-    /// Number of rows of each step, in a column `size`.
+    /// Counts the rows of each interval, in a column `size`.
     #[track_caller]
     pub fn size(&self) -> DataFrame {
         self.aggregate(&[("size".to_owned(), String::new(), Agg::Size)])
     }
 
-    /// The first, greatest, least and last value of a column in each step, in columns `open`, `high`, `low` and `close`.
+    /// Computes the first, largest, smallest and last value of a column in each interval, in
+    /// columns `open`, `high`, `low` and `close`.
     #[track_caller]
     pub fn ohlc(&self, column: &str) -> DataFrame {
         let four = [("open", Agg::First), ("high", Agg::Max), ("low", Agg::Min), ("close", Agg::Last)];
         self.aggregate(&four.map(|(n, a)| (n.to_owned(), column.to_owned(), a)))
     }
 
-    /// The value of each named column below which a share of the step lies, exactly.
+    /// Computes a quantile of each given column for each interval, exactly.
     #[track_caller]
     pub fn quantile(&self, columns: impl IntoNames, share: f64) -> DataFrame {
         self.each(Agg::Quantile(share), columns.into_names())
@@ -186,7 +192,7 @@ impl Resampler {
     }
 }
 
-/// How a column's timestamps are counted: as a clock shows them, or as time passes.
+/// How a column's timestamps are counted: in local time, or in elapsed time.
 struct Times {
     clock: Option<Clock>,
     by_clock: bool,
@@ -215,7 +221,7 @@ impl Times {
     }
 }
 
-/// What names the step of each timestamp.
+/// Returns the label of the interval of each timestamp.
 fn stepped(x: &Expr, first: Option<&Expr>, steps: Steps) -> Expr {
     let args = std::iter::once(x).chain(first).map(|e| e.get().clone()).collect();
     let returns = |t: &[DataType]| kept("resample", &t[0]);
@@ -236,13 +242,13 @@ fn stepped(x: &Expr, first: Option<&Expr>, steps: Steps) -> Expr {
     }))
 }
 
-/// A number of the column's own type where a value is missing.
+/// Replaces nulls by a number of the column's own type.
 fn or_number(x: &Expr, number: i64) -> Expr {
     let returns = |t: &[DataType]| Ok(t[0].clone());
     Expr::new(rowwise("filled", number.to_string(), vec![x.get().clone()], returns, move |a| filled(&a[0], number)))
 }
 
-/// The steps from one instant to before the next one, as lists.
+/// Returns the intervals from one timestamp up to, not including, the next one, as lists.
 fn steps_between(from: &Expr, to: &Expr, step: Step) -> Expr {
     const MOST: usize = 20_000_000;
     let args = vec![from.get().clone(), to.get().clone()];
@@ -260,7 +266,7 @@ fn steps_between(from: &Expr, to: &Expr, step: Step) -> Expr {
             let steps = std::iter::successors(Some(start), next).take_while(|t| *t < end);
             steps.take(room).for_each(|t| lists.values().append_value(t));
             if ArrayBuilder::len(lists.values()) > MOST {
-                return wrong_value(format!("resample: more than {MOST} steps would have no rows"));
+                return wrong_value(format!("resample: the result would have more than {MOST} empty intervals"));
             }
             lists.append(from.is_valid(i));
         }
@@ -268,14 +274,14 @@ fn steps_between(from: &Expr, to: &Expr, step: Step) -> Expr {
     }))
 }
 
-aggregates!(of_named_columns Resampler "step");
+aggregates!(of_named_columns Resampler "interval");
 
 #[cfg(test)]
 mod tests {
     use crate::frame::Resampler;
     use crate::prelude::*;
 
-    /// The steps and how many rows each has, as pandas gives them.
+    /// Checks the intervals and the number of rows in each against pandas.
     fn check(freq: &str, want: &[(&str, i64)]) {
         let t = ["2019-12-30 01:00", "2020-01-05 23:00", "2020-01-06 00:00", "2020-02-29 12:00", "2020-06-30 23:59", "2021-01-01 00:00"];
         let df = DataFrame::from_columns([("t", Series::from_iter(t))]).with_column("t", col("t").to_datetime(""));
@@ -303,7 +309,7 @@ mod tests {
         check("2W", &[("2020-01-05", 2), ("2020-01-19", 1), ("2020-03-01", 1), ("2020-07-05", 1), ("2021-01-03", 1)]);
     }
 
-    /// The steps and the sums of a column, as pandas gives them.
+    /// Checks the intervals and the sums of a column against pandas.
     fn sums(of: &Resampler, format: &str, want: &[(&str, i64)]) {
         let t = of.sum("n").with_column("t", col("t").dt().strftime(format)).compute().unwrap();
         let names = t.column("t").unwrap().to_vec::<String>().unwrap();

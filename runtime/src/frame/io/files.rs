@@ -1,4 +1,4 @@
-//! Files other than CSV: JSON Lines, Arrow IPC and tables of SQLite are read here; Parquet and the others are written.
+//! Files other than CSV: reads JSON Lines, Arrow IPC and SQLite; writes these and Parquet.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
@@ -21,8 +21,11 @@ use futures::StreamExt;
 use std::io::Write;
 use std::sync::Arc;
 
-/// A lazy frame over lines of JSON: one file, a pattern, or a URL, which is fetched at once. Types are those of all lines; a field that a line does not have is
-/// missing, objects and lists stay what they are. What ends in `.gz`, `.bz2`, `.xz` or `.zst` is decompressed.
+/// Returns a lazy frame over JSON Lines: one file, a pattern, a folder, or a URL, which is
+/// downloaded at once.
+///
+/// Types are inferred from all lines. A field that a line lacks is null; objects and lists are
+/// kept. Files that end in `.gz`, `.bz2`, `.xz` or `.zst` are decompressed.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -38,13 +41,15 @@ pub fn read_json(path: &str) -> DataFrame {
     DataFrame::from_result(json(path))
 }
 
-/// A lazy frame over files of Arrow's own format (Feather, IPC): one, a pattern, or a URL, which is fetched at once.
+/// Returns a lazy frame over Arrow IPC files (Feather): one, a pattern, a folder, or a URL, which
+/// is downloaded at once.
 #[track_caller]
 pub fn read_ipc(path: &str) -> DataFrame {
     DataFrame::from_result(ipc(path))
 }
 
-/// The rows of a query to a database of SQLite, read at once; a name of a table stands for all of its rows.
+/// Returns the rows of a query to a SQLite database, read at once; the name of a table selects all
+/// of its rows.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -76,18 +81,18 @@ fn ipc(path: &str) -> Result<Plan> {
     if listed::alike(&schemas) {
         return found.plan(METHOD, format, &schemas[0], Split::BySize);
     }
-    // The engine reads these files by the numbers of their columns.
+    // DataFusion reads these files by column index.
     let each = found.each().zip(&schemas).map(|(one, s)| one.plan(METHOD, format.clone(), s, Split::BySize));
     union(each.collect::<Result<_>>()?)
 }
 
-/// Writes batches of one schema.
+/// A writer of batches of one schema.
 trait Sink: Send {
     fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String>;
     fn end(self: Box<Self>) -> std::result::Result<Pending, String>;
 }
 
-/// A file as a writer that takes it whole.
+/// A Parquet writer.
 struct ParquetRows(ArrowWriter<Pending>);
 
 impl Sink for ParquetRows {
@@ -111,7 +116,8 @@ impl Sink for Lines {
     }
 }
 
-/// A file of Arrow, which holds texts in place of categories: it has room for one dictionary alone.
+/// An Arrow IPC writer. Categories are written as strings, as a file stores only one dictionary per
+/// column.
 struct Ipc(arrow::ipc::writer::FileWriter<Pending>, SchemaRef);
 
 impl Sink for Ipc {
@@ -127,7 +133,8 @@ impl Sink for Ipc {
 type Make = fn(Pending, &SchemaRef) -> std::result::Result<Box<dyn Sink>, String>;
 
 impl DataFrame {
-    /// Computes the frame and writes it to Parquet files; as [`to_csv`](DataFrame::to_csv), a `*` makes one for each partition.
+    /// Computes the frame and writes it to Parquet files; as in [`to_csv`](DataFrame::to_csv), a
+    /// `*` writes one for each partition.
     ///
     /// # Errors
     /// As [`DataFrame::to_csv`].
@@ -137,8 +144,8 @@ impl DataFrame {
         })
     }
 
-    /// Computes the frame and writes it as lines of JSON; as [`to_csv`](DataFrame::to_csv), a `*` makes one file for each
-    /// partition.
+    /// Computes the frame and writes it as JSON Lines; as in [`to_csv`](DataFrame::to_csv), a `*`
+    /// writes one file for each partition.
     ///
     /// # Errors
     /// As [`DataFrame::to_csv`].
@@ -149,8 +156,8 @@ impl DataFrame {
         })
     }
 
-    /// Computes the frame and writes it in Arrow's own format; as [`to_csv`](DataFrame::to_csv), a `*` makes one file for each
-    /// partition.
+    /// Computes the frame and writes it as Arrow IPC; as in [`to_csv`](DataFrame::to_csv), a `*`
+    /// writes one file for each partition.
     ///
     /// # Errors
     /// As [`DataFrame::to_csv`].
@@ -162,10 +169,11 @@ impl DataFrame {
         })
     }
 
-    /// Computes the frame and writes it as a table of a database of SQLite, in place of one of that name.
+    /// Computes the frame and writes it as a table of a SQLite database, replacing a table of that
+    /// name.
     ///
     /// # Errors
-    /// As [`DataFrame::compute`], and where the database cannot be written: then it has not been changed.
+    /// As [`DataFrame::compute`], and if the database cannot be written: it is then unchanged.
     pub fn to_sql(&self, table: &str, path: &str) -> Result<()> {
         sqlite::write(self.compute()?.batch(), table, path)
     }
@@ -175,7 +183,7 @@ impl DataFrame {
         let path = pending::local(method, path)?;
         pending::make_folder(method, path)?;
         collect::retry_widened(self.plan()?, |plan, joins| {
-            // One file has all rows in their order.
+            // One file has all rows in order.
             let files = if pending::star(path).is_some() {
                 let each = |parts| {
                     let paths = Arc::new(pending::numbered(path, parts));
@@ -260,7 +268,7 @@ mod tests {
         let both = read_parquet(&at("*.parquet"));
         assert_eq!(both.columns().unwrap(), ["x", "y"]);
         assert_eq!(both.compute().unwrap().column("y").unwrap().to_vec::<Option<f64>>().unwrap(), [None, Some(0.5)]);
-        // What comes into a folder later is there for the next frame.
+        // A file that is added to a folder later is read by the next frame.
         let sum = || read_parquet(folder.path().to_str().unwrap()).col("x").sum().compute().unwrap().as_i64();
         assert_eq!(sum(), Some(8));
         DataFrame::from_columns([("x", Series::from_iter([100i64]))]).to_parquet(&at("c.parquet")).unwrap();

@@ -1,5 +1,5 @@
-//! Files as one table of the engine: which files they are, what the names of their folders say, and
-//! the columns of all of them.
+//! Listed files as one DataFusion table: finds the files, partition columns in the names of their
+//! folders, and the merged columns.
 
 use crate::decode::Compression;
 use crate::error::{Error, ErrorKind, Result};
@@ -34,22 +34,23 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What Hive and Spark write for a null.
+/// Null in Hive-style folder names.
 const MISSING: &str = "__HIVE_DEFAULT_PARTITION__";
-/// Files whose columns are looked up side by side.
+/// The number of files whose schemas are read concurrently.
 const LOOKUPS: usize = 32;
 
-/// A column that names of folders are, with its value for each file.
+/// A partition column from folder names, with its value for each file.
 type Key = (Field, Vec<ScalarValue>);
 
-/// Files that were found.
+/// The files of a table.
 #[derive(Debug, Clone)]
 pub(in crate::frame) struct Found {
     urls: Vec<ListingTableUrl>,
     keys: Vec<Key>,
 }
 
-/// Finds the files of a path, a pattern, a folder or a URL; of a folder, those with these endings.
+/// Finds the files of a path, a pattern, a folder or a URL; in a folder, those with these
+/// extensions.
 pub(in crate::frame) fn found(method: &str, path: &str, endings: &[&str], by_ranges: bool) -> Result<Found> {
     if fs::is_remote(path) {
         let names = remote::reachable(method, path, by_ranges)?;
@@ -63,24 +64,24 @@ pub(in crate::frame) fn found(method: &str, path: &str, endings: &[&str], by_ran
         (fs::known_folder(path), fs::find(method, path)?)
     };
     if files.is_empty() {
-        let message = format!("{path:?} is a folder without files that end in .{}", endings[0]);
+        let message = format!("{path:?} is a directory without .{} files", endings[0]);
         return Err(Error::bad_argument(method, message));
     }
     let urls = files.iter().map(|f| url(method, f)).collect::<Result<_>>()?;
     Ok(Found { urls, keys: keys(&base, &files) })
 }
 
-/// Returns the name that the engine knows a file by: in a path it takes marks such as `[` for a
-/// pattern, in a URL it does not.
+/// Returns the URL of a file: DataFusion reads characters such as `[` in a path as a pattern, but
+/// not in a URL.
 fn url(method: &str, file: &Path) -> Result<ListingTableUrl> {
     let text = file.to_string_lossy();
     let full = std::path::absolute(file).map_err(Error::io(method, &text))?;
-    let bad = |()| Error::bad_argument(method, format!("{text:?} is not the path of a file"));
+    let bad = |()| Error::bad_argument(method, format!("invalid file path {text:?}"));
     let url = reqwest::Url::from_file_path(full).map_err(bad)?;
     ListingTableUrl::parse(url.as_str()).map_err(|e| Error::engine(method, &e))
 }
 
-/// Lists a folder and those inside, in order; what begins with `.` or `_` is not data.
+/// Lists a folder recursively, in order; skips names that begin with `.` or `_`.
 fn below(folder: &Path, endings: &[&str]) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -99,14 +100,14 @@ fn below(folder: &Path, endings: &[&str]) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether a name has one of these endings, before that of a compression.
+/// Returns whether a name has one of these extensions, before that of a compression.
 fn ends(name: &str, endings: &[&str]) -> bool {
     let packed = Compression::of_name(name) != Compression::None;
     let name = if packed { name.rsplit_once('.').map_or(name, |n| n.0) } else { name };
     name.rsplit_once('.').is_some_and(|(_, e)| endings.contains(&e.to_lowercase().as_str()))
 }
 
-/// The columns that names of folders are, of all files together.
+/// Returns the partition columns of all files together.
 fn keys(base: &Path, files: &[PathBuf]) -> Vec<Key> {
     let all: Vec<IndexMap<String, Option<String>>> = files.iter().map(|f| said(base, f)).collect();
     let mut names: Vec<&String> = Vec::new();
@@ -119,7 +120,7 @@ fn keys(base: &Path, files: &[PathBuf]) -> Vec<Key> {
     names.into_iter().map(|n| key(n, values(n))).collect()
 }
 
-/// Reads what the folders of a file say: `year=2020/kind=a`.
+/// Parses the folder names of a file: `year=2020/kind=a`.
 fn said(base: &Path, file: &Path) -> IndexMap<String, Option<String>> {
     let inside = file.strip_prefix(base).ok().and_then(Path::parent).unwrap_or(Path::new(""));
     let named = |part: &std::ffi::OsStr| {
@@ -130,7 +131,7 @@ fn said(base: &Path, file: &Path) -> IndexMap<String, Option<String>> {
     inside.iter().filter_map(named).collect()
 }
 
-/// A column of values: integers where all are.
+/// Builds a partition column: integers if all values are.
 fn key(name: &str, values: Vec<Option<&str>>) -> Key {
     let mut there = values.iter().flatten().peekable();
     let whole = there.peek().is_some() && there.all(|v| v.parse::<i64>().is_ok());
@@ -142,7 +143,7 @@ fn key(name: &str, values: Vec<Option<&str>>) -> Key {
     (Field::new(name, dtype, true), values.iter().map(value).collect())
 }
 
-/// Puts characters in place of `%3D` and the like.
+/// Decodes percent-encoding such as `%3D`.
 fn unescaped(text: &str) -> String {
     let (bytes, mut out, mut i) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
     while i < bytes.len() {
@@ -158,7 +159,7 @@ fn unescaped(text: &str) -> String {
 }
 
 impl Found {
-    /// Looks up the columns of each file.
+    /// Reads the schema of each file.
     pub(in crate::frame) fn schemas(&self, method: &'static str, format: &Arc<dyn FileFormat>) -> Result<Vec<SchemaRef>> {
         let (urls, format) = (self.urls.clone(), format.clone());
         threads::wait(async move {
@@ -169,14 +170,14 @@ impl Found {
         })
     }
 
-    /// Looks up the columns of all files together, where the format itself unites them.
+    /// Reads the schema of all files together, for a format that merges them itself.
     pub(in crate::frame) fn together(&self, method: &'static str, format: &Arc<dyn FileFormat>) -> Result<SchemaRef> {
         let (urls, format) = (self.urls.clone(), format.clone());
         let state = Arc::new(engine::session().state());
         threads::wait(columns_of(method, state, format, urls))
     }
 
-    /// Unites the columns of all files: each has a type that holds the values of all.
+    /// Merges the columns of all files: each gets a type that holds all values.
     pub(in crate::frame) fn merged(&self, method: &str, schemas: &[SchemaRef]) -> Result<SchemaRef> {
         if alike(schemas) {
             return Ok(schemas[0].clone());
@@ -198,11 +199,11 @@ impl Found {
         let (x, y) = (DType::of(a.data_type()), DType::of(b.data_type()));
         let (one, other) = (self.urls[first].as_str(), self.urls[file].as_str());
         let what = format!("column {:?} is {x} in {one} and {y} in {other}", a.name());
-        let help = "help: read them apart, astype(..), then concat([..])";
+        let help = "help: read the files separately, cast with astype(..), then concat([..])";
         Error::bad_argument(method, format!("{what}; expected one type in all files; {help}"))
     }
 
-    /// Each file by itself.
+    /// Iterates over the files, each on its own.
     pub(in crate::frame) fn each(&self) -> impl Iterator<Item = Self> + '_ {
         (0..self.urls.len()).map(|i| {
             let own = |k: &Key| (k.0.clone(), vec![k.1[i].clone()]);
@@ -210,7 +211,8 @@ impl Found {
         })
     }
 
-    /// Makes the plan of the files. A column that folders name is theirs, where files have it too.
+    /// Builds the plan of the files. A partition column takes precedence over a column of the
+    /// files.
     pub(in crate::frame) fn plan(self, method: &str, format: Arc<dyn FileFormat>, columns: &Schema, split: Split) -> Result<Plan> {
         let Self { urls, keys } = self;
         let own = |f: &&Arc<Field>| keys.iter().all(|k| k.0.name() != f.name());
@@ -222,12 +224,12 @@ impl Found {
     }
 }
 
-/// Whether all files have the same columns in the same order.
+/// Returns whether all files have the same columns in the same order.
 pub(in crate::frame) fn alike(schemas: &[SchemaRef]) -> bool {
     schemas.iter().all(|s| s.fields() == schemas[0].fields())
 }
 
-/// The columns of files by what their format says.
+/// Infers the columns of files with their format.
 async fn columns_of(
     method: &'static str,
     state: Arc<SessionState>,
@@ -251,7 +253,7 @@ async fn columns_of(
     told.await.map_err(|e: DataFusionError| named(Error::engine(method, &e), &name))
 }
 
-/// Puts the name of a file into what the engine says of it.
+/// Adds the name of a file to an error of DataFusion.
 fn named(e: Error, file: &str) -> Error {
     match e.kind() {
         ErrorKind::Engine { operation, message } => {
@@ -261,7 +263,7 @@ fn named(e: Error, file: &str) -> Error {
     }
 }
 
-/// The type that holds the values of both, where there is one.
+/// Returns the type that holds the values of both, if there is one.
 fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
     let number = |t: &DataType| t.is_integer() || t.is_floating();
     match (a, b) {
@@ -283,7 +285,7 @@ fn wider_number(a: &DataType, b: &DataType) -> DataType {
     match (a, b) {
         _ if same => if a.primitive_width() < b.primitive_width() { b } else { a }.clone(),
         _ if a.is_floating() || b.is_floating() => DataType::Float64,
-        // No integer holds both, and pandas takes floats too.
+        // No integer type holds both; pandas uses floats too.
         (DataType::UInt64, _) | (_, DataType::UInt64) => DataType::Float64,
         _ => DataType::Int64,
     }
@@ -299,7 +301,7 @@ fn struct_of(x: &Fields, y: &Fields) -> Option<DataType> {
     Some(DataType::Struct(fields))
 }
 
-/// A table of files that were listed.
+/// A table of listed files.
 #[derive(Debug)]
 struct Listed {
     format: Arc<dyn FileFormat>,
@@ -310,13 +312,13 @@ struct Listed {
 }
 
 impl Listed {
-    /// Whether the names of folders tell for which files a condition holds.
+    /// Returns whether a filter uses only partition columns.
     fn by_keys(&self, filter: &Expr) -> bool {
         let names: Vec<_> = self.keys.iter().map(|k| k.0.name().as_str()).collect();
         !names.is_empty() && expr_applicable_for_cols(&names, filter)
     }
 
-    /// Chooses the files that the names of their folders do not rule out.
+    /// Selects the files that the partition columns do not rule out.
     fn chosen(&self, state: &dyn Session, filters: &[Expr]) -> DfResult<Vec<usize>> {
         let all = 0..self.urls.len();
         let own: Vec<_> = filters.iter().filter(|f| self.by_keys(f)).cloned().collect();
@@ -326,12 +328,12 @@ impl Listed {
         let batch = RecordBatch::try_new(Arc::new(schema.clone()), arrays.collect::<DfResult<Vec<_>>>()?)?;
         let filter = state.create_physical_expr(filter, &DFSchema::try_from(schema)?)?;
         let told = filter.evaluate(&batch)?.into_array(self.urls.len())?;
-        // What is not known is not true.
+        // Null counts as false.
         let holds = |i: &usize| told.as_boolean_opt().is_some_and(|t| t.is_valid(*i) && t.value(*i));
         Ok(all.filter(holds).collect())
     }
 
-    /// Looks the files up as they are now, in groups that keep their order.
+    /// Lists the files as they are now, in groups that keep their order.
     async fn groups(&self, state: &dyn Session, chosen: &[usize]) -> DfResult<(Vec<FileGroup>, Statistics)> {
         let urls: Vec<_> = chosen.iter().map(|i| self.urls[*i].clone()).collect();
         let folder = urls.iter().any(ListingTableUrl::is_collection);
@@ -341,7 +343,7 @@ impl Listed {
         let config = config.with_schema(self.schema.file_schema().clone());
         let cache = state.runtime_env().cache_manager.get_file_statistic_cache();
         let table = ListingTable::try_new(config)?.with_cache(cache);
-        // With a limit, it would take the files that it finds first.
+        // With a limit, DataFusion would take the files that it finds first.
         let listed = table.list_files_for_scan(state, &[], None).await?;
         if self.keys.is_empty() {
             return Ok((listed.file_groups, listed.statistics));
@@ -365,7 +367,7 @@ impl Listed {
         Ok((groups, self.more(listed.statistics)))
     }
 
-    /// Adds the columns of the keys, of which nothing needs to be known: files are chosen by them.
+    /// Adds the partition columns, without statistics: they already select the files.
     fn more(&self, of: Statistics) -> Statistics {
         let unknown = |s: Statistics, _: &Key| s.add_column_statistics(ColumnStatistics::new_unknown());
         self.keys.iter().fold(of, unknown)
@@ -397,10 +399,10 @@ impl FrameSource for Listed {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let source = self.format.file_source(self.schema.clone());
-        // A plan for one partition reads the files one after the other.
+        // A plan for one partition reads the files in sequence.
         let by_row_groups = self.split == Split::RowGroups && state.config().target_partitions() > 1;
         let groups = if by_row_groups { row_groups::split(state, &self.urls[0], groups).await? } else { groups };
-        // DataFusion would share the bytes of the files out anew.
+        // DataFusion would redistribute the bytes of the files.
         let fixed = by_row_groups.then(|| Partitioning::UnknownPartitioning(groups.len()));
         let config = FileScanConfigBuilder::new(self.urls[0].object_store(), source)
             .with_file_groups(groups)

@@ -1,4 +1,4 @@
-//! Frames of files and databases, and back.
+//! Reading frames from files and databases, and writing them.
 
 pub(in crate::frame) mod csv;
 pub(in crate::frame) mod files;

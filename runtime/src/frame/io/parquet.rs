@@ -11,15 +11,16 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Returns a lazy frame over Parquet files: one, a pattern, a folder, or a URL (`http`, `https`, `s3`).
+/// Returns a lazy frame over Parquet files: one, a pattern, a folder, or a URL (`http`, `https`,
+/// `s3`).
 ///
-/// In a folder, names of subfolders such as `year=2020` become a column `year`. Only the columns that
-/// are used are read, and of those only the row groups and pages that a filter does not rule out.
-/// See [`Parquet`] for options.
+/// In a folder, names of subfolders such as `year=2020` become a column `year`. Reads only the
+/// columns that are used, and of those only the row groups and pages that a filter does not rule
+/// out. See [`Parquet`] for options.
 ///
 /// # Errors
-/// Reported under the cell and by `compute`: no file, a file that is not Parquet, and columns whose
-/// types in two files have no common type.
+/// Reported under the cell and by `compute`: no matching file, a file that is not Parquet, and
+/// columns whose types in two files have no common type.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -35,7 +36,7 @@ pub fn read_parquet(path: &str) -> DataFrame {
     Parquet::new().read(path)
 }
 
-/// Options for reading Parquet files, with Dask's names. Each method changes one and returns the rest.
+/// Options for reading Parquet files, with Dask's names. Each method sets one option.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -65,8 +66,8 @@ impl Parquet {
         Self::default()
     }
 
-    /// Makes one partition of each row group, in their order. Default: files are split by size, into
-    /// as many partitions as there are workers.
+    /// Creates one partition per row group, in order. Default: files are split by size, into as
+    /// many partitions as there are threads.
     pub fn split_row_groups(mut self, yes: bool) -> Self {
         self.split = if yes { Split::RowGroups } else { Split::BySize };
         self
@@ -134,7 +135,7 @@ mod tests {
         let sizes: Vec<_> = df.partitions().iter().map(|p| p.len().unwrap()).collect();
         assert_eq!((df.npartitions(), sizes), (4, vec![3, 1, 5, 2]));
         assert_eq!(xs(&df.get_partition(2)), [4, 5, 6, 7, 8]);
-        // What is answered from statistics is of all row groups.
+        // Results from statistics cover all row groups.
         let sum = |df: &DataFrame| df.col("x").sum().compute().unwrap().as_i64();
         let large = df.filter(col("x").gt(7));
         assert_eq!((df.len().unwrap(), sum(&df), large.len().unwrap(), sum(&large)), (11, Some(55), 3, Some(27)));

@@ -1,5 +1,5 @@
-//! Tables of SQLite as frames, and the way back. SQLite has a type for each value and none for a column: a column is of
-//! whole numbers, decimals or text, whichever holds all of its values.
+//! Reads SQLite tables as frames, and writes them. SQLite types values and not columns: a column
+//! becomes integers, floats or strings, whichever holds all of its values.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::plan::{Plan, scan};
@@ -20,7 +20,7 @@ pub(in crate::frame) fn read(query: &str, path: &str) -> Result<Plan> {
     let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(bad)?;
     let tables = tables(&database).map_err(bad)?;
     let query = if tables.iter().any(|t| t == query) { format!("select * from {}", quoted(query)) } else { query.to_owned() };
-    let explained = |e: rusqlite::Error| failed("read_sql", path, &format!("{e}; the tables are {}", tables.join(", ")));
+    let explained = |e: rusqlite::Error| failed("read_sql", path, &format!("{e}; available tables: {}", tables.join(", ")));
     let mut statement = database.prepare(&query).map_err(explained)?;
     let mut names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     distinct(&mut names);
@@ -81,7 +81,7 @@ fn array(values: &[Value]) -> ArrayRef {
 pub(in crate::frame) fn write(batch: &RecordBatch, table: &str, path: &str) -> Result<()> {
     let bad = |e: rusqlite::Error| failed("to_sql", path, &e);
     let mut database = Connection::open(path).map_err(bad)?;
-    // All or nothing: what is not committed has not happened.
+    // In one transaction: all or nothing.
     let change = database.transaction().map_err(bad)?;
     let (mut columns, mut names) = (Vec::new(), Vec::new());
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {

@@ -1,4 +1,4 @@
-//! Frames of made-up rows, made partition by partition when they are asked for.
+//! Frames of synthetic rows, generated per partition on demand.
 
 use crate::csv::kind::Kind;
 use crate::csv::value;
@@ -18,7 +18,7 @@ const NAMES: [&str; 26] = [
     "Oliver", "Patricia", "Quinn", "Ray", "Sarah", "Tim", "Ursula", "Victor", "Wendy", "Xavier", "Yvonne", "Zelda",
 ];
 
-/// A number made of a row's number: each row is the same whatever partition makes it.
+/// A hash of a row number: a row is the same in any partition.
 fn mixed(row: i64, column: u64) -> u64 {
     scrambled((row as u64).wrapping_mul(4).wrapping_add(column).wrapping_add(1).wrapping_mul(GOLDEN))
 }
@@ -27,7 +27,8 @@ fn share(row: i64, column: u64) -> f64 {
     share_of(mixed(row, column))
 }
 
-/// Around 1000 with a variance of 1000, as a Poisson distribution has it: the sum of twelve shares is nearly normal.
+/// A number around 1000 with a variance of 1000, like a Poisson distribution: the sum of twelve
+/// uniform numbers is nearly normal.
 fn id(row: i64) -> i64 {
     let sum: f64 = (0..12).map(|i| share(row, 100 + i)).sum();
     (1000.0 + (sum - 6.0) * 1000f64.sqrt()).round() as i64
@@ -37,12 +38,14 @@ impl DataFrame {
     #[track_caller]
     pub(crate) fn timeseries(start: &str, end: &str, freq: &str) -> Self {
         let bad = |message: String| -> Error { Error::bad_argument("timeseries", message) };
-        let instant =
-            |text: &str| value::time(text.as_bytes()).ok_or_else(|| bad(format!("{text:?} is no day or instant; \"2000-01-31\" is one")));
+        let instant = |text: &str| {
+            value::time(text.as_bytes())
+                .ok_or_else(|| bad(format!("invalid date or timestamp {text:?}: expected one such as \"2000-01-31\"")))
+        };
         let asked = || -> Result<(i64, i64, i64)> {
             let (start, end) = (instant(start)?, instant(end)?);
             let freq = step(freq).map_err(&bad)?;
-            if end <= start { Err(bad("the end is not behind the start".to_owned())) } else { Ok((start, end, freq)) }
+            if end <= start { Err(bad("the end must be after the start".to_owned())) } else { Ok((start, end, freq)) }
         };
         let (start, end, freq) = match asked() {
             Ok(asked) => asked,
@@ -57,7 +60,7 @@ impl DataFrame {
             field("y", DataType::Float64),
         ]));
         let days = (end - start + DAY - 1) / DAY;
-        // Number of the first row of a day.
+        // The number of the first row of a day.
         let first = move |day: i64| (day * DAY).min(end - start).div_euclid(freq) + i64::from((day * DAY).min(end - start) % freq != 0);
         let of = schema.clone();
         let make: Partition = Arc::new(move |day| {

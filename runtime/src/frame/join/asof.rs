@@ -1,4 +1,5 @@
-//! Joins by the nearest value: for each row the partner that comes before it, behind it, or nearest.
+//! As-of joins, by the nearest value: each row matches the row before it, after it, or nearest to
+//! it.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
@@ -9,26 +10,27 @@ use crate::frame::join::merge::{Join, Merge, concat};
 use crate::frame::types::freq::step;
 use crate::frame::types::names::IntoNames;
 
-/// Hidden columns: the places of rows of both sides, and what the partner's value is.
+/// Hidden columns: the row indices of both sides, and the value of the match.
 const LEFT: &str = "__rask_left__";
 const RIGHT: &str = "__rask_right__";
 const VALUE: &str = "__rask_value__";
 const AHEAD: &str = "__rask_ahead__";
 const VALUE_AHEAD: &str = "__rask_value_ahead__";
 
-/// Where the partner of a row is looked for.
+/// The direction in which matches are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// The last row whose value is not greater.
+    /// The last row whose value is less than or equal to that of the left row.
     Backward,
-    /// The first row whose value is not less.
+    /// The first row whose value is greater than or equal to that of the left row.
     Forward,
-    /// The nearer of both; of two that are equally near, the one before.
+    /// The nearer of the two; of equally near ones, the one before.
     Nearest,
 }
 
 impl From<&str> for Direction {
-    /// By pandas' names. Another name is `Backward`, and reported under the cell.
+    /// Parses pandas' names. An unknown name becomes `Backward`, with an error reported under the
+    /// cell.
     #[track_caller]
     fn from(name: &str) -> Self {
         match name {
@@ -37,7 +39,7 @@ impl From<&str> for Direction {
             "nearest" => Self::Nearest,
             _ => {
                 let expected = "expected \"backward\", \"forward\" or \"nearest\"";
-                let e = bad(format!("the direction {name:?} is not known; {expected}"));
+                let e = bad(format!("unknown direction {name:?}: {expected}"));
                 crate::poison::note(&e, std::panic::Location::caller());
                 Self::Backward
             }
@@ -45,12 +47,12 @@ impl From<&str> for Direction {
     }
 }
 
-/// How far the partner may be: a number, or a length of time such as `"2s"`.
+/// The maximum distance of a match: a number, or a duration such as `"2s"`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tolerance {
-    /// Of numbers.
+    /// For numbers.
     Number(f64),
-    /// Of timestamps.
+    /// For timestamps.
     Time(String),
 }
 
@@ -78,11 +80,10 @@ impl From<&str> for Tolerance {
     }
 }
 
-/// A join by the nearest value, under pandas' names: `MergeAsof::new().on("t").by("k").join(&l, &r)`.
+/// An as-of join, with pandas' names: `MergeAsof::new().on("t").by("k").join(&l, &r)`.
 ///
-/// Each row of the left frame stays, in its order, with the columns of its partner, or nulls where
-/// there is none. Neither frame has to be sorted. Rows whose value or whose `by` is null have no
-/// partner.
+/// Each row of the left frame is kept, in order, with the columns of its match, or nulls if there
+/// is none. The frames do not have to be sorted. Rows with a null in `on` or `by` have no match.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -116,7 +117,7 @@ fn bad(message: String) -> Error {
 }
 
 impl MergeAsof {
-    /// Makes a join that looks backward, without a tolerance.
+    /// Creates a join that searches backward, without a tolerance.
     pub fn new() -> Self {
         Self::default()
     }
@@ -133,25 +134,25 @@ impl MergeAsof {
         self
     }
 
-    /// Sets where the partner is looked for. Default: [`Direction::Backward`].
+    /// Sets the direction in which matches are searched. Default: [`Direction::Backward`].
     pub fn direction(mut self, direction: impl Into<Direction>) -> Self {
         self.direction = direction.into();
         self
     }
 
-    /// Sets how far the partner may be: a number, or a length of time such as `"2s"`.
+    /// Sets the maximum distance of a match: a number, or a duration such as `"2s"`.
     pub fn tolerance(mut self, most: impl Into<Tolerance>) -> Self {
         self.tolerance = Some(most.into());
         self
     }
 
-    /// Sets whether an equal value is a partner. Default: true.
+    /// Sets whether equal values match. Default: true.
     pub fn allow_exact_matches(mut self, yes: bool) -> Self {
         self.exact = yes;
         self
     }
 
-    /// Sets what is put behind names of columns that both frames have. Default: `_x` and `_y`.
+    /// Sets the suffixes of column names that both frames have. Default: `_x` and `_y`.
     pub fn suffixes(mut self, left: &str, right: &str) -> Self {
         self.suffixes = (left.to_owned(), right.to_owned());
         self
@@ -172,10 +173,10 @@ impl MergeAsof {
         }
     }
 
-    /// Whether both frames have the columns, and the tolerance is one.
+    /// Checks that both frames have the columns, and that the tolerance is valid.
     fn check(&self, left: &DataFrame, right: &DataFrame) -> Result<()> {
         if self.on.is_empty() {
-            return Err(bad("no column is named; expected .on(\"column\")".to_owned()));
+            return Err(bad("missing column to join on: expected .on(\"column\")".to_owned()));
         }
         for frame in [left, right] {
             let available = frame.columns()?;
@@ -186,7 +187,7 @@ impl MergeAsof {
         }
         match &self.tolerance {
             Some(Tolerance::Number(most)) if !(0.0..).contains(most) => {
-                Err(bad(format!("the tolerance is {most}; expected a number from 0 on")))
+                Err(bad(format!("invalid tolerance {most}: expected a non-negative number")))
             }
             Some(Tolerance::Time(length)) => step(length).map(drop).map_err(bad),
             _ => Ok(()),
@@ -219,7 +220,8 @@ impl MergeAsof {
         join.suffixes(x, y).join(&with_rows, &r.drop(shared)).drop([LEFT, RIGHT])
     }
 
-    /// The rows of the left frame with the place and the value of their partner on one side.
+    /// Returns the rows of the left frame with the index and the value of their match in one
+    /// direction.
     #[track_caller]
     fn candidates(&self, l: &DataFrame, r: &DataFrame, ahead: bool) -> DataFrame {
         let mut names: Vec<&str> = [&self.on].into_iter().chain(&self.by).map(String::as_str).collect();
@@ -229,14 +231,14 @@ impl MergeAsof {
         names.pop();
         names.push(LEFT);
         let left = l.select(&names);
-        // Equal rows keep this order: a partner is met before the row that looks back to it.
+        // Equal rows keep this order: a match precedes the row that searches for it.
         let all = if ahead == self.exact { concat([&left, &right]) } else { concat([&right, &left]) };
         let known = |x: &Expr| {
             let filled = if ahead { x.bfill() } else { x.ffill() };
             let filled = if self.by.is_empty() { filled } else { filled.over(&self.by) };
             let by = self.by.iter().map(|b| col(b).notna());
             let there = by.fold(col(&self.on).notna(), |all, one| all.and(one));
-            // What has no value or no key has no partner.
+            // Rows with a null value or key have no match.
             when(there).then(filled).into_expr()
         };
         let sorted = put(&all, [(VALUE, value)]).sort_values(&self.on);
@@ -244,7 +246,7 @@ impl MergeAsof {
         found.filter(col(LEFT).is_not_null())
     }
 
-    /// The candidates without those that are too far.
+    /// Removes the candidates that are too far away.
     #[track_caller]
     fn near(&self, found: &DataFrame) -> DataFrame {
         let (on, value) = (col(&self.on), col(VALUE));
@@ -262,16 +264,16 @@ impl MergeAsof {
     }
 }
 
-/// The frame with hidden columns.
+/// Adds hidden columns to a frame.
 #[track_caller]
 fn put<const N: usize>(frame: &DataFrame, columns: [(&str, Expr); N]) -> DataFrame {
     frame.put_columns("merge_asof", columns.into_iter().map(|(n, e)| (n.to_owned(), e)).collect())
 }
 
 impl DataFrame {
-    /// For each row, the last row of the right frame whose value of `on` is not greater, among those with the same values
-    /// of `by` (`&[]` for none). Columns of the right frame besides those get the suffix `_y` where both frames have them.
-    /// [`MergeAsof`] has pandas' options.
+    /// Joins each row with the last row of the right frame whose value of `on` is less than or
+    /// equal, among those with the same values of `by` (`&[]` for none). Other columns of the right
+    /// frame get the suffix `_y` if both frames have them. [`MergeAsof`] has pandas' options.
     #[track_caller]
     pub fn merge_asof(&self, right: impl IntoFrame, on: &str, by: &[&str]) -> Self {
         MergeAsof::new().on(on).by(by).suffixes("", "_y").of(self, &right.into_frame())
@@ -282,7 +284,7 @@ impl DataFrame {
 mod tests {
     use crate::prelude::*;
 
-    /// The values of the right side, as pandas gives them.
+    /// Checks the values of the right side against those of pandas.
     fn check(asof: &MergeAsof, want: [Option<i64>; 5]) {
         let l = DataFrame::from_columns([
             ("t", Series::from_iter([Some(10i64), Some(1), Some(5), None, Some(7)])),

@@ -1,4 +1,4 @@
-//! Several frames to one: joins under pandas' names, and frames one below the other.
+//! Joins with pandas' names, and concatenation of frames.
 
 use crate::error::{Error, Result};
 use crate::frame::column::cat;
@@ -16,27 +16,28 @@ use datafusion::logical_expr::{self as df, JoinType, LogicalPlanBuilder, Union};
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use std::sync::Arc;
 
-/// Which rows a join keeps.
+/// The rows that a join keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Join {
-    /// Pairs of rows whose keys are equal.
+    /// Pairs of rows with equal keys.
     Inner,
-    /// And rows of the left frame that have no partner.
+    /// Also rows of the left frame without a match.
     Left,
-    /// And rows of the right frame that have no partner.
+    /// Also rows of the right frame without a match.
     Right,
-    /// And rows of both that have no partner.
+    /// Also rows of both frames without a match.
     Outer,
     /// All pairs of rows.
     Cross,
-    /// Rows of the left frame that have a partner, without its columns.
+    /// Rows of the left frame with a match, without the columns of the right one.
     Semi,
-    /// Rows of the left frame that have no partner.
+    /// Rows of the left frame without a match.
     Anti,
 }
 
 impl From<&str> for Join {
-    /// By pandas' names. Another name is an inner join, and reported under the cell.
+    /// Parses pandas' names. An unknown name becomes an inner join, with an error reported under
+    /// the cell.
     #[track_caller]
     fn from(name: &str) -> Self {
         const NAMES: [(&str, Join); 7] = [
@@ -50,7 +51,7 @@ impl From<&str> for Join {
         ];
         NAMES.iter().find(|(n, _)| *n == name).map_or_else(
             || {
-                let message = format!("{name:?} is not known; there are {}", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
+                let message = format!("unknown join {name:?}: expected {}", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
                 crate::poison::note(&Merge::bad(message), std::panic::Location::caller());
                 Self::Inner
             },
@@ -61,9 +62,10 @@ impl From<&str> for Join {
 
 /// A join with options: `Merge::new().how(Join::Left).on("id").join(&left, &right)`.
 ///
-/// Rows come in the order of the left frame, then of the right one; for `Right` in the order of the right one, and for `Outer`
-/// ordered by the keys. A column that both have besides the keys gets a suffix on either side. Missing keys are equal to
-/// each other, as in pandas; see [`nulls_match`](Merge::nulls_match).
+/// Rows are in the order of the left frame, then of the right one; for `Right` in the order of the
+/// right one, and for `Outer` sorted by the keys. Columns that both frames have, except the keys,
+/// get a suffix on either side. Null keys are equal to each other, as in pandas; see
+/// [`nulls_match`](Merge::nulls_match).
 ///
 /// ```
 /// use rask::prelude::*;
@@ -92,18 +94,18 @@ impl Default for Merge {
 }
 
 impl Merge {
-    /// An inner join on the columns that both frames have.
+    /// Creates an inner join on the columns that both frames have.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Which rows are kept. Default: [`Join::Inner`].
+    /// Sets which rows are kept. Default: [`Join::Inner`].
     pub fn how(mut self, how: impl Into<Join>) -> Self {
         self.how = how.into();
         self
     }
 
-    /// Columns of both frames whose values must be equal. Default: all that both have.
+    /// Sets columns of both frames whose values must be equal. Default: all that both have.
     pub fn on(self, columns: impl IntoNames) -> Self {
         self.keyed(columns.into_names())
     }
@@ -115,37 +117,41 @@ impl Merge {
         self
     }
 
-    /// Columns of the left frame whose values must be equal to those of [`right_on`](Merge::right_on).
+    /// Sets columns of the left frame whose values must be equal to those of
+    /// [`right_on`](Merge::right_on).
     pub fn left_on(mut self, columns: impl IntoNames) -> Self {
         self.left_on = columns.into_names();
         self
     }
 
-    /// Columns of the right frame whose values must be equal to those of [`left_on`](Merge::left_on).
+    /// Sets columns of the right frame whose values must be equal to those of
+    /// [`left_on`](Merge::left_on).
     pub fn right_on(mut self, columns: impl IntoNames) -> Self {
         self.right_on = columns.into_names();
         self
     }
 
-    /// What is put behind the names of columns that both frames have. Default: `_x` and `_y`.
+    /// Sets the suffixes of column names that both frames have. Default: `_x` and `_y`.
     pub fn suffixes(mut self, left: &str, right: &str) -> Self {
         self.suffixes = (left.to_owned(), right.to_owned());
         self
     }
 
-    /// Adds a column `_merge` that says for each row whether it is from `both`, `left_only` or `right_only`.
+    /// Sets whether a column `_merge` is added that says for each row whether it is from `both`,
+    /// `left_only` or `right_only`.
     pub fn indicator(mut self, yes: bool) -> Self {
         self.indicator = yes;
         self
     }
 
-    /// Whether missing keys are equal to each other. Default: true, as in pandas; false is SQL's rule.
+    /// Sets whether null keys are equal to each other. Default: true, as in pandas; false is SQL's
+    /// rule.
     pub fn nulls_match(mut self, yes: bool) -> Self {
         self.nulls_match = yes;
         self
     }
 
-    /// The joined frame.
+    /// Joins two frames.
     #[track_caller]
     pub fn join(&self, left: impl IntoFrame, right: impl IntoFrame) -> DataFrame {
         self.of(&left.into_frame(), &right.into_frame())
@@ -165,21 +171,22 @@ impl Merge {
         Error::bad_argument("merge", message)
     }
 
-    /// The columns that must be equal.
+    /// Returns the pairs of columns that must be equal.
     fn keys(&self, left: &Plan, right: &Plan) -> Result<Vec<(String, String)>> {
         let (l, r) = (names_of(left), names_of(right));
         if self.how == Join::Cross {
             return Ok(Vec::new());
         }
         if self.left_on.len() != self.right_on.len() {
-            let message = format!("left_on names {} columns and right_on {}", self.left_on.len(), self.right_on.len());
+            let message =
+                format!("left_on names {} columns and right_on {}; expected the same number", self.left_on.len(), self.right_on.len());
             return Err(Self::bad(message));
         }
         if self.left_on.is_empty() {
             let both: Vec<_> = l.iter().filter(|n| r.contains(n)).map(|n| (n.clone(), n.clone())).collect();
             if both.is_empty() {
                 return Err(Self::bad(format!(
-                    "the frames have no column in common; their columns are {l:?} and {r:?}; left_on and right_on name the keys"
+                    "the frames have no column in common: their columns are {l:?} and {r:?}; help: name the keys with left_on and right_on"
                 )));
             }
             return Ok(both);
@@ -198,7 +205,7 @@ impl Merge {
             if !fits {
                 let (x, y) = (DType::of(&x), DType::of(&y));
                 return Err(Self::bad(format!(
-                    "the key {a:?} of the left frame is {x}, {b:?} of the right one is {y}; astype(..) makes them alike"
+                    "cannot join the key {a:?} of the left frame, which is {x}, with {b:?} of the right one, which is {y}; help: cast one of them with astype(..)"
                 )));
             }
         }
@@ -209,11 +216,11 @@ impl Merge {
         let failed = |e| Error::engine("merge", &e);
         let keys = self.keys(left, right)?;
         let (l, r) = (names_of(left), names_of(right));
-        // Both sides under names of their own, with the numbers of their rows.
+        // Both sides with names of their own, and with row numbers.
         let side = |plan: &Plan, names: &[String], mark: &str| {
             let is_key = |n: &String| keys.iter().any(|(x, y)| if mark == "l" { x == n } else { y == n });
             let is_float = |n: &String| plan.schema().field_with_unqualified_name(n).is_ok_and(|f| f.data_type().is_floating());
-            // NaN is a key as null is.
+            // NaN is a key like null.
             let column = |n: &String| if is_key(n) && is_float(n) { crate::frame::expr::keys::key(bare(n)) } else { bare(n) };
             let columns = names.iter().chain([&ROW.to_owned()]).map(|n| column(n).alias(format!("{mark}.{n}"))).collect::<Vec<_>>();
             LogicalPlanBuilder::from(numbered(plan)?).project(columns)?.build()
@@ -251,7 +258,7 @@ impl Merge {
         }
     }
 
-    /// A key that both frames have under one name.
+    /// Returns a key of the result that both frames have under one name.
     fn key(&self, (left, right): &(String, String)) -> df::Expr {
         let (left, right) = (bare(&format!("l.{left}")), bare(&format!("r.{right}")));
         match self.how {
@@ -261,7 +268,7 @@ impl Merge {
         }
     }
 
-    /// The columns of the result.
+    /// Returns the columns of the result.
     fn columns(&self, keys: &[(String, String)], l: &[String], r: &[String]) -> Vec<(String, df::Expr)> {
         let shared = |n: &String| keys.iter().find(|(a, b)| a == n && b == n);
         let alone = matches!(self.how, Join::Semi | Join::Anti);
@@ -290,13 +297,13 @@ impl Merge {
 }
 
 impl DataFrame {
-    /// An inner join on columns that both frames have; see [`Merge`] for options.
+    /// Joins on columns that both frames have, as an inner join; see [`Merge`] for options.
     #[track_caller]
     pub fn merge(&self, right: impl IntoFrame, on: impl IntoNames) -> Self {
         self.merged(&right.into_frame(), Join::Inner, on.into_names())
     }
 
-    /// A left join on columns that both frames have; see [`Merge`] for options.
+    /// Joins on columns that both frames have, as a left join; see [`Merge`] for options.
     #[track_caller]
     pub fn join(&self, right: impl IntoFrame, on: impl IntoNames) -> Self {
         self.merged(&right.into_frame(), Join::Left, on.into_names())
@@ -309,8 +316,8 @@ impl DataFrame {
     }
 }
 
-/// Frames one below the other, in this order. Columns are brought together by their names; one that a frame does not have is
-/// missing in its rows.
+/// Concatenates frames vertically, in this order. Columns are matched by name; a column that a
+/// frame does not have is null in its rows.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -336,7 +343,7 @@ fn below(frames: &[DataFrame]) -> DataFrame {
     DataFrame::from_result(plans.and_then(union))
 }
 
-/// The rows of several plans one below the other, their columns brought together by their names.
+/// Concatenates several plans vertically, with their columns matched by name.
 pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
     let failed = |e| Error::engine("concat", &e);
     let mut names: Vec<String> = Vec::new();
@@ -353,17 +360,17 @@ pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
     let alike = |plan: &Plan| {
         let have = names_of(plan);
         let column = |n: &String| match have.contains(n) {
-            // Where frames know other categories, none are known of all of them.
+            // Where frames have different categories, the result has unknown ones.
             true if differ(n) => cat::unknown(&col(n)).get().clone().alias(n),
             true => bare(n),
             false => df::lit(ScalarValue::Null).alias(n),
         };
-        // Numbers keep the rows in order, which a union by itself does not.
+        // Row numbers keep the rows in order, which a union alone does not.
         LogicalPlanBuilder::from(numbered(plan)?).project(names.iter().map(column)).and_then(LogicalPlanBuilder::build)
     };
     let inputs = plans.iter().map(|p| alike(p).map(Arc::new)).collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
     if inputs.is_empty() {
-        return Err(Error::bad_argument("concat", "there is no frame".to_owned()));
+        return Err(Error::bad_argument("concat", "expected at least one frame".to_owned()));
     }
     let union = match inputs.len() {
         1 => LogicalPlanBuilder::from(inputs[0].as_ref().clone()),
@@ -372,6 +379,6 @@ pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
             LogicalPlanBuilder::from(Plan::Union(Union { inputs, schema }))
         }
     };
-    // Columns of a union are known by the names of its first part alone.
+    // Columns of a union are only known by the names in its first part.
     union.project(names.iter().map(|n| bare(n))).and_then(LogicalPlanBuilder::build).map_err(failed)
 }

@@ -1,4 +1,4 @@
-//! Frames side by side and one upon the other.
+//! Joins and concatenation of frames.
 
 pub(in crate::frame) mod asof;
 pub(in crate::frame) mod merge;

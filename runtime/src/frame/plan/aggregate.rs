@@ -1,4 +1,4 @@
-//! Plans that aggregate.
+//! Aggregation plans.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::expr::agg::{Agg, Spec, part};
@@ -11,12 +11,12 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr as df;
 use datafusion::logical_expr::LogicalPlanBuilder;
 
-/// One row for each group of `keys`, or one row where there are none.
+/// Builds a plan with one row per group of `keys`, or one row without keys.
 pub(in crate::frame) fn aggregated(method: &str, plan: &Plan, keys: &[df::Expr], specs: &[Spec]) -> Result<LogicalPlanBuilder> {
     aggregated_where(method, plan, None, keys, specs)
 }
 
-/// As [`aggregated`], of the rows for which a condition holds. Their places are those in the whole frame.
+/// As [`aggregated`], for the rows that pass a filter. Row indices refer to the whole frame.
 pub(in crate::frame) fn aggregated_where(
     method: &str,
     plan: &Plan,
@@ -25,7 +25,7 @@ pub(in crate::frame) fn aggregated_where(
     specs: &[Spec],
 ) -> Result<LogicalPlanBuilder> {
     let failed = |e| Error::engine(method, &e);
-    // What needs no order need not pay for one.
+    // Skips sorting for aggregations that do not need an order.
     let is_free = |s: &Spec| !s.2.is_ordered() && !s.2.asks_for_numbers();
     let mut input = if specs.iter().all(is_free) { unsorted(plan).map_err(failed)? } else { plan.clone() };
     if specs.iter().any(|s| s.2.is_ordered()) {
@@ -40,21 +40,21 @@ pub(in crate::frame) fn aggregated_where(
             Agg::Size => (df::lit(1), DataType::Int64),
             _ => {
                 let x = bound(method, col(column).get(), plan)?;
-                // It was found a line ago.
+                // `bound` has checked that it exists.
                 let t = plan.schema().field_with_unqualified_name(column).map_err(failed)?.data_type().clone();
                 (x, t)
             }
         };
         if !agg.fits(&t) {
             let (method, hint) =
-                (method.to_owned(), "to_numeric() makes numbers of text; count, min, max, first and nunique take all types".to_owned());
+                (method.to_owned(), "help: to_numeric() parses strings; count, min, max, first and nunique accept all types".to_owned());
             let (column, dtype) = (column.clone(), DType::of(&t).to_string());
             return Err(ErrorKind::WrongType { method, column, dtype, wanted: "a number".to_owned(), hint }.into());
         }
         if let Agg::Quantile(q) = agg
             && !(0.0..=1.0).contains(q)
         {
-            let message = format!("{q} is no share; quantiles are between 0 and 1");
+            let message = format!("`q` must be between 0 and 1, got {q}");
             return Err(Error::bad_argument("quantile", message));
         }
         let (parts, finish) = agg.parts(x, &t);

@@ -1,4 +1,4 @@
-//! Logical plans: scans of tables in memory, and expressions that are bound to a plan's columns.
+//! Logical plans: scans, order, aggregation, and binding expressions to the columns of a plan.
 
 pub(in crate::frame) mod aggregate;
 pub(in crate::frame) mod order;
@@ -13,14 +13,14 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr as df;
 use datafusion::logical_expr::{ExprSchemable, LogicalPlan};
 
-/// What a frame will do.
+/// The logical plan of a frame.
 pub(in crate::frame) type Plan = LogicalPlan;
 
 pub(in crate::frame) fn names_of(plan: &Plan) -> Vec<String> {
     plan.schema().fields().iter().map(|f| f.name().clone()).collect()
 }
 
-/// The expression, once all its columns are known to be there.
+/// Binds an expression to a plan; an error if a column does not exist.
 pub(in crate::frame) fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Result<df::Expr> {
     let available = names_of(plan);
     let mut missing = None;
@@ -43,7 +43,7 @@ pub(in crate::frame) fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Res
             let usual = |e| match e {
                 df::Expr::BinaryExpr(e) => Ok(Transformed::yes(arithmetic(e, schema))),
                 df::Expr::Negative(x) => Ok(Transformed::yes(negated(*x, schema))),
-                // Files may hold decimals that are no numbers: they are missing.
+                // Files may hold NaN, which counts as null.
                 df::Expr::IsNull(x) if is_float(&x) => Ok(Transformed::yes(number(*x).is_null())),
                 df::Expr::IsNotNull(x) if is_float(&x) => Ok(Transformed::yes(number(*x).is_not_null())),
                 other => Ok(Transformed::no(other)),

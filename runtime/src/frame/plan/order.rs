@@ -1,5 +1,6 @@
-//! The order of rows: a step that numbers them, for whatever must know which row comes first, and sorts that stay. Numbers rise
-//! along each partition and from one partition to the next, so that no row needs to know how many are before it.
+//! The order of rows: a step that numbers them, for operations that depend on the order, and sorts
+//! that the optimizer keeps. Numbers increase within each partition and from one partition to the
+//! next, so that numbering needs no count of the rows before.
 
 use crate::frame::expr::keys::FloatKeys;
 use crate::frame::expr::{bare, col};
@@ -31,10 +32,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// Numbers of a partition.
+/// The range of numbers of a partition.
 const PARTITION: i64 = 1 << 40;
 
-/// The plan with the numbers of its rows.
+/// Adds row numbers to the plan.
 pub(in crate::frame) fn numbered(plan: &Plan) -> Result<Plan> {
     if plan.schema().has_column_with_unqualified_name(ROW) {
         return Ok(plan.clone());
@@ -42,8 +43,8 @@ pub(in crate::frame) fn numbered(plan: &Plan) -> Result<Plan> {
     Ok(LogicalPlan::Extension(Extension { node: Arc::new(Ordered::new(plan.clone(), true)?) }))
 }
 
-/// The rows sorted, or the first of them. The engine takes away a sort that the next operator does not ask for; this one it
-/// keeps.
+/// Sorts the rows, optionally limited to the first. DataFusion removes a sort that the next
+/// operator does not require; this one is kept.
 pub(in crate::frame) fn sorted(
     b: LogicalPlanBuilder,
     keys: impl IntoIterator<Item = SortExpr>,
@@ -54,20 +55,20 @@ pub(in crate::frame) fn sorted(
     Ok(LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node })))
 }
 
-/// What rows are sorted by for a column: its values, or the places of its categories.
+/// Returns the sort key of a column: its values, or the codes of its known categories.
 pub(in crate::frame) fn key(method: &str, name: &str, plan: &Plan) -> crate::error::Result<Expr> {
     let column = bound(method, col(name).get(), plan)?;
     let known = plan.schema().field_with_unqualified_name(name).is_ok_and(|f| is_known(f));
     if !known {
         return Ok(column);
     }
-    // A missing value has no code.
+    // Null has no code.
     let codes = crate::frame::expr::codes::codes(&col(name)).get().clone();
     let there = when(column.is_not_null(), codes).end();
     there.map_err(|e| crate::error::Error::engine(method, &e))
 }
 
-/// The plan without the sort of its last steps, for what does not go by the order of rows.
+/// Removes a trailing sort, for steps that do not depend on the order of rows.
 pub(in crate::frame) fn unsorted(plan: &Plan) -> Result<Plan> {
     match plan {
         LogicalPlan::Extension(e) if e.node.name() == ORDERED => match e.node.inputs()[0] {
@@ -85,13 +86,13 @@ pub(in crate::frame) fn unsorted(plan: &Plan) -> Result<Plan> {
 pub(in crate::frame) const NUMBERED: &str = "Numbered";
 pub(in crate::frame) const ORDERED: &str = "Ordered";
 
-/// Whether an expression asks for the order of rows.
+/// Returns whether an expression depends on the order of rows.
 pub(in crate::frame) fn is_ordered(expr: &Expr) -> bool {
     // The walk itself cannot fail.
     expr.exists(|e| Ok(matches!(e, Expr::Column(c) if c.name == ROW))).unwrap_or(false)
 }
 
-/// Keeps the order in which its rows come, and numbers them where that is wanted.
+/// Keeps the order of its rows, and optionally numbers them.
 #[derive(Debug, PartialEq, Eq)]
 struct Ordered {
     input: LogicalPlan,
@@ -142,7 +143,7 @@ impl UserDefinedLogicalNodeCore for Ordered {
     }
 
     fn prevent_predicate_push_down_columns(&self) -> HashSet<String> {
-        // Without some of the rows, the others are still in order.
+        // Numbers stay increasing if some rows are removed.
         HashSet::from([ROW.to_owned()])
     }
 
@@ -164,10 +165,10 @@ impl UserDefinedLogicalNodeCore for Ordered {
     }
 }
 
-/// What the step is called in a physical plan.
+/// The name of the step in a physical plan.
 pub(in crate::frame) const ORDERED_EXEC: &str = "OrderedExec";
 
-/// Plans the step.
+/// Plans the `Ordered` step.
 #[derive(Debug)]
 pub(in crate::frame) struct Planner;
 
@@ -198,15 +199,16 @@ impl ExtensionPlanner for Planner {
     }
 }
 
-/// Keeps the order of rows, and numbers those of each partition where that is wanted.
+/// Keeps the order of rows, and optionally numbers those of each partition.
 #[derive(Debug)]
 struct OrderedExec {
     input: Arc<dyn ExecutionPlan>,
     numbers: bool,
     properties: Arc<PlanProperties>,
-    /// The order that the rows were planned to come in: without this, the engine takes away a sort that nobody asks for.
+    /// The planned order of the rows: without it, DataFusion removes a sort that no operator
+    /// requires.
     order: Option<OrderingRequirements>,
-    /// Whether they were planned to be one partition.
+    /// Whether they were planned as one partition.
     single: bool,
 }
 
@@ -224,7 +226,8 @@ impl OrderedExec {
         let (boundedness, emission) = (input.boundedness(), input.pipeline_behavior());
         let properties = Arc::new(PlanProperties::new(order, input.output_partitioning().clone(), emission, boundedness));
         let order = input.output_ordering().cloned().map(OrderingRequirements::from);
-        // Rows that are only numbered may be read in parts: numbers rise along each and from one to the next.
+        // Rows that are only numbered may be read in several partitions: numbers increase within
+        // each and from one to the next.
         let single = input.output_partitioning().partition_count() == 1 && (order.is_some() || !numbers);
         Self { input, numbers, properties, order, single }
     }
@@ -250,7 +253,7 @@ impl ExecutionPlan for OrderedExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        // It does, and its properties say so; but no sort of an operator above is to be moved below.
+        // It does, and its properties say so; but sorts must not be pushed below it.
         vec![false]
     }
 
@@ -309,14 +312,14 @@ impl ExecutionPlan for OrderedExec {
     }
 }
 
-/// A session whose plans may have numbered rows.
+/// Adds support for numbered rows to a session.
 pub(in crate::frame) fn with_planner(context: &SessionContext) -> SessionContext {
     let state = datafusion::execution::SessionStateBuilder::new_from_existing(context.state());
     let state = state.with_query_planner(Arc::new(Planner)).with_analyzer_rule(Arc::new(FloatKeys));
     SessionContext::new_with_state(state.build())
 }
 
-/// The plan with the places of its rows, from 0, in a column of this name.
+/// Adds a column of row indices, from 0, to the plan.
 pub(in crate::frame) fn indexed(plan: &Plan, name: &str) -> Result<Plan> {
     use datafusion::logical_expr::{ExprFunctionExt, lit};
     let number = datafusion::functions_window::expr_fn::row_number().order_by(vec![bare(ROW).sort(true, false)]).build()?;

@@ -1,4 +1,4 @@
-//! Plans that scan tables in memory.
+//! Plans that scan a source or tables in memory.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::plan::Plan;
@@ -13,7 +13,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use std::sync::Arc;
 
-/// A plan that scans a source.
+/// Builds a plan that scans a source.
 pub(in crate::frame) fn scan(source: Arc<dyn FrameSource>, method: &str) -> Result<Plan> {
     LogicalPlanBuilder::scan("frame", provider_as_source(SourceTable::provider(source)), None)
         .and_then(LogicalPlanBuilder::build)
@@ -34,7 +34,7 @@ pub(in crate::frame) fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
     batches(&batch::batch("from_columns", &schema, arrays, rows)?)
 }
 
-/// A plan over partitions in memory; their rows are in the order of the index, where one is given.
+/// Builds a plan over partitions in memory; their rows are sorted by the index, if one is given.
 pub(in crate::frame) fn held(
     method: &str,
     schema: arrow::datatypes::SchemaRef,
@@ -45,11 +45,11 @@ pub(in crate::frame) fn held(
     scan(Arc::new(table), method)
 }
 
-/// A plan over rows in memory.
+/// Builds a plan over rows in memory.
 pub(in crate::frame) fn batches(batch: &RecordBatch) -> Result<Plan> {
     let batch = &names::own(batch)?;
     let rows = batch.num_rows();
-    // Batches of the engine's own size, dealt out in runs so that the partitions keep the order.
+    // Batches of DataFusion's size, in contiguous runs so that the partitions keep the order.
     let parts = crate::config::threads().min(rows.div_ceil(batch::BATCH)).max(1);
     let each = rows.div_ceil(parts);
     let part = |p: usize| {
@@ -59,7 +59,7 @@ pub(in crate::frame) fn batches(batch: &RecordBatch) -> Result<Plan> {
     held("from_columns", batch.schema(), (0..parts).map(part).collect(), None)
 }
 
-/// A frame over batches in memory, in one partition.
+/// Builds a plan over a batch in memory, in one partition.
 pub(in crate::frame) fn in_memory(batch: RecordBatch) -> Result<Plan> {
     held("read_sql", batch.schema(), vec![vec![batch]], None)
 }

@@ -1,4 +1,4 @@
-//! Window expressions: taken out of expressions and computed before them.
+//! Window expressions: extracted from expressions and computed before them.
 
 use crate::error::{Error, Result};
 use crate::frame::expr::{bare, window_function};
@@ -8,7 +8,8 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr as df;
 use datafusion::logical_expr::LogicalPlanBuilder;
 
-/// Expressions over a plan, and the plan with what they need of other rows, where they need some.
+/// Binds expressions to a plan; also returns the plan with the window expressions that they need,
+/// if any.
 pub(in crate::frame) fn prepared(method: &str, plan: &Plan, exprs: Vec<df::Expr>) -> Result<(Option<Plan>, Vec<df::Expr>)> {
     let failed = |e| Error::engine(method, &e);
     let mut exprs = exprs.iter().map(|e| bound(method, e, plan)).collect::<Result<Vec<_>>>()?;
@@ -16,13 +17,13 @@ pub(in crate::frame) fn prepared(method: &str, plan: &Plan, exprs: Vec<df::Expr>
         return Ok((None, exprs));
     }
     let mut plan = order::numbered(plan).map_err(failed)?;
-    // The engine names what it makes by columns with their tables.
+    // DataFusion names its results by qualified columns.
     let full = |e| datafusion::logical_expr::expr_rewriter::normalize_col(e, &plan).map_err(failed);
     exprs = exprs.into_iter().map(full).collect::<Result<Vec<_>>>()?;
     loop {
         let windows = window_function::innermost(&exprs);
         if windows.is_empty() {
-            // Windows of groups leave the rows in the order of the groups.
+            // Windows over groups leave the rows in the order of the groups.
             let by_row = order::sorted(LogicalPlanBuilder::from(plan), [bare(ROW).sort(true, false)], None);
             return Ok((Some(by_row.and_then(LogicalPlanBuilder::build).map_err(failed)?), exprs));
         }

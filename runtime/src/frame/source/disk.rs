@@ -1,4 +1,5 @@
-//! Rows on disk, under no name, so that nothing is left behind: for frames that are kept and that memory does not hold.
+//! Rows in unnamed temporary files, so that nothing is left behind: for persisted frames that do
+//! not fit into memory.
 
 use crate::config;
 use crate::error::{Error, Result};
@@ -14,14 +15,14 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
-/// What errors name.
+/// The method named in errors.
 const METHOD: &str = "repartition";
 
-/// Rows in their order.
+/// Rows on disk, in order.
 pub(in crate::frame) struct Spool {
     file: File,
     schema: SchemaRef,
-    /// The place of the first row of each batch, and the number of all rows.
+    /// The index of the first row of each batch, and the total number of rows.
     starts: Vec<usize>,
     /// Bytes of the rows in memory.
     pub(in crate::frame) bytes: u64,
@@ -61,7 +62,7 @@ impl Spool {
         self.schema.clone()
     }
 
-    /// The rows from one place to before another.
+    /// Reads the rows `from..to`.
     pub(in crate::frame) fn read(&self, from: usize, to: usize) -> Result<Vec<RecordBatch>> {
         if from >= to {
             return Ok(Vec::new());
@@ -79,7 +80,7 @@ impl Spool {
     }
 }
 
-/// A file that several read at once, each at a place of its own.
+/// A reader of a shared file with its own position.
 struct Reading<'a> {
     file: &'a File,
     at: u64,

@@ -1,4 +1,4 @@
-//! Frames whose partitions are made when they are read, by another collection.
+//! Frames whose partitions are generated when they are read, by another collection.
 
 use crate::config;
 use crate::error::{Error, Result};
@@ -19,22 +19,23 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Makes the batches of one partition.
+/// Generates the batches of one partition.
 pub(crate) type Partition = Arc<dyn Fn(u32) -> Result<Vec<RecordBatch>> + Send + Sync>;
 
-/// A table whose partitions are made on demand.
+/// A table whose partitions are generated on demand.
 pub(in crate::frame) struct Lazy {
     schema: SchemaRef,
     partitions: u32,
     make: Partition,
-    /// As many partitions are made at once as there are threads.
+    /// Limits the partitions that are generated at once to the number of threads.
     turns: Arc<Semaphore>,
     over: Option<Over>,
-    /// The column that orders the rows.
+    /// The column by which the rows are sorted.
     index: Option<String>,
 }
 
-/// The plan that partitions are made of, and what makes the table of it again when types of that plan have changed.
+/// The plan from which partitions are computed, and a function that rebuilds the table when types
+/// of that plan have changed.
 struct Over {
     plan: Plan,
     again: Again,
@@ -47,12 +48,12 @@ impl Lazy {
         Self { schema, partitions, make, turns: Arc::new(Semaphore::new(config::threads())), over: None, index: None }
     }
 
-    /// The same, with rows in the order of a column.
+    /// Declares that the rows are sorted by a column.
     pub(in crate::frame) fn ordered_by(self, index: Option<String>) -> Self {
         Self { index, ..self }
     }
 
-    /// The same, where its partitions are made of a plan.
+    /// Declares that the partitions are computed from a plan.
     pub(in crate::frame) fn over(self, plan: Plan, again: impl Fn(&Plan) -> Result<Self> + Send + Sync + 'static) -> Self {
         Self { over: Some(Over { plan, again: Box::new(again) }), ..self }
     }
@@ -90,10 +91,10 @@ impl FrameSource for Lazy {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
-        // Where one partition is asked for, it is all of them in their order.
+        // A single partition consists of all of them, in order.
         let one = state.config_options().execution.target_partitions == 1;
         let each = if one { self.partitions.max(1) } else { 1 };
-        // The engine knows of no tables without partitions.
+        // DataFusion does not support tables without partitions.
         let ranges: Vec<_> = (0..self.partitions.max(1)).step_by(each as usize).map(|i| i..(i + each).min(self.partitions)).collect();
         let part = |range| {
             let (schema, make, turns) = (self.schema.clone(), self.make.clone(), self.turns.clone());
@@ -104,7 +105,7 @@ impl FrameSource for Lazy {
     }
 }
 
-/// Some partitions, one after the other.
+/// A range of partitions, one after the other.
 struct Part {
     schema: SchemaRef,
     range: std::ops::Range<u32>,
@@ -133,7 +134,7 @@ impl PartitionStream for Part {
 
 async fn one(i: u32, make: Partition, turns: Arc<Semaphore>) -> datafusion::error::Result<Vec<RecordBatch>> {
     let external = |e: Error| DataFusionError::External(Box::new(e));
-    // It is never closed.
+    // The semaphore is never closed.
     let _turn = turns.acquire_owned().await.map_err(|e| DataFusionError::External(Box::new(e)))?;
     threads::beside(move || make(i)).await.map_err(external)
 }

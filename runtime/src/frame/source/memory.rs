@@ -1,5 +1,6 @@
-//! Tables in memory whose rows stay where they are: the engine would deal their batches out anew, the longest first. Where the
-//! rows are in the order of a column, partitions that a filter rules out are not read.
+//! Tables in memory that keep their partitions: DataFusion would redistribute the batches, the
+//! longest first. If the rows are sorted by a column, partitions that a filter rules out are not
+//! read.
 
 use crate::frame::source::provider::FrameSource;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
@@ -26,7 +27,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(in crate::frame) struct Held {
     table: MemTable,
-    /// Where a column orders the rows: its values in each partition, and the partitions.
+    /// If the rows are sorted by a column: its range in each partition, and the partitions.
     ranges: Option<(Ranges, Vec<Vec<RecordBatch>>)>,
 }
 
@@ -36,7 +37,8 @@ impl Held {
         Ok(Self { table: MemTable::try_new(schema, parts)?, ranges })
     }
 
-    /// The table with those partitions alone that may have rows for which the filters hold; `None` for all.
+    /// Returns the table with only the partitions that may have rows that pass the filters; `None`
+    /// for all.
     fn chosen(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<MemTable>> {
         let (Some((ranges, parts)), Some(filter)) = (&self.ranges, conjunction(filters.to_vec())) else { return Ok(None) };
         let schema = self.schema();
@@ -102,7 +104,7 @@ impl FrameSource for Held {
     }
 }
 
-/// The engine's scan of the table, in the partitions that it has.
+/// DataFusion's scan of the table, with its partitions unchanged.
 #[derive(Debug)]
 struct HeldExec(Arc<dyn ExecutionPlan>);
 
@@ -143,7 +145,7 @@ impl ExecutionPlan for HeldExec {
 }
 
 impl Ranges {
-    /// Of partitions whose rows are in the order of the index, missing values last.
+    /// Computes the ranges of partitions that are sorted by the index, nulls last.
     pub(in crate::frame) fn of(schema: &SchemaRef, parts: &[Vec<RecordBatch>], index: String) -> Option<Self> {
         let place = schema.index_of(&index).ok()?;
         let missing = arrow::array::new_null_array(schema.field(place).data_type(), 1);
@@ -161,7 +163,7 @@ impl Ranges {
     }
 }
 
-/// The least and the greatest value of the index in each partition; missing where that is not known.
+/// The minimum and the maximum of the index in each partition; null if unknown.
 #[derive(Debug)]
 pub(in crate::frame) struct Ranges {
     pub(in crate::frame) index: String,

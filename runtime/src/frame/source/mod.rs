@@ -1,4 +1,4 @@
-//! Where rows come from: tables that the engine can scan.
+//! Sources of rows: tables that DataFusion can scan.
 
 pub(in crate::frame) mod csv;
 pub(in crate::frame) mod disk;

@@ -1,4 +1,4 @@
-//! What a frame scans: the trait that every source of rows has, and the one table by which DataFusion knows them.
+//! The trait of all sources of rows, and the table provider that exposes them to DataFusion.
 
 use crate::error::Result;
 use arrow::datatypes::SchemaRef;
@@ -10,21 +10,22 @@ use datafusion::physical_plan::ExecutionPlan;
 use std::fmt;
 use std::sync::Arc;
 
-/// What is known of the type of a column that a source has found out from its values.
+/// The inferred type of a column, and why it was chosen.
 pub(in crate::frame) struct Inferred {
     pub(in crate::frame) column: String,
-    /// The value that decided, and where it is.
+    /// The value that decided the type, and its location.
     pub(in crate::frame) reason: Option<String>,
-    /// The user gave the type.
+    /// Whether the user gave the type.
     pub(in crate::frame) given: bool,
 }
 
-/// A source of rows. Types of some are found out while they are read, so that a plan may have to be made again with others.
+/// A source of rows. Some infer their types while reading, so that a plan may have to be rebuilt
+/// with other types.
 #[async_trait::async_trait]
 pub(in crate::frame) trait FrameSource: fmt::Debug + Send + Sync {
     fn schema(&self) -> SchemaRef;
 
-    /// How much of a filter the source itself applies.
+    /// Returns how far the source itself applies a filter.
     fn filter_support(&self, _: &Expr) -> TableProviderFilterPushDown {
         TableProviderFilterPushDown::Unsupported
     }
@@ -37,41 +38,42 @@ pub(in crate::frame) trait FrameSource: fmt::Debug + Send + Sync {
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>>;
 
-    /// The column by which the rows are in order.
+    /// Returns the column by which the rows are sorted.
     fn index(&self) -> Option<&str> {
         None
     }
 
-    /// The plan that the partitions are computed of.
+    /// Returns the plan from which the partitions are computed.
     fn input(&self) -> Option<&LogicalPlan> {
         None
     }
 
-    /// Whether the types of its own values are those that the schema has.
+    /// Returns whether the schema still matches the inferred types.
     fn is_current(&self) -> bool {
         true
     }
 
-    /// The source with the types that are known by now; `input` is its plan with such types.
+    /// Returns the source with the current types; `input` is its plan with such types.
     fn renewed(&self, _input: Option<&LogicalPlan>) -> Result<Option<Arc<dyn FrameSource>>> {
         Ok(None)
     }
 
-    /// Looks again at guesses that values may not bear out.
+    /// Verifies guesses that values may contradict.
     fn verify(&self) {}
 
-    /// The columns whose types are not known to their end, and a source that reads them for their types alone.
+    /// Returns the columns with unfinished type inference, and a source that reads them only to
+    /// infer types.
     fn unfinished(&self) -> Option<(Vec<String>, Arc<dyn FrameSource>)> {
         None
     }
 
-    /// How the types of the columns were found out.
+    /// Returns how the types of the columns were inferred.
     fn inferred(&self) -> Vec<Inferred> {
         Vec::new()
     }
 }
 
-/// A source as a table of DataFusion.
+/// A source as a DataFusion table.
 #[derive(Debug)]
 pub(in crate::frame) struct SourceTable(Arc<dyn FrameSource>);
 
@@ -81,7 +83,7 @@ impl SourceTable {
     }
 }
 
-/// The source that a plan scans; `None` for tables of DataFusion's own.
+/// Returns the source that a plan scans; `None` for DataFusion's own tables.
 pub(in crate::frame) fn source_of(scan: &TableScan) -> Option<Arc<dyn FrameSource>> {
     let provider = source_as_provider(&scan.source).ok()?;
     provider.downcast_ref::<SourceTable>().map(|t| t.0.clone())

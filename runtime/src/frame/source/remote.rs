@@ -1,5 +1,5 @@
-//! Files behind a network for the engine's own readers: by ranges where the server gives them, else fetched whole onto this
-//! machine's disk, under no name, so that nothing is left behind.
+//! Remote files for DataFusion's own readers: by range requests if the server supports them, else
+//! downloaded to an unnamed temporary file, so that nothing is left behind.
 
 use crate::error::{Error, Result};
 use crate::{config, fs};
@@ -21,13 +21,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-/// Bytes that are read in one step.
+/// Bytes per read.
 const STEP: u64 = 1 << 20;
 
-/// Where all sessions of the engine find files.
+/// The object stores of all DataFusion sessions.
 pub(in crate::frame) static STORES: LazyLock<Arc<dyn ObjectStoreRegistry>> = LazyLock::new(|| Arc::new(DefaultObjectStoreRegistry::new()));
 
-/// The names under which the engine finds the files of a URL.
+/// Returns the names under which DataFusion finds the files of a URL.
 pub(in crate::frame) fn reachable(method: &str, url: &str, by_ranges: bool) -> Result<Vec<String>> {
     let urls = fs::expand(method, url)?;
     let store = if by_ranges { fs::ranged(method, &urls[0])? } else { None };
@@ -46,7 +46,7 @@ fn register(method: &str, url: &str, store: Arc<dyn ObjectStore>) -> Result<()> 
     Ok(())
 }
 
-/// Files that are fetched now. The engine looks for all files of a table in one store.
+/// Downloads files now. DataFusion expects all files of a table in one store.
 fn fetched(method: &str, urls: &[String]) -> Result<Vec<String>> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let (number, mut files, mut names) = (NEXT.fetch_add(1, Ordering::Relaxed), Vec::new(), Vec::new());
@@ -64,7 +64,7 @@ fn fetched(method: &str, urls: &[String]) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Files that were fetched.
+/// Downloaded files.
 #[derive(Debug)]
 struct Fetched {
     url: String,
@@ -106,7 +106,7 @@ impl ObjectStore for Fetched {
             None => 0..meta.size,
         };
         let (meta, attributes) = (meta.clone(), Attributes::default());
-        // The file opened once more, with a place of its own to read at, where the system has a name for it.
+        // Reopened to get an independent position, if the system exposes the descriptor.
         let opened = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
         if let (true, Ok(file)) = (range == (0..meta.size), opened) {
             return Ok(GetResult { payload: GetResultPayload::File(file, PathBuf::from(&self.url)), meta, range, attributes });
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    /// A server of one file, and how many bytes of it were sent.
+    /// Serves one file, and counts the bytes sent.
     fn serve(body: Vec<u8>, ranges: bool) -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, sent) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(sum(&read_json(&format!("{url}/t.json?key=1"))), rows * (rows - 1) / 2);
         let (url, _) = serve(std::fs::read(at("t.arrow")).unwrap(), true);
         assert_eq!(sum(&read_ipc(&format!("{url}/t.arrow"))), rows * (rows - 1) / 2);
-        // Another client is another engine, and finds the file still.
+        // A new client has a new session, and still finds the file.
         let read = read_json(&format!("{}/t.json", serve(b"{\"x\": 5}\n".to_vec(), false).0));
         let client = Client::local().memory_limit("1GB").start().unwrap();
         assert_eq!(sum(&read), 5);

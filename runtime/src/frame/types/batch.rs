@@ -1,4 +1,4 @@
-//! Batches of rows: made, measured, put together and cut.
+//! Record batches: building, measuring, concatenating and slicing.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::types::batch;
@@ -9,24 +9,24 @@ use arrow::error::ArrowError;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Rows of a batch: the engine's own number.
+/// Rows per batch: DataFusion's default.
 pub(crate) const BATCH: usize = 8192;
 
-/// A batch of so many rows, which may have no columns.
+/// Builds a batch with this many rows; it may have no columns.
 pub(in crate::frame) fn batch(operation: &str, schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options)
         .map_err(|e| ErrorKind::Engine { operation: operation.to_owned(), message: e.to_string() }.into())
 }
 
-/// Bytes of the rows of a batch, which may be a part of longer columns.
+/// Returns the bytes of the rows of a batch, which may be a slice of longer columns.
 pub(in crate::frame) fn size(batch: &RecordBatch) -> u64 {
     batch.columns().iter().map(size_of).sum()
 }
 
-/// Bytes of the values of a column.
+/// Returns the bytes of the values of a column.
 pub(in crate::frame) fn size_of(column: &ArrayRef) -> u64 {
-    // Long texts of views lie elsewhere, and several columns may have parts of the same.
+    // Long strings of views live in separate buffers, which several columns may share.
     let long = column.as_string_view_opt().map_or(0, |views| views.total_buffer_bytes_used());
     (column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()) + long) as u64
 }
@@ -36,30 +36,30 @@ pub(in crate::frame) fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> R
         .map_err(|e| ErrorKind::Engine { operation: "compute".to_owned(), message: e.to_string() }.into())
 }
 
-/// The columns, each of which may have missing values.
+/// Makes every column nullable.
 pub(crate) fn nullable(schema: &Schema) -> SchemaRef {
     // Other partitions may have other categories.
     let field = |f: &Arc<Field>| f.as_ref().clone().with_nullable(true).with_metadata(HashMap::new());
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
-/// Rows in batches of the engine's own size.
+/// Slices rows into batches of DataFusion's default size.
 pub(crate) fn pieces(rows: &RecordBatch) -> Vec<RecordBatch> {
     (0..rows.num_rows()).step_by(BATCH).map(|at| rows.slice(at, BATCH.min(rows.num_rows() - at))).collect()
 }
 
-/// The rows, which must have the columns that those of the first partition had.
+/// Casts rows to the schema of the first partition; an error if they have other columns.
 pub(crate) fn with_columns(method: &str, rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let types = |s: &Schema| s.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect::<Vec<(String, DataType)>>();
     let (have, want) = (types(&rows.schema()), types(schema));
-    // Texts may lie in several ways.
+    // Strings have several Arrow types.
     let alike = |(h, w): (&(String, DataType), &(String, DataType))| h == w || h.0 == w.0 && h.1.is_string() && w.1.is_string();
     if have.len() != want.len() || !have.iter().zip(&want).all(alike) {
         let show = |t: &[(String, DataType)]| {
             t.iter().map(|(n, t)| format!("{n}: {}", crate::frame::types::dtype::DType::of(t))).collect::<Vec<_>>().join(", ")
         };
         let message = format!(
-            "the closure returned other columns for one partition than for the first: {}, not {}; astype(..) inside of it makes them alike",
+            "the closure returned different columns for different partitions: {}; expected {}, as for the first; help: cast with astype(..) in the closure",
             show(&have),
             show(&want)
         );
@@ -77,8 +77,9 @@ pub(in crate::frame) fn cast_to(batch: &RecordBatch, schema: &SchemaRef) -> std:
     RecordBatch::try_new_with_options(schema.clone(), columns.collect::<std::result::Result<_, _>>()?, &options)
 }
 
-/// The columns as they lie in files: values in place of dictionaries, of which a file holds one alone, and texts in place of
-/// views, with which all texts would be written that they are a part of.
+/// Returns the on-disk schema: dictionaries are unpacked, because an IPC file stores only one
+/// dictionary per column; string views become plain strings, because their whole buffers would be
+/// written.
 pub(in crate::frame) fn plain(schema: &Schema) -> SchemaRef {
     let field = |f: &Arc<Field>| {
         let stored = match f.data_type() {

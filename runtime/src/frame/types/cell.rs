@@ -1,4 +1,4 @@
-//! The Rust types that the values of a column can be taken out as.
+//! The Rust types that column values convert to.
 
 use crate::csv::texts::views;
 use crate::frame::types::clock::datetimes;
@@ -34,7 +34,7 @@ impl<T: FromCell> FromCell for Vec<T> {
                 return Ok(());
             };
             let mut items = Vec::new();
-            // A missing item is left out; it has no place in a list of plain values.
+            // Null items are skipped: a list of plain values cannot hold them.
             let read = T::each(list, &mut |item| {
                 if let Some(item) = item {
                     items.push(item);
@@ -47,7 +47,7 @@ impl<T: FromCell> FromCell for Vec<T> {
 }
 
 impl FromCell for NaiveDateTime {
-    const WANTED: &'static str = "days or timestamps";
+    const WANTED: &'static str = "dates or timestamps";
 
     fn accepts(of: &DataType) -> bool {
         of.is_temporal() || of.is_null()
@@ -60,19 +60,19 @@ impl FromCell for NaiveDateTime {
     }
 }
 
-/// A value that a closure takes: `f64`, `i64`, `bool`, `&str`, `String`, dates and instants of chrono, `Vec`s of these for
-/// lists, and `Option`s of these for what may be missing.
+/// A value that a closure can take: `f64`, `i64`, `bool`, `&str`, `String`, chrono's dates and
+/// timestamps, `Vec`s of these for lists, and `Option`s of these for values that may be null.
 #[diagnostic::on_unimplemented(
-    message = "the values of a column cannot be given to a closure as `{Self}`",
+    message = "a closure cannot take the values of a column as `{Self}`",
     note = "a closure takes &str, String, i64, f64, bool, NaiveDate, NaiveDateTime, a Vec of these, or an Option of these"
 )]
 pub trait FromCell: Sized {
-    /// What it is called in messages.
+    /// The name of the type in error messages.
     #[doc(hidden)]
     const WANTED: &'static str;
     #[doc(hidden)]
     fn accepts(of: &DataType) -> bool;
-    /// Hands out the values of an array that [`accepts`](FromCell::accepts) lets through.
+    /// Calls `to` with each value of an array of a type that [`accepts`](FromCell::accepts) allows.
     #[doc(hidden)]
     fn each(array: &ArrayRef, to: &mut dyn FnMut(Option<Self>)) -> DfResult<()>;
 }
@@ -95,7 +95,7 @@ macro_rules! cells {
     )*};
 }
 
-/// Whether values are texts, or nothing but missing.
+/// Returns whether a type is a string type, or the null type.
 pub(in crate::frame) fn is_text(t: &DataType) -> bool {
     match t {
         DataType::Dictionary(_, values) => is_text(values),
@@ -123,13 +123,13 @@ pub(in crate::frame) fn each_text(array: &ArrayRef, to: &mut dyn FnMut(Option<&s
 
 cells! {
     f64, "numbers", |t| t.is_numeric() || t.is_null(), DataType::Float64, |a, i| Some(a.as_primitive::<Float64Type>().value(i));
-    i64, "whole numbers", |t| t.is_integer() || t.is_null(), DataType::Int64, |a, i| Some(a.as_primitive::<Int64Type>().value(i));
-    i32, "whole numbers of 32 bits", |t| matches!(t, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::Null), DataType::Int32,
+    i64, "integers", |t| t.is_integer() || t.is_null(), DataType::Int64, |a, i| Some(a.as_primitive::<Int64Type>().value(i));
+    i32, "32-bit integers", |t| matches!(t, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::Null), DataType::Int32,
         |a, i| Some(a.as_primitive::<Int32Type>().value(i));
-    u64, "whole numbers without sign", |t| t.is_unsigned_integer() || t.is_null(), DataType::UInt64, |a, i| Some(a.as_primitive::<UInt64Type>().value(i));
-    bool, "true or false", |t| matches!(t, DataType::Boolean | DataType::Null), DataType::Boolean, |a, i| Some(a.as_boolean().value(i));
-    String, "text", is_text, DataType::Utf8, |a, i| Some(a.as_string::<i32>().value(i).to_owned());
-    NaiveDate, "days or instants", |t| t.is_temporal() || t.is_null(), DataType::Date32,
+    u64, "unsigned integers", |t| t.is_unsigned_integer() || t.is_null(), DataType::UInt64, |a, i| Some(a.as_primitive::<UInt64Type>().value(i));
+    bool, "booleans", |t| matches!(t, DataType::Boolean | DataType::Null), DataType::Boolean, |a, i| Some(a.as_boolean().value(i));
+    String, "strings", is_text, DataType::Utf8, |a, i| Some(a.as_string::<i32>().value(i).to_owned());
+    NaiveDate, "dates or timestamps", |t| t.is_temporal() || t.is_null(), DataType::Date32,
         |a, i| NaiveDate::from_ymd_opt(1970, 1, 1).and_then(|d| {
             let days = i64::from(a.as_primitive::<Date32Type>().value(i));
             if days < 0 { d.checked_sub_days(Days::new(days.unsigned_abs())) } else { d.checked_add_days(Days::new(days.unsigned_abs())) }

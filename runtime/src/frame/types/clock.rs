@@ -1,6 +1,6 @@
-//! Clocks of time zones: what they show at a timestamp, which timestamp a shown time is, and what
-//! becomes of the hours that a clock change skips or repeats. And digits below microseconds, which
-//! are kept or refused but never cut.
+//! Local times of time zones: conversion to and from UTC, and the handling of hours that a
+//! daylight-saving change skips or repeats. Also nanosecond digits, which are kept or rejected but
+//! never truncated.
 
 use crate::csv::kind::Kind;
 use crate::frame::types::wrong::wrong_value;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000_000;
 
-/// What becomes of a time that a clock shows twice, when it is set back.
+/// How to resolve an ambiguous local time, which occurs twice when clocks are set back.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Twice {
@@ -26,7 +26,7 @@ pub enum Twice {
     Infer,
 }
 
-/// What becomes of a time that a clock never shows, when it is set forward.
+/// How to resolve a nonexistent local time, which is skipped when clocks are set forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::frame) enum Never {
     Raise,
@@ -35,10 +35,10 @@ pub(in crate::frame) enum Never {
     Null,
 }
 
-/// What is done where clocks change.
+/// How to resolve local times at daylight-saving changes.
 pub(in crate::frame) type Rule = (Twice, Never);
 
-/// What is done where clocks change, or what is wrong with what was asked for.
+/// How to resolve local times at daylight-saving changes, or why the given options are invalid.
 #[derive(Debug, Clone)]
 pub(in crate::frame) struct Changes(pub(in crate::frame) Result<Rule, String>);
 
@@ -48,14 +48,14 @@ impl Default for Changes {
     }
 }
 
-/// What [`Dt::ambiguous`](crate::frame::column::dt::Dt::ambiguous) takes: `"raise"`, `"infer"`, `"NaT"`, or whether it
-/// is daylight saving time.
+/// The argument of [`Dt::ambiguous`](crate::frame::column::dt::Dt::ambiguous): `"raise"`,
+/// `"infer"`, `"NaT"`, or whether it is daylight saving time.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say what becomes of times that a clock shows twice",
+    message = "`{Self}` is not a valid way to resolve ambiguous local times",
     note = "use \"raise\", \"infer\", \"NaT\", true (the earlier) or false (the later)"
 )]
 pub trait IntoAmbiguous {
-    /// What is meant, or what is wrong with it.
+    /// Returns the option, or why it is invalid.
     #[doc(hidden)]
     fn into_ambiguous(self) -> Result<Twice, String>;
 }
@@ -72,7 +72,7 @@ impl IntoAmbiguous for &str {
             "raise" => Ok(Twice::Raise),
             "infer" => Ok(Twice::Infer),
             "NaT" => Ok(Twice::Null),
-            _ => Err(format!("ambiguous: {self:?} is not known; expected \"raise\", \"infer\", \"NaT\", true or false")),
+            _ => Err(format!("ambiguous: invalid value {self:?}: expected \"raise\", \"infer\", \"NaT\", true or false")),
         }
     }
 }
@@ -90,18 +90,18 @@ impl Changes {
             "shift_forward" => Ok(Never::Forward),
             "shift_backward" => Ok(Never::Backward),
             "NaT" => Ok(Never::Null),
-            _ => Err(format!("nonexistent: {how:?} is not known; expected \"raise\", \"shift_forward\", \"shift_backward\" or \"NaT\"")),
+            _ => Err(format!("nonexistent: invalid value {how:?}: expected \"raise\", \"shift_forward\", \"shift_backward\" or \"NaT\"")),
         };
         Self(self.0.clone().and_then(|(twice, _)| Ok((twice, never?))))
     }
 }
 
-/// The clock of a time zone; timestamps and what it shows are microseconds.
+/// The local time of a time zone; timestamps and local times are in microseconds.
 #[derive(Debug, Clone)]
 pub(in crate::frame) struct Clock(Tz);
 
 impl Clock {
-    /// The clock of a column's zone, where it has one.
+    /// Returns the clock of a column's time zone if it has one.
     pub(in crate::frame) fn of(t: &DataType) -> DfResult<Option<Self>> {
         match t {
             DataType::Timestamp(_, Some(zone)) => Ok(Some(Self(zone.parse()?))),
@@ -109,21 +109,21 @@ impl Clock {
         }
     }
 
-    /// What it shows at a timestamp.
+    /// Returns the local time of a timestamp.
     pub(in crate::frame) fn shown(&self, utc: i64) -> i64 {
         let offset = |t| self.0.offset_from_utc_datetime(&t).fix().local_minus_utc();
         utc + naive(utc).map_or(0, |t| i64::from(offset(t))) * 1_000_000
     }
 
-    /// The timestamps at which it shows a time: none, one, or the earlier and the later.
+    /// Returns the timestamps with a local time: none, one, or the earlier and the later.
     fn at(&self, shown: i64) -> LocalResult<i64> {
         let Some(t) = naive(shown) else { return LocalResult::None };
         let utc = |o: <Tz as TimeZone>::Offset| shown - i64::from(o.fix().local_minus_utc()) * 1_000_000;
         self.0.offset_from_local_datetime(&t).map(utc)
     }
 
-    /// The first timestamp behind the gap in which it would show a time: found by bisection, as a
-    /// zone may skip any length.
+    /// Returns the first timestamp after the gap that contains a local time. Found by bisection,
+    /// because a gap may have any length.
     fn after_gap(&self, shown: i64) -> i64 {
         let (mut low, mut high) = (shown - 15 * HOUR, shown + 13 * HOUR);
         while high - low > 1 {
@@ -133,7 +133,8 @@ impl Clock {
         high
     }
 
-    /// The timestamp for a step of time: the earlier of two, and what follows a gap.
+    /// Returns the timestamp for the start of an interval: the earlier of two, or the end of the
+    /// gap.
     pub(in crate::frame) fn back(&self, shown: i64) -> i64 {
         match self.at(shown) {
             LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => t,
@@ -149,12 +150,15 @@ impl Clock {
             (LocalResult::Ambiguous(..), (Twice::Null, _)) | (LocalResult::None, (_, Never::Null)) => Ok(None),
             (LocalResult::None, (_, Never::Forward)) => Ok(Some(self.after_gap(shown))),
             (LocalResult::None, (_, Never::Backward)) => Ok(Some(self.after_gap(shown) - 1)),
-            (LocalResult::Ambiguous(..), _) => Err("is shown twice; help: dt().ambiguous(\"infer\"), or ambiguous(true) for the earlier"),
-            (LocalResult::None, _) => Err("is never shown; help: dt().nonexistent(\"shift_forward\")"),
+            (LocalResult::Ambiguous(..), _) => {
+                Err("occurs twice (clocks are set back); help: dt().ambiguous(\"infer\"), or ambiguous(true) for the earlier")
+            }
+            (LocalResult::None, _) => Err("does not exist (daylight-saving gap); help: dt().nonexistent(\"shift_forward\")"),
         }
     }
 
-    /// For each time, whether it is the later of two: a run of such times goes back once.
+    /// Returns for each local time whether it is the later of two: a run of ambiguous times goes
+    /// back once.
     fn inferred(&self, times: &TimestampMicrosecondArray) -> DfResult<Vec<bool>> {
         let mut later = vec![false; times.len()];
         let is_twice = |i: &usize| times.is_valid(*i) && matches!(self.at(times.value(*i)), LocalResult::Ambiguous(..));
@@ -165,7 +169,7 @@ impl Clock {
             let [from] = back[..] else {
                 let (at, n) = (naive(times.value(run[0])).unwrap_or_default(), back.len());
                 return wrong_value(format!(
-                    "dt().ambiguous: the hour of {at} goes back {n} times (row {}); expected once; help: ambiguous(true) or ambiguous(false)",
+                    "dt().ambiguous: cannot infer daylight saving time at {at} (row {}): the times go back {n} times; expected once; help: ambiguous(true) or ambiguous(false)",
                     run[0]
                 ));
             };
@@ -175,7 +179,7 @@ impl Clock {
     }
 }
 
-/// The timestamps at which a zone's clocks show these times.
+/// Converts the local times of a time zone to timestamps.
 pub(in crate::frame) fn located(method: &str, times: &TimestampMicrosecondArray, zone: &str, rule: Rule) -> DfResult<ArrayRef> {
     let clock = Clock(zone.parse()?);
     let later = if rule.0 == Twice::Infer { clock.inferred(times)? } else { Vec::new() };
@@ -190,14 +194,14 @@ pub(in crate::frame) fn located(method: &str, times: &TimestampMicrosecondArray,
             Ok(at) => made.append_option(at.flatten()),
             Err(problem) => {
                 let shown = shown.and_then(naive).unwrap_or_default();
-                return wrong_value(format!("{method}: {shown} in {zone} {problem}"));
+                return wrong_value(format!("{method}: local time {shown} in {zone} {problem}"));
             }
         }
     }
     Ok(Arc::new(made.finish().with_timezone(zone)))
 }
 
-/// The zone of a column of timestamps.
+/// Returns the time zone of a column of timestamps.
 pub(in crate::frame) fn zone_of(array: &ArrayRef) -> Option<Arc<str>> {
     match array.data_type() {
         DataType::Timestamp(_, zone) => zone.clone(),
@@ -205,19 +209,20 @@ pub(in crate::frame) fn zone_of(array: &ArrayRef) -> Option<Arc<str>> {
     }
 }
 
-/// A timestamp as a date and a time in Greenwich.
+/// Returns a timestamp as a date and time in UTC.
 pub(in crate::frame) fn naive(micros: i64) -> Option<NaiveDateTime> {
     DateTime::from_timestamp_micros(micros).map(|t| t.naive_utc())
 }
 
-/// The timestamps in microseconds, with their zone; digits below are an error, as they would be lost.
+/// Casts timestamps to microseconds, keeping the time zone; nanosecond digits are an error, as they
+/// would be lost.
 pub(in crate::frame) fn exact(method: &str, array: &ArrayRef) -> DfResult<ArrayRef> {
     if let DataType::Timestamp(TimeUnit::Nanosecond, _) = array.data_type() {
         let nanos = array.as_primitive::<TimestampNanosecondType>();
         if let Some(t) = nanos.iter().flatten().find(|t| t % 1000 != 0) {
             let t = DateTime::from_timestamp_nanos(t).naive_utc();
             return wrong_value(format!(
-                "{method}: {t} has nanoseconds, which would be lost; expected microseconds; help: dt().floor(\"us\") cuts them"
+                "{method}: {t} has nanoseconds, which would be lost; expected microseconds; help: round down with dt().floor(\"us\")"
             ));
         }
     }
@@ -229,14 +234,14 @@ pub(in crate::frame) fn exact(method: &str, array: &ArrayRef) -> DfResult<ArrayR
     Ok(cast_with_options(array, &to, &fits)?)
 }
 
-/// Where digits below microseconds go.
+/// How digits below microseconds are rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::frame) enum Below {
     Down,
     Up,
 }
 
-/// The timestamps in microseconds in Greenwich, digits below rounded.
+/// Returns the timestamps in microseconds in UTC, with digits below rounded.
 pub(in crate::frame) fn micros(array: &ArrayRef, below: Below) -> DfResult<TimestampMicrosecondArray> {
     if let DataType::Timestamp(TimeUnit::Nanosecond, _) = array.data_type() {
         let one = move |t: i64| match below {
@@ -250,7 +255,7 @@ pub(in crate::frame) fn micros(array: &ArrayRef, below: Below) -> DfResult<Times
     Ok(exact.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<Arc<str>>))
 }
 
-/// The timestamps as dates and times in Greenwich, to the last digit.
+/// Returns the timestamps as dates and times in UTC, at full precision.
 pub(in crate::frame) fn datetimes(array: &ArrayRef) -> DfResult<Vec<Option<NaiveDateTime>>> {
     if let DataType::Timestamp(TimeUnit::Nanosecond, _) = array.data_type() {
         let one = |t: i64| DateTime::from_timestamp_nanos(t).naive_utc();
@@ -260,7 +265,7 @@ pub(in crate::frame) fn datetimes(array: &ArrayRef) -> DfResult<Vec<Option<Naive
     Ok(micros(array, Below::Down)?.iter().map(|t| t.and_then(naive)).collect())
 }
 
-/// What timestamps have below microseconds, in nanoseconds.
+/// Returns the part of the timestamps below microseconds, in nanoseconds.
 pub(in crate::frame) fn nanos_below(array: &ArrayRef) -> Vec<i64> {
     let nanos = array.as_primitive_opt::<TimestampNanosecondType>();
     nanos.map_or_else(Vec::new, |a| a.values().iter().map(|t| t.rem_euclid(1000)).collect())
@@ -302,8 +307,8 @@ mod tests {
         check(&autumn, dt().ambiguous(false).tz_localize(ZONE), &[later[2], later[3], later[2], later[3]]);
         check(&autumn, dt().ambiguous("NaT").tz_localize(ZONE), &["NaT"; 4]);
         for (df, e, part) in [
-            (&spring, dt().tz_localize(ZONE), "never shown"),
-            (&autumn, dt().tz_localize(ZONE), "shown twice"),
+            (&spring, dt().tz_localize(ZONE), "does not exist"),
+            (&autumn, dt().tz_localize(ZONE), "occurs twice"),
             (&autumn, dt().ambiguous("maybe").tz_localize(ZONE), "\"maybe\""),
             (&spring, dt().nonexistent("later").tz_localize(ZONE), "\"later\""),
             (&spring, dt().tz_localize("Mars/Olympus"), "Mars/Olympus"),
@@ -324,7 +329,7 @@ mod tests {
         );
         check(&zoned, col("t").dt().normalize(), &["10-27 00:00+02:00"; 4]);
         let e = zoned.with_column("t", col("t").dt().floor("1h")).compute().unwrap_err().to_string();
-        assert!(e.contains("shown twice") && e.contains("infer"), "{e}");
+        assert!(e.contains("occurs twice") && e.contains("infer"), "{e}");
     }
 
     #[test]

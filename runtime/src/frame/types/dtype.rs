@@ -1,4 +1,4 @@
-//! Types of columns under the names that a Dask or pandas user knows, and how they stand to Arrow's.
+//! Column types with the names of Dask and pandas, and their Arrow types.
 
 use crate::frame::types::category::is_category;
 use arrow::datatypes::{DataType, TimeUnit};
@@ -13,39 +13,40 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {
-    /// True or false.
+    /// Booleans.
     Bool,
-    /// Integers of 8 bits.
+    /// 8-bit integers.
     Int8,
-    /// Integers of 16 bits.
+    /// 16-bit integers.
     Int16,
-    /// Integers of 32 bits.
+    /// 32-bit integers.
     Int32,
-    /// Integers of 64 bits.
+    /// 64-bit integers.
     Int64,
-    /// Integers of 8 bits without sign.
+    /// 8-bit unsigned integers.
     UInt8,
-    /// Integers of 16 bits without sign.
+    /// 16-bit unsigned integers.
     UInt16,
-    /// Integers of 32 bits without sign.
+    /// 32-bit unsigned integers.
     UInt32,
-    /// Integers of 64 bits without sign.
+    /// 64-bit unsigned integers.
     UInt64,
-    /// Floating-point numbers of 32 bits.
+    /// 32-bit floats.
     Float32,
-    /// Floating-point numbers of 64 bits.
+    /// 64-bit floats.
     Float64,
-    /// Text.
+    /// Strings.
     Str,
-    /// Days.
+    /// Dates.
     Date,
-    /// Instants without a time zone.
+    /// Timestamps without a time zone.
     Datetime,
-    /// Timestamps of a time zone, such as `Asia/Jakarta`; as Rust values, `chrono::DateTime<Utc>`.
+    /// Timestamps with a time zone, such as `Asia/Jakarta`; as Rust values,
+    /// `chrono::DateTime<Utc>`.
     DatetimeTz(String),
-    /// Text out of a list of categories, each value kept as its place in the list.
+    /// Strings from a list of categories, each value stored as its index in the list.
     Category,
-    /// What has no name of its own here; the text is Arrow's name.
+    /// Any other type, by its Arrow name.
     Other(String),
 }
 
@@ -76,7 +77,7 @@ impl DType {
         }
     }
 
-    /// Whether it can be added up.
+    /// Returns `true` for integers and floats.
     #[must_use]
     pub fn is_numeric(&self) -> bool {
         !matches!(self, Self::Bool | Self::Str | Self::Date | Self::Datetime | Self::DatetimeTz(_) | Self::Category | Self::Other(_))
@@ -93,10 +94,10 @@ impl fmt::Display for DType {
     }
 }
 
-/// Whether a type is what a word says.
+/// Tests whether a type belongs to the selector.
 pub(in crate::frame) type Fits = fn(&DType, &str) -> bool;
 
-/// Words for several types. THE table.
+/// Selectors of several types.
 const WORDS: [(&str, Fits); 8] = [
     ("number", |t, _| t.is_numeric()),
     ("int", |t, _| t.to_string().starts_with("int")),
@@ -128,18 +129,18 @@ const NAMES: [&str; 16] = [
     "timedelta",
 ];
 
-/// The types that a word names, where it names some.
+/// Returns the test for a selector, or `None` if it is unknown.
 pub(in crate::frame) fn named(word: &str) -> Option<Fits> {
     let several = WORDS.iter().find(|(w, _)| *w == word).map(|(_, f)| *f);
     let single = NAMES.contains(&word) || word.starts_with("list[") || word.starts_with("datetime[");
     several.or(single.then_some(|t: &DType, word: &str| t.to_string() == word))
 }
 
-/// What is wrong with a word that names no type.
+/// Returns the error message for an unknown selector.
 #[inline(never)]
 pub(in crate::frame) fn unknown(word: &str) -> String {
     let words = WORDS.iter().map(|(w, _)| *w).chain(NAMES).collect::<Vec<_>>().join("\", \"");
-    format!("the type {word:?} is not known; expected one of \"{words}\"; help: dtypes() says which there are")
+    format!("unknown type {word:?}: expected one of \"{words}\"; help: dtypes() lists those of the frame")
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Steps of time by their names: `"15min"`, `"1D"`.
+//! Frequency strings: `"15min"`, `"1D"`.
 
 pub(in crate::frame) const DAY: i64 = 86_400_000_000;
 
-/// The length of a step such as `"15min"`, `"2h"` or `"D"`, in microseconds.
+/// Parses a frequency such as `"15min"`, `"2h"` or `"D"` into microseconds.
 pub(in crate::frame) fn step(freq: &str) -> Result<i64, String> {
     let digits = freq.find(|c: char| !c.is_ascii_digit()).unwrap_or(freq.len());
     let (count, unit) = freq.split_at(digits);
@@ -19,7 +19,7 @@ pub(in crate::frame) fn step(freq: &str) -> Result<i64, String> {
     match count.checked_mul(micros) {
         Some(n) if n > 0 => Ok(n),
         _ => Err(format!(
-            "{freq:?} is no step of time; there are \"us\", \"ms\", \"s\", \"min\", \"h\" and \"D\", with a number before: \"15min\", \"7D\""
+            "invalid frequency {freq:?}: expected \"us\", \"ms\", \"s\", \"min\", \"h\" or \"D\", optionally with a count: \"15min\", \"7D\""
         )),
     }
 }

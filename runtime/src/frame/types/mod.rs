@@ -1,4 +1,4 @@
-//! What values are: dtypes, names, columns, tables, rows. No plan, and nothing is read or run.
+//! Dtypes, names, columns, tables and rows: values without plans or I/O.
 
 pub(crate) mod batch;
 pub(in crate::frame) mod category;

@@ -1,4 +1,4 @@
-//! One or several names of columns, however a user writes them; and names that are made distinct.
+//! Column names: one or several as an argument, deduplication, and reserved names.
 
 use crate::error::{ErrorKind, Result};
 use arrow::array::RecordBatch;
@@ -6,8 +6,8 @@ use arrow::datatypes::Schema;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Makes names distinct as pandas does: `a,a,a.1` become `a`, `a.2`, `a.1`. A name that stands once
-/// keeps its column; one without a name is `Unnamed: 3`, and gives way to one that is called so.
+/// Makes names distinct as pandas does: `a,a,a.1` become `a`, `a.2`, `a.1`. A unique name is kept;
+/// an empty one becomes `Unnamed: 3`, and gives way to a column that already has this name.
 pub(in crate::frame) fn distinct(names: &mut [String]) {
     let unnamed: Vec<bool> = names.iter().map(String::is_empty).collect();
     for (i, name) in names.iter_mut().enumerate().filter(|(i, _)| unnamed[*i]) {
@@ -30,21 +30,21 @@ pub(in crate::frame) fn distinct(names: &mut [String]) {
     }
 }
 
-/// What names of columns begin with that frames use themselves.
+/// The prefix of reserved column names.
 pub(in crate::frame) const HIDDEN: &str = "__rask_";
 
-/// Whether names are free for a user's columns.
+/// Checks that no name is reserved.
 pub(in crate::frame) fn free<'a>(method: &str, names: impl IntoIterator<Item = &'a String>) -> Result<()> {
     match names.into_iter().find(|n| n.starts_with(HIDDEN)) {
         None => Ok(()),
         Some(name) => {
-            let message = format!("{name:?} is a name that frames use themselves; expected one that does not begin with {HIDDEN:?}");
+            let message = format!("column name {name:?} is reserved; expected one that does not begin with {HIDDEN:?}");
             Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into())
         }
     }
 }
 
-/// A batch whose columns have names of their own.
+/// Returns the batch with distinct column names.
 pub(in crate::frame) fn own(batch: &RecordBatch) -> Result<RecordBatch> {
     let schema = batch.schema();
     let old: Vec<_> = schema.fields().iter().map(|f| f.name().clone()).collect();
@@ -61,17 +61,18 @@ pub(in crate::frame) fn own(batch: &RecordBatch) -> Result<RecordBatch> {
         .map_err(|e| ErrorKind::Engine { operation: "to_frame".to_owned(), message: e.to_string() }.into())
 }
 
-/// `"a"`, `["a", "b"]`, `vec!["a"]`, `&names[..]`: the names of columns; `..` for all, in aggregations of groups.
+/// Column names: `"a"`, `["a", "b"]`, `vec!["a"]` or `&names[..]`; in aggregations of groups also
+/// `..`, for all columns.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a column name or a list of them",
     note = "use \"a\", [\"a\", \"b\"] or a Vec of names"
 )]
 pub trait IntoNames {
-    /// The names.
+    /// Returns the names.
     fn into_names(self) -> Vec<String>;
 }
 
-/// All columns that fit, where a method takes several: `groupby("k").count(..)`.
+/// All columns to which the method applies: `groupby("k").count(..)`.
 impl IntoNames for std::ops::RangeFull {
     fn into_names(self) -> Vec<String> {
         Vec::new()
@@ -131,7 +132,7 @@ fn list<'a>(len: usize, name: &dyn Fn(usize) -> &'a str) -> Vec<String> {
     (0..len).map(|i| name(i).to_owned()).collect()
 }
 
-/// Checks that no name is there twice.
+/// Checks that no name occurs twice.
 pub(in crate::frame) fn unique<'a>(method: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     for n in names {
@@ -142,15 +143,15 @@ pub(in crate::frame) fn unique<'a>(method: &str, names: impl Iterator<Item = &'a
     Ok(())
 }
 
-/// The column of the numbers, which no user sees.
+/// The hidden column that numbers the rows.
 pub(in crate::frame) const ROW: &str = "__rask_row__";
 
-/// Whether a column is one of numbers of rows, by itself or as a side of a join has it.
+/// Returns whether a column numbers the rows, of a plan or of one side of a join.
 pub(in crate::frame) fn is_row(name: &str) -> bool {
     name.strip_suffix(ROW).is_some_and(|side| side.is_empty() || side.ends_with('.'))
 }
 
-/// The column of row numbers from 0.
+/// The hidden column of row indices, from 0.
 pub(in crate::frame) const INDEX: &str = "__rask_index__";
 
 #[inline(never)]

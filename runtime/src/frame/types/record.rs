@@ -1,5 +1,6 @@
-//! Rows to values, by serde: a row is a map of the names of columns to cells, and a cell gives what the type asks for. The
-//! generic parts are short, as they are compiled in a cell for each type that rows are read into.
+//! Deserializes rows with serde: a row is a map from column names to cells, and a cell converts to
+//! the requested type. The generic parts are short, because they are compiled in a notebook cell
+//! for each row type.
 
 use crate::error::{Error, Result};
 use crate::frame::types::dtype::DType;
@@ -17,7 +18,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-/// What is wrong with a cell.
+/// Why a cell cannot be read.
 #[derive(Debug)]
 pub(crate) struct Wrong(String);
 
@@ -45,7 +46,7 @@ fn said(message: &dyn fmt::Display) -> Wrong {
 /// Calls `read` with each row, until it fails.
 ///
 /// # Errors
-/// What `read` says, of which row.
+/// The error of `read`, with the number of the row.
 #[inline(never)]
 pub(crate) fn each_row(method: &str, batch: &RecordBatch, read: &mut dyn FnMut(Record<'_>) -> Read<()>) -> Result<()> {
     let fields = batch.schema_ref().fields();
@@ -58,7 +59,7 @@ pub(crate) fn each_row(method: &str, batch: &RecordBatch, read: &mut dyn FnMut(R
     Ok(())
 }
 
-/// The column, with the values of a dictionary in its rows.
+/// Unpacks a dictionary column.
 fn decoded(column: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
     match column.data_type() {
         DataType::Dictionary(_, of) => cast(column, of),
@@ -80,17 +81,17 @@ impl<'a> Record<'a> {
         Cell { name: self.fields[i].name(), array: &*self.columns[i], row: self.row }
     }
 
-    /// The columns of these names that are there, or all.
+    /// Returns the existing columns with these names, or all.
     #[inline(never)]
     fn chosen(self, names: Option<&'static [&'static str]>) -> Entries<'a> {
         Entries { record: self, names, next: 0 }
     }
 }
 
-/// Fields of a row whose names and values are still to be read.
+/// The fields of a row that have not been read yet.
 pub(crate) struct Entries<'a> {
     record: Record<'a>,
-    /// The fields that are read, where it is not all of them.
+    /// The fields to read; `None` for all.
     names: Option<&'static [&'static str]>,
     next: usize,
 }
@@ -129,7 +130,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Read<V::Value> {
         match self.take() {
             Some(cell) => read(seed, cell),
-            None => Err(said(&"a value is read before its name")),
+            None => Err(said(&"a value was read before its name")),
         }
     }
 }
@@ -148,7 +149,7 @@ impl<'de> SeqAccess<'de> for Entries<'_> {
     }
 }
 
-/// The value of a cell, or what is wrong with it, where.
+/// Reads a cell; an error names its column.
 fn read<'de, T: DeserializeSeed<'de>>(seed: T, cell: Cell<'_>) -> Read<T::Value> {
     match seed.deserialize(cell) {
         Ok(value) => Ok(value),
@@ -164,7 +165,7 @@ pub(crate) struct Cell<'a> {
     row: usize,
 }
 
-/// What is in a cell.
+/// The content of a cell.
 enum Plain<'a> {
     Null,
     Bool(bool),
@@ -179,7 +180,8 @@ enum Plain<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// What is in it; dates and times are text in the way of ISO 8601, and so is what has no other form.
+    /// Returns the content; dates, times and all other types are strings, in ISO 8601 where it
+    /// applies.
     #[inline(never)]
     fn plain(&self) -> Plain<'a> {
         let (array, row) = (self.array, self.row);
@@ -229,7 +231,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Days of a date, and units of a time; `None` for a null, and for what is neither.
+    /// Returns the days of a date or the units of a time; `None` for nulls and other types.
     fn units(&self) -> Option<i64> {
         if self.is_null() {
             return None;
@@ -245,18 +247,18 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The error of a cell that has something else than what a type asks for.
+    /// Creates the error of a cell whose content does not match the requested type.
     #[inline(never)]
     fn no(&self, wanted: &str) -> Wrong {
         if self.is_null() {
-            return Wrong(format!("null; expected {wanted}; help: a field of type Option takes nulls"));
+            return Wrong(format!("null; expected {wanted}; help: make the field an Option"));
         }
         let value = array_value_to_string(self.array, self.row).unwrap_or_default();
         let dtype = DType::of(self.array.data_type());
         Wrong(format!("{value:.40} of dtype {dtype}; expected {wanted}"))
     }
 
-    /// Says where it is, in front of what is wrong.
+    /// Prefixes an error with the column name.
     #[inline(never)]
     fn place(&self, wrong: Wrong) -> Wrong {
         Wrong(format!("column {:?}: {}", self.name, wrong.0))
@@ -266,14 +268,14 @@ impl<'a> Cell<'a> {
     fn truth(&self) -> Read<bool> {
         match self.plain() {
             Plain::Bool(b) => Ok(b),
-            _ => Err(self.no("true or false")),
+            _ => Err(self.no("a boolean")),
         }
     }
 
-    /// An integer; above the range of `i64` as the other.
+    /// Returns an integer; one above the range of `i64` as the `Err` variant.
     #[inline(never)]
     fn whole(&self) -> Read<std::result::Result<i64, u64>> {
-        // Before their text is made.
+        // Before they are formatted as strings.
         if let Some(units) = self.units() {
             return Ok(Ok(units));
         }
@@ -286,7 +288,7 @@ impl<'a> Cell<'a> {
 
     #[inline(never)]
     fn float(&self) -> Read<f64> {
-        // The integers that a float holds.
+        // The largest integer up to which a float is exact.
         const MOST: u64 = 1 << 53;
         match self.plain() {
             Plain::Float(x) => Ok(x),
@@ -300,7 +302,7 @@ impl<'a> Cell<'a> {
     fn text(&self) -> Read<String> {
         match self.plain() {
             Plain::Text(t) => Ok(t.into_owned()),
-            _ => Err(self.no("text")),
+            _ => Err(self.no("a string")),
         }
     }
 
@@ -332,12 +334,12 @@ impl<'a> Cell<'a> {
 
     #[inline(never)]
     fn is_null(&self) -> bool {
-        // A column of type null has no mask.
+        // A column of the null type has no validity mask.
         *self.array.data_type() == DataType::Null || self.array.is_null(self.row)
     }
 }
 
-/// The items of a list that are still to be read.
+/// The items of a list that have not been read yet.
 struct Items<'a> {
     name: &'a str,
     array: &'a dyn Array,
@@ -371,7 +373,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 }
 
-/// The entries of a map that are still to be read.
+/// The entries of a map that have not been read yet.
 struct Pairs<'a> {
     keys: Items<'a>,
     values: Items<'a>,
@@ -392,7 +394,7 @@ impl<'de> MapAccess<'de> for Pairs<'_> {
     }
 }
 
-/// Methods that hand a visitor what one method of the cell gives.
+/// Defines methods that pass the result of a method of the cell to a visitor.
 macro_rules! visits {
     ($($($method:ident)* => $get:ident $visit:ident;)*) => {$($(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
@@ -404,7 +406,7 @@ macro_rules! visits {
     )*)*};
 }
 
-/// Methods for integers of any width: serde tells what its type cannot hold.
+/// Defines methods for integers of any width: serde reports values out of range.
 macro_rules! integers {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
@@ -504,11 +506,11 @@ impl<'de> Deserializer<'de> for Cell<'_> {
     }
 }
 
-/// Methods for what a row can not be.
+/// Defines methods for types that a row cannot have.
 macro_rules! no_row {
     ($($method:ident($($argument:ty),*))*) => {$(
         fn $method<V: Visitor<'de>>(self, $(_: $argument,)* _: V) -> Read<V::Value> {
-            Err(said(&"a row is a struct, a map or a tuple; expected one of those as the type of the rows"))
+            Err(said(&"invalid row type: expected a struct, a map or a tuple"))
         }
     )*};
 }
@@ -587,7 +589,7 @@ mod tests {
         df.with_columns([("day", col("day").astype(DType::Date)), ("c", col("s")), ("words", words)]).categorize("c")
     }
 
-    /// Checks the rows of some columns, or what is said of them.
+    /// Checks the rows of some columns, or the error.
     fn check<T: serde::de::DeserializeOwned + std::fmt::Debug>(columns: &[&str], want: &str) {
         let got = match frame().select(columns).compute().unwrap().to_rows::<T>() {
             Ok(rows) => format!("{rows:?}"),
@@ -636,13 +638,13 @@ mod tests {
             i: i64,
             absent: i64,
         }
-        check::<(i64,)>(&["i"], "row 1: column \"i\": null; expected an integer; help: a field of type Option takes nulls");
+        check::<(i64,)>(&["i"], "row 1: column \"i\": null; expected an integer; help: make the field an Option");
         check::<(i64,)>(&["s"], "row 0: column \"s\": Low of dtype str; expected an integer");
         check::<(i8,)>(&["u"], "row 0: column \"u\": invalid value: integer `200`, expected i8");
         check::<(i64,)>(&["x"], "row 0: column \"x\": 1.5 of dtype float32; expected an integer");
         check::<(Vec<u8>,)>(&["b"], "column \"b\": true of dtype bool; expected a list");
         check::<Row>(&["i"], "row 0: missing field `absent`");
-        check::<i64>(&["u"], "row 0: a row is a struct, a map or a tuple");
+        check::<i64>(&["u"], "row 0: invalid row type: expected a struct, a map or a tuple");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Rows to columns: each row is serialized, and what belongs to a column goes into that column's builder, read from text
-//! where the column is of another type.
+//! Serializes rows into columns: each field goes to the builder of its column, and strings are
+//! parsed if the column has another type.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::types::batch::batch;
@@ -32,12 +32,12 @@ pub(crate) struct Rows {
     schema: SchemaRef,
     names: Vec<String>,
     columns: Vec<Column>,
-    /// The row under way.
+    /// The current row.
     cells: Vec<Cell>,
     rows: usize,
 }
 
-/// The Arrow type of a column that is asked for by name.
+/// Returns the Arrow type of a requested column.
 pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<DataType> {
     Ok(match dtype {
         DType::Bool => DataType::Boolean,
@@ -56,17 +56,17 @@ pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<Data
         DType::Datetime => DataType::Timestamp(TimeUnit::Microsecond, None),
         DType::Category => category::arrow_type(),
         DType::DatetimeTz(zone) => {
-            let help = "help: make it a Datetime, then dt().tz_localize(zone)";
-            return Err(Error::bad_argument(method, format!("column {name:?} cannot be made of the time zone {zone:?}; {help}")));
+            let help = "help: build it as DType::Datetime, then dt().tz_localize(zone)";
+            return Err(Error::bad_argument(method, format!("column {name:?} cannot be built with the time zone {zone:?}; {help}")));
         }
         DType::Other(other) => {
-            let message = format!("column {name:?} cannot be made of type {other}; the named types of DType can");
+            let message = format!("column {name:?} cannot be built with the type {other}; expected a named variant of DType");
             return Err(Error::bad_argument(method, message));
         }
     })
 }
 
-/// The schema of columns that are asked for by names and types.
+/// Returns the schema of columns given by names and types.
 pub(crate) fn schema(columns: &[(String, DType)]) -> Result<SchemaRef> {
     unique("to_dataframe", columns.iter().map(|(n, _)| n))?;
     let fields: Vec<_> = columns.iter().map(|(n, t)| Ok(Field::new(n, arrow_type("to_dataframe", n, t)?, true))).collect::<Result<_>>()?;
@@ -81,17 +81,17 @@ macro_rules! columns {
             fn new(of: &DataType) -> Self {
                 match of {
                     $($type => Self::$variant(<$builder>::new()),)*
-                    // `arrow_type` makes no others.
+                    // `arrow_type` returns no others.
                     _ => Self::Str(StringBuilder::new()),
                 }
             }
 
-            /// Adds a cell; false where it is of another kind.
+            /// Appends a cell; returns `false` if it does not fit the type.
             fn push(&mut self, cell: &Cell) -> bool {
                 match self {
                     $(Self::$variant(builder) => {
                         let value = if *cell == Cell::Null { Ok(None) } else { $read(cell) };
-                        // An empty text is no number: it is a value that is missing.
+                        // An empty string in a column of another type is null.
                         let value = match (value, cell) {
                             (Err(()), Cell::Text(t)) if t.trim().is_empty() => Ok(None),
                             (value, _) => value,
@@ -190,7 +190,7 @@ impl Rows {
         Self { schema: schema.clone(), cells: vec![Cell::Null; names.len()], names, columns, rows: 0 }
     }
 
-    /// Adds a row: a map, or a struct. Fields that are not asked for are left out, and what is missing is null.
+    /// Appends a row: a map or a struct. Other fields are ignored, and absent ones are null.
     pub(crate) fn push<T: Serialize>(&mut self, row: &T) -> Result<()> {
         self.cells.fill(Cell::Null);
         let read = row.serialize(RowReader { names: &self.names, cells: &mut self.cells });
@@ -206,8 +206,8 @@ impl Rows {
                 let dtype = DType::of(self.schema.field(i).data_type());
                 let shown = text(cell).ok().flatten().unwrap_or_default().into_owned();
                 let name = &self.names[i];
-                let hint = "DType::Str takes every value";
-                return Err(wrong(format!("column {name:?}: {shown:?} is no {dtype}; {hint}")).into());
+                let hint = "help: DType::Str holds every value";
+                return Err(wrong(format!("column {name:?}: cannot convert {shown:?} to {dtype}; {hint}")).into());
             }
         }
         self.rows += 1;
@@ -220,7 +220,7 @@ impl Rows {
     }
 }
 
-/// What is wrong with a row.
+/// Why a row cannot be read.
 #[derive(Debug)]
 struct Said(String);
 
@@ -256,7 +256,7 @@ impl RowReader<'_> {
 fn cell_of<T: Serialize + ?Sized>(value: &T) -> Read<Cell> {
     match value.serialize(CellReader) {
         Ok(cell) => Ok(cell),
-        // A list or a map in a cell is its JSON text.
+        // A list or a map in a cell becomes JSON.
         Err(Said(s)) if s.is_empty() => serde_json::to_string(value).map(Cell::Text).map_err(Said::custom),
         Err(e) => Err(e),
     }
@@ -271,7 +271,7 @@ macro_rules! refuse {
 }
 
 fn no_row() -> Said {
-    Said("an element is neither a map nor a struct with fields, so it has no columns; map it to one first".to_owned())
+    Said("an element is neither a map nor a struct with fields; help: map the elements to structs first".to_owned())
 }
 
 impl<'a> Serializer for RowReader<'a> {
@@ -357,7 +357,7 @@ impl SerializeStruct for RowReader<'_> {
     }
 }
 
-/// Reads one value. An error without text says that the value is a list or a map.
+/// Reads one value. An empty error message means that the value is a list or a map.
 struct CellReader;
 
 macro_rules! cells {

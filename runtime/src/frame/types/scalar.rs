@@ -1,4 +1,4 @@
-//! One value of a frame, of whatever type its column has.
+//! A single value of a frame.
 
 use crate::show::{Bundle, Show};
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -9,10 +9,10 @@ use serde::{Serialize, Serializer};
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A value of a frame, of the type that its column has.
+/// A single value of a frame.
 ///
-/// Integers and floats compare by their values, nulls are equal to each other, and values of different
-/// kinds are neither equal nor in any order. With serde it is the value itself, a null is `None`.
+/// Integers and floats compare by value, nulls are equal to each other, and values of different
+/// kinds are neither equal nor ordered. With serde it is the value itself, and a null is `None`.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -24,15 +24,15 @@ use std::fmt;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Scalar {
-    /// A missing value.
+    /// Null.
     Null,
-    /// True or false.
+    /// A boolean.
     Bool(bool),
     /// An integer.
     Int(i64),
     /// A float.
     Float(f64),
-    /// A text, and the text of any other type.
+    /// A string, or a value of any other type formatted as a string.
     Str(String),
 }
 
@@ -56,7 +56,7 @@ pub(in crate::frame) fn scalar(array: &ArrayRef) -> Scalar {
 }
 
 impl Scalar {
-    /// The value where it is true or false.
+    /// Returns the value if it is a boolean.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -65,7 +65,7 @@ impl Scalar {
         }
     }
 
-    /// The text of a value that is one.
+    /// Returns the value if it is a string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -74,13 +74,13 @@ impl Scalar {
         }
     }
 
-    /// Whether the value is null.
+    /// Returns `true` if the value is null.
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// The value as a number; `None` for what is none.
+    /// Returns the value as a float if it is a number.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         match self {
@@ -90,7 +90,7 @@ impl Scalar {
         }
     }
 
-    /// The value as a whole number; `None` for what is none.
+    /// Returns the value if it is an integer.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         match self {
@@ -107,7 +107,7 @@ impl fmt::Display for Scalar {
             Self::Bool(b) => b.fmt(f),
             Self::Int(i) => i.fmt(f),
             Self::Float(x) if f.precision().is_some() => x.fmt(f),
-            // All digits: what is printed may be copied.
+            // All digits, so that a printed value can be copied.
             Self::Float(x) => write!(f, "{x:?}"),
             Self::Str(s) => f.write_str(s),
         }
@@ -152,7 +152,7 @@ impl PartialOrd for Scalar {
     }
 }
 
-/// An integer and a float by their values, without rounding either.
+/// Compares an integer and a float by value, without rounding either.
 fn compare(int: i64, float: f64) -> Option<Ordering> {
     match float {
         _ if float.is_nan() => None,

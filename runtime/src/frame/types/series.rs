@@ -1,4 +1,4 @@
-//! Series: one column of values in memory, made from any iterator.
+//! Series: a column of values in memory, built from any iterator.
 
 use crate::frame::types::dtype::DType;
 use crate::opaque::Opaque;
@@ -11,7 +11,7 @@ use arrow::datatypes::{
 use std::fmt;
 use std::sync::Arc;
 
-/// A column of values in memory. `None` is a missing value.
+/// A column of values in memory. `None` is null.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -22,8 +22,8 @@ use std::sync::Arc;
 pub struct Series(Opaque);
 
 impl Series {
-    /// A series of the iterator's values: integers, floats, `bool`, `String`, `&str`, days and instants of chrono, lists as `Vec`s, or
-    /// `Option`s of these. Floats that are not a number are missing values.
+    /// Creates a series from an iterator of integers, floats, `bool`, `String`, `&str`, chrono's
+    /// dates, timestamps and durations, `Vec`s for lists, or `Option`s of these. NaN becomes null.
     #[allow(clippy::should_implement_trait)] // `FromIterator` cannot name the trait of its items.
     pub fn from_iter<I: IntoIterator>(values: I) -> Self
     where
@@ -46,19 +46,19 @@ impl Series {
         self.0.get()
     }
 
-    /// Number of values, missing ones included.
+    /// Returns the number of values, nulls included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.array().len()
     }
 
-    /// Whether there are no values.
+    /// Returns `true` if there are no values.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The type of the values.
+    /// Returns the type of the values.
     #[must_use]
     pub fn dtype(&self) -> DType {
         DType::of(self.array().data_type())
@@ -83,11 +83,11 @@ impl fmt::Debug for Series {
     note = "it holds integers, floats, bool, String, &str, NaiveDate, NaiveDateTime, Vecs of String, i64 or f64, or Options of these"
 )]
 pub trait Element {
-    /// The type in memory.
+    /// The type in which values are stored.
     type Native;
-    /// The value; `None` where it is missing.
+    /// Converts the value; `None` is null.
     fn native(self) -> Option<Self::Native>;
-    /// The series of such values.
+    /// Builds a series of such values.
     fn series(values: Vec<Option<Self::Native>>) -> Series;
 }
 
@@ -95,7 +95,7 @@ fn primitive<T: ArrowPrimitiveType>(values: Vec<Option<T::Native>>) -> Series {
     Series::of(Arc::new(PrimitiveArray::<T>::from_iter(values)))
 }
 
-/// Nanoseconds where a value has some and all fit (they reach from 1677 to 2262), else microseconds.
+/// Stored in nanoseconds if a value needs them and all fit (1677 to 2262), else in microseconds.
 impl Element for chrono::NaiveDateTime {
     type Native = Self;
     fn native(self) -> Option<Self> {
@@ -137,7 +137,7 @@ elements! {
     u16, primitive::<UInt16Type>;
     u32, primitive::<UInt32Type>;
     u64, primitive::<UInt64Type>;
-    // Not a number is a missing value, as in pandas.
+    // NaN is null, as in pandas.
     f32, |values: Vec<Option<f32>>| primitive::<Float32Type>(values.into_iter().map(|v| v.filter(|x| !x.is_nan())).collect());
     f64, |values: Vec<Option<f64>>| primitive::<Float64Type>(values.into_iter().map(|v| v.filter(|x| !x.is_nan())).collect());
     bool, |values: Vec<Option<bool>>| Series::of(Arc::new(BooleanArray::from(values)));

@@ -1,5 +1,5 @@
-//! Tables: the computed result of a frame, in memory as Arrow columns, with a display for people and typed access to each
-//! column.
+//! Tables: the computed result of a frame, in memory as Arrow columns, with an HTML and text
+//! display and typed access to each column.
 
 use crate::error::{ErrorKind, Result};
 use crate::exact::ExactSum;
@@ -18,10 +18,12 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::fmt;
 use std::sync::Arc;
 
-/// Rows shown whole; of longer tables the first and last half as many.
+/// Tables with up to this many rows are shown in full; of longer ones, the first and the last half
+/// of this number.
 const SHOWN: usize = 20;
 
-/// A computed table. Cheap to clone. Displays as HTML with types under the names and its first and last rows.
+/// A computed table. Cheap to clone. Displays as HTML with dtypes below the column names, and with
+/// its first and last rows.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -41,47 +43,47 @@ impl Table {
         self.0.get()
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.batch().num_rows()
     }
 
-    /// Whether there are no rows.
+    /// Returns `true` if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Names of the columns, in order.
+    /// Returns the names of the columns, in order.
     #[must_use]
     pub fn columns(&self) -> Vec<String> {
         self.batch().schema().fields().iter().map(|f| f.name().clone()).collect()
     }
 
-    /// Types of the columns, in order.
+    /// Returns the types of the columns, in order.
     #[must_use]
     pub fn dtypes(&self) -> Vec<DType> {
         self.batch().schema().fields().iter().map(|f| DType::of(f.data_type())).collect()
     }
 
-    /// The first `n` rows, or all where there are fewer.
+    /// Returns the first `n` rows, or all if there are fewer.
     #[must_use]
     pub fn head(&self, n: usize) -> Self {
         Self::new(self.batch().slice(0, n.min(self.len())))
     }
 
-    /// The last `n` rows, or all where there are fewer.
+    /// Returns the last `n` rows, or all if there are fewer.
     #[must_use]
     pub fn tail(&self, n: usize) -> Self {
         let n = n.min(self.len());
         Self::new(self.batch().slice(self.len() - n, n))
     }
 
-    /// The column of that name.
+    /// Returns the column with a name.
     ///
     /// # Errors
-    /// [`ColumnNotFound`](ErrorKind::ColumnNotFound) with the names that there are.
+    /// [`ColumnNotFound`](ErrorKind::ColumnNotFound), with the available names.
     pub fn column(&self, name: &str) -> Result<Column> {
         match self.batch().column_by_name(name) {
             Some(array) => Ok(Column::new(name, array.clone())),
@@ -116,14 +118,14 @@ impl Table {
             .map(|t| {
                 let options = FormatOptions::new().with_null("null").with_duration_format(arrow::util::display::DurationFormat::Pretty);
                 let text = arrow::util::pretty::pretty_format_batches_with_options(std::slice::from_ref(t.batch()), &options);
-                text.map_or_else(|e| format!("the table cannot be shown as text: {e}"), |t| t.to_string())
+                text.map_or_else(|e| format!("cannot format the table as text: {e}"), |t| t.to_string())
             })
             .collect();
         format!("{}\n{}", parts.join("\n...\n"), self.shape())
     }
 }
 
-/// The headings of a table on screen: names, types, numbers to the right.
+/// Returns the headings of a displayed table: names and types, with numbers right-aligned.
 pub(in crate::frame) fn headings(fields: &Fields) -> Vec<html::Column> {
     let heading = |f: &Arc<Field>| {
         let dtype = DType::of(f.data_type());
@@ -132,7 +134,7 @@ pub(in crate::frame) fn headings(fields: &Fields) -> Vec<html::Column> {
     fields.iter().map(heading).collect()
 }
 
-/// The texts of one column's cells.
+/// Formats the cells of one column.
 struct Cells<'a> {
     array: &'a ArrayRef,
     formatter: Option<ArrayFormatter<'a>>,
@@ -159,7 +161,8 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// A float with up to six decimals, as pandas shows it; the exponent form where that would hide it.
+/// Formats a float with up to six decimals, as pandas does; very small and large ones with an
+/// exponent.
 pub(in crate::frame) fn float(x: f64) -> String {
     if !x.is_finite() || x == 0.0 {
         return x.to_string();
@@ -172,7 +175,7 @@ pub(in crate::frame) fn float(x: f64) -> String {
     if text.ends_with('.') { format!("{text}0") } else { text.to_owned() }
 }
 
-/// A length of time as pandas shows it: `1 days 02:03:04.5`.
+/// Formats a duration as pandas does: `1 days 02:03:04.5`.
 fn length(micros: i64) -> String {
     let (days, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
     let (seconds, part) = (rest / 1_000_000, rest % 1_000_000);
@@ -219,45 +222,47 @@ impl Column {
         &self.parts().1
     }
 
-    /// Number of values, missing ones included.
+    /// Returns the number of values, nulls included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.parts().1.len()
     }
 
-    /// Whether there are no values.
+    /// Returns `true` if there are no values.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The type of the values.
+    /// Returns the type of the values.
     #[must_use]
     pub fn dtype(&self) -> DType {
         DType::of(self.parts().1.data_type())
     }
 
-    /// The sum of the values that are there; 0 where there are none.
+    /// Returns the sum of the non-null values; 0 if there are none.
     ///
     /// # Errors
-    /// [`WrongType`](ErrorKind::WrongType) where the column does not hold numbers, or the sum does not fit.
+    /// [`WrongType`](ErrorKind::WrongType) if the column does not hold numbers, or the sum does not
+    /// fit.
     pub fn sum<T: Number>(&self) -> Result<T> {
         T::sum(self)
     }
 
-    /// The mean of the values that are there; NaN where there are none.
+    /// Returns the mean of the non-null values; NaN if there are none.
     ///
     /// # Errors
-    /// [`WrongType`](ErrorKind::WrongType) where the column does not hold numbers.
+    /// [`WrongType`](ErrorKind::WrongType) if the column does not hold numbers.
     pub fn mean(&self) -> Result<f64> {
         let values = self.floats("mean")?;
         Ok(exact_sum(&values).mean((values.len() - values.null_count()) as u64))
     }
 
-    /// The values as a vector; take `Option<T>` where values may be missing.
+    /// Returns the values as a vector; use `Option<T>` if values may be null.
     ///
     /// # Errors
-    /// [`WrongType`](ErrorKind::WrongType) where the values are of another type or, for a plain `T`, one is missing.
+    /// [`WrongType`](ErrorKind::WrongType) if the values have another type or, for a plain `T`, one
+    /// is null.
     pub fn to_vec<T: FromColumn>(&self) -> Result<Vec<T>> {
         T::values(self)
     }
@@ -267,16 +272,16 @@ impl Column {
         ErrorKind::WrongType { method: method.to_owned(), column, dtype, wanted: wanted.to_owned(), hint: hint.to_owned() }.into()
     }
 
-    /// The error of a type that the values cannot be taken out as.
+    /// Creates the error of a type that the values do not convert to.
     fn not_taken_as(&self, wanted: &str) -> crate::error::Error {
-        self.wrong("to_vec", wanted, &format!("its values can be taken out as {}", self.taken_as()))
+        self.wrong("to_vec", wanted, &format!("help: its values convert to {}", self.taken_as()))
     }
 
     pub(in crate::frame) fn floats(&self, method: &str) -> Result<ArrayRef> {
         if !self.dtype().is_numeric() {
-            return Err(self.wrong(method, "a number", "only columns of numbers have one"));
+            return Err(self.wrong(method, "a number", "only numeric columns have one"));
         }
-        cast(&self.parts().1, &DataType::Float64).map_err(|_| self.wrong(method, "a number", "only columns of numbers have one"))
+        cast(&self.parts().1, &DataType::Float64).map_err(|_| self.wrong(method, "a number", "only numeric columns have one"))
     }
 
     fn nulls(&self) -> usize {
@@ -301,16 +306,16 @@ impl fmt::Debug for Column {
     }
 }
 
-/// The exact sum of floats that are there.
+/// Returns the exact sum of the non-null floats.
 fn exact_sum(values: &ArrayRef) -> ExactSum {
     let mut sum = ExactSum::default();
     values.as_primitive::<Float64Type>().iter().flatten().for_each(|x| sum.add(x));
     sum
 }
 
-/// A type in which a column can be summed: `i64`, `u64` or `f64`.
+/// A type to which a column can be summed: `i64`, `u64` or `f64`.
 pub trait Number: Sized {
-    /// The sum of the column.
+    /// Returns the sum of the column.
     ///
     /// # Errors
     /// As [`Column::sum`].
@@ -330,9 +335,9 @@ macro_rules! whole_sums {
             #[inline(never)]
             fn sum(column: &Column) -> Result<Self> {
                 if !column.dtype().is_numeric() || matches!(column.dtype(), DType::Float32 | DType::Float64) {
-                    return Err(column.wrong("sum", stringify!($t), "use sum::<f64>() for floats; text has no sum"));
+                    return Err(column.wrong("sum", stringify!($t), "help: floats are summed with sum::<f64>(); other types have no sum"));
                 }
-                let fail = |_| column.wrong("sum", stringify!($t), "a value or the sum does not fit; use sum::<f64>()");
+                let fail = |_| column.wrong("sum", stringify!($t), "a value or the sum does not fit; help: sum::<f64>()");
                 let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
                 let values = arrow::compute::cast_with_options(&column.parts().1, &$data, &options).map_err(fail)?;
                 Ok(arrow::compute::sum_checked(values.as_primitive::<$arrow>()).map_err(fail)?.unwrap_or(0))
@@ -342,13 +347,13 @@ macro_rules! whole_sums {
 }
 whole_sums! { i64, Int64Type, DataType::Int64; u64, UInt64Type, DataType::UInt64; }
 
-/// A type as which a column's values can be taken out.
+/// A type that column values convert to.
 #[diagnostic::on_unimplemented(
-    message = "a column's values cannot be taken out as `{Self}`",
+    message = "the values of a column do not convert to `{Self}`",
     note = "use i64, i32, u64, f64, bool, String, NaiveDate, NaiveDateTime, DateTime<Utc>, or an Option of one"
 )]
 pub trait FromColumn: Sized {
-    /// The values.
+    /// Returns the values.
     ///
     /// # Errors
     /// As [`Column::to_vec`].
@@ -371,8 +376,8 @@ macro_rules! takes {
             #[inline(never)]
             fn values(column: &Column) -> Result<Vec<Self>> {
                 if column.nulls() > 0 && matches!(column.dtype(), $accepts) {
-                    let hint = format!("{} of its {} values are missing: use to_vec::<Option<{}>>()", column.nulls(), column.len(), stringify!($t));
-                    return Err(column.wrong("to_vec", concat!(stringify!($t), " throughout"), &hint));
+                    let hint = format!("{} of its {} values are null; help: to_vec::<Option<{}>>()", column.nulls(), column.len(), stringify!($t));
+                    return Err(column.wrong("to_vec", concat!(stringify!($t), " without nulls"), &hint));
                 }
                 Ok(Option::<$t>::values(column)?.into_iter().flatten().collect())
             }
@@ -410,8 +415,8 @@ macro_rules! times {
             #[inline(never)]
             fn values(column: &Column) -> Result<Vec<Self>> {
                 if column.nulls() > 0 && matches!(column.dtype(), $accepts) {
-                    let hint = format!("{} of its {} values are missing: use to_vec::<Option<_>>()", column.nulls(), column.len());
-                    return Err(column.wrong("to_vec", concat!(stringify!($t), " throughout"), &hint));
+                    let hint = format!("{} of its {} values are null; help: to_vec::<Option<_>>()", column.nulls(), column.len());
+                    return Err(column.wrong("to_vec", concat!(stringify!($t), " without nulls"), &hint));
                 }
                 Ok(Option::<$t>::values(column)?.into_iter().flatten().collect())
             }
@@ -423,7 +428,7 @@ times! {
     chrono::DateTime<chrono::Utc>, DType::DatetimeTz(_), |t| t.and_utc();
 }
 
-/// Lists; a missing item is left out.
+/// Converts lists; null items are skipped.
 impl<T: FromCell> FromColumn for Option<Vec<T>> {
     fn values(column: &Column) -> Result<Vec<Self>> {
         let mut all = Vec::new();
@@ -469,8 +474,8 @@ impl Column {
     fn all_lists(&self, fits: fn(&DataType) -> bool, of: &str, each: EachList<'_>) -> Result<()> {
         let (nulls, len) = (self.nulls(), self.len());
         if nulls > 0 && fits(self.parts().1.data_type()) {
-            let hint = format!("{nulls} of its {len} lists are missing: use to_vec::<Option<Vec<_>>>()");
-            return Err(self.wrong("to_vec", "a list throughout", &hint));
+            let hint = format!("{nulls} of its {len} lists are null; help: to_vec::<Option<Vec<_>>>()");
+            return Err(self.wrong("to_vec", "a list without nulls", &hint));
         }
         self.lists(fits, of, each)
     }
@@ -487,8 +492,8 @@ impl Column {
             DType::Date => "NaiveDate",
             DType::Datetime => "NaiveDateTime",
             DType::DatetimeTz(_) => "DateTime<Utc>",
-            DType::Other(list) if list.starts_with("list") => "Vec<String>, Vec<f64> or Vec<i64>, as the items are",
-            _ => "no Rust type yet; turn them to text first",
+            DType::Other(list) if list.starts_with("list") => "Vec<String>, Vec<f64> or Vec<i64>, depending on the items",
+            _ => "no Rust type; cast it to str first",
         }
     }
 }

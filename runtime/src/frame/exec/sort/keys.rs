@@ -1,4 +1,5 @@
-//! The order of rows by their keys: numbers where keys are like numbers, bytes that compare as the keys do elsewhere.
+//! Sorts rows by their keys: as integers if the keys map to them, else as bytes that compare like
+//! the keys.
 
 use crate::frame::exec::sort::part::POOL;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -10,19 +11,19 @@ use datafusion::physical_expr::PhysicalSortExpr;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// A batch and a row in it.
+/// A batch index and a row index, packed.
 pub(super) type Place = u64;
 
 pub(super) fn place(batch: usize, row: usize) -> Place {
     (batch as u64) << 32 | row as u64
 }
 
-/// The places of all rows in order; of equal rows, those that come first are first.
+/// Returns the positions of all rows in sorted order; the sort is stable.
 pub(super) fn order(batches: &[RecordBatch], keys: &[PhysicalSortExpr]) -> Result<Vec<Place>> {
     let column = |key: &PhysicalSortExpr, batch: &RecordBatch| -> Result<ArrayRef> {
         let values = key.expr.evaluate(batch)?.into_array(batch.num_rows())?;
         Ok(match values.data_type() {
-            // Both zeros are equal.
+            // -0.0 and 0.0 are equal.
             DataType::Float64 => Arc::new(values.as_primitive::<Float64Type>().unary::<_, Float64Type>(|x| x + 0.0)),
             DataType::Float32 => Arc::new(values.as_primitive::<Float32Type>().unary::<_, Float32Type>(|x| x + 0.0)),
             _ => values,
@@ -54,8 +55,8 @@ pub(super) fn order(batches: &[RecordBatch], keys: &[PhysicalSortExpr]) -> Resul
     Ok(places)
 }
 
-/// The places of rows in the order of their numbers: a number and its place are packed into one value that sorts. `None` where
-/// a batch has no numbers.
+/// Returns the positions of rows in the order of their numbers: a number and its position are
+/// packed into one sortable value. `None` if a batch has no numbers.
 fn by_numbers<N, I: IntoIterator<Item = N>, P: Copy + Default + Ord + Send + Sync>(
     lengths: &[usize],
     numbers: impl Fn(usize) -> Option<I> + Sync,
@@ -75,7 +76,7 @@ fn by_numbers<N, I: IntoIterator<Item = N>, P: Copy + Default + Ord + Send + Syn
     Some(all.into_par_iter().map(&unpack).collect())
 }
 
-/// Sorts by so many threads: halves are told apart, then each is sorted by itself.
+/// Sorts with this many threads: partitions at the median, then sorts both halves in parallel.
 fn sort<P: Ord + Send>(all: &mut [P], threads: usize) {
     const FEW: usize = 1 << 14;
     if threads < 2 || all.len() < FEW {
@@ -87,8 +88,8 @@ fn sort<P: Ord + Send>(all: &mut [P], threads: usize) {
     rayon::join(|| sort(low, threads / 2), || sort(high, threads - threads / 2));
 }
 
-/// The values of a key as numbers of the same order, missing ones included; `None` where there are none, such as where a value
-/// has the number of what is missing in this batch or another.
+/// Maps the values of a key to integers of the same order, nulls included; `None` if that is not
+/// possible, such as for a value with the integer that stands for null in this batch or another.
 fn numbers(array: &ArrayRef, key: &PhysicalSortExpr, has_missing: bool) -> Option<Vec<u64>> {
     const SIGN: u64 = 1 << 63;
     let float = |x: f64| {

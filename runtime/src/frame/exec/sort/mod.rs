@@ -1,5 +1,6 @@
-//! Sorts in memory: all rows are gathered, their keys sorted side by side, and rows put together in that order. Where the memory
-//! that is allowed does not hold them, the engine's own sort takes over with what was gathered and what is left; it goes to disk.
+//! In-memory sorts: gathers all rows, sorts their keys in parallel, and assembles the rows in that
+//! order. If the rows exceed the memory limit, DataFusion's own sort, which spills to disk, takes
+//! over with the gathered and the remaining rows.
 
 mod keys;
 pub(in crate::frame) mod part;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
-/// The plan without sorts of what is in order, and with the other sorts of whole tables in memory.
+/// Removes sorts of sorted rows, and replaces the other sorts of whole tables by in-memory sorts.
 pub(in crate::frame) fn in_memory(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let replaced = plan.transform_down(|node| {
         let whole = node.downcast_ref::<SortPreservingMergeExec>().filter(|m| m.fetch().is_none()).and_then(|m| {
@@ -58,12 +59,12 @@ pub(in crate::frame) fn in_memory(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dy
     join_order::apart(replaced.data()?)
 }
 
-/// Whether the last that happens to the rows is that they are sorted, in one partition.
+/// Returns whether the plan ends in a sort into one partition.
 pub(in crate::frame) fn is_last(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<Sorted>() || join_order::keeps_order(plan) && is_last(plan.children()[0])
 }
 
-/// The rows of all partitions in order.
+/// Sorts the rows of all partitions.
 #[derive(Debug)]
 struct Sorted {
     input: Arc<dyn ExecutionPlan>,
@@ -71,7 +72,8 @@ struct Sorted {
     properties: Arc<PlanProperties>,
 }
 
-/// The engine's own sort of the same rows. Each of its sorters asks for memory, so there are no more of them than threads.
+/// DataFusion's own sort of the same rows. Each of its sorters reserves memory, so there are no
+/// more of them than threads.
 fn on_disk(input: Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Arc<dyn ExecutionPlan> {
     let partitions = input.output_partitioning().partition_count();
     if partitions == 1 {
@@ -124,7 +126,7 @@ impl ExecutionPlan for Sorted {
             let memory = Arc::new(MemoryConsumer::new("sort").register(context.memory_pool()));
             let parts = gathered(&input, &context, &memory).await?;
             if parts.iter().any(|(_, rest)| rest.is_some()) {
-                // The sort on disk takes these rows first, and counts them by itself.
+                // The external sort consumes these rows first, and accounts for them itself.
                 drop(memory);
                 return on_disk(Arc::new(Begun::new(input.schema(), parts)), &order).execute(0, context);
             }
@@ -135,7 +137,8 @@ impl ExecutionPlan for Sorted {
     }
 }
 
-/// The keys that are needed: rows that come in the order of their numbers keep it where all else is equal.
+/// Returns the required keys: the row number is dropped if the rows arrive in its order, as the
+/// sort is stable.
 fn wanted(input: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Vec<PhysicalSortExpr> {
     let is_row = |e: &PhysicalSortExpr| e.expr.downcast_ref::<Column>().is_some_and(|c| c.name() == ROW) && !e.options.descending;
     let mut keys: Vec<_> = order.iter().cloned().collect();
@@ -145,7 +148,7 @@ fn wanted(input: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Vec<PhysicalSo
     keys
 }
 
-/// The rows of each partition, as many as memory holds.
+/// Gathers the rows of each partition, as many as fit into memory.
 async fn gathered(input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>, memory: &Arc<MemoryReservation>) -> Result<Vec<Part>> {
     let mut tasks = JoinSet::new();
     let full = Arc::new(watch::Sender::new(false));
@@ -156,12 +159,12 @@ async fn gathered(input: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>, me
             let (mut batches, mut told) = (Vec::new(), full.subscribe());
             while !*told.borrow() {
                 let batch = tokio::select! {
-                    // Another partition found that memory is full.
+                    // Another partition reached the memory limit.
                     _ = told.changed() => break,
                     batch = rows.next() => batch.transpose()?,
                 };
                 let Some(batch) = batch else { return Ok((partition, (batches, None))) };
-                // The rows, the rows in order, and a key and a place for each.
+                // The rows, the sorted rows, and a key and a position for each.
                 let bytes = 2 * size(&batch) as usize + 32 * batch.num_rows();
                 if memory.try_grow(bytes).is_err() {
                     full.send_replace(true);
@@ -212,7 +215,7 @@ async fn sorted(
         }
     });
     let rows = made.buffered(config::threads() * 2).inspect(move |_| {
-        // The memory is held until the last row is out.
+        // Holds the reservation until the last row is emitted.
         let _ = &memory;
     });
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
@@ -227,7 +230,7 @@ mod tests {
     use datafusion::physical_plan::execution_plan::reset_plan_states;
     use rand::{RngExt, SeedableRng};
 
-    /// Rows in order, by a sort that is written out.
+    /// Compares sorts with a simple reference implementation.
     fn check(values: &[Option<f64>], texts: &[Option<String>]) {
         let df = DataFrame::from_columns([
             ("x", Series::from_iter(values.to_vec())),
@@ -289,12 +292,12 @@ mod tests {
         assert_eq!(sorted(df.sort_values("u")), [Some(0), Some(3), Some(u64::MAX), None]);
     }
 
-    /// The plan of a frame that is sorted by `x`.
+    /// Returns the plan of a frame sorted by `x`.
     fn by_x(df: &DataFrame) -> Arc<dyn ExecutionPlan> {
         crate::frame::engine::collect::current(df.sort_values("x").plan().unwrap()).unwrap()
     }
 
-    /// Its `x` where the engine may hold so many bytes, of which a merge has some from the start.
+    /// Returns its `x` under a memory limit, of which some bytes are reserved for merges.
     fn sorted_within(plan: &Arc<dyn ExecutionPlan>, limit: usize, reserved: usize) -> Vec<f64> {
         use datafusion::execution::runtime_env::RuntimeEnvBuilder;
         use datafusion::prelude::SessionConfig;

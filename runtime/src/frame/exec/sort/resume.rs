@@ -1,4 +1,5 @@
-//! Rows of which some were read already: a sort that memory turned out not to hold goes on with them on disk.
+//! Partially read inputs: a sort that exceeds the memory limit continues on disk with the rows that
+//! were already read.
 
 use crate::frame::exec::sort::part::Part;
 use crate::frame::types::batch;
@@ -16,7 +17,7 @@ use futures::{StreamExt, stream};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Partitions that were begun. Each can be read once.
+/// Partially read partitions. Each can be read once.
 pub(super) struct Begun {
     parts: Mutex<Vec<Option<Part>>>,
     properties: Arc<PlanProperties>,
@@ -31,7 +32,7 @@ impl Begun {
     }
 }
 
-/// A batch that holds no more than its rows: the engine's sort counts all that a batch holds.
+/// Copies a batch that is a slice of larger buffers: DataFusion's sort counts whole buffers.
 fn compact(batch: RecordBatch) -> Result<RecordBatch> {
     if batch.get_array_memory_size() as u64 <= 2 * batch::size(&batch) {
         return Ok(batch);
@@ -80,7 +81,7 @@ impl ExecutionPlan for Begun {
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let part = self.parts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(partition).and_then(Option::take);
-        let (read, rest) = part.ok_or_else(|| DataFusionError::Internal(format!("partition {partition} was read before")))?;
+        let (read, rest) = part.ok_or_else(|| DataFusionError::Internal(format!("partition {partition} was already read")))?;
         let rows = stream::iter(read.into_iter().map(Ok)).chain(stream::iter(rest).flatten()).map(|batch| batch.and_then(compact));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.properties.eq_properties.schema().clone(), rows)))
     }

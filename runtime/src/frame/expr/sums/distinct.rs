@@ -1,4 +1,4 @@
-//! Sums and means of different values alone: `sum(distinct x)`.
+//! Sums and means of distinct values: `sum(distinct x)`.
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, UInt64Array};
 use arrow::buffer::OffsetBuffer;
@@ -12,17 +12,17 @@ use std::sync::Arc;
 
 type MakeAccumulator = Box<dyn Fn() -> Box<dyn Accumulator> + Send + Sync>;
 
-/// Different values of one group; what is worked out of them is up to another accumulator.
+/// The distinct values of one group; another accumulator computes the result from them.
 pub(super) struct Distinct {
     of: DataType,
-    /// The bits of each value, and in how many rows it is.
+    /// The bits of each value, and the number of rows that have it.
     seen: HashMap<u64, u64>,
     result: MakeAccumulator,
 }
 
 impl fmt::Debug for Distinct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} different values", self.seen.len())
+        write!(f, "{} distinct values", self.seen.len())
     }
 }
 
@@ -33,7 +33,7 @@ impl Distinct {
 
     fn each(&mut self, values: &ArrayRef, mut f: impl FnMut(&mut HashMap<u64, u64>, u64)) {
         let bits = |i: usize| match self.of {
-            // Both zeros are one value.
+            // 0.0 and -0.0 are one value.
             DataType::Float64 => (values.as_primitive::<Float64Type>().value(i) + 0.0).to_bits(),
             DataType::UInt64 => values.as_primitive::<UInt64Type>().value(i),
             _ => values.as_primitive::<Int64Type>().value(i) as u64,
@@ -42,7 +42,7 @@ impl Distinct {
         (0..values.len()).filter(|i| values.is_valid(*i)).for_each(|i| f(seen, bits(i)));
     }
 
-    /// The values in one order, so that nothing hangs on that of the table.
+    /// Returns the values sorted, so that results do not depend on the order of the hash map.
     fn all(&self) -> ArrayRef {
         let mut seen: Vec<u64> = self.seen.keys().copied().collect();
         seen.sort_unstable();

@@ -1,4 +1,4 @@
-//! Sums of floats and of their powers, exactly, for each group.
+//! Exact sums of floats and of their powers, for each group.
 
 use crate::exact::cells::{Cells, Terms};
 use crate::exact::{ExactSum, moments};
@@ -12,10 +12,11 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// How what the words do not hold travels between the steps of an aggregation: the bytes of its floats.
+/// How the part of a sum that does not fit into the words is passed between the steps of an
+/// aggregation: as the bytes of its floats.
 const REST: DataType = DataType::BinaryView;
 
-/// What a sum adds up. Terms of one value come first: the statistics go by their places.
+/// What a sum adds up. Terms of a single value come first: statistics refer to terms by index.
 #[derive(Debug, Clone, Copy)]
 enum Term {
     X,
@@ -39,7 +40,7 @@ impl Statistic {
         }
     }
 
-    /// The statistic of `n` values with these sums.
+    /// Computes the statistic of `n` values with these sums.
     fn finish(self, n: u64, sums: &[ExactSum]) -> Option<f64> {
         match (self, sums) {
             (Self::Variance(ddof), [x, xx]) => moments::variance(ddof, n, x, xx),
@@ -55,7 +56,7 @@ impl Statistic {
     }
 }
 
-/// The sums of one term, whatever number of words its groups have.
+/// The sums of one term, for any number of words per group.
 trait TermSums: Send + Sync {
     fn width(&self) -> usize;
     fn resize(&mut self, groups: usize);
@@ -65,7 +66,7 @@ trait TermSums: Send + Sync {
     fn sum(&self, group: usize) -> ExactSum;
     fn value(&self, group: usize) -> f64;
     fn mean(&self, group: usize, n: u64) -> f64;
-    /// A column for each word, and one of what the words do not hold.
+    /// Returns a column for each word, and one for what does not fit into the words.
     fn take(&mut self, groups: usize) -> Vec<ArrayRef>;
     fn drop_first(&mut self, groups: usize);
     fn merge(&mut self, groups: &[usize], columns: &[ArrayRef]);
@@ -144,7 +145,8 @@ impl<const K: usize> TermSums for Cells<K> {
 }
 
 impl Term {
-    /// Twice as many digits as the values have, and some to add up many of them.
+    /// Creates sums with twice as many digits as the values have, and some more to add up many of
+    /// them.
     fn sums(self) -> Box<dyn TermSums> {
         match self {
             Self::X | Self::Y => Box::new(Cells::<2>::default()),
@@ -167,7 +169,7 @@ impl Term {
     }
 }
 
-/// Rows that have values: all of a batch as they lie, or those that are left of it.
+/// Rows with values: a whole batch without copying, or the rows that remain of it.
 struct Rows<'a> {
     groups: Cow<'a, [usize]>,
     x: Cow<'a, [f64]>,
@@ -176,7 +178,7 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(values: &'a [ArrayRef], groups: &'a [usize], filter: Option<&BooleanArray>) -> Result<Self> {
-        // Functions of pairs are written with y first.
+        // Functions of pairs take y first.
         let x = values[values.len() - 1].as_primitive::<Float64Type>();
         let y = values[0].as_primitive::<Float64Type>();
         let mut keep = filter.map(kept);
@@ -205,7 +207,7 @@ impl<'a> Rows<'a> {
 pub(super) struct FloatGroups {
     statistic: Statistic,
     sums: Vec<(Term, Box<dyn TermSums>)>,
-    /// Rows of each group; a plain sum needs none.
+    /// The number of rows of each group; a plain sum needs none.
     counts: Vec<u64>,
     groups: usize,
 }
@@ -341,7 +343,7 @@ impl GroupsAccumulator for FloatGroups {
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let rows = values[0].len();
-        // Most often each row is its own sum as it is.
+        // In the common case each row is its own sum.
         if let ([Term::X], None) = (self.statistic.terms(), filter)
             && let x = values[0].as_primitive::<Float64Type>()
             && x.null_count() == 0

@@ -1,4 +1,4 @@
-//! Sums of groups, and what is computed of them.
+//! Sums of groups, and the statistics computed from them.
 
 use crate::exact::moments::Line;
 use arrow::array::{Array, ArrayRef, BooleanArray};
@@ -8,33 +8,34 @@ use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::GroupsAccumulator;
 
-/// The sums of groups, which may also be those of one group whose rows come and go.
+/// The sums of groups; also those of a single group to which rows are added and from which they are
+/// removed.
 pub(in crate::frame) trait Groups: GroupsAccumulator + Sync {
-    /// The types of a state's columns.
+    /// Returns the types of the state's columns.
     fn state_types(&self) -> Vec<DataType>;
 
-    /// Adds all rows to the first group; how many have values.
+    /// Adds all rows to the first group and returns the number of rows with values.
     fn update_first(&mut self, values: &[ArrayRef]) -> Result<u64>;
 
-    /// Takes rows out of the first group; how many had values.
+    /// Removes rows from the first group and returns the number of rows with values.
     fn retract_first(&mut self, values: &[ArrayRef]) -> Result<u64>;
 
-    /// Whether rows can be taken out again.
+    /// Returns whether rows can be removed again.
     fn can_retract(&self) -> bool {
         true
     }
 
-    /// The result of the first group, which stays.
+    /// Returns the result of the first group, which is kept.
     fn first(&self) -> Result<ScalarValue>;
 }
 
-/// What is worked out of the values of a group, or of pairs of values.
+/// A statistic of the values of a group, or of pairs of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::frame) enum Statistic {
     Sum,
     Product,
     Mean,
-    /// With what is taken off the count.
+    /// With the degrees of freedom that are subtracted from the count.
     Variance(u64),
     Deviation(u64),
     ErrorOfMean,
@@ -45,7 +46,7 @@ pub(in crate::frame) enum Statistic {
     Regression(Line),
 }
 
-/// The rows that a filter leaves: null is false.
+/// Returns the rows that a filter keeps: null counts as false.
 pub(in crate::frame) fn kept(filter: &BooleanArray) -> BooleanArray {
     if filter.null_count() > 0 { prep_null_mask_filter(filter) } else { filter.clone() }
 }

@@ -1,5 +1,5 @@
-//! Sums, means and products of integers for each group: a total that outgrows 64 bits is kept in 128,
-//! so no partial result overflows, and one that does not fit in the end is an error.
+//! Sums, means and products of integers for each group: a total that exceeds 64 bits is kept in
+//! 128, so no partial result overflows; a final result that does not fit is an error.
 
 use crate::exact::cells::mean_of_integers;
 use crate::frame::expr::sums::groups::{Groups, Statistic, kept};
@@ -12,11 +12,11 @@ use foldhash::fast::FixedState;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The total of a group without values; a total that is this number is kept among the wide ones.
+/// The total of a group without values; a total that happens to equal it is stored in `wide`.
 const UNTOUCHED: i64 = i64::MIN;
-/// A product beyond 64 bits, which only a zero can bring back.
+/// A product beyond 64 bits, which only a zero can bring back into range.
 const TOO_GREAT: i128 = i128::MAX;
-/// How totals travel between the steps of an aggregation.
+/// How totals are passed between the steps of an aggregation.
 const STATE: DataType = DataType::Decimal128(38, 0);
 
 /// The totals of all groups.
@@ -24,13 +24,13 @@ pub(super) struct IntegerGroups {
     statistic: Statistic,
     of: DataType,
     totals: Vec<i64>,
-    /// The totals that do not fit; what `totals` has of them is 0.
+    /// The totals that do not fit into 64 bits; `totals` holds 0 for them.
     wide: HashMap<usize, i128, FixedState>,
-    /// Rows of each group; only a mean needs them.
+    /// The number of rows of each group; only a mean needs it.
     counts: Vec<u64>,
 }
 
-/// A product, or that it is too great.
+/// Multiplies, or returns `TOO_GREAT` where the product is out of range.
 fn multiply(product: i128, x: i128) -> i128 {
     let fits = |p: &i128| p.unsigned_abs() <= u128::from(u64::MAX);
     match (product, x) {
@@ -62,7 +62,7 @@ impl IntegerGroups {
         (total != UNTOUCHED).then(|| wide.copied().unwrap_or(i128::from(total)))
     }
 
-    /// Adds to a total, which most often fits and is no wide one.
+    /// Adds to a total; in the common case the sum fits.
     #[inline(always)]
     fn add(&mut self, group: usize, x: Option<i64>, exact: i128) {
         let total = self.totals[group];
@@ -73,7 +73,7 @@ impl IntegerGroups {
         }
     }
 
-    /// Takes a value, or the total of other rows, into that of a group.
+    /// Adds a value, or the total of other rows, to that of a group.
     #[inline(never)]
     fn join(&mut self, group: usize, x: i128) {
         let total = match self.total(group) {
@@ -93,7 +93,8 @@ impl IntegerGroups {
         }
     }
 
-    /// Calls a closure with the place and the value of each row that has one and is not left out.
+    /// Calls a closure with the index and the value of each row that is not null and not filtered
+    /// out.
     #[inline(always)]
     fn each(values: &ArrayRef, filter: Option<&BooleanArray>, mut f: impl FnMut(usize, Option<i64>, i128)) {
         let keep = filter.map(kept);
@@ -112,7 +113,8 @@ impl IntegerGroups {
         if *values.data_type() == DataType::UInt64 { rows!(UInt64Type) } else { rows!(Int64Type) }
     }
 
-    /// Adds all rows where that is simple: no row is left out and every total fits. Up to which row it was.
+    /// Adds rows in the simple case that no row is filtered out and every total fits. Returns the
+    /// number of rows added.
     fn add_all(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> usize {
         let simple = self.statistic != Statistic::Product && self.wide.is_empty() && filter.is_none() && values.null_count() == 0;
         let Some(values) = values.as_primitive_opt::<Int64Type>().filter(|_| simple) else { return 0 };
@@ -129,7 +131,7 @@ impl IntegerGroups {
         fitted.count()
     }
 
-    /// Takes each row into the group at its place.
+    /// Adds each row to its group.
     fn take_in(&mut self, values: &ArrayRef, filter: Option<&BooleanArray>, group: impl Fn(usize) -> usize) {
         if self.statistic == Statistic::Product {
             Self::each(values, filter, |i, _, x| self.join(group(i), x));
@@ -142,7 +144,7 @@ impl IntegerGroups {
         self.of == DataType::UInt64 && self.statistic == Statistic::Sum
     }
 
-    /// The totals of the first groups as a column; of a mean, with their numbers of rows.
+    /// Returns the totals of the first groups as a column; a mean divides them by the row counts.
     fn column(&self, totals: &[Option<i128>], counts: &[u64]) -> Result<ArrayRef> {
         let of = self.statistic;
         Ok(if self.is_counted() {
@@ -155,7 +157,7 @@ impl IntegerGroups {
         })
     }
 
-    /// Takes the first groups out; the others move down.
+    /// Removes the first groups; the others move down.
     fn take(&mut self, emit_to: EmitTo) -> (Vec<Option<i128>>, Vec<u64>) {
         let groups = match emit_to {
             EmitTo::All => self.totals.len(),
@@ -170,12 +172,12 @@ impl IntegerGroups {
     }
 }
 
-/// A sum or a product as an integer of 64 bits.
+/// Converts a sum or a product to a 64-bit integer.
 fn fitted<T: TryFrom<i128>>(statistic: Statistic, result: i128) -> Result<T> {
     T::try_from(result).map_err(|_| {
         let method = if statistic == Statistic::Product { "prod" } else { "sum" };
         let result = if result == TOO_GREAT { "the product".to_owned() } else { result.to_string() };
-        let help = "astype(DType::Float64) makes floats of the column";
+        let help = "cast the column to floats with astype(DType::Float64)";
         DataFusionError::Execution(format!("{method}: {result} does not fit into 64 bits; help: {help}"))
     })
 }

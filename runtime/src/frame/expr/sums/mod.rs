@@ -1,5 +1,5 @@
-//! Aggregations of numbers whose results never depend on partitions, workers or the order of rows:
-//! they take the place of the engine's own, in the methods of frames as in SQL.
+//! Numeric aggregations whose results do not depend on partitions, workers or the order of rows:
+//! they replace DataFusion's own, in the methods of frames and in SQL.
 
 mod distinct;
 mod floats;
@@ -25,7 +25,7 @@ use datafusion::logical_expr::{
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-/// The functions by their names in SQL, and their other names. THE table.
+/// The functions by their names in SQL, with aliases; the single source of these names.
 const FUNCTIONS: [(&str, &[&str], Statistic); 21] = [
     ("sum", &[], Statistic::Sum),
     ("product", &["prod"], Statistic::Product),
@@ -59,16 +59,16 @@ static UDAFS: LazyLock<Vec<Arc<AggregateUDF>>> = LazyLock::new(|| {
     FUNCTIONS.iter().map(one).collect()
 });
 
-/// Puts the functions in place of the engine's.
+/// Replaces DataFusion's functions.
 pub(in crate::frame) fn register(context: &SessionContext) {
     UDAFS.iter().for_each(|udaf| context.register_udaf(udaf.as_ref().clone()));
 }
 
 const PRODUCT: Fold = Fold { name: "prod", start: &product::START, add: product::multiply, join: product::join, finish: product::value };
 
-/// How values of a type are added up.
+/// How values of a type are summed.
 enum How {
-    /// Exactly; products, which are no sums, to fifty digits.
+    /// Exactly; products, which are not sums, to fifty digits.
     Floats,
     Integers,
     Engine,
@@ -107,7 +107,7 @@ impl AggregateUDFImpl for Exact {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let [t] = types else {
-            return plan_err!("{}: {} arguments are given; expected one", self.name, types.len());
+            return plan_err!("{}: got {} arguments; expected one", self.name, types.len());
         };
         let product = self.statistic == Statistic::Product;
         Ok(vec![match t {
@@ -124,7 +124,7 @@ impl AggregateUDFImpl for Exact {
             (Statistic::Sum, How::Integers) => Ok(types[0].clone()),
             (Statistic::Product, How::Integers) => Ok(DataType::Int64),
             (Statistic::Product, How::Engine) => {
-                plan_err!("prod: a column of {} has no product; expected numbers", types[0])
+                plan_err!("prod: cannot multiply values of type {}; expected numbers", types[0])
             }
             (_, How::Engine) => self.statistic.of_engine().return_type(types),
             _ => Ok(DataType::Float64),
@@ -191,12 +191,12 @@ impl AggregateUDFImpl for Exact {
     }
 }
 
-/// One group: a whole column, or a window that moves along it.
+/// A single group: a whole column, or a window that moves along it.
 struct Single {
     groups: Box<dyn Groups>,
     /// Rows with values.
     rows: u64,
-    /// Whether a state was merged, whose rows are not counted.
+    /// Whether a state was merged, whose rows are not counted in `rows`.
     merged: bool,
 }
 
@@ -252,13 +252,13 @@ impl Accumulator for Single {
 mod tests;
 
 impl Statistic {
-    /// The statistic of a value, or of two, as an expression.
+    /// Builds the statistic of one or two arguments as an expression.
     pub(in crate::frame) fn of(self, args: Vec<Expr>) -> Expr {
         let place = FUNCTIONS.iter().position(|(_, _, s)| *s == self).unwrap_or_default();
         UDAFS[place].call(args)
     }
 
-    /// Whether it is one of pairs of values.
+    /// Returns whether the statistic takes pairs of values.
     pub(in crate::frame) fn of_pairs(self) -> bool {
         matches!(self, Self::Covariance(_) | Self::Correlation | Self::Regression(_))
     }
@@ -274,7 +274,8 @@ impl Statistic {
         }
     }
 
-    /// What adds up values of that type, group by group; a product of floats is no sum.
+    /// Creates the sums by group for values of a type; a product of floats is not a sum and has
+    /// none.
     pub(in crate::frame) fn groups(self, t: &DataType) -> Option<Box<dyn Groups>> {
         match How::of(t) {
             How::Integers => Some(Box::new(integers::IntegerGroups::new(self, t.clone()))),
@@ -283,7 +284,7 @@ impl Statistic {
         }
     }
 
-    /// What works it out for one group of values of that type.
+    /// Creates an accumulator for a single group of values of a type.
     pub(in crate::frame) fn accumulator(self, t: &DataType) -> Box<dyn Accumulator> {
         match self.groups(t) {
             Some(groups) => Box::new(Single::new(groups)),
@@ -291,7 +292,7 @@ impl Statistic {
         }
     }
 
-    /// The engine's own function for types that are exact already: decimals and lengths of time.
+    /// Returns DataFusion's own function, for types on which it is exact: decimals and durations.
     pub(in crate::frame) fn of_engine(self) -> Arc<AggregateUDF> {
         if self == Self::Sum { sum_udaf() } else { avg_udaf() }
     }

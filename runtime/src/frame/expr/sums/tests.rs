@@ -1,4 +1,4 @@
-//! What exact aggregations give and cost beside the engine's own.
+//! Exact aggregations: their results, and their cost compared with DataFusion's own.
 
 use super::register;
 use crate::prelude::*;
@@ -9,7 +9,8 @@ use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::sync::Arc;
 
-/// Rows as in the db-benchmark: keys of few and of many groups, integers, and a float with six decimals.
+/// Rows as in the db-benchmark: keys with few and with many groups, integers, and a float with six
+/// decimal places.
 fn rows(n: usize, groups: i64) -> RecordBatch {
     let mut rng = StdRng::seed_from_u64(1);
     let mut integers = |most: i64| (0..n).map(|_| rng.random_range(1..=most)).collect::<Int64Array>();
@@ -22,14 +23,15 @@ fn rows(n: usize, groups: i64) -> RecordBatch {
     RecordBatch::try_from_iter(ids.into_iter().chain(values)).unwrap()
 }
 
-/// Nanoseconds that this thread has had of a processor.
+/// Returns the CPU time of this thread in nanoseconds.
 fn spent() -> u64 {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     stat.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// The processor's time of a query of a Parquet file with our functions, as a multiple of the engine's own. What else runs shares the processor's caches and adds to
-/// single turns, so the best turn of each counts, and there are more turns while the ratio is above what is expected.
+/// Returns the CPU time of a query on a Parquet file with our functions, as a multiple of
+/// DataFusion's own. Other processes share the CPU caches and slow down single runs, so the best
+/// run of each counts, and there are more runs while the ratio is above what is expected.
 fn cost(file: &str, query: &str, expected: f64) -> f64 {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let context = |exact: bool| {
@@ -53,7 +55,7 @@ fn cost(file: &str, query: &str, expected: f64) -> f64 {
             *best = (spent() - before).min(*best);
         }
     }
-    println!("{query}: {:.0} ms, {:.2} x the engine's own", best[0] as f64 / 1e6, ratio(best));
+    println!("{query}: {:.0} ms, {:.2} x DataFusion's own", best[0] as f64 / 1e6, ratio(best));
     ratio(best)
 }
 
@@ -70,13 +72,13 @@ fn exact_sums_cost_little_more_than_rounded_ones() {
         "select id4, avg(v1), avg(v2), avg(v3) from g group by id4",
         "select id6, sum(v1), sum(v2), sum(v3) from g group by id6",
     ] {
-        // Sums that are exact in the simple way cost five to ten times the engine's; a quiet machine shows 1.1 to 1.3.
+        // Naively exact sums cost five to ten times DataFusion's; a quiet machine shows 1.1 to 1.3.
         let ratio = cost(path.to_str().unwrap(), query, 1.5);
         assert!(ratio < 2.5, "{ratio:.2}: {query}");
     }
 }
 
-/// Every aggregation of floats that is told by a list of names, over values and their partitions.
+/// Computes every float aggregation by name, over values in a number of partitions.
 fn answers(values: &[Option<f64>], partitions: usize) -> Vec<String> {
     let keys = (0..values.len()).map(|i| Some((i % 3) as i64));
     let df = DataFrame::from_columns([("k", Series::from_iter(keys)), ("x", Series::from_iter(values.iter().copied()))]);

@@ -1,5 +1,5 @@
-//! CSV files as frames: `read_csv`, and `Csv` with its options; `write` is the way back. How they are read is in
-//! `source::csv`.
+//! CSV files as frames: `read_csv`, and `Csv` with its options; writing is in `write`, the
+//! implementation of reading in `source::csv`.
 
 pub(in crate::frame) mod write;
 
@@ -20,17 +20,19 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use std::fmt;
 use std::sync::Arc;
 
-/// A frame over CSV files, read when it is computed; see [`Csv`] for options.
+/// Returns a lazy frame over CSV files, read when it is computed; see [`Csv`] for options.
 ///
-/// `path` is a file, a pattern (`"data/*.csv"`, read in the order of their names) or a URL (`http://`, `https://`, `s3://`);
-/// what ends in `.gz`, `.bz2`, `.xz` or `.zst` is decompressed while reading. The first line names the columns. Their types are
-/// told from samples at the start, the middle and the end: `bool`, `int64`, `float64`, `date`, `datetime`, else `str`; digits that
-/// begin with a zero stay `str`. Where a value turns up that is not of its column's type, the column takes the type that
-/// holds both, and what needs it is computed again: no result depends on the samples. Fields that are empty or say `NA`,
-/// `NaN`, `null` and the like, as in pandas, are missing values. Rows keep the order of the files.
+/// `path` is a file, a pattern (`"data/*.csv"`, read in the order of the file names) or a URL
+/// (`http://`, `https://`, `s3://`); files that end in `.gz`, `.bz2`, `.xz` or `.zst` are
+/// decompressed while reading. The first line names the columns. Their types are inferred from
+/// samples at the start, the middle and the end: `bool`, `int64`, `float64`, `date`, `datetime`,
+/// else `str`; numbers with leading zeros stay `str`. If a later value does not fit the type of its
+/// column, the column gets a type that holds both, and the query is computed again: no result
+/// depends on the samples. Empty fields and `NA`, `NaN`, `null` and so on are null, as in pandas.
+/// Rows keep the order of the files.
 ///
-/// A path that does not exist, an empty file or a broken header make a frame that reports its error under the cell and
-/// when it is computed.
+/// If the path does not exist, a file is empty or a header is invalid, the frame reports the error
+/// under the cell and when it is computed.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -47,7 +49,8 @@ pub fn read_csv(path: &str) -> DataFrame {
     Csv::new().read(path)
 }
 
-/// Options for reading and writing CSV files, with pandas' names and defaults. Each method changes one and gives the rest on.
+/// Options for reading and writing CSV files, with pandas' names and defaults. Each method sets one
+/// option.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -83,64 +86,69 @@ macro_rules! options {
 }
 
 options! {
-    /// Fields are separated by what matches a regular expression. Patterns such as `,\s*` cost no more than a character.
+    /// Sets the field separator to a regular expression. Patterns such as `,\s*` are as fast as a
+    /// single character.
     sep_regex(pattern: &str) |o| o.sep = Separator::Regex(pattern.to_owned());
-    /// Fields are separated by any run of spaces and tabs.
+    /// Separates fields by any run of spaces and tabs.
     delim_whitespace(yes: bool) |o| o.sep = if yes { Separator::Whitespace } else { Separator::Char(',') };
-    /// Puts this column first.
+    /// Moves this column to the front.
     index_col(name: &str) |o| o.index_col = Some(name.to_owned());
-    /// Type of a column; a value that is not of this type is an error.
+    /// Sets the type of a column; a value that does not fit is an error.
     dtype(column: &str, dtype: DType) |o| o.dtypes.push((column.to_owned(), dtype));
-    /// Type of all columns that have none of their own.
+    /// Sets the type of all columns that have none of their own.
     dtype_all(dtype: DType) |o| o.dtype_all = Some(dtype);
-    /// Format of the columns of `parse_dates`, such as `"%d/%m/%Y"`; given more than once, each is tried. Default: ISO 8601.
-    /// Also the format in which instants are written.
+    /// Sets the format of the columns of `parse_dates`, such as `"%d/%m/%Y"`; if given more than
+    /// once, each is tried. Default: ISO 8601. Also the format in which timestamps are written.
     date_format(format: &str) |o| { o.date_formats.push(format.to_owned()); o.date_format = Some(format.to_owned()) };
-    /// Tells the types from this many rows at the start and looks no further.
+    /// Infers the types only from this many rows at the start.
     infer_rows(rows: usize) |o| o.infer_rows = Some(rows);
-    /// Whether pandas' texts (`""`, `"NA"`, `"null"` and so on) stand for a missing value. Default: true.
+    /// Sets whether pandas' null strings (`""`, `"NA"`, `"null"` and so on) are null. Default:
+    /// true.
     keep_default_na(keep: bool) |o| o.keep_default_na = keep;
-    /// The mark between thousands.
+    /// Sets the thousands separator.
     thousands(mark: char) |o| o.thousands = Some(mark);
-    /// The decimal point. Default: `'.'`.
+    /// Sets the decimal point. Default: `'.'`.
     decimal(mark: char) |o| o.decimal = mark;
-    /// Leaves out this many lines at the start.
+    /// Skips this many lines at the start of each file.
     skiprows(lines: usize) |o| o.skiprows = lines;
-    /// Leaves out this many lines at the end of each file.
+    /// Skips this many rows at the end of each file.
     skipfooter(lines: usize) |o| o.skipfooter = lines;
     /// Reads at most this many rows.
     nrows(rows: usize) |o| o.nrows = Some(rows);
-    /// The rest of a line behind this character is a comment; a line that begins with it is none.
+    /// Ignores the rest of a line after this character; a line that begins with it is not a row.
     comment(mark: char) |o| o.comment = Some(mark);
-    /// Whether two quotes inside of quotes stand for one. Default: true.
+    /// Sets whether two quotes inside quotes are read as one. Default: true.
     doublequote(yes: bool) |o| o.doublequote = yes;
-    /// The character behind this one is taken as it is.
+    /// Sets the escape character: the character after it is read literally.
     escapechar(mark: char) |o| o.escapechar = Some(mark);
-    /// Leaves out spaces behind separators.
+    /// Skips spaces after separators.
     skip_initial_space(yes: bool) |o| o.skip_initial_space = yes;
-    /// What is done with lines that have too many fields. Shorter ones end in missing values.
+    /// Sets how to handle lines with too many fields. Shorter lines are filled with nulls.
     on_bad_lines(how: BadLines) |o| o.on_bad_lines = how;
-    /// Encoding of the files, by its label. Default: `"utf-8"`.
+    /// Sets the encoding of the files, by its label. Default: `"utf-8"`.
     encoding(label: &str) |o| o.encoding = label.to_owned();
-    /// What is done with bytes that are no text: `"strict"` (an error, the default), `"replace"`, `"ignore"`.
+    /// Sets how to handle bytes that are invalid in the encoding: `"strict"` (an error, the
+    /// default), `"replace"`, `"ignore"`.
     encoding_errors(how: &str) |o| o.encoding_errors = how.to_owned();
-    /// `"gzip"`, `"bz2"`, `"zstd"`, `"xz"`, `"none"`, or `"infer"` by the ending of the name (the default).
+    /// Sets the compression: `"gzip"`, `"bz2"`, `"zstd"`, `"xz"`, `"none"`, or `"infer"` from the
+    /// file extension (the default).
     compression(name: &str) |o| o.compression = name.to_owned();
-    /// Adds a column `path` that tells the file of each row.
+    /// Adds a column `path` with the file of each row.
     include_path(yes: bool) |o| o.path_column = yes.then(|| "path".to_owned());
-    /// Adds a column of this name that tells the file of each row.
+    /// Adds a column of this name with the file of each row.
     include_path_column(name: &str) |o| o.path_column = Some(name.to_owned());
-    /// When writing: what stands for a missing value. Default: nothing.
+    /// When writing: sets the string for null. Default: the empty string.
     na_rep(text: &str) |o| o.na_rep = text.to_owned();
-    /// When writing: whether the first line names the columns. Default: true.
+    /// When writing: sets whether the first line names the columns. Default: true.
     write_header(yes: bool) |o| o.write_header = yes;
-    /// When writing: decimals of floats. Default: as few as read back to the same number.
+    /// When writing: sets the number of decimals of floats. Default: as few as read back to the
+    /// same number.
     float_decimals(decimals: usize) |o| o.float_format = Some(decimals);
-    /// When writing: quotes around every text, not only where they are needed.
+    /// When writing: quotes every string, not only where necessary.
     quote_all(yes: bool) |o| o.quote_all = yes;
 }
 
-/// Options whose values a user may write in several ways: only the conversion is compiled in a cell.
+/// Options with generic arguments: only the conversion is compiled in a notebook cell.
 macro_rules! converted {
     ($($(#[$doc:meta])* $name:ident($arg:ident: impl $of:path, $into:ident $own:ty) |$o:ident| $set:expr;)*) => {
         mod of {
@@ -163,32 +171,32 @@ macro_rules! converted {
 }
 
 converted! {
-    /// What separates fields: a character, or a text of several. Default: `','`.
+    /// Sets the field separator: a character, or a string of several. Default: `','`.
     sep(sep: impl Into<Separator>, into Separator) |o| o.sep = sep;
-    /// Names of the columns, for files without a header; with `header(0)`, in place of it.
+    /// Sets the names of the columns, for files without a header; with `header(0)`, replaces it.
     names(names: impl IntoNames, into_names Vec<String>) |o| o.names = Some(names);
-    /// The line that names the columns, counted from 0 behind what `skiprows` leaves out; `None` where there is none.
-    /// Default: 0, or none where `names` are given.
+    /// Sets the number of the header line, counted from 0 after the lines that `skiprows` skips;
+    /// `None` for no header. Default: 0, or `None` if `names` are given.
     header(row: impl Into<HeaderRow>, into HeaderRow) |o| o.header = Some(row);
-    /// Reads only these columns, by names or by numbers (`0..3`); they keep the order of the file.
+    /// Reads only these columns, by name or number (`0..3`); they keep the order of the file.
     usecols(columns: impl Into<ColumnList>, into ColumnList) |o| o.usecols = Some(columns);
-    /// These columns are instants; a value that is none is an error.
+    /// Parses these columns as timestamps; an invalid value is an error.
     parse_dates(columns: impl IntoNames, into_names Vec<String>) |o| o.parse_dates = columns;
-    /// More texts that stand for a missing value.
+    /// Sets additional strings that are null.
     na_values(texts: impl IntoNames, into_names Vec<String>) |o| o.na_values = texts;
-    /// More texts that stand for true.
+    /// Sets additional strings that are true.
     true_values(texts: impl IntoNames, into_names Vec<String>) |o| o.true_values = texts;
-    /// More texts that stand for false.
+    /// Sets additional strings that are false.
     false_values(texts: impl IntoNames, into_names Vec<String>) |o| o.false_values = texts;
-    /// What quotes fields; `None` where nothing does. Default: `'"'`.
+    /// Sets the quote character; `None` for no quoting. Default: `'"'`.
     quotechar(mark: impl Into<Option<char>>, into Option<char>) |o| o.quotechar = mark;
-    /// Bytes of a partition, as a number or a text such as `"64MB"`; no result depends on it. There are at most 16 partitions
-    /// for each thread. Default: one partition for each thread.
+    /// Sets the size of a partition, in bytes or as a string such as `"64MB"`; results do not
+    /// depend on it. There are at most 16 partitions per thread. Default: one partition per thread.
     blocksize(bytes: impl Into<ByteCount>, into ByteCount) |o| o.blocksize = Some(bytes);
 }
 
 impl Csv {
-    /// When writing: the name that takes the place of `*`, by the number of the partition.
+    /// When writing: sets the name that replaces `*`, from the number of the partition.
     pub fn name_function(self, name: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
         self.named_by(Arc::new(name))
     }
@@ -201,12 +209,13 @@ impl Csv {
 }
 
 impl Csv {
-    /// pandas' defaults.
+    /// Creates the options with pandas' defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The frame of a file, a pattern or a URL, read when it is computed; see [`read_csv`].
+    /// Returns a lazy frame over a file, a pattern or a URL, read when it is computed; see
+    /// [`read_csv`].
     #[track_caller]
     pub fn read(&self, path: &str) -> DataFrame {
         DataFrame::from_result(
@@ -216,8 +225,8 @@ impl Csv {
 }
 
 impl DataFrame {
-    /// The types of the columns of the CSV files behind the frame, and the value that decided each: the first one that no
-    /// narrower type holds, as far as the files have been read.
+    /// Returns the types of the columns of the CSV files that the frame reads, and the value that
+    /// decided each: the first one that no narrower type holds, as far as the files have been read.
     ///
     /// # Errors
     /// The error of an earlier step.

@@ -1,4 +1,5 @@
-//! Frames to CSV files: partitions are written side by side, and a file gets its name when all are whole.
+//! Writes frames to CSV files: partitions are written in parallel, and files get their names when
+//! all are complete.
 
 use crate::csv::print::Printing;
 use crate::error::{Error, Result};
@@ -14,21 +15,22 @@ use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Bytes that are written together.
+/// Bytes per write.
 const STEP: usize = 256 << 10;
 
-/// What errors name.
+/// The method named in errors.
 const METHOD: &str = "to_csv";
 
 impl DataFrame {
     /// Computes the frame and writes it to CSV files; see [`Csv::write`] for options.
     ///
-    /// A `*` in the path makes a file for each partition, numbered from 0 with zeros before; without one, all rows go into one
-    /// file in their order. Returns the paths. Floats are written with as many digits as read back to the same number, missing
-    /// values as nothing. Endings such as `.gz` and `.zst` compress.
+    /// A `*` in the path writes one file per partition, numbered from 0 with leading zeros; without
+    /// one, all rows go into one file in order. Returns the paths. Floats are written with the
+    /// fewest digits that read back to the same number, nulls as empty fields. Files that end in
+    /// `.gz`, `.zst` and so on are compressed.
     ///
     /// # Errors
-    /// As [`DataFrame::compute`], and where a file cannot be written: then no file has been changed.
+    /// As [`DataFrame::compute`], and if a file cannot be written: all files are then unchanged.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -81,16 +83,22 @@ fn failed(path: &str) -> impl Fn(std::io::Error) -> Error + '_ {
 }
 
 fn printing(options: &Options) -> Result<Printing> {
-    let byte = |c: char| u8::try_from(c).ok().filter(u8::is_ascii).ok_or_else(|| bad(format!("{c:?} is no character of ASCII")));
-    let Separator::Char(sep) = options.sep else { return Err(bad("files are written with one character as the separator".to_owned())) };
-    let quote = options.quotechar.ok_or_else(|| bad("texts need a quotechar to be written".to_owned()))?;
+    let byte = |c: char| u8::try_from(c).ok().filter(u8::is_ascii).ok_or_else(|| bad(format!("{c:?} is not an ASCII character")));
+    let Separator::Char(sep) = options.sep else {
+        return Err(bad("invalid separator: expected a single character for writing".to_owned()));
+    };
+    let quote = options.quotechar.ok_or_else(|| bad("writing strings requires a quotechar".to_owned()))?;
     if sep == quote || [sep, quote].iter().any(|c| matches!(c, '\n' | '\r')) {
-        return Err(bad(format!("{sep:?} as the separator and {quote:?} as the quote cannot be told apart, or end lines")));
+        return Err(bad(format!(
+            "invalid separator {sep:?} and quotechar {quote:?}: expected two different characters that do not end lines"
+        )));
     }
     if let Some(format) = &options.date_format {
         use std::fmt::Write as _;
         let tried = write!(String::new(), "{}", chrono::NaiveDateTime::default().format(format));
-        tried.map_err(|_| bad(format!("date_format: {format:?} is no format of instants without a zone")))?;
+        tried.map_err(|_| {
+            bad(format!("date_format: invalid format {format:?}: expected strftime codes for timestamps without a time zone"))
+        })?;
     }
     Ok(Printing {
         sep: byte(sep)?,
@@ -123,7 +131,7 @@ async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header:
     to.write_all(&text).map_err(failed(path))
 }
 
-/// The names of so many files.
+/// Returns the paths for this many files.
 fn names(path: &str, files: usize, name: Option<&NameFunction>) -> Result<Vec<String>> {
     let paths: Vec<_> = match name {
         Some(name) => (0..files).map(|i| pending::filled(path, &name(i))).collect(),
@@ -131,12 +139,12 @@ fn names(path: &str, files: usize, name: Option<&NameFunction>) -> Result<Vec<St
     };
     let mut seen = std::collections::HashSet::new();
     match paths.iter().find(|p| !seen.insert(p.as_str())) {
-        Some(twice) => Err(bad(format!("name_function gives two partitions the same file, {twice:?}"))),
+        Some(twice) => Err(bad(format!("name_function returned the same file for two partitions: {twice:?}"))),
         None => Ok(paths),
     }
 }
 
-/// A file for each partition.
+/// Writes one file per partition.
 fn many(
     (plan, joins): (&Plan, Joins),
     path: &str,
@@ -160,7 +168,8 @@ fn many(
     pending::finish_all(METHOD, files)
 }
 
-/// One file: each partition goes into a part of its own, and the parts are put together in their order.
+/// Writes one file: each partition is written to a temporary file, and these are concatenated in
+/// order.
 fn one((plan, joins): (&Plan, Joins), path: &str, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
     pending::make_folder(METHOD, path)?;
     let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();

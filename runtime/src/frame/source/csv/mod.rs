@@ -1,6 +1,7 @@
-//! Tables of CSV files. `open` looks at the files and makes a `table` of them, `sample` finds the columns' types from some rows,
-//! and `types` keeps what is known of them; `scan` gives rows to the engine in `pieces`, `quotes` finds what is inside of quotes
-//! where files are cut, `speculate` guesses that nothing is, and `parse` makes batches of blocks.
+//! Tables of CSV files. `open` inspects the files and builds a `table`, `sample` infers the column
+//! types from some rows, and `types` stores them; `scan` passes rows to DataFusion in `pieces`,
+//! `quotes` finds out which split points of files are inside quotes, `speculate` guesses that none
+//! is, and `parse` converts blocks to batches.
 
 pub(in crate::frame) mod names;
 pub(in crate::frame) mod open;

@@ -1,16 +1,16 @@
-//! What a user may write where `Csv` takes a separator, a list of columns, a header or a number of bytes.
+//! Argument types of `Csv`: separators, lists of columns, header rows and byte counts.
 
 use crate::config;
 use crate::error::Result;
 
-/// What separates fields.
+/// A field separator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Separator {
     /// One character.
     Char(char),
-    /// A text of several characters.
+    /// A string of several characters.
     Text(String),
-    /// What matches a regular expression.
+    /// Any match of a regular expression.
     Regex(String),
     /// Any run of spaces and tabs.
     Whitespace,
@@ -33,7 +33,7 @@ impl From<&str> for Separator {
     }
 }
 
-/// The line that names the columns.
+/// The number of the header line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeaderRow(pub(in crate::frame) Option<usize>);
 
@@ -55,12 +55,12 @@ impl From<bool> for HeaderRow {
     }
 }
 
-/// A column by its name or its number.
+/// A column by name or number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnRef {
-    /// By its name.
+    /// By name.
     Name(String),
-    /// By its number, from 0.
+    /// By number, from 0.
     Number(usize),
 }
 
@@ -94,7 +94,7 @@ impl From<usize> for ColumnRef {
     }
 }
 
-/// Some columns: `["a", "b"]`, `[0, 2]`, `0..10`.
+/// A list of columns: `["a", "b"]`, `[0, 2]`, `0..10`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnList(pub(in crate::frame) Vec<ColumnRef>);
 
@@ -144,7 +144,7 @@ impl From<&str> for ColumnList {
 pub enum ByteCount {
     /// A number.
     Bytes(u64),
-    /// A text such as `"64MB"`.
+    /// A string such as `"64MB"`.
     Text(String),
 }
 
@@ -170,11 +170,11 @@ impl From<usize> for ByteCount {
 }
 
 /// # Panics
-/// Where it is negative.
+/// Panics if the number is negative.
 impl From<i32> for ByteCount {
     #[track_caller]
     fn from(bytes: i32) -> Self {
-        assert!(bytes >= 0, "blocksize: {bytes} is negative; it is a number of bytes");
+        assert!(bytes >= 0, "blocksize: invalid number of bytes {bytes}: expected at least 0");
         Self::Bytes(bytes as u64)
     }
 }

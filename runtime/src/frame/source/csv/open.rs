@@ -1,4 +1,5 @@
-//! A look at the files before anything is read: their names, where the data begins, and what the columns are called.
+//! Inspects the files before anything is read: their paths, where the data begins, and the column
+//! names.
 
 use crate::csv::dialect::{Dialect, Sep};
 use crate::csv::kind::Kind;
@@ -21,16 +22,16 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
-/// Bytes that are read in one step where nothing else is said: they and their marks fit into the second cache.
+/// The default block size, in bytes: a block and its marks fit into the L2 cache.
 const STEP: u64 = 256 << 10;
-/// Bytes of a file's start that are looked at first.
+/// Bytes at the start of a file that are inspected first.
 const START: u64 = 16 << 10;
 
-/// What the start of a file tells.
+/// What the start of a file shows.
 struct Shape {
     names: Option<Vec<String>>,
     start: u64,
-    /// Fields of the first line of data.
+    /// The number of fields of the first line of data.
     fields: u32,
 }
 
@@ -41,7 +42,7 @@ fn bad(message: String) -> Error {
 pub(in crate::frame) fn open(options: &Options, pattern: &str) -> Result<Arc<Table>> {
     let local = fs::local(pattern);
     if !fs::is_remote(pattern) && std::path::Path::new(local).is_dir() {
-        return Err(bad(format!("{local:?} is a directory; \"{}/*.csv\" reads the files in it", local.trim_end_matches('/'))));
+        return Err(bad(format!("{local:?} is a directory; help: read its files with \"{}/*.csv\"", local.trim_end_matches('/'))));
     }
     let block = options.blocksize.as_ref().map(|b| b.bytes()).transpose()?.map(|b| b.max(1));
     let mut table = Table {
@@ -60,7 +61,7 @@ pub(in crate::frame) fn open(options: &Options, pattern: &str) -> Result<Arc<Tab
         skipfooter: options.skipfooter,
     };
     let (mut names, mut heads) = (Vec::new(), HashMap::new());
-    // Rows that are not read must not decide a type.
+    // Rows that are not read must not affect the types.
     let rows = options.infer_rows.into_iter().chain(options.nrows).min();
     let paths = fs::expand("read_csv", pattern)?;
     let sampled = sample::picked(paths.len(), rows);
@@ -76,7 +77,7 @@ pub(in crate::frame) fn open(options: &Options, pattern: &str) -> Result<Arc<Tab
         if sampled.contains(&number) {
             heads.insert(number, head);
         }
-        // Names that are given stand for places; those of a header are looked for.
+        // Given names refer to positions; those of a header are matched by name.
         let header = shape.names.filter(|_| options.names.is_none());
         let order = table.order(&path, &names, header)?;
         table.files.push(FileInfo { order, ..file });
@@ -86,22 +87,24 @@ pub(in crate::frame) fn open(options: &Options, pattern: &str) -> Result<Arc<Tab
     Ok(Arc::new(table))
 }
 
-/// A mark must be one byte to be looked for among bytes.
+/// Returns a mark as a byte, as the scanner searches for bytes.
 fn byte(option: &str, mark: char) -> Result<u8> {
-    u8::try_from(mark).ok().filter(u8::is_ascii).ok_or_else(|| bad(format!("{option}: {mark:?} is no character of ASCII")))
+    u8::try_from(mark).ok().filter(u8::is_ascii).ok_or_else(|| bad(format!("{option}: {mark:?} is not an ASCII character")))
 }
 
 fn dialect(options: &Options) -> Result<Dialect> {
     let (sep, spaces) = match &options.sep {
         Separator::Char(c) if c.is_ascii() => (Sep::Byte(*c as u8), false),
         Separator::Char(c) => (Sep::Text(c.to_string().into_bytes()), false),
-        Separator::Text(text) if text.is_empty() => return Err(bad("sep: the separator is empty".to_owned())),
+        Separator::Text(text) if text.is_empty() => {
+            return Err(bad("sep: invalid separator \"\": expected at least one character".to_owned()));
+        }
         Separator::Text(text) => (Sep::Text(text.as_bytes().to_vec()), false),
         Separator::Whitespace => (Sep::White, false),
         Separator::Regex(pattern) => pattern_of(pattern)?,
     };
     if let Sep::Byte(sep @ (b'\n' | b'\r')) = sep {
-        return Err(bad(format!("sep: {:?} ends lines, and cannot separate fields", char::from(sep))));
+        return Err(bad(format!("sep: invalid separator {:?}: it ends lines", char::from(sep))));
     }
     let mark = |name, c: Option<char>| c.map(|c| byte(name, c)).transpose();
     let dialect = Dialect {
@@ -115,12 +118,16 @@ fn dialect(options: &Options) -> Result<Dialect> {
     if let Sep::Byte(sep) = dialect.sep
         && (dialect.quote == Some(sep) || dialect.comment == Some(sep))
     {
-        return Err(bad(format!("{:?} is the separator, and a quote or the mark of a comment at once", char::from(sep))));
+        return Err(bad(format!(
+            "{:?} is both the separator and the quote or comment character; expected different characters",
+            char::from(sep)
+        )));
     }
     Ok(dialect)
 }
 
-/// A pattern as a separator, and whether spaces behind it are left out: a character followed by white space is no pattern.
+/// Returns a separator pattern, and whether spaces after it are skipped: a character followed by
+/// whitespace needs no regular expression.
 fn pattern_of(pattern: &str) -> Result<(Sep, bool)> {
     let plain = [r"\s*", " *", r"\ *", "[ ]*", r"[ \t]*"].iter().find_map(|tail| pattern.strip_suffix(tail));
     let plain = plain.map(|p| p.strip_prefix('\\').unwrap_or(p));
@@ -145,12 +152,15 @@ fn values(options: &Options) -> Result<Values> {
     let thousands = options.thousands.map(|c| byte("thousands", c)).transpose()?;
     let decimal = byte("decimal", options.decimal)?;
     if thousands == Some(decimal) {
-        return Err(bad(format!("{:?} is the decimal point and the mark between thousands at once", options.decimal)));
+        return Err(bad(format!(
+            "{:?} is both the decimal point and the thousands separator; expected different characters",
+            options.decimal
+        )));
     }
     Ok(Values::new(missing, &options.true_values, &options.false_values, decimal, thousands))
 }
 
-/// Names of all fields, and how many fields a line has.
+/// Returns the names of all fields, and the number of fields of a line.
 fn columns_of(shape: &Shape, options: &Options) -> (Vec<String>, u32) {
     let mut names = match (&options.names, &shape.names) {
         (Some(given), _) => given.clone(),
@@ -162,7 +172,7 @@ fn columns_of(shape: &Shape, options: &Options) -> (Vec<String>, u32) {
     (names, width)
 }
 
-/// The columns that are read, in the order of the file.
+/// Returns the columns to read, in the order of the file.
 fn chosen(options: &Options, names: Vec<String>) -> Result<Vec<Column>> {
     let not_there = |method: &str, column: &str| ErrorKind::ColumnNotFound {
         method: format!("read_csv: {method}"),
@@ -210,7 +220,7 @@ fn chosen(options: &Options, names: Vec<String>) -> Result<Vec<Column>> {
     Ok(columns)
 }
 
-/// How a given type is read, and what it becomes.
+/// Returns how a given type is parsed, and its Arrow type.
 fn kind_of(column: &str, dtype: &DType) -> Result<(Kind, DataType)> {
     let wanted = match dtype {
         DType::Datetime => Kind::Time.arrow(),
@@ -219,7 +229,7 @@ fn kind_of(column: &str, dtype: &DType) -> Result<(Kind, DataType)> {
     };
     let kind = match &wanted {
         DataType::Boolean => Kind::Bool,
-        // Numbers that 64 bits with a sign do not hold.
+        // Its values may not fit into a signed 64-bit integer.
         DataType::UInt64 => Kind::Text,
         t if t.is_integer() => Kind::Int,
         t if t.is_floating() => Kind::Float,
@@ -231,7 +241,7 @@ fn kind_of(column: &str, dtype: &DType) -> Result<(Kind, DataType)> {
 }
 
 impl Table {
-    /// Looks at the start of a file, at so many bytes first.
+    /// Inspects the start of a file, beginning with this many bytes.
     fn look(&self, path: &str, mut wanted: u64, options: &Options) -> Result<(FileInfo, Shape, Head)> {
         let ranged = self.is_ranged(path);
         let mut text = self.text(path)?;
@@ -246,18 +256,20 @@ impl Table {
             }
             wanted = head.len() as u64;
             if head.len() > LONGEST {
-                return Err(bad(format!("{path:?} has no complete row in its first GiB; is a quote left open, or is it compressed?")));
+                return Err(bad(format!(
+                    "{path:?} has no complete row in its first GiB; help: check for an unclosed quote, or compression"
+                )));
             }
         }
     }
 
-    /// What the start of a file tells; `None` where more of it is needed.
+    /// Parses the start of a file; `None` if more of it is needed.
     fn shape(&self, path: &str, head: &[u8], last: bool, options: &Options) -> Result<Option<Shape>> {
         let header = options.header.unwrap_or(HeaderRow(options.names.is_none().then_some(0))).0;
         let mut at = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         for _ in 0..options.skiprows {
             match memchr::memchr2(b'\n', b'\r', &head[at..]).map(|n| at + n) {
-                // Whether a line feed follows is not known yet.
+                // A line feed may follow.
                 Some(end) if head[end] == b'\r' && end + 1 == head.len() && !last => return Ok(None),
                 Some(end) => at = end + if head[end..].starts_with(b"\r\n") { 2 } else { 1 },
                 None if last => at = head.len(),
@@ -276,7 +288,8 @@ impl Table {
             return Err(ErrorKind::EmptyFile { method: "read_csv".to_owned(), path: path.to_owned() }.into());
         }
         if memchr::memchr(0, &head[..head.len().min(4096)]).is_some() {
-            let message = format!("{path:?} has bytes of zero, so it is no text in this encoding; encoding(\"utf-16\") reads such texts");
+            let message =
+                format!("{path:?} contains NUL bytes, so it is not text in this encoding; help: encoding(\"utf-16\") reads UTF-16");
             return Err(bad(message));
         }
         let mut scratch = Vec::new();
@@ -291,7 +304,7 @@ impl Table {
         Ok(Some(Shape { names, start, fields: block.rows.get(needed).map_or(0, |r| r.fields) }))
     }
 
-    /// Where the columns of the first file are in another one.
+    /// Returns the positions in another file of the columns of the first one.
     fn order(&self, path: &str, names: &[String], header: Option<Vec<String>>) -> Result<Option<Vec<u32>>> {
         let (Some(first), Some(mut header)) = (self.files.first(), header) else { return Ok(None) };
         distinct(&mut header);
@@ -301,8 +314,8 @@ impl Table {
         let at = |name: &String| header.iter().position(|h| h == name).map(|i| i as u32);
         let order: Option<Vec<u32>> = names.iter().map(at).collect();
         order.filter(|_| header.len() == names.len()).map(Some).ok_or_else(|| {
-            let what = format!("their columns are {names:?} and {header:?}");
-            bad(format!("{:?} and {path:?} cannot be read as one: {what}", first.path))
+            let what = format!("their columns differ: {names:?} and {header:?}");
+            bad(format!("cannot read {:?} and {path:?} together: {what}", first.path))
         })
     }
 }

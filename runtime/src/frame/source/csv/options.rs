@@ -4,15 +4,15 @@ use crate::frame::source::csv::names::{ByteCount, ColumnList, HeaderRow, Separat
 use crate::frame::types::dtype::DType;
 use std::sync::Arc;
 
-/// What is done with lines that have more fields than there are columns.
+/// How to handle lines with more fields than there are columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BadLines {
-    /// An error that names file and line.
+    /// Returns an error with the file and line.
     #[default]
     Error,
-    /// They are left out.
+    /// Skips them.
     Skip,
-    /// They are left out, and how many there were is told.
+    /// Skips them, and reports how many there were.
     Warn,
 }
 

@@ -1,4 +1,5 @@
-//! Blocks to batches: which columns, in which order, and what is said of values and lines that do not fit.
+//! Converts blocks to batches: selects the columns, applies filters, and reports values and lines
+//! that do not fit.
 
 use crate::csv::block::{Block, Misfit};
 use crate::csv::column::column;
@@ -21,47 +22,47 @@ use datafusion::physical_plan::metrics::Count;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// What is read of a table.
+/// What to read from a table.
 #[derive(Debug)]
 pub(in crate::frame) struct Job {
     pub(in crate::frame) table: Arc<Table>,
     pub(in crate::frame) kinds: Vec<Kind>,
-    /// As in [`crate::frame::source::csv::types::Types`], when the plan was made.
+    /// As in [`crate::frame::source::csv::types::Types`], when the plan was built.
     pub(in crate::frame) generation: u32,
-    /// Columns of the table that come out.
+    /// The columns of the output.
     pub(in crate::frame) projection: Vec<usize>,
     pub(in crate::frame) schema: SchemaRef,
-    /// Rows for which this is true come out; it is over these columns.
+    /// The predicate that rows must pass, and its columns.
     pub(in crate::frame) filter: Option<(Arc<dyn PhysicalExpr>, Vec<usize>, SchemaRef)>,
-    /// Values are only looked at, and widen the types.
+    /// Whether values are only inspected to widen the types.
     pub(in crate::frame) settle: bool,
-    /// Lines that were left out.
+    /// The number of skipped lines.
     pub(in crate::frame) bad: AtomicU64,
-    /// Rows that are still wanted, where only some are.
+    /// The number of rows still to read, if limited.
     pub(in crate::frame) left: Option<AtomicUsize>,
-    /// Bytes of text that were made columns of.
+    /// Bytes of text that were parsed.
     pub(in crate::frame) read: Count,
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
         let bad = *self.bad.get_mut();
-        // Where types have changed since, all is read again and said then.
+        // If types have changed since, everything is read and reported again.
         let is_current = self.table.types.are_still(self.generation, &self.kinds);
         if bad > 0 && self.table.on_bad_lines == BadLines::Warn && !self.settle && is_current {
-            show::warn(&format!("read_csv: {} with too many fields left out", html::count(bad as usize, "line")));
+            show::warn(&format!("read_csv: skipped {} with too many fields", html::count(bad as usize, "line")));
         }
     }
 }
 
 impl Job {
-    /// Leaves out rows beyond those that are wanted, which must not even be looked at; whether more are wanted. Blocks come here
-    /// in their order.
+    /// Drops rows beyond the limit, which must not be inspected at all; returns whether more rows
+    /// are needed. Blocks arrive in order.
     pub(in crate::frame) fn limit(&self, block: &mut Block, file: usize) -> Result<bool> {
         let Some(left) = &self.left else { return Ok(true) };
         let wanted = left.load(Ordering::Relaxed);
         let good = block.rows.iter().enumerate().filter(|(_, r)| r.fields <= self.table.width);
-        // One behind the last that is wanted.
+        // One past the last row to keep.
         let end = if wanted == 0 { 0 } else { good.map(|(i, _)| i + 1).nth(wanted - 1).unwrap_or(block.rows.len()) };
         block.rows.truncate(end);
         self.leave_out_bad(block, file)?;
@@ -69,7 +70,7 @@ impl Job {
         Ok(wanted > block.rows.len())
     }
 
-    /// The rows of a block as a batch.
+    /// Parses the rows of a block into a batch.
     pub(in crate::frame) fn batch(&self, block: &mut Block, file: usize) -> Result<RecordBatch> {
         self.leave_out_bad(block, file)?;
         self.read.add(block.data.len());
@@ -89,7 +90,8 @@ impl Job {
             }
             kept = evaluate(condition, schema, read.iter().map(|(_, a)| a.clone()).collect(), block.rows.len())?;
         }
-        // Texts of rows that are left out are not looked at; other values are, as they may widen their columns.
+        // Strings of filtered rows are not parsed; other values are, as they may widen their
+        // columns.
         let rows: Option<Vec<Row>> =
             kept.as_ref().map(|k| block.rows.iter().zip(k.values()).filter(|(_, k)| *k).map(|(r, _)| *r).collect());
         let count = rows.as_ref().map_or(block.rows.len(), Vec::len);
@@ -104,13 +106,13 @@ impl Job {
         batch::batch("read_csv", &self.schema, arrays, count)
     }
 
-    /// Looks into what was guessed, where something speaks against it; an error where the plan is to be made again.
+    /// Verifies the guesses after a contradiction; an error if the plan must be rebuilt.
     pub(in crate::frame) fn sure(&self) -> Result<()> {
         self.table.look_into()?;
         if self.settle || self.table.types.generation() == self.generation {
             return Ok(());
         }
-        Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: "what was taken for rows are none".to_owned() }.into())
+        Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: "the guessed row boundaries were wrong".to_owned() }.into())
     }
 
     fn is_text(&self, column: usize) -> bool {
@@ -136,7 +138,7 @@ impl Job {
         }
     }
 
-    /// What a value that is not of its column's type leads to: an error, or a wider column and the same query again.
+    /// Handles a value that does not fit its column's type: an error, or a wider type and a retry.
     #[cold]
     fn misfit(&self, block: &Block, rows: &[Row], at: Misfit, c: usize, field: u32, file: usize) -> Error {
         if let Err(again) = self.sure() {
@@ -149,7 +151,7 @@ impl Job {
         let number = block.rows.iter().position(|r| *r == row).unwrap_or(0);
         let place = block.place(number);
         let Ok(value) = std::str::from_utf8(&bytes) else {
-            let hint = "is not UTF-8; encoding(\"latin1\") or encoding(\"windows-1252\") reads other encodings, encoding_errors(\"replace\") goes on";
+            let hint = "is not valid UTF-8; help: set encoding(\"latin1\") or encoding(\"windows-1252\"), or encoding_errors(\"replace\")";
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let bad = std::str::from_utf8(&bytes).map_or_else(|e| e.valid_up_to(), |_| 0);
             return self.bad_row(file, place, format!("column {:?}: byte {bad} of {text:?} (0x{:02X}) {hint}", spec.name, bytes[bad]));
@@ -158,30 +160,33 @@ impl Job {
             let formats = if spec.formats.is_empty() {
                 String::new()
             } else {
-                format!(" in the format {}", spec.formats.iter().map(|f| format!("{:?}", f.text())).collect::<Vec<_>>().join(" or "))
+                format!(" with the format {}", spec.formats.iter().map(|f| format!("{:?}", f.text())).collect::<Vec<_>>().join(" or "))
             };
             let dtype = DType::of(wanted);
             return self.bad_row(
                 file,
                 place,
-                format!("column {:?}: {value:?} is no {dtype}{formats}; na_values([..]) makes it a missing value", spec.name),
+                format!(
+                    "column {:?}: cannot parse {value:?} as {dtype}{formats}; help: add it to na_values([..]) to read it as null",
+                    spec.name
+                ),
             );
         }
         self.widen(c, &bytes, self.kinds[c], (file, place));
         let lost = self.projection.iter().chain(self.filter.iter().flat_map(|f| &f.1)).copied();
         self.table.types.lose(lost.filter(|c| !self.is_text(*c) && self.table.columns[*c].given.is_none()));
-        ErrorKind::Engine { operation: "read_csv".to_owned(), message: format!("column {:?}: {value:?} is not of its type", spec.name) }
+        ErrorKind::Engine { operation: "read_csv".to_owned(), message: format!("column {:?}: {value:?} does not fit its type", spec.name) }
             .into()
     }
 
     fn widen(&self, c: usize, value: &[u8], from: Kind, (file, place): (usize, u64)) {
         let joined = from.and(Kind::of(value, &self.table.values));
         let why = || Reason { value: String::from_utf8_lossy(value).into_owned(), file, place };
-        // A text always holds the value.
+        // A string holds any value.
         self.table.types.widen(c, if joined == from { Kind::Text } else { joined }, why);
     }
 
-    /// Looks at all values of the columns and widens their types; the batch is empty.
+    /// Inspects all values of the columns to widen their types; the batch is empty.
     fn settled(&self, block: &Block, file: usize) -> Result<RecordBatch> {
         for c in &self.projection {
             let Some(field) = self.table.field(&self.table.columns[*c], file) else { continue };
@@ -200,7 +205,7 @@ impl Job {
         Ok(RecordBatch::new_empty(self.schema.clone()))
     }
 
-    /// Leaves out lines with too many fields, or says where the first is.
+    /// Skips lines with too many fields, or returns an error for the first.
     fn leave_out_bad(&self, block: &mut Block, file: usize) -> Result<()> {
         let width = self.table.width;
         if block.rows.iter().all(|r| r.fields <= width) {
@@ -216,7 +221,8 @@ impl Job {
         Ok(())
     }
 
-    /// The error for the first line of a file with too many fields: another part may have come upon a later one.
+    /// Returns the error for the first line of a file with too many fields: another part may have
+    /// found a later one.
     #[cold]
     fn first_bad(&self, file: usize) -> Error {
         let width = self.table.width;
@@ -229,11 +235,11 @@ impl Job {
         match (found, read) {
             (Some((place, saw, text)), _) => {
                 let more = if saw == width + 1 && text.trim_end().ends_with(self.table.separator()) {
-                    "names([.., \"rest\"]).header(0) reads a separator at the end of each line"
+                    "names([.., \"rest\"]).header(0) reads lines that end in a separator"
                 } else {
-                    "names([.., \"rest\"]) makes columns of fields that are too many"
+                    "names([.., \"rest\"]) reads extra fields as columns"
                 };
-                let hint = format!("help: {more}; on_bad_lines(BadLines::Skip) leaves such lines out");
+                let hint = format!("help: {more}; on_bad_lines(BadLines::Skip) skips such lines");
                 self.bad_row(file, place, format!("expected {}, saw {saw}: {text:?}; {hint}", html::count(width as usize, "field")))
             }
             (None, Err(e)) => e,
@@ -241,12 +247,12 @@ impl Job {
         }
     }
 
-    /// Why a file cannot be read on.
+    /// Returns the error for why reading a file stopped.
     pub(in crate::frame) fn stopped(&self, stop: Stop, file: usize) -> Error {
         match stop {
             Stop::Io(e) => io_error(&self.table.files[file].path, e),
             Stop::OpenQuote(place) => self.table.open_quote(&self.table.files[file].path, place),
-            Stop::TooLong(place) => self.bad_row(file, place, "the row has more than 1 GiB; is a quote left open?".to_owned()),
+            Stop::TooLong(place) => self.bad_row(file, place, "the row is longer than 1 GiB; help: check for an unclosed quote".to_owned()),
         }
     }
 
@@ -254,15 +260,17 @@ impl Job {
         self.table.bad_row(&self.table.files[file].path, offset, message)
     }
 
-    /// A file that was cut into parts must still be as long as it was then.
+    /// Checks that a split file has not become shorter.
     pub(in crate::frame) fn unchanged(&self, file: usize) -> Result<()> {
         let info = &self.table.files[file];
         let now = std::fs::metadata(fs::local(&info.path)).map_err(|e| io_error(&info.path, e))?.len();
         if now >= info.size {
             return Ok(());
         }
-        let message =
-            format!("the file had {} bytes when it was opened and has {now} now; read it again once nobody writes to it", info.size);
+        let message = format!(
+            "the file had {} bytes when it was opened and has {now} now; help: read it again when it is no longer being written",
+            info.size
+        );
         Err(io_error(&info.path, std::io::Error::new(std::io::ErrorKind::UnexpectedEof, message)))
     }
 }
@@ -271,11 +279,11 @@ pub(in crate::frame) fn engine(e: &arrow::error::ArrowError) -> Error {
     ErrorKind::Engine { operation: "read_csv".to_owned(), message: e.to_string() }.into()
 }
 
-/// The values of the rows that are kept.
+/// Filters a column by a mask.
 fn sieved(array: &ArrayRef, kept: &BooleanArray) -> ArrayRef {
-    // Both have a value for each row of the block.
+    // Both have one value per row of the block.
     let kept = filter(array, kept).expect("a mask is as long as its column");
-    // Few texts are not to hold those of the whole block.
+    // A few strings must not keep the buffers of the whole block alive.
     let own = |views: &StringViewArray| {
         let held: usize = views.data_buffers().iter().map(|b| b.len()).sum();
         (held > 2 * views.total_buffer_bytes_used()).then(|| Arc::new(views.gc()) as ArrayRef)
@@ -283,11 +291,11 @@ fn sieved(array: &ArrayRef, kept: &BooleanArray) -> ArrayRef {
     kept.as_string_view_opt().and_then(own).unwrap_or(kept)
 }
 
-/// For which rows a condition is true; `None` for all.
+/// Evaluates a predicate; `None` if it is true for all rows.
 fn evaluate(condition: &Arc<dyn PhysicalExpr>, schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> Result<Option<BooleanArray>> {
     let batch = batch::batch("read_csv", schema, arrays, rows)?;
     let told = condition.evaluate(&batch).and_then(|v| v.into_array(rows)).map_err(|e| Error::engine("filter", &e))?;
-    // What is not known is not true.
+    // Null counts as false.
     let told = told.as_any().downcast_ref::<BooleanArray>().map(|t| if t.null_count() > 0 { prep_null_mask_filter(t) } else { t.clone() });
     Ok(told.filter(|t| t.true_count() < rows))
 }

@@ -9,9 +9,9 @@ pub(in crate::frame) enum Piece {
     Whole { file: usize },
 }
 
-/// The files in as many parts of the same size as are wanted, or fewer where there is less to do.
+/// Splits the files into the given number of parts of equal size, or fewer for little data.
 pub(in crate::frame) fn pieces(table: &Table, wanted: usize) -> Vec<Vec<Piece>> {
-    // What a file counts that cannot be cut: its text is not known before it is read.
+    // The size assumed for a file that cannot be split: it is unknown before reading.
     const UNKNOWN: u64 = 1 << 20;
     let length = |f: &FileInfo| if f.ranged { f.size.saturating_sub(f.start).max(1) } else { UNKNOWN };
     let total: u64 = table.files.iter().map(length).sum();
@@ -24,7 +24,7 @@ pub(in crate::frame) fn pieces(table: &Table, wanted: usize) -> Vec<Vec<Piece>> 
         if info.ranged {
             let mut from = info.start;
             for part in first..parts {
-                // The first place that belongs to the next part.
+                // The first offset of the next part.
                 let bound = ((part + 1) * total).div_ceil(parts).min(end);
                 let to = if bound == end { info.size } else { info.start + (bound - before) };
                 if to > from || from == info.start {
@@ -43,5 +43,5 @@ pub(in crate::frame) fn pieces(table: &Table, wanted: usize) -> Vec<Vec<Piece>> 
     work
 }
 
-/// Each partition has an open file and a block in memory, so there are no more of them for each thread.
+/// The maximum number of partitions per thread: each has an open file and a block in memory.
 pub(in crate::frame) const PARTITIONS_PER_THREAD: usize = 16;

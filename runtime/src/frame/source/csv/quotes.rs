@@ -1,7 +1,9 @@
-//! Whether the places where files are cut are inside of quotes. Where samples show no quotes, none of them is taken to be; that
-//! is looked into when quotes turn up or anything fails, and where it was wrong the plan is made again.
+//! Whether the offsets at which files are split are inside quotes. If samples contain no quotes,
+//! none is assumed to be; this is verified when quotes turn up or anything fails, and if it was
+//! wrong the plan is rebuilt.
 //!
-//! To guess first is the way of Ge et al., "Speculative distributed CSV data parsing for big data analytics", SIGMOD 2019.
+//! Guessing first follows Ge et al., "Speculative distributed CSV data parsing for big data
+//! analytics", SIGMOD 2019.
 
 use crate::csv::quotes::State;
 use crate::error::{ErrorKind, Result};
@@ -12,16 +14,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
-/// The states at the places where files are cut; found when the first part asks.
+/// The quote states at the split points of files; computed when first needed.
 pub(in crate::frame) type States = OnceCell<HashMap<Place, State>>;
 
-/// Looks at the parts of all files that are cut, side by side.
+/// Computes the states at the split points of all files, in parallel.
 pub(in crate::frame) async fn states(table: Arc<Table>, work: Arc<Vec<Vec<Piece>>>) -> Result<HashMap<Place, State>> {
     let ranges: Vec<_> = work.iter().flatten().copied().collect();
     let cut = |file| ranges.iter().filter(|p| matches!(p, Piece::Range { file: f, .. } if *f == file)).count() > 1;
     let mut parts = Vec::new();
     for piece in &ranges {
-        // How the last part of a file leaves off does not matter.
+        // The state at the end of a file does not matter.
         if let Piece::Range { file, from, to } = *piece
             && cut(file)
             && to < table.files[file].size

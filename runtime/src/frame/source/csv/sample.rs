@@ -1,4 +1,5 @@
-//! Types of columns as samples tell them: of the first, the middle and the last file, each at its head, its middle and its end.
+//! Type inference from samples: of the first, the middle and the last file, each at its start,
+//! middle and end.
 
 use crate::csv::kind::Kind;
 use crate::error::{ErrorKind, Result};
@@ -10,30 +11,30 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-/// Bytes of a sample; the one at the start of a file is four times as long.
+/// Bytes of a sample; the one at the start of a file is four times as large.
 const SAMPLE: usize = 64 << 10;
-/// Files from which samples are taken.
+/// The number of files from which samples are taken.
 const SAMPLED_FILES: usize = 3;
 
-/// The start of a file's text, and whether that is all of it.
+/// The start of a file's text, and whether it is the whole text.
 pub(in crate::frame) struct Head {
     pub(in crate::frame) text: Vec<u8>,
     pub(in crate::frame) last: bool,
 }
 
-/// The files, of so many, whose samples are asked first. Where the rows that tell the types are counted, it is the first alone.
+/// Returns the numbers of the files to sample first; only the first file if `infer_rows` is set.
 pub(in crate::frame) fn picked(files: usize, infer_rows: Option<usize>) -> Vec<usize> {
     let mut picked = if infer_rows.is_some() { vec![0] } else { vec![0, files / 2, files.saturating_sub(1)] };
     picked.dedup();
     picked
 }
 
-/// Bytes of a sample at the start of a file.
+/// Returns the bytes of the sample at the start of a file.
 pub(in crate::frame) fn head_bytes(infer_rows: Option<usize>) -> u64 {
     infer_rows.map_or(4 * SAMPLE, |rows| rows.saturating_mul(1000).clamp(4 * SAMPLE, 64 * SAMPLE)) as u64
 }
 
-/// The kinds of the columns. `heads` are the starts of files, as far as they were read.
+/// Infers the kinds of the columns. `heads` are the starts of files that have been read already.
 pub(in crate::frame) fn types(
     table: &Table,
     picked: &[usize],
@@ -44,7 +45,7 @@ pub(in crate::frame) fn types(
     let mut unsure = Unsure::default();
     let n = table.files.len();
     let mut seen = Vec::new();
-    // Files without data tell nothing: then others are asked.
+    // If files have no data, others are sampled.
     for file in picked.iter().copied().chain(0..n) {
         let told = kinds.iter().any(|k| k.0 != Kind::Nothing);
         if seen.contains(&file) || told && seen.len() >= SAMPLED_FILES.min(n) {
@@ -78,8 +79,8 @@ fn sample_file(
     let file = &table.files[number];
     let rows = &head.text[file.start as usize..];
     take_in(table, &Sample { number, place: file.start, text: rows, last: head.last }, infer_rows.unwrap_or(usize::MAX), kinds);
-    // A place further on may be inside of quotes. Where no quotes are seen it most likely is not; if there are some after all,
-    // the samples are looked at again (see `Types::look_into`).
+    // A later offset may be inside quotes. If no quotes are seen, it most likely is not; if some
+    // turn up after all, the samples are verified (see `Types::look_into`).
     let quote = table.dialect.quote;
     unsure.quoted |= has(rows, quote);
     if infer_rows.is_some() || head.last || has(rows, quote) {
@@ -103,7 +104,7 @@ fn sample_file(
     Ok(())
 }
 
-/// Bytes of the middle and the end of a file, with their places.
+/// Reads samples of the middle and the end of a file, with their offsets.
 fn further(table: &Table, number: usize) -> Result<Vec<(u64, Vec<u8>)>> {
     let file = &table.files[number];
     if !file.ranged {
@@ -125,10 +126,10 @@ fn further(table: &Table, number: usize) -> Result<Vec<(u64, Vec<u8>)>> {
     places.map(part).into_iter().collect::<std::io::Result<_>>().map_err(|e| io_error(&file.path, e))
 }
 
-/// Where the first line end of a text without quotes ends.
+/// Returns the offset after the first line end of a text without quotes.
 fn line_end(text: &[u8]) -> Option<usize> {
     let at = memchr::memchr2(b'\n', b'\r', text)?;
-    // What follows a half of a pair alone is an empty line, which is no row.
+    // Half of a `\r\n` pair leaves an empty line, which is not a row.
     Some(at + 1)
 }
 
@@ -136,7 +137,7 @@ fn has(text: &[u8], quote: Option<u8>) -> bool {
     quote.is_some_and(|q| memchr::memchr(q, text).is_some())
 }
 
-/// Some rows of a file.
+/// A sample of the rows of a file.
 struct Sample<'a> {
     number: usize,
     place: u64,
@@ -144,7 +145,7 @@ struct Sample<'a> {
     last: bool,
 }
 
-/// Joins the kinds of a sample's values to those known.
+/// Widens the known kinds by those of a sample's values.
 fn take_in(table: &Table, sample: &Sample<'_>, rows: usize, kinds: &mut Known) {
     let (mut block, _) = table.dialect.rows(sample.text, sample.last);
     block.rows.truncate(block.rows.len().saturating_sub(table.skipfooter));

@@ -1,9 +1,10 @@
-//! CSV files as a source of the engine: each partition reads a run of rows, so that partitions one after the other are the
-//! files in their order.
+//! CSV files as a DataFusion source: each partition reads a contiguous run of rows, and the
+//! partitions concatenated are the files in order.
 //!
-//! It is a `DataSource` of its own and no `FileSource`: those are given ranges of bytes by the engine, in an order of its choice,
-//! while here the parts of a file hang together (what is inside of quotes at a cut is told by the parts before it, and a value
-//! that does not fit has all of them read again). Filters, limits, progress and cancellation reach it all the same.
+//! It implements `DataSource` instead of `FileSource`: DataFusion assigns byte ranges to a
+//! `FileSource` in any order, but the parts of a CSV file depend on each other (whether a split is
+//! inside quotes follows from the parts before it, and a value that does not fit makes all of them
+//! be read again). Filters, limits, progress and cancellation still apply.
 
 use crate::csv::kind::Kind;
 use crate::csv::quotes::State;
@@ -40,14 +41,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// A table of CSV files, with types as they were known when a plan was made of it.
+/// A table of CSV files, with the types that were known when the plan was built.
 #[derive(Debug, Clone)]
 pub(in crate::frame) struct CsvTable {
     table: Arc<Table>,
     kinds: Vec<Kind>,
     generation: u32,
     schema: SchemaRef,
-    /// Values are only looked at, and widen the types.
+    /// Whether values are only inspected to widen the types.
     settle: bool,
 }
 
@@ -78,7 +79,7 @@ impl FrameSource for CsvTable {
     }
 
     fn verify(&self) {
-        // A file that cannot be looked into is not what failed.
+        // An error here is not the one to report.
         drop(self.table.look_into());
     }
 
@@ -95,7 +96,7 @@ impl FrameSource for CsvTable {
     }
 
     fn filter_support(&self, filter: &Expr) -> TableProviderFilterPushDown {
-        // With a limit on rows, those that a filter leaves out count too.
+        // `nrows` counts filtered rows too.
         let sound = self.table.nrows.is_none() && !filter.is_volatile() && !filter.contains_outer();
         if sound { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Unsupported }
     }
@@ -133,7 +134,7 @@ impl FrameSource for CsvTable {
             read: MetricBuilder::new(&metrics).global_counter("bytes_scanned"),
         };
         let wanted = if self.table.nrows.is_some() { 1 } else { state.config_options().execution.target_partitions };
-        // What is to be in order is one partition.
+        // A plan for one partition must keep the order.
         let wanted = if wanted > 1 && self.table.block.is_some() { wanted * PARTITIONS_PER_THREAD } else { wanted };
         let work = pieces(&self.table, wanted);
         let source = CsvSource { job: Arc::new(job), work: Arc::new(work), states: Arc::default(), guess: false, metrics };
@@ -147,7 +148,7 @@ pub(in crate::frame) struct CsvSource {
     pub(in crate::frame) job: Arc<Job>,
     pub(in crate::frame) work: Arc<Vec<Vec<Piece>>>,
     states: Arc<States>,
-    /// No file is taken to be cut inside of quotes.
+    /// Whether splits are assumed to be outside quotes.
     guess: bool,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -155,7 +156,7 @@ pub(in crate::frame) struct CsvSource {
 impl DataSource for CsvSource {
     fn open(&self, partition: usize, _: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         if let (Some(left), Some(rows)) = (&self.job.left, self.job.table.nrows) {
-            // The one partition is read from its start, maybe not for the first time.
+            // The only partition may be read more than once.
             left.store(rows, Ordering::Relaxed);
         }
         let source = self.clone();
@@ -183,7 +184,7 @@ impl DataSource for CsvSource {
     }
 
     fn partition_statistics(&self, _: Option<usize>) -> DfResult<Arc<Statistics>> {
-        // How many rows there are is not known; how long the files are tells which of two tables is the smaller one.
+        // The number of rows is unknown; file sizes show which of two tables is smaller.
         let bytes = self.job.table.files.iter().map(|f| f.size as usize).sum::<usize>();
         let each = 8 * self.job.table.columns.len().max(1);
         let guess = |n: usize| if bytes == 0 { Precision::Absent } else { Precision::Inexact(n) };
@@ -216,7 +217,7 @@ impl DataSource for CsvSource {
 }
 
 impl CsvSource {
-    /// The same, without a look at where files are cut.
+    /// Returns the source with splits assumed to be outside quotes.
     pub(in crate::frame) fn guessing(&self) -> Self {
         Self { guess: true, ..self.clone() }
     }
@@ -231,24 +232,25 @@ impl CsvSource {
         }
     }
 
-    /// Whether a place where a file is cut is inside of quotes.
+    /// Returns whether a split point of a file is inside quotes.
     async fn state(&self, file: usize, from: u64) -> Result<State> {
         let table = &self.job.table;
         if self.guess || table.dialect.quote.is_none() || from == table.files[file].start {
             return Ok(State::Outside);
         }
         let all = self.states.get_or_try_init(|| quotes::states(table.clone(), self.work.clone())).await?;
-        // Every cut was looked at.
+        // The map has every split point.
         Ok(all.get(&(file, from)).copied().unwrap_or(State::Outside))
     }
 
-    /// A file that is read from the start: one thread makes its text and cuts it into rows, the others make columns of them.
+    /// Reads a file from the start: one thread decodes its text and splits it into rows, the others
+    /// parse columns.
     fn whole(&self, file: usize) -> BoxStream<'static, Result<RecordBatch>> {
         let threads = crate::config::threads();
         let (give, take) = tokio::sync::mpsc::channel(2 * threads);
         let job = self.job.clone();
         tokio::task::spawn_blocking(move || {
-            // Where nobody takes blocks any more, no more are made.
+            // Stops when the receiver is dropped.
             let mut limited = |mut block| match job.limit(&mut block, file) {
                 Ok(more) => give.blocking_send(Ok(block)).is_ok() && more,
                 Err(e) => {
@@ -275,7 +277,7 @@ impl CsvSource {
 }
 
 impl Job {
-    /// The batches of a part of a file that begins in this state.
+    /// Returns the batches of a part of a file that begins in this state.
     fn range(self: &Arc<Self>, file: usize, from: u64, to: u64, state: State) -> Result<Range> {
         let info = &self.table.files[file];
         let failed = |e| io_error(&info.path, e);
@@ -283,7 +285,7 @@ impl Job {
         let mut place = from;
         if from > info.start {
             let mut text = Vec::new();
-            // The row that begins behind the first line end is the first one of this part.
+            // The first row of this part begins after the first line end.
             loop {
                 text.clear();
                 let read = disk.by_ref().take(64 << 10).read_to_end(&mut text).map_err(failed)?;
@@ -309,13 +311,13 @@ impl Job {
         })
     }
 
-    /// The blocks of a file that is read from the start.
+    /// Calls `give` with each block of a file that is read from the start.
     pub(in crate::frame) fn each_block(&self, file: usize, give: &mut dyn FnMut(crate::csv::block::Block) -> bool) -> Result<()> {
         let info = &self.table.files[file];
         let mut text = self.table.text(&info.path)?;
         std::io::copy(&mut text.by_ref().take(info.start), &mut std::io::sink()).map_err(|e| io_error(&info.path, e))?;
         let mut blocks = Blocks::new(text, self.table.dialect.clone(), self.table.step, info.start, None);
-        // The last rows are held back until others follow.
+        // The last rows are held back, as they may belong to the footer.
         let (mut held, mut rows) = (VecDeque::new(), 0);
         while let Some(block) = blocks.next().map_err(|stop| self.stopped(stop, file))? {
             if crate::sched::cancelled() {
@@ -350,12 +352,12 @@ struct Range {
     file: usize,
     blocks: Blocks<std::io::Take<File>>,
     over: bool,
-    /// What comes behind the rows that were read before it.
+    /// The error to return after the rows that were read before it.
     error: Option<Error>,
 }
 
-/// Blocks are small, to stay in the processor's cache; operators want many rows at a time. So blocks are put together until they
-/// have as many rows, or bytes of text.
+/// Blocks are small, to stay in the CPU cache, but operators prefer many rows at a time. So blocks
+/// are concatenated up to this many rows, or bytes of text.
 const MANY_ROWS: usize = 8192;
 const MUCH_TEXT: usize = 2 << 20;
 
@@ -366,7 +368,7 @@ impl Iterator for Range {
         let (mut parts, mut rows, mut bytes) = (Vec::new(), 0, 0);
         while !self.over && rows < MANY_ROWS && bytes < MUCH_TEXT {
             match self.block() {
-                // To give nothing would be the end.
+                // Returning no batch would end the iterator.
                 Ok(Some((batch, _))) if batch.num_rows() == 0 => {}
                 Ok(Some((batch, read))) => {
                     (rows, bytes) = (rows + batch.num_rows(), bytes + read);
@@ -375,7 +377,7 @@ impl Iterator for Range {
                 Ok(None) => self.over = true,
                 Err(e) => {
                     self.over = true;
-                    // What was guessed may be why.
+                    // A wrong guess may be the cause.
                     self.error = Some(self.job.sure().err().unwrap_or(e));
                 }
             }
@@ -389,9 +391,9 @@ impl Iterator for Range {
 }
 
 impl Range {
-    /// The rows of the next block, and its bytes.
+    /// Returns the rows of the next block, and its size in bytes.
     fn block(&mut self) -> Result<Option<(RecordBatch, usize)>> {
-        // Where no row comes out, nobody else looks.
+        // Without output rows, nobody else checks.
         if crate::sched::cancelled() {
             return Err(ErrorKind::Interrupted.into());
         }
@@ -408,11 +410,11 @@ impl Range {
 }
 
 impl CsvTable {
-    /// The value that made a column what it is, and where it stands.
+    /// Returns the value that decided a column's type, and its location.
     fn reason(&self, column: usize) -> Option<String> {
         let Reason { value, file, place } = self.table.types.reason(column)?;
         let path = &self.table.files[file].path;
-        // A file that cannot be read any more has no lines to count.
+        // The line number is omitted if the file can no longer be read.
         let line = self.table.line(path, place).map(|line| format!(", line {line}")).unwrap_or_default();
         Some(format!("{value:?} in {path:?}{line}"))
     }

@@ -1,4 +1,4 @@
-//! Plans whose scans guess where rows begin.
+//! Speculative scans, which guess where rows begin.
 
 use crate::frame::source::csv::pieces::Piece;
 use crate::frame::source::csv::scan::CsvSource;
@@ -10,7 +10,7 @@ use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use std::sync::Arc;
 
-/// The plan with files whose cuts are guessed at, where all of a file is read: quotes that nobody reads would not be seen.
+/// Makes scans that read whole files speculative: unread quotes would not be seen.
 pub(in crate::frame) fn guessed(plan: Arc<dyn ExecutionPlan>) -> DfResult<Arc<dyn ExecutionPlan>> {
     guess(plan, true)
 }
@@ -19,8 +19,8 @@ pub(in crate::frame) fn guess(plan: Arc<dyn ExecutionPlan>, whole: bool) -> DfRe
     if let Some(source) = plan.downcast_ref::<DataSourceExec>().and_then(|s| s.data_source().downcast_ref::<CsvSource>()) {
         return Ok(if whole && source.may_guess() { DataSourceExec::from_data_source(source.guessing()) } else { plan });
     }
-    // These read all before they give anything, whatever stands above them. The first half of an aggregation gives what it has
-    // of its own partition.
+    // These consume their whole input before they emit anything, whatever is above them. The
+    // partial stage of an aggregation emits the results of its own partition.
     let whole_group =
         |a: &AggregateExec| a.limit_options().is_none() && !matches!(a.mode(), AggregateMode::Partial | AggregateMode::PartialReduce);
     let gathers = plan.is::<SortExec>() || plan.downcast_ref::<AggregateExec>().is_some_and(whole_group);
@@ -30,7 +30,7 @@ pub(in crate::frame) fn guess(plan: Arc<dyn ExecutionPlan>, whole: bool) -> DfRe
 }
 
 impl CsvSource {
-    /// Whether it may be guessed that no file is cut inside of quotes.
+    /// Returns whether the splits of all files may be assumed to be outside quotes.
     fn may_guess(&self) -> bool {
         let cut = self.work.iter().flatten().filter_map(|piece| match *piece {
             Piece::Range { file, from, .. } if from > self.job.table.files[file].start => Some((file, from)),

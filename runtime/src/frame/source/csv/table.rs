@@ -1,4 +1,4 @@
-//! A table of CSV files: how they are written, what its columns are, and where things lie in them.
+//! A table of CSV files: their dialect, the columns, and offsets in them.
 
 use crate::csv::column::Reading;
 use crate::csv::dialect::{Dialect, Sep};
@@ -18,7 +18,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Everything that is known of a table of CSV files.
+/// The metadata of a table of CSV files.
 #[derive(Debug)]
 pub(in crate::frame) struct Table {
     pub(in crate::frame) files: Vec<FileInfo>,
@@ -26,12 +26,12 @@ pub(in crate::frame) struct Table {
     pub(in crate::frame) values: Values,
     pub(in crate::frame) columns: Vec<Column>,
     pub(in crate::frame) types: Types,
-    /// Fields of a line that is not bad.
+    /// The number of fields of a valid line.
     pub(in crate::frame) width: u32,
     pub(in crate::frame) on_bad_lines: BadLines,
-    /// Bytes that are read in one step.
+    /// The block size, in bytes.
     pub(in crate::frame) step: usize,
-    /// Bytes of a partition, where that was said.
+    /// Bytes of a partition, if given.
     pub(in crate::frame) block: Option<u64>,
     pub(in crate::frame) compression: Option<Compression>,
     pub(in crate::frame) decoder: Decoder,
@@ -39,13 +39,13 @@ pub(in crate::frame) struct Table {
     pub(in crate::frame) skipfooter: usize,
 }
 
-/// A column that is read.
+/// A column to read.
 #[derive(Debug)]
 pub(in crate::frame) struct Column {
     pub(in crate::frame) name: String,
-    /// What it is made of.
+    /// The source of its values.
     pub(in crate::frame) from: From,
-    /// The type that was given.
+    /// The given type.
     pub(in crate::frame) given: Option<(Kind, DataType)>,
     pub(in crate::frame) formats: Arc<Vec<Format>>,
 }
@@ -60,13 +60,13 @@ pub(in crate::frame) enum From {
 #[derive(Debug)]
 pub(in crate::frame) struct FileInfo {
     pub(in crate::frame) path: String,
-    /// Rows can be read from any place: it lies on a disk, is not compressed, and has a plain dialect.
+    /// Whether rows can be read from any offset: a local, uncompressed file with a plain dialect.
     pub(in crate::frame) ranged: bool,
-    /// Bytes, where it is on a disk.
+    /// Size in bytes, for a local file.
     pub(in crate::frame) size: u64,
-    /// Place of the first row of data.
+    /// The offset of the first row of data.
     pub(in crate::frame) start: u64,
-    /// The number that each field of the first file has in this one, where they differ.
+    /// The index in this file of each field of the first file, if they differ.
     pub(in crate::frame) order: Option<Vec<u32>>,
 }
 
@@ -75,12 +75,12 @@ pub(in crate::frame) fn io_error(path: &str, source: std::io::Error) -> Error {
 }
 
 impl Table {
-    /// Whether rows of such a file can be read from any place.
+    /// Returns whether rows of such a file can be read from any offset.
     pub(in crate::frame) fn is_ranged(&self, path: &str) -> bool {
         !fs::is_remote(path) && self.has_parts(path)
     }
 
-    /// Whether a part of such a file tells its rows, wherever it lies.
+    /// Returns whether rows can be parsed from any part of such a file, local or remote.
     pub(in crate::frame) fn has_parts(&self, path: &str) -> bool {
         let plain = self.dialect.plain().is_some() && self.decoder.is_utf8() && self.decoder.is_strict();
         plain && self.compression_of(path) == Compression::None && self.skipfooter == 0
@@ -90,7 +90,7 @@ impl Table {
         self.compression.unwrap_or_else(|| Compression::of_name(path))
     }
 
-    /// The text of a file from the start, decompressed and in UTF-8, where it is not read as it is.
+    /// Opens the text of a file from the start, decompressed, and converted to UTF-8 if necessary.
     pub(in crate::frame) fn text(&self, path: &str) -> Result<Box<dyn Read + Send>> {
         let file = fs::open_for("read_csv", path)?;
         let bytes = self.compression_of(path).reader(file).map_err(|e| io_error(path, e))?;
@@ -98,31 +98,32 @@ impl Table {
         Ok(if as_it_is { bytes } else { Box::new(Transcode::new(bytes, self.decoder)) })
     }
 
-    /// The number that a column's field has in a file; `None` for a column of paths.
+    /// Returns the index of a column's field in a file; `None` for a column of paths.
     pub(in crate::frame) fn field(&self, column: &Column, file: usize) -> Option<u32> {
         let From::Field(field) = column.from else { return None };
         Some(self.files[file].order.as_ref().map_or(field, |o| o[field as usize]))
     }
 
-    /// The separator, where it is one character.
+    /// Returns the separator if it is one character, else `,`.
     pub(in crate::frame) fn separator(&self) -> char {
         if let Sep::Byte(b) = self.dialect.sep { char::from(b) } else { ',' }
     }
 
-    /// The marks of files that can be read from any place, and whether spaces behind separators are left out.
+    /// Returns the marks of files that can be read from any offset, and whether spaces after
+    /// separators are skipped.
     fn rules(&self) -> (Marks, bool) {
-        // Others are never read from the midst.
+        // Other dialects are never read from the middle.
         let marks = self.dialect.plain().unwrap_or(Marks { sep: b',', quote: None });
         (marks, self.dialect.skip_initial_space)
     }
 
-    /// How a part of a file leaves off.
+    /// Computes the transition of the quote state over a part of a file.
     pub(in crate::frame) fn passage(&self, file: usize, from: u64, to: u64) -> Result<Passage> {
         let FileInfo { path, start, .. } = &self.files[file];
         passage(Path::new(fs::local(path)), *start, from, to, self.rules()).map_err(|e| io_error(path, e))
     }
 
-    /// Looks into what was guessed of places in the files (see [`Types::look_into`]).
+    /// Verifies the guesses about offsets in the files (see [`Types::look_into`]).
     pub(in crate::frame) fn look_into(&self) -> Result<()> {
         self.types.look_into(|places| {
             let mut all = HashMap::new();
@@ -132,7 +133,7 @@ impl Table {
                     continue;
                 }
                 if !file.ranged {
-                    // To look would be to fetch all of it: what may be wrong is taken to be.
+                    // Verifying would download the whole file: the guess is assumed to be wrong.
                     all.extend(own.into_iter().map(|at| ((number, at), State::Inside)));
                     continue;
                 }
@@ -146,7 +147,7 @@ impl Table {
         })
     }
 
-    /// A file that is read on at this place, and what tells the next line end there.
+    /// Opens a file at an offset, with a walker that finds the next line end there.
     pub(in crate::frame) fn walk(&self, file: usize, place: u64, state: State) -> Result<(File, Walker)> {
         let FileInfo { path, start, .. } = &self.files[file];
         let opened = File::open(fs::local(path)).and_then(|mut disk| {
@@ -156,7 +157,7 @@ impl Table {
         opened.map_err(|e| io_error(path, e))
     }
 
-    /// Number of the line at a place, from 1.
+    /// Returns the number of the line at an offset, from 1.
     pub(in crate::frame) fn line(&self, path: &str, place: u64) -> Result<u64> {
         let mut text = self.text(path)?.take(place);
         let (mut lines, mut after_return) = (1, false);
@@ -173,13 +174,13 @@ impl Table {
         }
     }
 
-    /// How a column is read if its values are of this kind.
+    /// Returns how a column is parsed if its values have this kind.
     pub(in crate::frame) fn reading(&self, column: usize, kind: Kind) -> Reading {
         let c = &self.columns[column];
         Reading { kind: c.given.as_ref().map_or(kind, |g| g.0), given: c.given.is_some(), formats: c.formats.clone() }
     }
 
-    /// An error at a place of a file.
+    /// Creates an error at an offset of a file.
     pub(in crate::frame) fn bad_row(&self, path: &str, offset: u64, message: String) -> Error {
         match self.line(path, offset) {
             Ok(line) => ErrorKind::BadCsv { path: path.to_owned(), line, offset, message }.into(),
@@ -187,9 +188,10 @@ impl Table {
         }
     }
 
-    /// The error for a row that opens quotes which nothing closes.
+    /// Creates the error for a row with an unclosed quote.
     pub(in crate::frame) fn open_quote(&self, path: &str, row: u64) -> Error {
-        let message = "the file ends inside of quotes that this row opens; is a quote missing? quotechar(None) takes quotes as they are";
+        let message =
+            "the quotes that this row opens are not closed before the end of the file; help: quotechar(None) reads quotes literally";
         self.bad_row(path, row, message.to_owned())
     }
 }

@@ -1,5 +1,5 @@
-//! What is known of the columns' types. A value that is not of its column's type widens the column; plans made before are
-//! then made again.
+//! The inferred types of the columns. A value that does not fit its column's type widens the
+//! column; earlier plans are then rebuilt.
 
 use crate::csv::kind::Kind;
 use crate::csv::quotes::State;
@@ -8,43 +8,43 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-/// The value that made a column what it is.
+/// The value that decided a column's type.
 #[derive(Debug, Clone)]
 pub(in crate::frame) struct Reason {
     pub(in crate::frame) value: String,
     pub(in crate::frame) file: usize,
-    /// Place of its row in the file.
+    /// The offset of its row in the file.
     pub(in crate::frame) place: u64,
 }
 
-/// A file, and a place in it.
+/// A file, and an offset in it.
 pub(in crate::frame) type Place = (usize, u64);
 
 /// The kinds of the columns, each with the value that decided it.
 pub(in crate::frame) type Known = Vec<(Kind, Option<Reason>)>;
 
-/// Places in files that are taken to be outside of quotes as long as no quotes are seen.
+/// Offsets in files that are assumed to be outside quotes as long as no quotes are seen.
 #[derive(Debug, Default)]
 pub(in crate::frame) struct Unsure {
-    /// Where samples were taken, and what was known without them.
+    /// Where samples were taken, and the types known without them.
     pub(in crate::frame) samples: BTreeSet<Place>,
     pub(in crate::frame) sure: Known,
-    /// Where files were cut.
+    /// Where files were split.
     cuts: BTreeSet<Place>,
-    /// Quotes have been seen.
+    /// Whether quotes have been seen.
     pub(in crate::frame) quoted: bool,
 }
 
-/// The kinds of a table's columns, and why each is what it is.
+/// The kinds of a table's columns, and the reason for each.
 #[derive(Debug, Default)]
 pub(in crate::frame) struct Types {
     known: RwLock<Known>,
     unsure: Mutex<Unsure>,
-    /// There are such places.
+    /// Whether there are such offsets.
     in_doubt: AtomicBool,
-    /// Goes up when plans are to be made again, though no type has changed.
+    /// Incremented when plans must be rebuilt although no type has changed.
     generation: AtomicU32,
-    /// Columns that were read when a value did not fit.
+    /// Columns that were being read when a value did not fit.
     lost: Mutex<BTreeSet<usize>>,
 }
 
@@ -58,7 +58,8 @@ impl Types {
         self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it may be guessed that files are not cut inside of quotes; then that is looked into when quotes turn up.
+    /// Returns whether splits may be assumed to be outside quotes; this is verified when quotes
+    /// turn up.
     pub(in crate::frame) fn guess(&self, cuts: impl Iterator<Item = Place>) -> bool {
         let mut unsure = self.unsure();
         if !unsure.quoted {
@@ -68,22 +69,22 @@ impl Types {
         !unsure.quoted
     }
 
-    /// Notes that there are quotes.
+    /// Records that quotes were seen.
     pub(in crate::frame) fn see_quotes(&self) {
         if self.in_doubt.load(Ordering::Acquire) {
             self.unsure().quoted = true;
         }
     }
 
-    /// Called when quotes turn up or anything fails: looks into what was guessed, with `states_at`. Where samples were taken from
-    /// the inside of quotes, what they told is forgotten; where anything was wrong, plans are to be made again.
+    /// Verifies the guesses with `states_at`; called when quotes turn up or anything fails. Types
+    /// from samples inside quotes are discarded; if any guess was wrong, plans must be rebuilt.
     pub(in crate::frame) fn look_into(&self, states_at: impl Fn(&BTreeSet<Place>) -> Result<HashMap<Place, State>>) -> Result<()> {
         if !self.in_doubt.load(Ordering::Acquire) {
             return Ok(());
         }
         let mut unsure = self.unsure();
         if unsure.cuts.is_empty() && !unsure.quoted {
-            // Without quotes, samples were rows.
+            // Without quotes, the samples were rows.
             return Ok(());
         }
         let states = states_at(&unsure.samples.union(&unsure.cuts).copied().collect())?;
@@ -108,7 +109,7 @@ impl Types {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Whether nothing has changed since plans were made with these.
+    /// Returns whether plans with this generation and these kinds are still valid.
     pub(in crate::frame) fn are_still(&self, generation: u32, kinds: &[Kind]) -> bool {
         self.generation() == generation && self.kinds() == kinds
     }
@@ -117,7 +118,7 @@ impl Types {
         self.known.read().unwrap_or_else(PoisonError::into_inner).iter().map(|k| k.0).collect()
     }
 
-    /// Joins a kind to a column's.
+    /// Widens the kind of a column to hold another kind.
     pub(in crate::frame) fn widen(&self, column: usize, kind: Kind, why: impl FnOnce() -> Reason) {
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let joined = all[column].0.and(kind);
@@ -130,7 +131,7 @@ impl Types {
         self.known.read().unwrap_or_else(PoisonError::into_inner)[column].1.clone()
     }
 
-    /// Notes the columns of a reading in which a value did not fit.
+    /// Records the columns of a scan in which a value did not fit.
     pub(in crate::frame) fn lose(&self, columns: impl Iterator<Item = usize>) {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(columns);
     }

@@ -1,4 +1,4 @@
-//! Lines of JSON: their columns, told by all lines of all files, and a source that reads them.
+//! JSON Lines: a file format that infers the columns from all lines of all files, and its source.
 
 mod shape;
 
@@ -31,12 +31,12 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 const METHOD: &str = "read_json";
-/// Bytes that one thread looks at.
+/// Bytes per unit of type inference.
 const PART: u64 = 16 << 20;
-/// Bytes that are read in one step.
+/// The size of the read buffer, in bytes.
 const STEP: usize = 1 << 20;
 
-/// The error of a line, with its file and its number.
+/// Builds the error of a line, with its file and line number.
 async fn error_of(bad: Bad, store: Arc<dyn ObjectStore>, files: Vec<ObjectPath>) -> DataFusionError {
     let place = async |at: At| {
         let line = line(&store, &files[at.0], at.1).await.unwrap_or(0);
@@ -48,7 +48,7 @@ async fn error_of(bad: Bad, store: Arc<dyn ObjectStore>, files: Vec<ObjectPath>)
     }
     text += &bad.what;
     match bad.other {
-        Some(_) if bad.field.is_empty() => text += "; expected an object on each line",
+        Some(_) if bad.field.is_empty() => text += "; expected one object per line",
         Some((at, kind)) => text += &format!("; expected {kind}, as in {}", place(at).await),
         None => {}
     }
@@ -62,7 +62,7 @@ fn external(text: String) -> DataFusionError {
 trait Place: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Place for T {}
 
-/// The place behind the first line end at or behind the byte before this one.
+/// Returns the offset of the first line that starts at or after this one.
 fn line_start(file: &mut dyn Place, at: u64) -> io::Result<u64> {
     if at == 0 {
         return Ok(0);
@@ -72,7 +72,8 @@ fn line_start(file: &mut dyn Place, at: u64) -> io::Result<u64> {
     Ok(at - 1 + read as u64)
 }
 
-/// Opens a file, decompressed, at the lines that begin in a range; and the place of the first.
+/// Opens a file, decompressed, at the lines that begin in a range; also returns the offset of the
+/// first.
 async fn opened(store: &Arc<dyn ObjectStore>, at: &ObjectPath, range: Option<(u64, u64)>) -> DfResult<(Box<dyn Read + Send>, u64)> {
     let got = store.get(at).await?;
     let mut file: Box<dyn Place> = match got.payload {
@@ -87,7 +88,7 @@ async fn opened(store: &Arc<dyn ObjectStore>, at: &ObjectPath, range: Option<(u6
     Ok((Box::new(file.take(to.saturating_sub(from))), from))
 }
 
-/// The number of the line at a place, from 1.
+/// Returns the number of the line at an offset, from 1.
 async fn line(store: &Arc<dyn ObjectStore>, at: &ObjectPath, place: u64) -> DfResult<u64> {
     let text = BufReader::new(opened(store, at, None).await?.0.take(place));
     let mut lines = 1;
@@ -101,10 +102,11 @@ fn is_packed(at: &ObjectPath) -> bool {
     Compression::of_name(at.as_ref()) != Compression::None
 }
 
-/// A part of a file: its number, its path, and the bytes; all of a file that is compressed.
+/// A part of a file: the file's number, its path, and a byte range; `None` for a whole compressed
+/// file.
 type Part = (usize, ObjectPath, Option<(u64, u64)>);
 
-/// Parts of a file that are looked at side by side.
+/// Splits a file into parts for parallel type inference.
 fn parts((i, file): (usize, &ObjectMeta)) -> Vec<Part> {
     let at = &file.location;
     if is_packed(at) {
@@ -116,13 +118,13 @@ fn parts((i, file): (usize, &ObjectMeta)) -> Vec<Part> {
 
 async fn look_into(store: Arc<dyn ObjectStore>, part: Part) -> DfResult<Result<Shape, Bad>> {
     let (text, start) = opened(&store, &part.1, part.2).await?;
-    // Who asked does not wait any more where the user stops it.
+    // After an interrupt, nobody waits for this task.
     let work = move || look(BufReader::with_capacity(STEP, text), part.0, start, sched::cancelled);
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|e| DataFusionError::External(Box::new(e)))
 }
 
-/// Lines of JSON as a format of the engine.
+/// JSON Lines as a DataFusion file format.
 #[derive(Debug)]
 pub(in crate::frame) struct Lines;
 
@@ -169,7 +171,7 @@ impl FileFormat for Lines {
     }
 }
 
-/// Reads lines of JSON; numbers and truth values in a column of strings become strings.
+/// Reads JSON Lines; numbers and booleans in a column of strings become strings.
 #[derive(Clone)]
 struct Source {
     schema: TableSchema,
@@ -255,8 +257,8 @@ impl FileOpener for Opener {
             let (text, _) = opened(&store, &at, range).await?;
             let reader = ReaderBuilder::new(columns).with_batch_size(batch).with_coerce_primitive(true);
             let rows = reader.build(BufReader::with_capacity(STEP, text))?;
-            // All lines fitted when the frame was made.
-            let changed = move |e| external(format!("\"/{at}\": {e}; help: read it again, if it has changed"));
+            // All lines matched the schema when the frame was created.
+            let changed = move |e| external(format!("\"/{at}\": {e}; help: if the file has changed, read it again"));
             Ok(stream::iter(rows).map(move |r| r.map_err(&changed)).boxed())
         }))
     }

@@ -1,5 +1,5 @@
-//! The types of fields in lines of JSON, told by all values: integers become floats or text where
-//! other values need it, as in CSV files; lists and objects are united inside.
+//! Type inference for JSON Lines, from all values: integers become floats or strings where other
+//! values require it, as in CSV files; lists and objects are merged recursively.
 
 use arrow::datatypes::{DataType, Field, Fields};
 use indexmap::IndexMap;
@@ -7,10 +7,10 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 use std::io::BufRead;
 
-/// A file by its number, and the place of a line in it.
+/// The number of a file, and the offset of a line in it.
 pub(super) type At = (usize, u64);
 
-/// What all values of a field have in common.
+/// The common type of all values of a field.
 #[derive(Debug, Clone, Default)]
 enum Kind {
     #[default]
@@ -23,14 +23,14 @@ enum Kind {
     Object(IndexMap<String, Shape>),
 }
 
-/// The type of a field, as far as its values tell, and the line of the first of them.
+/// The inferred type of a field, and the line of its first value.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shape {
     kind: Kind,
     at: At,
 }
 
-/// What is wrong with a line: of a field, where another line says otherwise.
+/// Why a line is invalid: its field, and the line that it contradicts.
 #[derive(Debug)]
 pub(super) struct Bad {
     pub(super) field: String,
@@ -43,9 +43,9 @@ impl Kind {
     fn name(&self) -> &'static str {
         match self {
             Self::Nothing => "null",
-            Self::Bool => "true or false",
+            Self::Bool => "a boolean",
             Self::Int | Self::Float => "a number",
-            Self::Text => "a string, or values of several types",
+            Self::Text => "a string or values of mixed types",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
         }
@@ -53,12 +53,12 @@ impl Kind {
 }
 
 impl Shape {
-    /// A line: an object, of which nothing is known yet.
+    /// Creates the shape of a line: an object without known fields.
     pub(super) fn row() -> Self {
         Self { kind: Kind::Object(IndexMap::new()), at: (0, 0) }
     }
 
-    /// The columns of lines of this shape.
+    /// Returns the columns of lines of this shape.
     pub(super) fn columns(&self) -> Fields {
         match &self.kind {
             Kind::Object(fields) => fields.iter().map(|(name, shape)| Field::new(name, shape.data_type(), true)).collect(),
@@ -71,7 +71,7 @@ impl Shape {
         Bad { field: String::new(), at, what: what.to_owned(), other }
     }
 
-    /// Takes in a value that has no others inside.
+    /// Merges the type of a scalar value.
     fn scalar(&mut self, new: Kind, at: At) -> Result<(), Bad> {
         use Kind::{Bool, Float, Int, List, Nothing, Object, Text};
         self.kind = match (&self.kind, new) {
@@ -89,7 +89,7 @@ impl Shape {
         Ok(())
     }
 
-    /// The type of the items, where lists fit.
+    /// Returns the type of the items, if lists are allowed here.
     fn list(&mut self, at: At) -> Result<&mut Self, Bad> {
         if matches!(self.kind, Kind::Nothing) {
             *self = Self { kind: Kind::List(Box::default()), at };
@@ -98,7 +98,7 @@ impl Shape {
         if let Kind::List(item) = &mut self.kind { Ok(item) } else { Err(clash) }
     }
 
-    /// The fields, where objects fit.
+    /// Returns the fields, if objects are allowed here.
     fn object(&mut self, at: At) -> Result<&mut IndexMap<String, Self>, Bad> {
         if matches!(self.kind, Kind::Nothing) {
             *self = Self { kind: Kind::Object(IndexMap::new()), at };
@@ -107,7 +107,7 @@ impl Shape {
         if let Kind::Object(fields) = &mut self.kind { Ok(fields) } else { Err(clash) }
     }
 
-    /// Takes in what other lines tell.
+    /// Merges the shape of other lines.
     pub(super) fn join(&mut self, other: Self) -> Result<(), Bad> {
         match other.kind {
             Kind::List(item) => self.list(other.at)?.join(*item),
@@ -143,7 +143,8 @@ impl Bad {
     }
 }
 
-/// Looks at all lines of a text that begins at a place of a file, until `stop` says so.
+/// Infers the shape of all lines of a text that begins at an offset of a file, until `stop` returns
+/// `true`.
 pub(super) fn look(mut text: impl BufRead, file: usize, mut place: u64, stop: fn() -> bool) -> Result<Shape, Bad> {
     let (mut all, mut line) = (Shape::row(), Vec::new());
     loop {
@@ -166,7 +167,7 @@ pub(super) fn look(mut text: impl BufRead, file: usize, mut place: u64, stop: fn
     }
 }
 
-/// Takes in a value while it is parsed, without keeping it.
+/// Merges the type of a value while parsing it, without storing it.
 struct Look<'a> {
     shape: &'a mut Shape,
     at: At,
@@ -208,7 +209,7 @@ impl<'de> Visitor<'de> for Look<'_> {
         self.scalar(Kind::Int)
     }
     fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<(), E> {
-        // As a float it would lose digits.
+        // A float would lose digits.
         self.scalar(if i64::try_from(n).is_ok() { Kind::Int } else { Kind::Text })
     }
     fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
@@ -239,7 +240,7 @@ impl<'de> Visitor<'de> for Look<'_> {
     }
 }
 
-/// Finds the number of a field; lines mostly have theirs in the same order.
+/// Finds the index of a field; most lines have their fields in the same order.
 struct Key<'a> {
     fields: &'a mut IndexMap<String, Shape>,
     guess: usize,
