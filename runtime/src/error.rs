@@ -1,5 +1,7 @@
 //! Every way in which the runtime can fail, with what a user needs to mend it: what, where, and what would be right.
 
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
 use std::fmt;
 use std::sync::Arc;
 
@@ -243,13 +245,13 @@ impl Error {
         move |source| ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source }.into()
     }
 
-    pub(crate) fn engine(operation: &str, source: &datafusion::error::DataFusionError) -> Self {
-        if let datafusion::error::DataFusionError::External(inner) = source.find_root()
+    pub(crate) fn engine(operation: &str, source: &DataFusionError) -> Self {
+        if let DataFusionError::External(inner) = source.find_root()
             && let Some(error) = inner.downcast_ref::<Self>()
         {
             return error.clone();
         }
-        if let datafusion::error::DataFusionError::ResourcesExhausted(message) = source.find_root() {
+        if let DataFusionError::ResourcesExhausted(message) = source.find_root() {
             return ErrorKind::OutOfMemory {
                 operation: operation.to_owned(),
                 message: message.lines().next().unwrap_or_default().to_owned(),
@@ -265,6 +267,23 @@ impl Error {
             message = rest;
         }
         ErrorKind::Engine { operation: operation.to_owned(), message: message.to_owned() }.into()
+    }
+}
+
+/// Names the method during which DataFusion or Arrow failed.
+pub(crate) trait During<T> {
+    fn during(self, method: &str) -> Result<T>;
+}
+
+impl<T> During<T> for std::result::Result<T, DataFusionError> {
+    fn during(self, method: &str) -> Result<T> {
+        self.map_err(|e| Error::engine(method, &e))
+    }
+}
+
+impl<T> During<T> for std::result::Result<T, ArrowError> {
+    fn during(self, method: &str) -> Result<T> {
+        self.map_err(|e| Error::engine(method, &e.into()))
     }
 }
 

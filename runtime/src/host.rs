@@ -1,7 +1,9 @@
-//! The evaluator process: loads compiled cells and runs them, one after the other, on its main thread. The kernel asks for
-//! cells with lines on one descriptor; everything else goes through frames.
+//! The evaluator process: loads compiled cells and runs them, one after the other, on its main
+//! thread. The kernel requests cells with lines on one descriptor; everything else is sent as
+//! frames.
 //!
-//! This file and `csv/scan.rs` hold the crate's only unsafe code: loading a cell is trusting the compiler that made it.
+//! This file and `csv/scan.rs` contain the crate's only unsafe code: loading a cell means trusting
+//! the compiler that built it.
 #![allow(unsafe_code)]
 
 use crate::graph::value::short_type;
@@ -27,37 +29,37 @@ pub mod store;
 mod streams;
 pub mod timing;
 
-/// What a cell says that stopped when it was asked to.
+/// The message of an interrupted cell.
 const INTERRUPTED: &str = "the cell was interrupted; all variables are kept";
 
-/// Number of the library of the cell that runs. Held while that cell is told to stop.
+/// The number of the running cell's library. Locked while that cell is interrupted.
 static RUNNING: Mutex<Option<u32>> = Mutex::new(None);
 /// Whether the running cell has reported an error.
 static FAILED: AtomicBool = AtomicBool::new(false);
-/// Where the answers to the kernel's lines go.
+/// The descriptor for replies to the kernel's lines.
 static ANSWERS: Mutex<Option<File>> = Mutex::new(None);
 
 thread_local! {
     static CELL_THREAD: Cell<bool> = const { Cell::new(false) };
-    /// The last panic of the cell: it may yet be caught by the cell itself.
+    /// The last panic of the cell, which the cell itself may still catch.
     static PANICKED: RefCell<Option<(String, Option<Place>)>> = const { RefCell::new(None) };
 }
 
-/// Runs cells until the kernel closes `requests`; the exit code of the process.
+/// Runs cells until the kernel closes `requests`; returns the exit code of the process.
 ///
 /// # Safety
-/// Both descriptors are open and nobody else uses them.
+/// Both descriptors must be open and not used by anything else.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rask_host_main(requests: RawFd, answers: RawFd) -> i32 {
-    // SAFETY: the caller hands both descriptors over.
+    // SAFETY: the caller transfers ownership of both descriptors.
     let (requests, answers) = unsafe { (File::from_raw_fd(requests), File::from_raw_fd(answers)) };
     *ANSWERS.lock().unwrap_or_else(PoisonError::into_inner) = Some(answers);
     CELL_THREAD.set(true);
     if let Err(e) = connect() {
-        eprintln!("the evaluator cannot reach its kernel: {e}");
+        eprintln!("cannot connect to the kernel: {e}");
         return 1;
     }
-    // A write to a pipe that nobody reads is to be an error: it is how a printing loop is stopped.
+    // A write to a closed pipe must be an error: that is how a printing loop is interrupted.
     std::panic::set_hook(Box::new(report_panic));
     sched::before_stopping(streams::open);
     let mut variables = std::ptr::null_mut();
@@ -67,7 +69,7 @@ pub unsafe extern "C" fn rask_host_main(requests: RawFd, answers: RawFd) -> i32 
         match (words.next(), words.next(), words.next()) {
             (Some("LOAD_AND_RUN"), Some(library), Some(function)) => run(library, function, &mut variables),
             _ => {
-                eprintln!("the evaluator does not know the request {line:?}");
+                eprintln!("unknown request from the kernel: {line:?}");
                 return 1;
             }
         }
@@ -75,7 +77,8 @@ pub unsafe extern "C" fn rask_host_main(requests: RawFd, answers: RawFd) -> i32 
     0
 }
 
-/// Connects to the kernel and listens to it on a thread of its own, so that Cancel arrives while a cell runs.
+/// Connects to the kernel and listens to it on a separate thread, so that an interrupt arrives
+/// while a cell is running.
 fn connect() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::var(env::SESSION)?;
     let stream = UnixStream::connect(Path::new(&folder).join(session::SOCKET))?;
@@ -94,7 +97,7 @@ fn connect() -> Result<(), Box<dyn std::error::Error>> {
         loop {
             match rask_wire::read(&mut from_kernel) {
                 Ok(Some(frame)) => hear(frame),
-                // Without its kernel, nobody sees what this process does.
+                // Without its kernel, this process is of no use.
                 Ok(None) | Err(_) => std::process::exit(0),
             }
         }
@@ -102,13 +105,13 @@ fn connect() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What the kernel says, at any time.
+/// Handles a frame from the kernel; frames may arrive at any time.
 fn hear(frame: ToEvaluator) {
     match frame {
         ToEvaluator::Ack => wire::acknowledged(),
         ToEvaluator::Cancel { cell } => {
             let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-            // One that has ended meanwhile is not to be stopped, and the next one even less.
+            // A cell that has finished in the meantime must not be interrupted, nor the next one.
             if *running == Some(cell) {
                 sched::cancel();
                 streams::close();
@@ -121,24 +124,26 @@ fn hear(frame: ToEvaluator) {
     }
 }
 
-/// Sets a variable of this process's environment; `%env` calls it.
+/// Sets an environment variable of this process; called by `%env`.
 pub fn set_env(name: &str, value: &str) {
-    // SAFETY: cells run one after the other, and what runs beside them (this crate's own threads, and those that cells
-    // start) reads the environment through libstd, whose lock this call takes. Foreign code that reads it without is why
-    // Rust calls this unsafe; the notebook's user asked for it by name.
+    // SAFETY: cells run one after the other, and other threads (those of this crate, and those that
+    // cells start) read the environment through libstd, whose lock this call takes. Foreign code
+    // that reads it without the lock is why Rust considers this unsafe; the user requested it
+    // explicitly.
     unsafe { std::env::set_var(name, value) };
 }
 
-/// Implemented by no type: asking for it makes the compiler tell the type of a value.
+/// A trait that no type implements: requiring it makes the compiler report the type of a value.
 #[diagnostic::on_unimplemented(message = "rask-type:{Self}")]
 pub trait TypeToTell {}
 
-/// Never compiles; the error tells the type of the value.
+/// Never compiles; the error contains the type of the value.
 pub fn ask_type<T: TypeToTell>(_: &T) {}
 
-/// Leaves the cell, or the task, where the user wants it to stop; put into loops by the kernel.
+/// Leaves the cell, or the task, if the user has interrupted it; the kernel inserts calls into
+/// loops.
 ///
-/// The price of a loop that never asks for anything else is one relaxed load per turn.
+/// Costs one relaxed load per iteration.
 #[inline]
 pub fn look() {
     if sched::cancelled() {
@@ -149,14 +154,16 @@ pub fn look() {
 #[cold]
 #[inline(never)]
 fn leave() {
-    // A thread of the user's own goes on: it belongs to no cell. So does what is dropped on the way out.
+    // The user's own threads continue, as they belong to no cell. So do destructors during
+    // unwinding.
     if !std::thread::panicking() && (CELL_THREAD.get() || pool::inside_task()) {
         streams::open();
         std::panic::resume_unwind(Box::new(sched::Stopped));
     }
 }
 
-/// Loads one cell and runs it; it stays loaded, as its functions and types may be in use from now on.
+/// Loads and runs a cell. The library stays loaded, as its functions and types may be used from now
+/// on.
 fn run(library: &str, function: &str, variables: &mut *mut c_void) {
     sched::reset_cancel();
     FAILED.store(false, Ordering::SeqCst);
@@ -167,19 +174,20 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
     *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(cell);
     print::begin();
     wire::send(&ToKernel::Started { cell });
-    // SAFETY: the library was compiled for this process by the kernel; its initialisers are those of libstd alone.
+    // SAFETY: the kernel compiled the library for this process; its only initialisers are those of
+    // libstd.
     match unsafe { libloading::Library::new(library) } {
         Ok(library) => {
             // SAFETY: evcxr writes this function with this signature into every cell.
             let cell = unsafe { library.get::<unsafe extern "C" fn(*mut c_void) -> *mut c_void>(function.as_bytes()) };
             match cell {
-                // SAFETY: the pointer is null or what the cell before returned.
+                // SAFETY: the pointer is null or was returned by the previous cell.
                 Ok(cell) => *variables = unsafe { cell(*variables) },
-                Err(e) => fail("InternalError", &format!("the cell has no function {function}: {e}"), None),
+                Err(e) => fail("InternalError", &format!("function {function} not found in the compiled cell: {e}"), None),
             }
             std::mem::forget(library);
         }
-        Err(e) => fail("InternalError", &format!("the compiled cell could not be loaded: {e}"), None),
+        Err(e) => fail("InternalError", &format!("cannot load the compiled cell: {e}"), None),
     }
     {
         let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,12 +199,13 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
         fail("Error", &error.to_string(), Some(place_of(place)));
     }
     wire::send_in_order(&ToKernel::Done);
-    // What its threads print from now on is told by its number.
+    // What its threads print from now on is attributed to the cell by its number.
     CELL.store(u32::MAX, Ordering::Relaxed);
     notify("EVCXR_EXECUTION_COMPLETE");
 }
 
-/// Tells the kernel's evcxr one line of its protocol. User output never passes here, so it is never taken for one.
+/// Sends the kernel's evcxr a line of its protocol. User output never passes through here, so it is
+/// never mistaken for one.
 #[inline(never)]
 pub fn notify(line: &str) {
     if line == "EVCXR_PANIC_NOTIFICATION" {
@@ -204,24 +213,26 @@ pub fn notify(line: &str) {
         if sched::cancelled() {
             fail("Interrupted", INTERRUPTED, None);
         } else {
-            // One that began on another thread, or under a hook of the user's, has left no note here.
-            let (message, place) = PANICKED.take().unwrap_or_else(|| ("a panic that began on another thread".to_owned(), None));
+            // A panic that began on another thread, or under the user's own panic hook, was not
+            // recorded here.
+            let (message, place) = PANICKED.take().unwrap_or_else(|| ("panic on another thread".to_owned(), None));
             fail("Panic", &message, place);
         }
     }
     if let Some(answers) = &mut *ANSWERS.lock().unwrap_or_else(PoisonError::into_inner) {
-        // A kernel that is gone reads nothing; the listening thread ends the process.
+        // If the kernel is gone, the listening thread exits the process.
         let _ = writeln!(answers, "{line}");
     }
 }
 
-/// What `?` makes of the error with which it leaves a cell. Stands in for the type that evcxr writes into every cell, so that the
-/// compiler need not compare it with every other use of [`From`] each time.
+/// The error types that `?` converts a cell's error into. They replace the type that evcxr writes
+/// into every cell, so that the compiler need not compare it with every other use of [`From`] each
+/// time.
 macro_rules! user_errors {
     ($($(#[$doc:meta])* $name:ident, $form:ident, $format:literal;)*) => {
         $(
             $(#[$doc])*
-            // With a `Debug` form it would be an error of the kind that it is made of.
+            // With a `Debug` form, the `From` below would conflict with `impl From<T> for T`.
             #[allow(missing_debug_implementations)]
             pub struct $name(());
 
@@ -237,18 +248,18 @@ macro_rules! user_errors {
 }
 
 user_errors! {
-    /// An error in its `Display` form.
+    /// An error shown in its `Display` form.
     UserError, Display, "{}";
-    /// An error in its `Debug` form, where the user wants that.
+    /// An error shown in its `Debug` form, if the user has chosen that.
     UserErrorInside, Debug, "{:?}";
-    /// An error in its `Debug` form, on several lines.
+    /// An error shown in its `Debug` form, on several lines.
     UserErrorOpened, Debug, "{:#?}";
 }
 
-/// Writes an error.
+/// A function that writes an error.
 type Writing<'a> = &'a dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result;
 
-/// Reports the error with which `?` left the cell.
+/// Reports the error that `?` returned from the cell.
 #[inline(never)]
 #[track_caller]
 fn user_error(type_name: &str, error: Writing<'_>) {
@@ -272,7 +283,7 @@ fn user_error(type_name: &str, error: Writing<'_>) {
     notify("EVCXR_ERROR_OCCURRED");
 }
 
-/// Runs the code of a cell; a panic is the cell's error.
+/// Runs the code of a cell; a panic becomes the cell's error.
 #[inline(never)]
 pub fn guarded(code: Box<dyn FnOnce() + '_>) {
     if std::panic::catch_unwind(std::panic::AssertUnwindSafe(code)).is_err() {
@@ -284,7 +295,7 @@ fn place_of(place: &Location<'_>) -> Place {
     Place { file: place.file().to_owned(), line: place.line(), column: place.column() }
 }
 
-/// Ends the cell in an error; only the first counts.
+/// Reports the cell's error; only the first one is sent.
 fn fail(name: &str, message: &str, place: Option<Place>) {
     if !FAILED.swap(true, Ordering::SeqCst) {
         wire::flush();
@@ -292,13 +303,14 @@ fn fail(name: &str, message: &str, place: Option<Place>) {
     }
 }
 
-/// A panic of the cell is its error; one in a task is kept for the task's error; one in a thread of the user's is printed.
+/// Handles a panic: one in the cell becomes its error, one in a task is recorded for the task's
+/// error, and one in a thread of the user's is printed.
 fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
     let message = sched::panic_text(info.payload());
     if pool::inside_task() {
         pool::note_panic(message, info.location().map(ToString::to_string));
     } else if CELL_THREAD.get() {
-        // What is dropped on the way out may print.
+        // Destructors may print during unwinding.
         streams::open();
         PANICKED.set(Some((message, info.location().map(place_of))));
     } else {
@@ -308,7 +320,7 @@ fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
             pool::note_panic(message, info.location().map(ToString::to_string));
         } else {
             let at = info.location().map(|l| format!(" at line {}", l.line())).unwrap_or_default();
-            // `eprintln!` would panic while a cell is being stopped.
+            // `eprintln!` would panic while a cell is being interrupted.
             let _ = writeln!(std::io::stderr(), "thread '{name}' panicked{at}: {message}");
         }
     }

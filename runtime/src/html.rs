@@ -1,14 +1,15 @@
-//! The text of HTML, as a browser's tokenizer reads it.
+//! Text extraction from HTML, with a browser's tokenizer.
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 use std::cell::RefCell;
 
-/// The text of a piece of HTML: tags are left out, character references decoded, and so are comments, scripts and styles
-/// left out. White space between tags becomes one line end or one space, as in Beautiful Soup's `get_text`.
+/// Returns the text of a piece of HTML, without tags, comments, scripts and styles; character
+/// references are decoded. White space between tags becomes one newline or one space, as in
+/// Beautiful Soup's `get_text`.
 ///
-/// Anything is HTML to a browser, so this never fails.
+/// Never fails, as browsers accept anything as HTML.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -22,7 +23,7 @@ pub fn text(source: &str) -> String {
     let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(source));
-    // It asks for nothing but more text: scripts are not run.
+    // The tokenizer only stops for more input: scripts are not run.
     let _ = tokenizer.feed(&input);
     tokenizer.end();
     let mut found = tokenizer.sink.0.into_inner();
@@ -36,11 +37,11 @@ struct Sink(RefCell<Found>);
 #[derive(Default)]
 struct Found {
     text: String,
-    /// Text since the last tag.
+    /// The text since the last tag.
     run: String,
-    /// Tags open whose text is left out.
+    /// The number of open tags whose text is left out.
     hidden: u32,
-    /// Tags open whose white space is kept.
+    /// The number of open tags whose white space is kept.
     kept: u32,
 }
 

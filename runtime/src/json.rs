@@ -1,12 +1,13 @@
-//! Rows of JSON, one value a line.
+//! JSON Lines: one JSON value per line.
 
 use serde::de::DeserializeOwned;
 pub use serde_json::Value;
 
-/// The JSON value that a line holds.
+/// Parses a line as a JSON value.
 ///
 /// # Panics
-/// Where the line is no JSON; in a bag that ends the computation with the line and the place in it.
+/// If the line is not valid JSON; in a bag, the computation fails with an error that shows the line
+/// and the position in it.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -22,10 +23,11 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{}", said("json::loads", text, &e)))
 }
 
-/// The value of a type of your own that a line holds.
+/// Parses a line of JSON as a value of a given type.
 ///
 /// # Panics
-/// Where the line is no such value; in a bag that ends the computation with the line and the place in it.
+/// If the line is not such a value; in a bag, the computation fails with an error that shows the
+/// line and the position in it.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -40,13 +42,13 @@ pub fn parse<V: DeserializeOwned>(row: &(impl AsRef<str> + ?Sized)) -> V {
 #[inline(never)]
 fn said(method: &str, text: &str, e: &serde_json::Error) -> String {
     let start: String = text.trim().chars().take(80).collect();
-    format!("{method}: {e} in the line {start:?}")
+    format!("{method}: cannot parse {start:?}: {e}")
 }
 
-/// The JSON text of a value, in one line.
+/// Serializes a value as JSON, on one line.
 ///
 /// # Panics
-/// Where the value has no JSON form, such as a map whose keys are no texts.
+/// If the value cannot be represented in JSON, such as a map whose keys are not strings.
 #[must_use]
 pub fn dumps<T: serde::Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|e| panic!("json::dumps: {e}"))

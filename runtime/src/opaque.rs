@@ -1,5 +1,5 @@
-//! Shared values whose type, and so whose drop code, stays in this library: a cell that drops a handle compiles a
-//! reference count and nothing else. Every public handle holds one of these.
+//! Shared values whose type, and so whose drop code, stays in this library: a cell that drops a
+//! handle compiles only a reference count. Every public handle holds one of these.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -17,20 +17,21 @@ impl Opaque {
         Self(value)
     }
 
-    /// The same handle once more: as `clone`, without the compiler of a cell going through all types that have one.
+    /// Clones the handle; unlike `clone`, without a search through all implementations of `Clone`
+    /// when a cell is compiled.
     #[inline(never)]
     pub(crate) fn again(&self) -> Self {
         Self(self.0.clone())
     }
 
-    /// The value; each handle's module puts in and takes out one type only.
+    /// Returns the value; each handle's module stores and retrieves only one type.
     pub(crate) fn get<T: Any + Send + Sync>(&self) -> &T {
         self.0.downcast_ref().expect("a handle holds the type of its module")
     }
 
-    /// The value, shared.
+    /// Returns the value, shared.
     pub(crate) fn arc<T: Any + Send + Sync>(&self) -> Arc<T> {
-        // Not `expect`: in generic methods it costs every cell a search for the error's `Debug` form.
+        // Not `expect`: in generic methods it makes every cell search for the error's `Debug` form.
         self.0.clone().downcast().unwrap_or_else(|_| unreachable!("a handle holds the type of its module"))
     }
 }

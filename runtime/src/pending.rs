@@ -1,18 +1,19 @@
-//! Files that are written under no name and get theirs when they are whole, compressed as the ending of the name says.
+//! Files that are written to a temporary file and renamed when they are complete; compressed
+//! depending on the extension of the name.
 
 use crate::decode::Compression;
 use crate::error::{Error, Result};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// A file that has no name yet.
+/// A file that is being written and does not have its final name yet.
 pub(crate) struct Pending {
     to: Box<dyn Finish>,
     path: String,
     temporary: tempfile::TempPath,
 }
 
-/// A writer that has something to say at the end.
+/// A writer that must be finished at the end.
 trait Finish: Write + Send {
     fn finish(self: Box<Self>) -> std::io::Result<()>;
 }
@@ -40,7 +41,7 @@ finishes!(
 );
 
 impl Pending {
-    /// A new file that will have this path.
+    /// Creates a file that will have this path.
     #[inline(never)]
     pub(crate) fn create(method: &str, path: &str) -> Result<Self> {
         Self::open(path).map_err(Error::io(method, path))
@@ -59,38 +60,42 @@ impl Pending {
         Ok(Self { to, path: path.to_owned(), temporary })
     }
 
-    /// Writes what is left, and gives the file its name.
+    /// Writes the remaining data, and renames the file to its final name.
     #[inline(never)]
     pub(crate) fn finish(self) -> std::io::Result<()> {
         self.complete()?.persist()
     }
 
-    /// Writes what is left.
+    /// Writes the remaining data.
     pub(crate) fn complete(self) -> std::io::Result<Whole> {
         self.to.finish()?;
-        // Temporary files are for their owner only; others get what new files get.
+        // Temporary files are readable by their owner only; the final file gets the usual
+        // permissions.
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(&self.temporary, std::fs::Permissions::from_mode(0o644))?;
         Ok(Whole { path: self.path, temporary: self.temporary })
     }
 }
 
-/// The path of a file that is written: one on this machine.
+/// Returns the local path of a file to write.
 pub(crate) fn local<'a>(method: &str, path: &'a str) -> Result<&'a str> {
     if crate::fs::is_remote(path) {
-        return Err(Error::bad_argument(method, format!("{path:?} is no local path; files are written to this machine's folders")));
+        return Err(Error::bad_argument(
+            method,
+            format!("invalid path {path:?}: expected a local path, as remote files cannot be written"),
+        ));
     }
     Ok(crate::fs::local(path))
 }
 
-/// Makes the folder of a file.
+/// Creates the folder of a file.
 pub(crate) fn make_folder(method: &str, path: &str) -> Result<()> {
     let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty());
     folder.map_or(Ok(()), |f| std::fs::create_dir_all(f).map_err(Error::io(method, path)))
 }
 
-/// The place of the `*` for the number of a partition; in the name of a folder that is there it is a
-/// letter like others.
+/// Returns the offset of the `*` that stands for the number of a partition; in the name of an
+/// existing folder it is an ordinary character.
 pub(crate) fn star(path: &str) -> Option<usize> {
     let counts = |at: &usize| match path[*at..].find('/') {
         Some(end) => !Path::new(&path[..at + end]).is_dir(),
@@ -99,18 +104,19 @@ pub(crate) fn star(path: &str) -> Option<usize> {
     path.match_indices('*').map(|m| m.0).find(counts)
 }
 
-/// The path with a text in place of its `*`.
+/// Replaces the `*` of a path by a string.
 pub(crate) fn filled(path: &str, with: &str) -> String {
     star(path).map_or_else(|| path.to_owned(), |at| format!("{}{with}{}", &path[..at], &path[at + 1..]))
 }
 
-/// The paths of `n` files: numbers in place of the `*`, with zeros before them so that names sort.
+/// Returns the paths of `n` files: the `*` is replaced by zero-padded numbers, so that the names
+/// sort.
 pub(crate) fn numbered(pattern: &str, n: usize) -> Vec<String> {
     let width = n.saturating_sub(1).to_string().len();
     (0..n).map(|i| filled(pattern, &format!("{i:0width$}"))).collect()
 }
 
-/// Gives files their names, once all are whole; their paths.
+/// Renames files to their final names once all are complete; returns their paths.
 pub(crate) fn finish_all(method: &str, files: Vec<Pending>) -> Result<Vec<String>> {
     let paths: Vec<_> = files.iter().map(|f| f.path.clone()).collect();
     let whole = files.into_iter().zip(&paths).map(|(file, path)| file.complete().map_err(Error::io(method, path)));
@@ -120,14 +126,14 @@ pub(crate) fn finish_all(method: &str, files: Vec<Pending>) -> Result<Vec<String
     Ok(paths)
 }
 
-/// A file that is whole and has no name yet.
+/// A complete file that does not have its final name yet.
 pub(crate) struct Whole {
     path: String,
     temporary: tempfile::TempPath,
 }
 
 impl Whole {
-    /// Gives the file its name, in place of one that has it.
+    /// Renames the file to its final name, replacing an existing file.
     pub(crate) fn persist(self) -> std::io::Result<()> {
         self.temporary.persist(&self.path).map_err(|e| e.error)
     }

@@ -1,8 +1,8 @@
-//! Sizes and times as people write them: `"2GB"`, `"128 MiB"`, `"300ms"`, by Dask's rules.
+//! Parsing and formatting of sizes and durations: `"2GB"`, `"128 MiB"`, `"300ms"`, by Dask's rules.
 
 use std::time::Duration;
 
-/// Names of units of bytes, in lower case, and how many bytes each is.
+/// The units of bytes, in lower case, and how many bytes each is.
 const BYTES: [(&str, f64); 18] = [
     ("", 1.0),
     ("b", 1.0),
@@ -24,7 +24,7 @@ const BYTES: [(&str, f64); 18] = [
     ("tib", 1_099_511_627_776.0),
 ];
 
-/// Names of units of time, and how many seconds each is.
+/// The units of time, and how many seconds each is.
 const TIMES: [(&str, f64); 21] = [
     ("ns", 1e-9),
     ("nanosecond", 1e-9),
@@ -49,22 +49,23 @@ const TIMES: [(&str, f64); 21] = [
     ("hours", 3600.0),
 ];
 
-/// What a number of bytes looks like, for messages.
+/// The expected form of a number of bytes, for messages.
 pub(crate) const BYTES_LOOK: &str = "a number and a unit, such as \"2GB\", \"128 MiB\" or \"1e8\"";
-/// What a length of time looks like, for messages.
+/// The expected form of a duration, for messages.
 pub(crate) const TIME_LOOKS: &str = "a number and a unit, such as \"300ms\", \"5s\" or \"1.5 hours\"";
 
-/// A number of bytes: `"5kB"` is 5,000, `"5 kiB"` 5,120, `"1e6"` a million, `"MB"` a million.
+/// Parses a number of bytes: `"5kB"` is 5,000, `"5 kiB"` 5,120, `"1e6"` a million, `"MB"` a
+/// million.
 pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
     parse(text, &BYTES).map(|n| n as u64)
 }
 
-/// A length of time: `"300ms"`, `"1.5 hours"`, `"2"` in seconds.
+/// Parses a duration: `"300ms"`, `"1.5 hours"`; `"2"` is in seconds.
 pub(crate) fn parse_time(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(parse(text, &TIMES)?).ok()
 }
 
-/// Bytes as people read them: `512 B`, `1.50 kiB`, `2.00 GiB`.
+/// Formats a number of bytes: `512 B`, `1.50 kiB`, `2.00 GiB`.
 #[must_use]
 pub fn show_bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kiB", "MiB", "GiB", "TiB", "PiB"];
@@ -74,7 +75,7 @@ pub fn show_bytes(n: u64) -> String {
 
 fn parse(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let joined: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect::<String>().to_lowercase();
-    // The number is as long a start as can be read as one: the `e` of `1e6` belongs to it.
+    // The number is the longest prefix that parses as one: the `e` of `1e6` belongs to it.
     let number = |end: &usize| joined.get(..*end).is_some_and(|s| !s.contains(['i', 'n']) && s.parse::<f64>().is_ok());
     let end = (1..=joined.len()).rev().find(number).unwrap_or(0);
     let amount: f64 = if end == 0 { 1.0 } else { joined[..end].parse().ok()? };
@@ -82,7 +83,7 @@ fn parse(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     (!joined.is_empty() && amount >= 0.0 && amount.is_finite()).then_some(amount * factor)
 }
 
-/// A duration as people read it: `0.8 s`, `12 s`, `3 min 20 s`.
+/// Formats a duration: `0.8 s`, `12 s`, `3 min 20 s`.
 pub(crate) fn shown_time(d: Duration) -> String {
     let s = d.as_secs_f64();
     match s {

@@ -1,19 +1,20 @@
-//! ipywidgets, spoken by the runtime itself: the models that the live view is made of, their state on both sides, and the
-//! control comm by which a page that was loaded anew learns of them. Messages of version 2.1.0 of the widget protocol.
+//! The ipywidgets protocol (messages of version 2.1.0), implemented by the runtime itself: the
+//! models of the live view, their state on both sides, and the control comm by which a reloaded
+//! page learns of them.
 
 use crate::comm::{self, Comm, Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// The target of widgets, and that of the comm by which a page asks for them.
+/// The comm target of widgets, and that of the comm by which a page requests them.
 const TARGET: &str = "jupyter.widget";
 const CONTROL: &str = "jupyter.widget.control";
-/// Version of the messages, and of the models' modules.
+/// The version of the messages, and of the models' modules.
 const PROTOCOL: &str = "2.1.0";
 const VERSION: &str = "2.0.0";
 
-/// The kinds of widget: name of the model, of the view, and of their module. THE table: what is not here is not spoken.
+/// The supported kinds of widget: the names of the model, of the view, and of their module.
 const KINDS: [(Kind, &str, &str, &str); 7] = [
     (Kind::VBox, "VBoxModel", "VBoxView", "@jupyter-widgets/controls"),
     (Kind::HBox, "HBoxModel", "HBoxView", "@jupyter-widgets/controls"),
@@ -23,7 +24,7 @@ const KINDS: [(Kind, &str, &str, &str); 7] = [
     (Kind::Tab, "TabModel", "TabView", "@jupyter-widgets/controls"),
     (Kind::Accordion, "AccordionModel", "AccordionView", "@jupyter-widgets/controls"),
 ];
-/// The model of a widget's place and size.
+/// The model of a widget's position and size.
 const LAYOUT: (&str, &str, &str) = ("LayoutModel", "LayoutView", "@jupyter-widgets/base");
 
 /// A kind of widget.
@@ -38,7 +39,7 @@ pub(crate) enum Kind {
     Accordion,
 }
 
-/// What a click calls.
+/// The handler of a click.
 type OnClick = Arc<dyn Fn() + Send + Sync>;
 
 struct Model {
@@ -47,27 +48,27 @@ struct Model {
     on_click: Option<OnClick>,
 }
 
-/// The models that are open.
+/// The open models.
 static MODELS: LazyLock<Mutex<BTreeMap<String, Model>>> = LazyLock::new(Mutex::default);
-/// Whether a page with a widget manager has been heard.
+/// Whether a page with a widget manager has sent a message.
 static AVAILABLE: AtomicBool = AtomicBool::new(false);
 
 fn models() -> MutexGuard<'static, BTreeMap<String, Model>> {
     MODELS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A widget. Cheap to clone; it is there until it is closed.
+/// A widget. Cheap to clone; it exists until it is closed.
 #[derive(Debug, Clone)]
 pub(crate) struct Widget {
     id: String,
 }
 
-/// Whether there is a page that shows widgets.
+/// Returns whether there is a page that shows widgets.
 pub(crate) fn available() -> bool {
     AVAILABLE.load(Ordering::Relaxed)
 }
 
-/// Listens to pages that ask for widgets.
+/// Starts listening to pages that request widgets.
 pub(crate) fn start() {
     comm::on_open(CONTROL, |comm, _, _| {
         AVAILABLE.store(true, Ordering::Relaxed);
@@ -79,7 +80,7 @@ pub(crate) fn start() {
     });
 }
 
-/// All models' states, as a page asks for them.
+/// Returns the states of all models, in the form of the reply to a page's request.
 fn states() -> Value {
     let states: serde_json::Map<String, Value> = models().iter().map(|(id, m)| (id.clone(), described(&m.state))).collect();
     json!({ "method": "update_states", "states": states, "buffer_paths": [] })
@@ -94,7 +95,7 @@ fn described(state: &serde_json::Map<String, Value>) -> Value {
     })
 }
 
-/// A reference to another model.
+/// Returns a reference to another model.
 fn reference(id: &str) -> Value {
     Value::String(format!("IPY_MODEL_{id}"))
 }
@@ -122,7 +123,7 @@ fn open(model: &str, view: &str, module: &str, state: Value) -> Widget {
     Widget { id }
 }
 
-/// A message from a page to a model.
+/// Handles a message from a page to a model.
 fn heard(comm: &Comm, data: &Value) {
     let mut models = models();
     let Some(model) = models.get_mut(comm.id()) else { return };
@@ -130,7 +131,7 @@ fn heard(comm: &Comm, data: &Value) {
         Some("update") => {
             if let Value::Object(changed) = &data["state"] {
                 model.state.extend(changed.clone());
-                // Other pages with the same kernel learn of it by the echo.
+                // Other pages of the same kernel are updated by the echo.
                 comm.send(&json!({ "method": "echo_update", "state": changed, "buffer_paths": [] }));
             }
         }
@@ -145,31 +146,32 @@ fn heard(comm: &Comm, data: &Value) {
 }
 
 impl Widget {
-    /// Opens a widget of a kind with these parts of its state; the rest is as the front end takes it.
+    /// Opens a widget of a kind with these parts of its state; the rest are the front end's
+    /// defaults.
     pub(crate) fn new(kind: Kind, state: Value) -> Self {
         let (_, model, view, module) = KINDS[kind as usize];
         open(model, view, module, state)
     }
 
-    /// Opens a widget with a layout of its own.
+    /// Opens a widget with the given layout.
     pub(crate) fn with_layout(kind: Kind, mut state: Value, layout: Value) -> Self {
         let (model, view, module) = LAYOUT;
         state["layout"] = reference(&open(model, view, module, layout).id);
         Self::new(kind, state)
     }
 
-    /// A widget of widgets. What it holds has been opened before, as pages want it.
+    /// Opens a container of widgets, which must be open already, as pages require it.
     pub(crate) fn of(kind: Kind, children: &[&Self], mut state: Value) -> Self {
         state["children"] = children.iter().map(|c| reference(&c.id)).collect();
         Self::new(kind, state)
     }
 
-    /// Its name on both sides.
+    /// Returns its id, the same on both sides.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Sets parts of its state; what is as it was is not sent.
+    /// Sets parts of its state; unchanged parts are not sent.
     pub(crate) fn set(&self, parts: Value) {
         let (Value::Object(parts), mut models) = (parts, models()) else { return };
         let Some(model) = models.get_mut(&self.id) else { return };
@@ -180,14 +182,14 @@ impl Widget {
         }
     }
 
-    /// Calls `f` with every click.
+    /// Calls `f` on every click.
     pub(crate) fn on_click(&self, f: impl Fn() + Send + Sync + 'static) {
         if let Some(model) = models().get_mut(&self.id) {
             model.on_click = Some(Arc::new(f));
         }
     }
 
-    /// Closes it, and what it holds.
+    /// Closes the widget and its children.
     pub(crate) fn close(&self) {
         let Some(model) = models().remove(&self.id) else { return };
         model.comm.close();

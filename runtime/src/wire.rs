@@ -1,29 +1,29 @@
-//! This process's end of the connection to the kernel: sends frames, waits for acknowledgements. Outside of a
-//! notebook there is no connection, and what would be shown is dropped.
+//! This process's end of the connection to the kernel: sends frames and waits for acknowledgements.
+//! Outside of a notebook there is no connection, and what would be displayed is dropped.
 
 use rask_wire::{Bundle, Role, ToKernel};
 use std::os::unix::net::UnixStream;
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
-/// The connection, once the host has made one.
+/// The connection to the kernel.
 struct Connection {
     stream: Mutex<UnixStream>,
     acks: Mutex<u64>,
     acked: Condvar,
-    /// Held from the sending of a frame that is acknowledged until its acknowledgement: they come in order.
+    /// Locked from sending a frame until its acknowledgement, as acknowledgements come in order.
     turn: Mutex<u64>,
 }
 
 static CONNECTION: OnceLock<Connection> = OnceLock::new();
 
-/// Makes `stream` the connection to the kernel.
+/// Sets the connection to the kernel.
 pub(crate) fn connect(stream: UnixStream) {
     let new = Connection { stream: Mutex::new(stream), acks: Mutex::new(0), acked: Condvar::new(), turn: Mutex::new(0) };
     // Only the host calls this, once, before any cell runs.
     let _ = CONNECTION.set(new);
 }
 
-/// Whether a kernel listens.
+/// Returns whether there is a connection to a kernel.
 pub(crate) fn connected() -> bool {
     CONNECTION.get().is_some()
 }
@@ -37,17 +37,17 @@ pub(crate) fn acknowledged() {
     }
 }
 
-/// Sends a frame and goes on.
+/// Sends a frame without waiting.
 pub(crate) fn send(frame: &ToKernel) {
     if let Some(c) = CONNECTION.get() {
         let mut stream = c.stream.lock().unwrap_or_else(PoisonError::into_inner);
-        // A kernel that is gone shows nothing; the host's reader notices and ends the process.
+        // If the kernel is gone, the host's reader notices and exits the process.
         let _ = rask_wire::write(&mut *stream, frame);
     }
 }
 
-/// Sends a frame once all that was printed is in the pipes, and waits until the kernel has passed both on, so
-/// that output appears in the order in which it was made.
+/// Flushes the printed output, sends a frame and waits until the kernel has forwarded both, so that
+/// output appears in the order in which it was produced.
 pub(crate) fn send_in_order(frame: &ToKernel) {
     flush();
     let Some(c) = CONNECTION.get() else { return };
@@ -60,15 +60,15 @@ pub(crate) fn send_in_order(frame: &ToKernel) {
     }
 }
 
-/// Puts what has been printed so far into the pipes.
+/// Flushes standard output and standard error.
 pub(crate) fn flush() {
     use std::io::Write;
-    // A closed pipe cannot be helped here.
+    // Nothing can be done about a closed pipe here.
     let _ = std::io::stdout().flush();
     let _ = std::io::stderr().flush();
 }
 
-/// Shows a bundle in order with what was printed.
+/// Displays a bundle in order with printed output.
 pub(crate) fn show(role: Role, id: Option<String>, bundle: Bundle) {
     send_in_order(&ToKernel::Show { role, id, bundle, ack: true });
 }

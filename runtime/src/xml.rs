@@ -1,4 +1,4 @@
-//! Rows of XML, one element a line, as in Stack Exchange's dumps: the attributes of the element.
+//! Attributes of XML elements, one element per line, as in Stack Exchange's dumps.
 
 use crate::bag::{Line, Pluck};
 use quick_xml::escape::unescape;
@@ -7,12 +7,14 @@ use std::fmt;
 use std::ops::Index;
 use std::sync::OnceLock;
 
-/// The attributes of the element that a line holds, in their order. Values are decoded when they are asked for.
+/// Parses the attributes of the element on a line, in their order. Values are decoded on first
+/// access.
 ///
-/// A line that holds no element (a declaration, a closing tag, white space) has no attributes.
+/// A line without an element (a declaration, a closing tag, white space) has no attributes.
 ///
 /// # Panics
-/// Where the line is no XML; in a bag that ends the computation with the line. [`try_attributes`] gives an error instead.
+/// If the line is not valid XML; in a bag, the computation fails with an error that shows the line.
+/// [`try_attributes`] returns an error instead.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -25,17 +27,17 @@ pub fn attributes<T: ToLine + ?Sized>(row: &T) -> Attributes {
     read(row.to_line()).unwrap_or_else(|e| panic!("xml::attributes: {e}"))
 }
 
-/// As [`attributes`], with an error where the line is no XML.
+/// Like [`attributes`], but returns an error if the line is not valid XML.
 ///
 /// # Errors
-/// What is wrong, with the beginning of the line.
+/// If the line is not valid XML; the message contains the start of the line.
 pub fn try_attributes<T: ToLine + ?Sized>(row: &T) -> Result<Attributes, String> {
     read(row.to_line())
 }
 
-/// What can be taken for a line of text.
+/// A value that can be used as a line of text.
 pub trait ToLine {
-    /// The line: shared where it is one, else a copy.
+    /// Returns the line: shared if it is a `Line`, else a copy.
     fn to_line(&self) -> Line;
 }
 
@@ -70,10 +72,10 @@ fn read(line: Line) -> Result<Attributes, String> {
     }
     let shown = |what: &dyn fmt::Display| {
         let start: String = line.trim().chars().take(80).collect();
-        format!("{what} in the line {start:?}")
+        format!("{what}, in line {start:?}")
     };
     let mut reader = quick_xml::Reader::from_str(line.trim());
-    // A line may well hold nothing but the end of what began long before.
+    // A line may contain only the closing tag of an earlier element.
     reader.config_mut().allow_unmatched_ends = true;
     let mut all = Vec::new();
     let place = |text: &[u8]| {
@@ -90,7 +92,7 @@ fn read(line: Line) -> Result<Attributes, String> {
                 }
                 break;
             }
-            Event::Text(text) if !text.iter().all(u8::is_ascii_whitespace) => return Err(shown(&"there is text before the element")),
+            Event::Text(text) if !text.iter().all(u8::is_ascii_whitespace) => return Err(shown(&"unexpected text before the element")),
             Event::Eof | Event::End(_) => break,
             _ => {}
         }
@@ -98,7 +100,8 @@ fn read(line: Line) -> Result<Attributes, String> {
     Ok(Attributes { line, all })
 }
 
-/// The attributes of a line that is one element and nothing else, as most lines are; `None` where it takes a closer look.
+/// Parses a line that consists of one element, as most lines do; `None` if it needs the full
+/// parser.
 fn quick(line: &str) -> Option<Vec<Attribute>> {
     let bytes = line.as_bytes();
     let mut at = memchr::memchr(b'<', bytes).filter(|at| bytes[..*at].iter().all(u8::is_ascii_whitespace))? + 1;
@@ -141,11 +144,11 @@ fn quick(line: &str) -> Option<Vec<Attribute>> {
     }
 }
 
-/// Places of an attribute in its line.
+/// The positions of an attribute in its line.
 #[derive(Clone)]
 struct Attribute {
     name: (u32, u32),
-    /// The value as it stands in the line.
+    /// The undecoded value.
     raw: (u32, u32),
     text: OnceLock<String>,
 }
@@ -164,15 +167,15 @@ impl Attribute {
     fn text(&self, line: &str) -> &String {
         self.text.get_or_init(|| {
             let raw = &line[self.raw.0 as usize..self.raw.1 as usize];
-            // White space that stands for itself is a space, by XML's rules for attributes.
+            // Literal white space is a space, by XML's rules for attributes.
             let plain = if raw.contains(['\t', '\r', '\n']) { raw.replace(['\t', '\r', '\n'], " ") } else { raw.to_owned() };
-            // A reference that is not known stays as it is.
+            // An unknown reference is left unchanged.
             if plain.contains('&') { unescape(&plain).map(std::borrow::Cow::into_owned).unwrap_or(plain) } else { plain }
         })
     }
 }
 
-/// The attributes of an element, made by [`attributes`].
+/// The attributes of an element, returned by [`attributes`].
 #[derive(Clone)]
 pub struct Attributes {
     line: Line,
@@ -184,25 +187,25 @@ impl Attributes {
         self.all.iter().find(|a| a.name(&self.line) == name)
     }
 
-    /// The value of an attribute; `None` where it is not there.
+    /// Returns the value of an attribute; `None` if it does not exist.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&String> {
         self.find(name).map(|a| a.text(&self.line))
     }
 
-    /// Number of attributes.
+    /// Returns the number of attributes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no attributes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Names and values, in their order.
+    /// Iterates over names and values, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &String)> {
         self.all.iter().map(|a| (a.name(&self.line), a.text(&self.line)))
     }
@@ -211,17 +214,17 @@ impl Attributes {
 impl Index<&str> for Attributes {
     type Output = String;
 
-    /// The value of an attribute.
+    /// Returns the value of an attribute.
     ///
     /// # Panics
-    /// Where it is not there; [`get`](Attributes::get) gives `None` then.
+    /// If it does not exist; [`get`](Attributes::get) returns `None` instead.
     #[track_caller]
     fn index(&self, name: &str) -> &String {
         match self.get(name) {
             Some(text) => text,
             None => {
                 let names: Vec<_> = self.all.iter().map(|a| a.name(&self.line)).collect();
-                panic!("the element has no attribute {name:?}; it has {names:?}; .get({name:?}) is None where there is none")
+                panic!("the element has no attribute {name:?}; it has {names:?}; help: .get({name:?}) returns None for a missing attribute")
             }
         }
     }

@@ -22,7 +22,7 @@ const FOLDERS: [(&str, &str, &[&str]); 2] = [
     (
         "runtime/src",
         "frame",
-        &["threads", "types", "expr", "source", "plan", "exec", "engine", "dataframe", "column", "join", "group", "io"],
+        &["passthrough", "threads", "types", "expr", "source", "plan", "exec", "engine", "dataframe", "column", "join", "group", "io"],
     ),
     (
         "kernel/src",

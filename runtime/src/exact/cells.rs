@@ -1,14 +1,14 @@
-//! Exact sums of many groups at once: a few floats for each group, which hold the sum of nearly all
-//! data without rounding, and an [`ExactSum`] for the few groups whose values need more digits.
+//! Exact sums of many groups at once: a few floats per group, which hold nearly all sums without
+//! rounding, and an [`ExactSum`] for the few groups whose values need more digits.
 
 use super::{ExactSum, product, quotient, two_product, two_sum};
 use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
-/// Values that are added up side by side where there is one group.
+/// The number of values that are summed side by side when there is only one group.
 const LANES: usize = 8;
 
-/// What is summed up: a value, or a product of two.
+/// The terms of a sum: values, products of two columns, or powers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Terms<'a> {
     /// The values.
@@ -29,18 +29,18 @@ impl Terms<'_> {
     }
 }
 
-/// Floats that add up to the square of one.
+/// Returns floats that add up to the square of `x`.
 pub(super) fn squares(x: f64) -> [f64; 2] {
     product(x, x)
 }
 
-/// Floats that add up to the cube of one.
+/// Returns floats that add up to the cube of `x`.
 pub(super) fn cubes(x: f64) -> [f64; 4] {
     let [[a, b], [c, d]] = product(x, x).map(|part| product(part, x));
     [a, b, c, d]
 }
 
-/// Floats that add up to the fourth power of one.
+/// Returns floats that add up to the fourth power of `x`.
 pub(super) fn fourths(x: f64) -> [f64; 6] {
     let [square, error] = product(x, x);
     let [a, b] = product(square, square);
@@ -49,7 +49,7 @@ pub(super) fn fourths(x: f64) -> [f64; 6] {
     [a, b, c, d, e, f]
 }
 
-/// The sums of groups. The words of a group add up to its sum, with what the rest has of it.
+/// The sums of groups. A group's sum is the sum of its words and of its entry in `rest`, if any.
 #[derive(Debug)]
 pub(crate) struct Cells<const K: usize> {
     words: Vec<[f64; K]>,
@@ -62,10 +62,12 @@ impl<const K: usize> Default for Cells<K> {
     }
 }
 
-/// The words of a group without values: any value, 0 included, leaves no negative zero in the last.
+/// The bits of each word of a group without values; any value, 0 included, clears the negative zero
+/// of the last word.
 const NOTHING: u64 = (-0.0f64).to_bits();
 
-/// Adds a value to the words, each taking what the one before could not hold; what is left.
+/// Adds a value to the words, each taking what the one before could not hold; returns the new words
+/// and the remainder.
 #[inline(always)]
 fn cascade<const K: usize>(words: &[f64; K], x: f64) -> ([f64; K], f64) {
     let mut left = x;
@@ -77,7 +79,7 @@ fn cascade<const K: usize>(words: &[f64; K], x: f64) -> ([f64; K], f64) {
 }
 
 impl<const K: usize> Cells<K> {
-    /// Makes room for so many groups.
+    /// Resizes to the given number of groups.
     pub(crate) fn resize(&mut self, groups: usize) {
         self.words.resize(groups, [-0.0; K]);
     }
@@ -108,7 +110,7 @@ impl<const K: usize> Cells<K> {
         }
     }
 
-    /// Takes a value out of the sum of a group that was added before.
+    /// Removes a value that was added before from the sum of a group.
     fn remove(&mut self, group: usize, x: f64) {
         if x.is_finite() {
             self.add(group, -x);
@@ -117,7 +119,7 @@ impl<const K: usize> Cells<K> {
         }
     }
 
-    /// Adds a term for each of the groups.
+    /// Adds each term to its group.
     pub(crate) fn update(&mut self, groups: &[usize], terms: Terms<'_>) {
         match terms {
             Terms::Values(x) => self.add_values(groups, x),
@@ -125,7 +127,7 @@ impl<const K: usize> Cells<K> {
         }
     }
 
-    /// Adds a value for each of the groups: in one run through those that the words can hold.
+    /// Adds each value to its group, in one pass as long as the words can hold the values.
     fn add_values(&mut self, groups: &[usize], x: &[f64]) {
         let mut done = 0;
         while done < x.len() {
@@ -146,12 +148,12 @@ impl<const K: usize> Cells<K> {
         }
     }
 
-    /// Takes terms out of one group that were added before.
+    /// Removes terms that were added before from one group.
     pub(crate) fn retract(&mut self, group: usize, terms: Terms<'_>) {
         self.each(&vec![group; terms.len()], terms, Self::remove);
     }
 
-    /// Calls a method for each group and each number that its term is the sum of.
+    /// Calls a method with each group and each of the floats that add up to its term.
     #[inline(always)]
     fn each(&mut self, groups: &[usize], terms: Terms<'_>, f: impl Fn(&mut Self, usize, f64)) {
         match terms {
@@ -210,7 +212,8 @@ impl<const K: usize> Cells<K> {
         }
     }
 
-    /// Adds a number and its error to each lane; where one does not fit, none is added.
+    /// Adds a number and its error to each lane; if one does not fit, none is added. Returns
+    /// whether all fit.
     #[inline(always)]
     fn add_lanes(lanes: &mut [[f64; K]; LANES], terms: impl Iterator<Item = (f64, f64)>) -> bool {
         let mut next = *lanes;
@@ -219,7 +222,7 @@ impl<const K: usize> Cells<K> {
             let (sums, first) = cascade(lane, x);
             let (sums, second) = cascade(&sums, error);
             *lane = sums;
-            // Of a NaN, nothing but NaN comes.
+            // A NaN propagates into `left`.
             left += first.abs() + second.abs();
         }
         if left == 0.0 {
@@ -228,19 +231,19 @@ impl<const K: usize> Cells<K> {
         left == 0.0
     }
 
-    /// Whether the group has no value.
+    /// Returns whether the group has no value.
     pub(crate) fn is_untouched(&self, group: usize) -> bool {
         self.words[group][K - 1].to_bits() == NOTHING
     }
 
-    /// The exact sum of a group.
+    /// Returns the exact sum of a group.
     pub(crate) fn sum(&self, group: usize) -> ExactSum {
         let mut sum = self.rest.get(&group).cloned().unwrap_or_default();
         self.words[group].iter().filter(|w| **w != 0.0).for_each(|w| sum.add(*w));
         sum
     }
 
-    /// The sum of a group, rounded once.
+    /// Returns the sum of a group, rounded once.
     pub(crate) fn value(&self, group: usize) -> f64 {
         match self.two(group) {
             Some((high, low)) => high + low,
@@ -248,13 +251,13 @@ impl<const K: usize> Cells<K> {
         }
     }
 
-    /// The mean of `n` values of a group, rounded once.
+    /// Returns the mean of `n` values of a group, rounded once.
     pub(crate) fn mean(&self, group: usize, n: u64) -> f64 {
         let quick = self.two(group).and_then(|(high, low)| mean_of_two(high, low, n));
         quick.unwrap_or_else(|| self.sum(group).mean(n))
     }
 
-    /// The sum as two floats, where two hold all of it.
+    /// Returns the sum as two floats, if two can hold it exactly.
     fn two(&self, group: usize) -> Option<(f64, f64)> {
         let words = &self.words[group];
         let rest = words.get(2..).is_some_and(|rest| rest.iter().any(|w| *w != 0.0));
@@ -262,7 +265,8 @@ impl<const K: usize> Cells<K> {
         known.then(|| (words[0], words.get(1).copied().unwrap_or(0.0)))
     }
 
-    /// All words in turn and, for each group, what the rest has of it; the groups are forgotten.
+    /// Removes the first groups and returns their words and, for each, the floats of its rest, if
+    /// any.
     pub(crate) fn take(&mut self, groups: usize) -> (Vec<[f64; K]>, Vec<Option<Vec<f64>>>) {
         let words = self.first(groups);
         let of = |g| self.rest.get(&g).map(ExactSum::to_floats);
@@ -271,7 +275,7 @@ impl<const K: usize> Cells<K> {
         (words, rest)
     }
 
-    /// Takes the words of the first groups; of all, with their memory.
+    /// Takes the words of the first groups; the whole allocation if these are all groups.
     fn first(&mut self, groups: usize) -> Vec<[f64; K]> {
         if groups >= self.words.len() {
             return std::mem::take(&mut self.words);
@@ -279,20 +283,20 @@ impl<const K: usize> Cells<K> {
         self.words.drain(..groups).collect()
     }
 
-    /// Forgets what the rest has of the first groups; the others move down.
+    /// Drops the rests of the first groups and shifts the others down.
     fn forget(&mut self, groups: usize) {
         let rest = std::mem::take(&mut self.rest);
         let later = rest.into_iter().filter(|(g, _)| *g >= groups);
         self.rest = later.map(|(g, sum)| (g - groups, sum)).collect();
     }
 
-    /// Forgets the first groups.
+    /// Drops the first groups.
     pub(crate) fn drop_first(&mut self, groups: usize) {
         drop(self.first(groups));
         self.forget(groups);
     }
 
-    /// Adds the sums of another part to those of groups: a column for each word.
+    /// Merges the sums of another part into the groups, given as one column per word.
     pub(crate) fn merge_words(&mut self, groups: &[usize], columns: [&[f64]; K]) {
         for (i, group) in groups.iter().enumerate() {
             let words = columns.map(|c| c[i]);
@@ -307,21 +311,21 @@ impl<const K: usize> Cells<K> {
         }
     }
 
-    /// Adds what the rest of another part has of a group.
+    /// Merges the rest of a group of another part.
     pub(crate) fn merge_rest(&mut self, group: usize, floats: &[f64]) {
         self.words[group].iter_mut().for_each(|w| *w += 0.0);
         self.rest.entry(group).or_default().merge_floats(floats);
     }
 
-    /// Bytes on the heap.
+    /// Returns the bytes on the heap.
     pub(crate) fn heap(&self) -> usize {
         let entry = size_of::<(usize, ExactSum)>() + 6 * size_of::<f64>();
         self.words.capacity() * size_of::<[f64; K]>() + self.rest.capacity() * entry
     }
 }
 
-/// The mean of `n` values whose sum is `high + low`, rounded once; `None` where it takes more digits
-/// to tell.
+/// Returns the mean of `n` values whose sum is `high + low`, rounded once; `None` if more digits
+/// are needed to decide.
 pub(crate) fn mean_of_two(high: f64, low: f64, n: u64) -> Option<f64> {
     let divisor = n as f64;
     let (sum, low) = two_sum(high, low);
@@ -331,12 +335,12 @@ pub(crate) fn mean_of_two(high: f64, low: f64, n: u64) -> Option<f64> {
     }
     let left = (-first).mul_add(divisor, sum) + low;
     let (mean, past) = two_sum(first, left / divisor);
-    // Halfway between two floats the last digits decide, and these are rounded.
+    // Near the midpoint of two floats the last digits decide, and here these are rounded.
     let gap = (mean.abs().next_up() - mean.abs()).min(mean.abs() - mean.abs().next_down());
     (past.abs() < gap * 0.499_999 && mean.is_normal()).then_some(mean)
 }
 
-/// The mean of `n` integers with this sum, rounded once.
+/// Returns the mean of `n` integers with this sum, rounded once.
 pub(crate) fn mean_of_integers(sum: i128, n: u64) -> f64 {
     let high = sum as f64;
     let low = (sum - high as i128) as f64;
@@ -348,7 +352,8 @@ mod tests {
     use super::*;
     use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-    /// Values of three kinds: short decimals, full ones, and some that overflow and cancel.
+    /// Values of three kinds: floats with few decimals, with many, and some that overflow and
+    /// cancel.
     fn values(rng: &mut StdRng, kind: usize) -> Vec<f64> {
         let one = |rng: &mut StdRng| match kind {
             0 => f64::from(rng.random_range(-10_000..10_000)) / 100.0,

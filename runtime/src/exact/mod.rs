@@ -1,6 +1,6 @@
-//! Exact sums of floats: nothing is rounded until the result is asked for, so that no order and no
-//! partition changes a bit of it. The method is Shewchuk's ("Adaptive Precision Floating-Point
-//! Arithmetic", 1997), as in Python's `math.fsum`.
+//! Exact sums of floats: nothing is rounded until the result is requested, so that neither the
+//! order nor the partitioning changes a bit of it. The method is Shewchuk's ("Adaptive Precision
+//! Floating-Point Arithmetic", 1997), as in Python's `math.fsum`.
 
 pub(crate) mod cells;
 pub(crate) mod moments;
@@ -10,17 +10,17 @@ pub(crate) mod product;
 
 use std::borrow::Cow;
 
-/// From here on a float is kept divided by [`SCALE`], so that sums beyond the largest float may come
-/// back.
+/// Floats from this size on are stored divided by [`SCALE`], so that intermediate sums may exceed
+/// the largest float.
 const BIG: f64 = pow2(1000);
 const SCALE: f64 = pow2(200);
 
-/// A power of two as a float.
+/// Returns a power of two as a float.
 const fn pow2(exponent: i64) -> f64 {
     f64::from_bits(((1023 + exponent) as u64) << 52)
 }
 
-/// The sum of two floats and its rounding error.
+/// Returns the sum of two floats and its rounding error.
 #[inline(always)]
 pub(crate) fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
@@ -28,11 +28,11 @@ pub(crate) fn two_sum(a: f64, b: f64) -> (f64, f64) {
     (sum, (a - (sum - of_b)) + (b - of_b))
 }
 
-/// The product of two floats and its rounding error (T. J. Dekker, 1971), which is exact as long as
-/// the product is above 2^-969 and the factors are below 2^996.
+/// Returns the product of two floats and its rounding error (T. J. Dekker, 1971), which is exact as
+/// long as the product is above 2^-969 and the factors are below 2^996.
 #[inline(always)]
 pub(crate) fn two_product(a: f64, b: f64) -> (f64, f64) {
-    // Plain operations are done for several values at once, where a call of `fma` is not.
+    // Plain operations are vectorized; a call of `fma` is not.
     let product = a * b;
     let (a_high, a_low) = halves(a);
     let (b_high, b_low) = halves(b);
@@ -40,14 +40,14 @@ pub(crate) fn two_product(a: f64, b: f64) -> (f64, f64) {
     (product, error)
 }
 
-/// Two floats that add up to the product of two.
+/// Returns two floats that add up to the product of two.
 #[inline(always)]
 fn product(a: f64, b: f64) -> [f64; 2] {
     let (product, error) = two_product(a, b);
     if error.is_finite() { [product, error] } else { great_product(a, b) }
 }
 
-/// The same for factors so great that they cannot be halved; fused operations need no halves.
+/// The same for factors too large to be split; fused operations need no split.
 #[cold]
 #[inline(never)]
 fn great_product(a: f64, b: f64) -> [f64; 2] {
@@ -55,7 +55,7 @@ fn great_product(a: f64, b: f64) -> [f64; 2] {
     [product, if product.is_finite() { a.mul_add(b, -product) } else { 0.0 }]
 }
 
-/// A float as the sum of two of 26 digits.
+/// Splits a float into the sum of two floats of 26 bits each.
 #[inline(always)]
 fn halves(x: f64) -> (f64, f64) {
     let shifted = x * 134_217_729.0;
@@ -66,15 +66,15 @@ fn halves(x: f64) -> (f64, f64) {
 /// An exact sum of floats.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ExactSum {
-    /// Numbers that do not overlap, the smallest first.
+    /// Nonoverlapping floats, the smallest first.
     parts: Vec<f64>,
-    /// The same for numbers from [`BIG`] on, divided by [`SCALE`].
+    /// The same for floats from [`BIG`] on, divided by [`SCALE`].
     huge: Vec<f64>,
-    /// How many values are NaN, infinite, and negative infinite: they can be taken out again.
+    /// The counts of NaN, infinite and negative infinite values, so that they can be removed again.
     special: [i64; 3],
 }
 
-/// Adds a number to an expansion of numbers that do not overlap.
+/// Adds a float to an expansion of nonoverlapping floats.
 fn grow(parts: &mut Vec<f64>, x: f64) {
     let mut x = x;
     let mut kept = 0;
@@ -92,7 +92,7 @@ fn grow(parts: &mut Vec<f64>, x: f64) {
     }
 }
 
-/// The sum of an expansion, rounded to nearest.
+/// Returns the sum of an expansion, rounded to nearest.
 fn rounded(parts: &[f64]) -> f64 {
     let mut rest = parts.iter().rev();
     let Some(first) = rest.next() else { return 0.0 };
@@ -103,7 +103,7 @@ fn rounded(parts: &[f64]) -> f64 {
             break;
         }
     }
-    // Halfway between two floats, what lies below decides.
+    // At the midpoint of two floats, the lower parts decide.
     if let Some(next) = rest.find(|x| **x != 0.0)
         && ((error < 0.0 && *next < 0.0) || (error > 0.0 && *next > 0.0))
     {
@@ -122,12 +122,12 @@ impl ExactSum {
         self.put(x, 1);
     }
 
-    /// Takes a value out that was added before.
+    /// Removes a value that was added before.
     pub(crate) fn remove(&mut self, x: f64) {
         self.put(if x.is_finite() { -x } else { x }, -1);
     }
 
-    /// Adds a finite value, or a special one so many times.
+    /// Adds a finite value, or a special one `times` times.
     fn put(&mut self, x: f64, times: i64) {
         if !x.is_finite() {
             let place = if x.is_nan() { 0 } else { 1 + usize::from(x < 0.0) };
@@ -140,7 +140,7 @@ impl ExactSum {
         }
     }
 
-    /// Moves the greatest part to the scaled ones where it has grown too great.
+    /// Moves the largest part to the scaled ones if it has grown too large.
     fn carry(&mut self) {
         if let Some(top) = self.parts.pop_if(|top| top.abs() >= BIG) {
             grow(&mut self.huge, top / SCALE);
@@ -157,14 +157,14 @@ impl ExactSum {
         product(a, b).into_iter().for_each(|part| self.add(part));
     }
 
-    /// Adds what another sum holds.
+    /// Adds another sum.
     pub(crate) fn merge(&mut self, other: &Self) {
         other.parts.iter().for_each(|x| self.add(*x));
         other.huge.iter().for_each(|x| grow(&mut self.huge, *x));
         self.special.iter_mut().zip(other.special).for_each(|(own, n)| *own += n);
     }
 
-    /// The parts of a sum that is an ordinary number, however it was reached.
+    /// Returns the parts of a sum that fits into ordinary floats, however it was reached.
     fn ordinary(&self) -> Option<Cow<'_, [f64]>> {
         if !self.is_finite() {
             return None;
@@ -176,12 +176,12 @@ impl ExactSum {
         }
     }
 
-    /// Whether all values added were finite.
+    /// Returns whether all added values are finite.
     pub(crate) fn is_finite(&self) -> bool {
         self.special == [0; 3]
     }
 
-    /// The value that infinities and NaN make, if there are any.
+    /// Returns the sum of the infinities and NaN, if there are any.
     fn special(&self) -> Option<f64> {
         match self.special.map(|n| n > 0) {
             [false, false, false] => None,
@@ -191,7 +191,8 @@ impl ExactSum {
         }
     }
 
-    /// The sum, rounded to nearest: infinite only where the sum itself is beyond the largest float.
+    /// Returns the sum, rounded to nearest: infinite only if the sum itself exceeds the largest
+    /// float.
     pub(crate) fn value(&self) -> f64 {
         if let Some(special) = self.special() {
             return special;
@@ -202,19 +203,19 @@ impl ExactSum {
         }
     }
 
-    /// The expansion of a sum with huge parts, and what it is to be multiplied by.
+    /// Returns the expansion of a sum with huge parts, and the factor to multiply it by.
     fn scaled(&self) -> Option<(Vec<f64>, f64)> {
         let top = self.huge.last()?;
         if top.abs() < BIG / SCALE * pow2(20) {
-            // Huge parts have cancelled: what is left is an ordinary number.
+            // The huge parts have cancelled out: the rest fits into ordinary floats.
             let mut parts = self.parts.clone();
             self.huge.iter().for_each(|x| grow(&mut parts, x * SCALE));
             return Some((parts, 1.0));
         }
         let mut sum = self.huge.clone();
         for x in self.parts.iter().rev() {
-            // Of what is too small to be scaled, only the sign can count, to break a tie; and parts do
-            // not overlap, so that the greatest has the sign of all.
+            // Of parts too small to be scaled, only the sign can matter, to break a tie; and parts
+            // do not overlap, so that the largest has the sign of all of them.
             if x.abs() < pow2(-700) {
                 grow(&mut sum, pow2(-1000).copysign(*x));
                 break;
@@ -224,7 +225,7 @@ impl ExactSum {
         Some((sum, SCALE))
     }
 
-    /// The sum divided by a count, rounded once.
+    /// Returns the sum divided by a count, rounded once.
     pub(crate) fn mean(&self, n: u64) -> f64 {
         if let Some(special) = self.special() {
             return special;
@@ -235,7 +236,7 @@ impl ExactSum {
         }
     }
 
-    /// The sum as two floats, the second what the first leaves.
+    /// Returns the sum as two floats, the second the rounding error of the first.
     pub(crate) fn pair(&self) -> (f64, f64) {
         let high = self.value();
         let mut rest = self.clone();
@@ -243,14 +244,14 @@ impl ExactSum {
         (high, if high.is_finite() { rest.value() } else { 0.0 })
     }
 
-    /// All that there is of the sum, as floats, for [`ExactSum::from_floats`].
+    /// Returns the whole state of the sum as floats, for [`ExactSum::merge_floats`].
     pub(crate) fn to_floats(&self) -> Vec<f64> {
         let counts = self.special.map(|n| n as f64);
         let head = [self.parts.len() as f64].into_iter().chain(counts);
         head.chain(self.parts.iter().copied()).chain(self.huge.iter().copied()).collect()
     }
 
-    /// Adds what [`ExactSum::to_floats`] gave.
+    /// Adds a sum returned by [`ExactSum::to_floats`].
     pub(crate) fn merge_floats(&mut self, floats: &[f64]) {
         let Some(([parts, counts @ ..], rest)) = floats.split_first_chunk::<4>() else { return };
         let (parts, huge) = rest.split_at((*parts as usize).min(rest.len()));
@@ -260,10 +261,10 @@ impl ExactSum {
     }
 }
 
-/// An expansion divided by a count, rounded once.
+/// Divides an expansion by a count, rounded once.
 fn quotient(parts: &[f64], n: u64) -> f64 {
     let n = n as f64;
-    // What `q * n` leaves of the sum, exactly.
+    // The exact remainder of the sum after `q * n`.
     let left = |q: f64| {
         let mut rest = parts.to_vec();
         let (product, error) = (q * n, q.mul_add(n, -(q * n)));
@@ -276,11 +277,11 @@ fn quotient(parts: &[f64], n: u64) -> f64 {
         return first;
     }
     let q = first + rounded(&left(first)) / n;
-    // It is right, or one of its neighbours is: where the distance is over half of the gap.
+    // The result is `q`, or its neighbour if the remainder exceeds half of the gap between them.
     let rest = left(q);
     let above = rounded(&rest) > 0.0;
     let next = if above { q.next_up() } else { q.next_down() };
-    // Twice the distance is compared with the gap: half of the gap may be no float.
+    // Twice the remainder is compared with the gap: half of the gap may not be a float.
     let gap = next - q;
     let mut twice: Vec<f64> = rest.iter().map(|x| x * 2.0).collect();
     grow(&mut twice, -(gap * n));
@@ -310,7 +311,7 @@ mod tests {
         assert_eq!(sum(&[0.1; 10]), 1.0);
         assert_eq!(sum(&[1e100, 1.0, -1e100, 1e-100, 1e50, -1.0, -1e50]), 1e-100);
         assert_eq!(sum(&[]), 0.0);
-        // 2^53, and two halves of its last place: only together do they count.
+        // 2^53 and two halves of its last place: they only count together.
         assert_eq!(sum(&[9_007_199_254_740_992.0, 0.5, 0.5]), 9_007_199_254_740_992.0);
         let tie = sum(&[9_007_199_254_740_992.0, 1.0, f64::MIN_POSITIVE]);
         assert_eq!(tie, 9_007_199_254_740_994.0);
@@ -348,7 +349,7 @@ mod tests {
         assert_eq!(of(&[5e-324, 1e-323]).mean(2), 1e-323);
         let mut rng = StdRng::seed_from_u64(3);
         for _ in 0..2000 {
-            // A mean that is halfway between two floats goes to the even one; a little more goes up.
+            // A mean at the midpoint of two floats is rounded to even; a little more is rounded up.
             let even = f64::from_bits(rng.random_range(1u64 << 61..1u64 << 62) & !1);
             let n = rng.random_range(2..1000u64) * 2;
             let half = (even.next_up() - even) / 2.0;

@@ -1,16 +1,17 @@
-//! Statistics of exact power sums: variance, skewness, kurtosis, covariance, correlation and the
-//! lines of regression, each by one formula whose differences are exact.
+//! Statistics of exact power sums: variance, skewness, kurtosis, covariance, correlation and linear
+//! regression, each by one formula whose differences are exact.
 //!
-//! The numerators of central moments, such as `n * sum(x^2) - sum(x)^2`, are worked out without
-//! rounding, and all that follows with twice a float's digits, so that results are the nearest float
-//! or its neighbour. Powers are exact as long as they are ordinary numbers: variances, covariances
-//! and correlations for values between 1e-140 and 1e145 in size, skewness between 1e-90 and 1e90,
-//! kurtosis between 1e-65 and 1e65. Beyond, a variance is infinite as in NumPy; below, it is 0.
+//! The numerators of central moments, such as `n * sum(x^2) - sum(x)^2`, are computed without
+//! rounding, and everything after that with twice the precision of a float, so that results are the
+//! nearest float or its neighbour. Powers are exact as long as they neither overflow nor underflow:
+//! for magnitudes between 1e-140 and 1e145 (variances, covariances and correlations), 1e-90 and
+//! 1e90 (skewness), or 1e-65 and 1e65 (kurtosis). Beyond, a variance is infinite as in NumPy;
+//! below, it is 0.
 
 use super::pair::Pair;
 use super::{BIG, ExactSum};
 
-/// The product of two sums, exactly; NaN of one that is beyond the floats.
+/// Returns the exact product of two sums; NaN if one of them exceeds the range of floats.
 fn product(a: &ExactSum, b: &ExactSum) -> ExactSum {
     let mut made = ExactSum::default();
     let (Some(a), Some(b)) = (a.ordinary(), b.ordinary()) else {
@@ -23,7 +24,7 @@ fn product(a: &ExactSum, b: &ExactSum) -> ExactSum {
     made
 }
 
-/// A sum times a number that a float holds; NaN of one that is beyond the floats.
+/// Returns a sum times a float; NaN if the sum exceeds the range of floats.
 fn times(a: &ExactSum, x: f64) -> ExactSum {
     let mut made = ExactSum::default();
     match a.ordinary() {
@@ -33,19 +34,19 @@ fn times(a: &ExactSum, x: f64) -> ExactSum {
     made
 }
 
-/// The sum of several.
+/// Returns the sum of several sums.
 fn total<const N: usize>(terms: [ExactSum; N]) -> ExactSum {
     let mut made = ExactSum::default();
     terms.iter().for_each(|t| made.merge(t));
     made
 }
 
-/// `n * sum(xy) - sum(x) * sum(y)`: n squared times the covariance.
+/// Computes `n * sum(xy) - sum(x) * sum(y)`: n squared times the covariance.
 fn second(n: f64, x: &ExactSum, y: &ExactSum, xy: &ExactSum) -> ExactSum {
     total([times(xy, n), times(&product(x, y), -1.0)])
 }
 
-/// What a statistic is where values are not finite, or their powers beyond the largest float.
+/// Returns the statistic of values that are not finite, or whose powers exceed the largest float.
 fn beyond(values: &[&ExactSum], powers: &[&ExactSum]) -> Option<f64> {
     if !values.iter().all(|s| s.is_finite()) {
         return Some(f64::NAN);
@@ -54,7 +55,7 @@ fn beyond(values: &[&ExactSum], powers: &[&ExactSum]) -> Option<f64> {
     powers.iter().any(too_great).then_some(f64::INFINITY)
 }
 
-/// What is divided by for a variance of `n` values: `n - ddof`; `None` where nothing is left.
+/// Returns the divisor of a variance of `n` values, `n - ddof`; `None` unless it is positive.
 fn divisor(n: u64, ddof: u64) -> Option<f64> {
     n.checked_sub(ddof).filter(|left| *left > 0).map(|left| left as f64)
 }
@@ -63,31 +64,31 @@ fn spread(ddof: u64, n: u64, x: &ExactSum, xx: &ExactSum) -> Option<Pair> {
     let left = divisor(n, ddof)?;
     let n = n as f64;
     let central = Pair::from(&second(n, x, x, xx));
-    // Squares that are too small for a float may leave less than nothing.
+    // Squares that underflow may make the difference negative.
     let central = if central.0 < 0.0 { Pair(0.0, 0.0) } else { central };
     Some(central.over(Pair::from(n)).over(Pair::from(left)))
 }
 
-/// The variance of `n` values.
+/// Computes the variance of `n` values.
 pub(crate) fn variance(ddof: u64, n: u64, x: &ExactSum, xx: &ExactSum) -> Option<f64> {
     divisor(n, ddof)?;
     beyond(&[x], &[xx]).or_else(|| spread(ddof, n, x, xx).map(Pair::rounded))
 }
 
-/// The standard deviation of `n` values.
+/// Computes the standard deviation of `n` values.
 pub(crate) fn deviation(ddof: u64, n: u64, x: &ExactSum, xx: &ExactSum) -> Option<f64> {
     divisor(n, ddof)?;
     beyond(&[x], &[xx]).or_else(|| spread(ddof, n, x, xx).map(|s| s.root().rounded()))
 }
 
-/// The standard error of the mean.
+/// Computes the standard error of the mean.
 pub(crate) fn error_of_mean(n: u64, x: &ExactSum, xx: &ExactSum) -> Option<f64> {
     divisor(n, 1)?;
     let of = |s: Pair| s.over(Pair::from(n as f64)).root().rounded();
     beyond(&[x], &[xx]).or_else(|| spread(1, n, x, xx).map(of))
 }
 
-/// The skewness without bias, as in pandas; `None` for fewer than three values or equal ones.
+/// Computes the unbiased skewness, as in pandas; `None` for fewer than three values or equal ones.
 pub(crate) fn skewness(n: u64, [x, xx, xxx]: [&ExactSum; 3]) -> Option<f64> {
     if n < 3 {
         return None;
@@ -106,7 +107,8 @@ pub(crate) fn skewness(n: u64, [x, xx, xxx]: [&ExactSum; 3]) -> Option<f64> {
     Some(Pair::from(&m3).over(m2.times(m2.root())).times(unbiased).rounded())
 }
 
-/// The excess kurtosis without bias, as in pandas; `None` for fewer than four values or equal ones.
+/// Computes the unbiased excess kurtosis, as in pandas; `None` for fewer than four values or equal
+/// ones.
 pub(crate) fn kurtosis(n: u64, [x, xx, xxx, xxxx]: [&ExactSum; 4]) -> Option<f64> {
     if n < 4 {
         return None;
@@ -128,17 +130,17 @@ pub(crate) fn kurtosis(n: u64, [x, xx, xxx, xxxx]: [&ExactSum; 4]) -> Option<f64
         times(&times(&product(&square, xx), n), 6.0),
         times(&product(&square, &square), -3.0),
     ]);
-    // (n + 1) m4 - 3 (n - 1) m2^2, in which the two nearly cancel for normal values.
+    // (n + 1) m4 - 3 (n - 1) m2^2; the two terms nearly cancel for normally distributed values.
     let bare = product(&central, &central);
     let excess = total([times(&m4, n + 1.0), times(&times(&bare, n - 1.0), -3.0)]);
     let scale = Pair::from(n - 1.0).over(Pair::from(n - 2.0).times(Pair::from(n - 3.0)));
     Some(Pair::from(&excess).over(m2.times(m2)).times(scale).rounded())
 }
 
-/// The power sums of pairs: of x, y, xy, xx and yy.
+/// The power sums of pairs: x, y, xy, xx and yy.
 pub(crate) type Pairs<'a> = [&'a ExactSum; 5];
 
-/// The covariance of `n` pairs.
+/// Computes the covariance of `n` pairs.
 pub(crate) fn covariance(ddof: u64, n: u64, [x, y, xy]: [&ExactSum; 3]) -> Option<f64> {
     let left = divisor(n, ddof)?;
     if beyond(&[x, y], &[xy]).is_some() {
@@ -149,7 +151,7 @@ pub(crate) fn covariance(ddof: u64, n: u64, [x, y, xy]: [&ExactSum; 3]) -> Optio
     Some(central.over(Pair::from(n)).over(Pair::from(left)).rounded())
 }
 
-/// The central moments of pairs, times the square of their number: of xy, xx and yy.
+/// Computes the central moments xy, xx and yy of pairs, times the square of their number.
 fn centrals(n: u64, [x, y, xy, xx, yy]: Pairs<'_>) -> Option<[Pair; 3]> {
     if beyond(&[x, y], &[xy, xx, yy]).is_some() {
         return None;
@@ -158,8 +160,8 @@ fn centrals(n: u64, [x, y, xy, xx, yy]: Pairs<'_>) -> Option<[Pair; 3]> {
     Some([second(n, x, y, xy), second(n, x, x, xx), second(n, y, y, yy)].map(|s| Pair::from(&s)))
 }
 
-/// The correlation of `n` pairs, from -1 to 1; `None` for fewer than two, or where one side has no
-/// variance.
+/// Computes the correlation of `n` pairs, from -1 to 1; `None` for fewer than two pairs, or if one
+/// side has no variance.
 pub(crate) fn correlation(n: u64, sums: Pairs<'_>) -> Option<f64> {
     if n < 2 {
         return None;
@@ -171,7 +173,7 @@ pub(crate) fn correlation(n: u64, sums: Pairs<'_>) -> Option<f64> {
     Some(xy.over(xx.root().times(yy.root())).rounded().clamp(-1.0, 1.0))
 }
 
-/// A figure of the line through pairs by least squares, as SQL has them.
+/// A statistic of the least-squares line through pairs, as in SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Line {
     Slope,
@@ -184,7 +186,7 @@ pub(crate) enum Line {
     Sxy,
 }
 
-/// A figure of the line through `n` pairs; `None` where the values define none.
+/// Computes a statistic of the line through `n` pairs; `None` if the values define no line.
 pub(crate) fn regression(line: Line, n: u64, sums: Pairs<'_>) -> Option<f64> {
     if n == 0 {
         return None;
@@ -229,7 +231,8 @@ mod tests {
         sums
     }
 
-    /// Statistics of `values` within so many units in the last place of what Python's fractions give.
+    /// Compares the statistics of `values` with those of Python's fractions, to one unit in the
+    /// last place.
     fn check(values: &[f64], want: [f64; 4]) {
         let [x, xx, xxx, xxxx] = powers(values);
         let n = values.len() as u64;
@@ -244,7 +247,7 @@ mod tests {
     #[test]
     fn statistics_are_those_of_exact_fractions() {
         check(&[0.1, 0.2, 0.4, 0.7, 1.1, 1.9], [0.4586666666666666, 0.6182412330330469, 1.1535633265988638, 0.8201857422931307]);
-        // Far from 0, where the usual formulas lose all digits.
+        // Values far from 0, for which the usual formulas lose all digits.
         check(
             &[1e9 + 1.0, 1e9 + 2.0, 1e9 + 4.0, 1e9 + 8.0],
             [9.583333333333334, 2.680951323690902, 1.1376243669576889, 0.7576559546313799],

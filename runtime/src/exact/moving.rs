@@ -1,10 +1,10 @@
-//! Power sums of a window that moves: values come in and go out, and the sums are exact all along, so
-//! that nothing is left of a value that has gone.
+//! Power sums of a moving window: values are added and removed, and the sums stay exact, so that a
+//! removed value leaves no trace.
 
 use super::cells::{cubes, fourths, squares};
 use super::{ExactSum, moments};
 
-/// The sums of the values in a window, and of their powers up to the one that is asked for.
+/// The sums of the values in a window, and of their powers up to the given one.
 #[derive(Debug, Clone)]
 pub(crate) struct Moving {
     n: u64,
@@ -13,18 +13,18 @@ pub(crate) struct Moving {
 }
 
 impl Moving {
-    /// Makes an empty window with so many powers, from 1 to 4.
+    /// Creates an empty window with the given number of powers, from 1 to 4.
     pub(crate) fn new(powers: usize) -> Self {
         Self { n: 0, sums: Default::default(), powers }
     }
 
-    /// Takes a value into the window.
+    /// Adds a value to the window.
     pub(crate) fn add(&mut self, x: f64) {
         self.n += 1;
         self.each(x, ExactSum::add);
     }
 
-    /// Takes a value out of the window.
+    /// Removes a value from the window.
     pub(crate) fn remove(&mut self, x: f64) {
         self.n -= 1;
         self.each(x, ExactSum::remove);
@@ -41,38 +41,38 @@ impl Moving {
         }
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     pub(crate) fn len(&self) -> usize {
         self.n as usize
     }
 
-    /// The sum.
+    /// Returns the sum.
     pub(crate) fn sum(&self) -> Option<f64> {
         Some(self.sums[0].value())
     }
 
-    /// The mean; `None` of nothing.
+    /// Returns the mean; `None` for an empty window.
     pub(crate) fn mean(&self) -> Option<f64> {
         (self.n > 0).then(|| self.sums[0].mean(self.n))
     }
 
-    /// The variance of a sample.
+    /// Returns the sample variance.
     pub(crate) fn variance(&self) -> Option<f64> {
         moments::variance(1, self.n, &self.sums[0], &self.sums[1])
     }
 
-    /// The standard deviation of a sample.
+    /// Returns the sample standard deviation.
     pub(crate) fn deviation(&self) -> Option<f64> {
         moments::deviation(1, self.n, &self.sums[0], &self.sums[1])
     }
 
-    /// The skewness without bias.
+    /// Returns the unbiased skewness.
     pub(crate) fn skewness(&self) -> Option<f64> {
         let [x, xx, xxx, _] = &self.sums;
         moments::skewness(self.n, [x, xx, xxx])
     }
 
-    /// The excess kurtosis without bias.
+    /// Returns the unbiased excess kurtosis.
     pub(crate) fn kurtosis(&self) -> Option<f64> {
         let [x, xx, xxx, xxxx] = &self.sums;
         moments::kurtosis(self.n, [x, xx, xxx, xxxx])

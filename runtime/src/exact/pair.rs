@@ -1,9 +1,9 @@
-//! Floats of twice the digits (T. J. Dekker, 1971): what formulas work with between exact sums and
-//! the one rounding of their result.
+//! Double-double arithmetic (T. J. Dekker, 1971), used by formulas between exact sums and the
+//! single rounding of their result.
 
 use super::{ExactSum, two_sum};
 
-/// The unrounded sum of two floats, the second below half a unit of the first one's last digit.
+/// The unrounded sum of two floats, the second below half a unit in the last place of the first.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pair(pub(super) f64, pub(super) f64);
 
@@ -26,21 +26,21 @@ impl Pair {
         Self(high, low)
     }
 
-    /// The product.
+    /// Returns the product.
     pub(super) fn times(self, other: Self) -> Self {
         let product = self.0 * other.0;
         let error = self.0.mul_add(other.0, -product);
         Self::new(product, error + (self.0 * other.1 + self.1 * other.0))
     }
 
-    /// The quotient.
+    /// Returns the quotient.
     pub(super) fn over(self, other: Self) -> Self {
         let first = self.0 / other.0;
         let rest = self.minus(other.times(Self(first, 0.0)));
         Self::new(first, (rest.0 + rest.1) / other.0)
     }
 
-    /// The difference.
+    /// Returns the difference.
     pub(super) fn minus(self, other: Self) -> Self {
         let (high, error) = two_sum(self.0, -other.0);
         let (low, rest) = two_sum(self.1, -other.1);
@@ -48,7 +48,7 @@ impl Pair {
         Self::new(high, error + rest)
     }
 
-    /// The square root; 0 of what is not above 0.
+    /// Returns the square root; 0 unless the value is positive.
     pub(super) fn root(self) -> Self {
         if self.0 <= 0.0 {
             return Self(0.0, 0.0);
@@ -58,7 +58,7 @@ impl Pair {
         Self::new(first, (rest.0 + rest.1) / (2.0 * first))
     }
 
-    /// The nearest float.
+    /// Returns the nearest float.
     pub(super) fn rounded(self) -> f64 {
         self.0
     }

@@ -1,16 +1,16 @@
-//! Products of floats that do not depend on the order: three floats of digits, 150 bits, which are
+//! Products of floats that do not depend on the order: a mantissa of three floats (150 bits),
 //! rounded once at the end, and an exponent that never overflows.
 //!
 //! A product of many floats has more digits than can be kept; it is the same for every order unless
-//! it lies within 2^-150 of the middle between two floats.
+//! it lies within 2^-150 of the midpoint of two floats.
 
 use super::{rounded, two_product, two_sum};
 
-/// What is kept: three words from 1 to 2, the exponent, the number of zeros, of infinities, of NaN,
-/// and the sign.
+/// The initial state: the mantissa from 1 to 2 as three words, the exponent, the counts of zeros,
+/// of infinities and of NaN, and the sign.
 pub(crate) const START: [f64; 8] = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
 
-/// The digits of a positive number, from 1 to 2, and its exponent.
+/// Returns the mantissa of a positive float, from 1 to 2, and its exponent.
 fn split(x: f64) -> (f64, f64) {
     let (x, shift) = if x < f64::MIN_POSITIVE { (x * 2f64.powi(64), -64.0) } else { (x, 0.0) };
     let bits = x.to_bits();
@@ -18,14 +18,14 @@ fn split(x: f64) -> (f64, f64) {
     (f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52), exponent as f64 + shift)
 }
 
-/// Multiplies the digits by a float from 1 to 2.
+/// Multiplies the mantissa by a float from 1 to 2.
 fn scale(kept: &mut [f64], by: f64) {
     let (first, second) = two_product(kept[0], by);
     let (third, fourth) = two_product(kept[1], by);
     put(kept, first, second, third, fourth + kept[2] * by);
 }
 
-/// Puts the sum of four floats, the greatest first, in place of the digits.
+/// Replaces the mantissa by the sum of four floats, the largest first.
 fn put(kept: &mut [f64], first: f64, second: f64, third: f64, fourth: f64) {
     let (second, rest) = two_sum(second, third);
     let (first, second) = two_sum(first, second);
@@ -63,19 +63,20 @@ pub(crate) fn join(kept: &mut [f64], other: &[f64]) {
     kept[7] *= other[7];
 }
 
-/// Digits from 1 to 4 times a power of two, rounded once.
+/// Returns a mantissa from 1 to 4 times a power of two, rounded once.
 fn scaled([first, second, third]: [f64; 3], exponent: i32) -> f64 {
-    // Below the normal floats fewer digits are left: a great number beside them rounds them there.
+    // Subnormal floats have fewer digits: adding a large number rounds the mantissa at the last of
+    // them.
     let great = if exponent < -1022 { 1.5 * 2f64.powi(52 - 1074 - exponent) } else { 0.0 };
     let (sum, first) = two_sum(great, first);
     let (first, second) = two_sum(first, second);
     let (second, third) = two_sum(second, third);
     let digits = rounded(&[third, second, first, sum]) - great;
-    // In two steps, as a power may be beyond the floats where the result is not.
+    // In two steps, as the power may overflow where the result does not.
     digits * 2f64.powi(exponent / 2) * 2f64.powi(exponent - exponent / 2)
 }
 
-/// The product, rounded once.
+/// Returns the product, rounded once.
 pub(crate) fn value(kept: &[f64]) -> Option<f64> {
     let [zeros, infinities, nan] = [kept[4] > 0.0, kept[5] > 0.0, kept[6] > 0.0];
     Some(

@@ -18,6 +18,8 @@
 //! | `join`, `group` | joins and concatenation; group-bys and resampling |
 //! | `io` | files and databases |
 
+#[macro_use]
+mod passthrough;
 mod column;
 pub(crate) mod dataframe;
 pub(crate) mod engine;

@@ -1,5 +1,5 @@
-//! Files by name or URL: local paths, `file://`, `http://`, `https://`, `s3://`, as streams of bytes. `net` asks for what lies
-//! behind a network, on threads of its own.
+//! Files by name or URL (local paths, `file://`, `http://`, `https://`, `s3://`) as streams of
+//! bytes. `net` downloads remote files, on threads of its own.
 
 mod net;
 #[cfg(test)]
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use net::{middle_and_end, ranged};
 
-/// The bytes of a file or URL, from the start.
+/// A reader of the bytes of a file or URL, from the start.
 pub struct File(Box<dyn Read + Send>);
 
 impl std::fmt::Debug for File {
@@ -29,11 +29,14 @@ impl Read for File {
     }
 }
 
-/// Opens a path or a URL (`file://`, `http://`, `https://`, `s3://`) for reading. The bytes come as they are; nothing is
-/// decompressed. S3 takes its keys and its region from the environment (`AWS_ACCESS_KEY_ID` and so on).
+/// Opens a path or a URL (`file://`, `http://`, `https://`, `s3://`) for reading.
+///
+/// The bytes are not decompressed. Credentials and region of S3 are taken from the environment
+/// (`AWS_ACCESS_KEY_ID` and so on).
 ///
 /// # Errors
-/// Where there is no such file, or the server does not answer within five seconds or answers with an error.
+/// If the file does not exist, the connection is not established within five seconds, or the server
+/// responds with an error.
 ///
 /// ```no_run
 /// use std::io::Read;
@@ -45,17 +48,17 @@ pub fn open(url: &str) -> Result<File> {
     open_for("fs::open", url)
 }
 
-/// Whether a name is that of something behind a network.
+/// Returns whether a name is the URL of a remote file.
 pub(crate) fn is_remote(name: &str) -> bool {
     ["http://", "https://", "s3://"].iter().any(|scheme| name.starts_with(scheme))
 }
 
-/// A local path out of a `file://` URL, or as it is.
+/// Returns the local path of a `file://` URL; other names are returned unchanged.
 pub(crate) fn local(name: &str) -> &str {
     name.strip_prefix("file://").unwrap_or(name)
 }
 
-/// Opens for `method`, which errors name.
+/// Opens a path or a URL on behalf of `method`, which is named in errors.
 pub(crate) fn open_for(method: &str, url: &str) -> Result<File> {
     let reader: Box<dyn Read + Send> = if url.starts_with("s3://") {
         Box::new(s3(method, url)?)
@@ -68,7 +71,7 @@ pub(crate) fn open_for(method: &str, url: &str) -> Result<File> {
     Ok(File(reader))
 }
 
-/// The files that a path, a pattern or a URL names, in the order of their names.
+/// Returns the files that match a path, a pattern or a URL, sorted by name.
 pub(crate) fn expand(method: &str, pattern: &str) -> Result<Vec<String>> {
     if pattern.starts_with("s3://") && pattern.contains(['*', '?', '[']) {
         return expand_s3(method, pattern);
@@ -79,7 +82,7 @@ pub(crate) fn expand(method: &str, pattern: &str) -> Result<Vec<String>> {
     Ok(find(method, local(pattern))?.iter().map(|p| p.to_string_lossy().into_owned()).collect())
 }
 
-/// The folder that a path begins with and that is there under this very name.
+/// Returns the longest prefix of a path that is literally an existing folder.
 pub(crate) fn known_folder(path: &str) -> PathBuf {
     let full = std::env::current_dir().unwrap_or_default().join(path);
     let mut known = PathBuf::new();
@@ -93,7 +96,8 @@ pub(crate) fn known_folder(path: &str) -> PathBuf {
     known
 }
 
-/// The pattern of a path, in which folders that are there are names, whatever marks are in them.
+/// Returns the glob pattern of a path in which existing folders are escaped, so that special
+/// characters in their names are literal.
 fn pattern_of(full: &Path, path: &str) -> String {
     let known = known_folder(path);
     let rest = full.strip_prefix(&known).unwrap_or(full);
@@ -101,8 +105,8 @@ fn pattern_of(full: &Path, path: &str) -> String {
     format!("{}/{}", known.trim_end_matches('/'), rest.to_string_lossy())
 }
 
-/// The files that a path or pattern names, in the order of their names. What is there under the very
-/// name of a path is meant by it, before any pattern.
+/// Returns the files that match a path or pattern, sorted by name. An existing file with literally
+/// this name takes precedence over the pattern.
 pub(crate) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
     let here = std::env::current_dir().unwrap_or_default();
     let full = here.join(path);
@@ -113,7 +117,7 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
     if path.contains(['*', '?', '[']) {
         let bad = |message: String| ErrorKind::BadArgument { method: method.to_owned(), message };
         let pattern = pattern_of(&full, path);
-        for entry in glob::glob(&pattern).map_err(|e| bad(format!("{path:?} is no pattern: {e}")))? {
+        for entry in glob::glob(&pattern).map_err(|e| bad(format!("invalid pattern {path:?}: {e}")))? {
             let entry = entry.map_err(|e| bad(e.to_string()))?;
             if entry.is_file() {
                 found.push(entry);
@@ -146,7 +150,7 @@ fn expand_s3(method: &str, pattern: &str) -> Result<Vec<String>> {
     if listed.iter().any(|o| o.location.as_ref() == key) {
         return Ok(vec![pattern.to_owned()]);
     }
-    // As for files, a star stays in its folder.
+    // As for local files, a star does not match across folders.
     let inside_a_folder = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
     let wanted = glob::Pattern::new(&key).map_err(|e| Error::io(method, pattern)(io::Error::other(e.to_string())))?;
     let mut found: Vec<String> = listed
@@ -164,7 +168,7 @@ pub(crate) mod tests {
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
 
-    /// Serves fixed answers, by path, to as many requests as come; the address.
+    /// Serves fixed responses, by path, to any number of requests; returns the address.
     pub(crate) fn serve(answers: &'static [(&'static str, &'static str)]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,4 +1,5 @@
-//! What lies behind a network: bytes of URLs as streams, in parts that are asked for side by side where the server gives parts.
+//! Remote files: the bytes of URLs as streams, in parts that are requested in parallel if the
+//! server supports range requests.
 
 use crate::error::{Error, Result};
 use crate::sched;
@@ -16,24 +17,24 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// A server that does not answer at all is given up after this.
+/// The timeout of a connection attempt.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// One that stops in the middle of an answer, after this.
+/// The timeout of a server that stops sending in the middle of a response.
 const SILENT: Duration = Duration::from_secs(60);
 
 static NET: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(2).thread_name("rask-net").enable_all();
-    // Without threads there is no network; the message says which limit was met.
-    builder.build().unwrap_or_else(|e| panic!("the threads for the network could not be started: {e}"))
+    // Without threads there is no network; the message names the limit that was hit.
+    builder.build().unwrap_or_else(|e| panic!("cannot start the network threads: {e}"))
 });
 
 static HTTP: LazyLock<reqwest::Result<reqwest::Client>> = LazyLock::new(|| {
     reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENT).user_agent(concat!("rask/", env!("CARGO_PKG_VERSION"))).build()
 });
 
-/// Waits for the network, or until the user stops it.
+/// Waits for the network, or until the user interrupts the cell.
 pub(super) fn wait<T, E: std::error::Error + Send + Sync + 'static>(
     work: impl Future<Output = std::result::Result<T, E>>,
 ) -> io::Result<T> {
@@ -41,37 +42,38 @@ pub(super) fn wait<T, E: std::error::Error + Send + Sync + 'static>(
         tokio::select! {
             done = tokio::time::timeout(SILENT, work) => match done {
                 Ok(result) => result.map_err(|e| io::Error::other(causes(&e))),
-                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {} seconds", SILENT.as_secs()))),
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no response within {} seconds", SILENT.as_secs()))),
             },
-            () = sched::until_cancelled() => Err(io::Error::other("stopped by the user")),
+            () = sched::until_cancelled() => Err(io::Error::other("interrupted by the user")),
         }
     })
 }
 
-/// Bytes of one request for a part of a file, and how many of them are under way at once.
+/// The bytes of one range request, and the maximum number of concurrent requests.
 const PART: u64 = 8 << 20;
 const PARTS: usize = 4;
-/// Times that a part is asked for, and the pause before the second time.
+/// The number of attempts per part, and the pause before the second one.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
-/// An answer of which nothing comes for this long is asked for again.
+/// A response that sends no data for this long is requested again.
 const STALLED: Duration = Duration::from_secs(15);
 
 type Body = BoxStream<'static, io::Result<Bytes>>;
 
-/// Asks for some bytes of a file that is still the same.
+/// Requests a range of bytes of a file, and checks that the file has not changed.
 type Get = Arc<dyn Fn(Range<u64>) -> BoxFuture<'static, io::Result<Body>> + Send + Sync>;
 
-/// The bytes of a file of this size, whose first part is being answered already.
+/// Reads a file of this size in parts, the first of which has been requested already.
 fn in_parts(first: Body, size: u64, get: Get) -> Chunks {
     let first = begun(0..size.min(PART), Some(first), get.clone());
     let starts = (1..size.div_ceil(PART)).map(|i| i * PART);
     let others = stream::iter(starts).map(move |start| std::future::ready(begun(start..size.min(start + PART), None, get.clone())));
-    // Whoever looks at the start of a file alone has asked for one part.
+    // A reader of only the start of a file has requested only one part.
     Chunks::new(first.chain(others.buffered(PARTS).flatten()).boxed())
 }
 
-/// The bytes of a part. A task gets them while what came before is being worked on; it ends with the stream.
+/// Returns the bytes of a part. A task downloads them while earlier parts are processed; it ends
+/// with the stream.
 fn begun(range: Range<u64>, body: Option<Body>, get: Get) -> Body {
     let (give, take) = mpsc::unbounded_channel();
     let work = NET.spawn(part(range, body, get, give));
@@ -79,7 +81,7 @@ fn begun(range: Range<u64>, body: Option<Body>, get: Get) -> Body {
     stream::unfold((take, ends), |(mut take, ends)| async move { take.recv().await.map(|chunk| (chunk, (take, ends))) }).boxed()
 }
 
-/// Ends a task when it goes.
+/// Aborts a task when dropped.
 struct Ends(tokio::task::JoinHandle<()>);
 
 impl Drop for Ends {
@@ -88,14 +90,14 @@ impl Drop for Ends {
     }
 }
 
-/// Gives the bytes of a part, and asks again for those that are missing where an answer breaks off.
+/// Sends the bytes of a part, and requests the missing ones again if a response breaks off.
 async fn part(mut left: Range<u64>, mut body: Option<Body>, get: Get, give: mpsc::UnboundedSender<io::Result<Bytes>>) {
     let mut tried = 0;
     while !left.is_empty() {
         let Err(e) = some(&mut left, body.take(), &get, &give).await else { continue };
         tried += 1;
         if tried == TRIES || e.kind() == io::ErrorKind::InvalidData {
-            // Nobody may be there any more.
+            // The receiver may be gone.
             let _ = give.send(Err(e));
             return;
         }
@@ -103,9 +105,9 @@ async fn part(mut left: Range<u64>, mut body: Option<Body>, get: Get, give: mpsc
     }
 }
 
-/// Gives the bytes of one answer.
+/// Sends the bytes of one response.
 async fn some(left: &mut Range<u64>, body: Option<Body>, get: &Get, give: &mpsc::UnboundedSender<io::Result<Bytes>>) -> io::Result<()> {
-    let stalled = |_| io::Error::new(io::ErrorKind::TimedOut, format!("nothing came for {} seconds", STALLED.as_secs()));
+    let stalled = |_| io::Error::new(io::ErrorKind::TimedOut, format!("no data received for {} seconds", STALLED.as_secs()));
     let mut body = match body {
         Some(body) => body,
         None => tokio::time::timeout(STALLED, get(left.clone())).await.map_err(stalled)??,
@@ -118,20 +120,21 @@ async fn some(left: &mut Range<u64>, body: Option<Body>, get: &Get, give: &mpsc:
             return Ok(());
         }
     }
-    Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("the answer ended {} bytes early", left.end - left.start)))
+    Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("the response ended {} bytes early", left.end - left.start)))
 }
 
 fn changed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the file changed while it was read")
 }
 
-/// What tells that a file is still the same, as far as a server says it: a mark, or where there is none, its time.
+/// Returns the version of a file, as far as the server reports it: the ETag, else the modification
+/// time.
 fn version(headers: &HeaderMap) -> Option<&[u8]> {
     let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     value(ETAG).map(|mark| mark.strip_prefix(b"W/").unwrap_or(mark)).or_else(|| value(LAST_MODIFIED))
 }
 
-/// The bytes of an answer and of the whole file: `bytes 0-99/1234`.
+/// Parses the byte range of a response and the size of the whole file: `bytes 0-99/1234`.
 fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
     let (range, size) = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
     let (from, last) = range.split_once('-')?;
@@ -154,14 +157,15 @@ pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
         let answer = asked(&of, &from, &(0..PART)).await?;
         let status = answer.status();
         let first = content_range(answer.headers()).filter(|(range, size)| status.as_u16() == 206 && *range == (0..PART.min(*size)));
-        // What is neither a part from the start nor the whole file is asked for as a whole; an empty file has no part either.
+        // If the response is neither the first part nor the whole file (an empty file, say), all of
+        // it is requested.
         let again = first.is_none() && status.as_u16() != 200;
         let answer = if again { of.get(&from).send().await? } else { answer };
         Ok::<_, reqwest::Error>((answer.error_for_status()?, first.map(|(_, size)| size)))
     });
     let (answer, size) = answer.map_err(Error::io(method, url))?;
     let Some(size) = size else { return Ok(Chunks::new(body(answer))) };
-    // Where the server sent us on, the other parts are there too.
+    // After a redirect, the other parts are requested from the new address.
     let (url, headers): (Arc<str>, _) = (answer.url().as_str().into(), answer.headers().clone());
     let get: Get = Arc::new(move |range| {
         let (client, url, headers) = (client.clone(), url.clone(), headers.clone());
@@ -175,11 +179,11 @@ pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
     Ok(in_parts(body(answer), size, get))
 }
 
-/// Where a part of a file lies, the size of the whole file, and the bytes of the part.
+/// The range of a part of a file, the size of the whole file, and the bytes of the part.
 type Part = (Range<u64>, u64, Bytes);
 
-/// The middle and the end of a URL's file, `length` bytes of each, with their places; `None` where the server gives no parts, or
-/// the file is too short to have both.
+/// Returns `length` bytes of the middle and of the end of a remote file, with their offsets; `None`
+/// if the server does not support range requests or the file is too short.
 pub(crate) fn middle_and_end(url: &str, length: u64) -> Option<[(u64, Vec<u8>); 2]> {
     let part: Box<dyn Fn(GetRange) -> BoxFuture<'static, io::Result<Part>>> = if url.starts_with("s3://") {
         let (store, key) = store("", url).ok()?;
@@ -198,7 +202,7 @@ pub(crate) fn middle_and_end(url: &str, length: u64) -> Option<[(u64, Vec<u8>); 
             Box::pin(async move {
                 let answer = request.send().await.map_err(io::Error::other)?;
                 let told = content_range(answer.headers()).filter(|_| answer.status().as_u16() == 206);
-                let (range, size) = told.ok_or_else(|| io::Error::other("no part"))?;
+                let (range, size) = told.ok_or_else(|| io::Error::other("not a partial response"))?;
                 Ok((range, size, answer.bytes().await.map_err(io::Error::other)?))
             })
         })
@@ -209,13 +213,14 @@ pub(crate) fn middle_and_end(url: &str, length: u64) -> Option<[(u64, Vec<u8>); 
     (fits(&end, &last) && fits(&middle, &midst)).then(|| [(middle.start, midst.to_vec()), (end.start, last.to_vec())])
 }
 
-/// How stores ask.
+/// Returns the timeouts and retries of object stores.
 fn asking() -> (ClientOptions, RetryConfig) {
     let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled().with_allow_http(true);
     (options, RetryConfig { max_retries: 2, retry_timeout: CONNECT, ..Default::default() })
 }
 
-/// What gives parts of a URL's file, where the server does; other servers give all of it or nothing.
+/// Returns a store that reads parts of a remote file; `None` if the server does not support range
+/// requests.
 pub(crate) fn ranged(method: &str, url: &str) -> Result<Option<Arc<dyn ObjectStore>>> {
     if url.starts_with("s3://") {
         return Ok(Some(store(method, url)?.0));
@@ -223,12 +228,12 @@ pub(crate) fn ranged(method: &str, url: &str) -> Result<Option<Arc<dyn ObjectSto
     let other = |e: &dyn std::error::Error| Error::io(method, url)(io::Error::other(causes(e)));
     let client = HTTP.as_ref().map_err(|e| other(e))?.clone();
     let answer = wait(async move { asked(&client, url, &(0..1)).await?.error_for_status() }).map_err(Error::io(method, url))?;
-    // A query is part of the file's name here, and none of the store's.
+    // A query is part of the file's name here, but the store cannot express it.
     if answer.status().as_u16() != 206 || url.contains(['?', '#']) {
         return Ok(None);
     }
     let origin = answer.url().origin().ascii_serialization();
-    // What was sent on to another place is asked for there by whoever reads all of it.
+    // A redirected URL is read as a whole, which follows the redirect.
     if !url.starts_with(&origin) {
         return Ok(None);
     }
@@ -252,7 +257,7 @@ pub(super) fn s3(method: &str, url: &str) -> Result<Chunks> {
     let got = wait(async move {
         let part = GetOptions { range: Some(GetRange::Bounded(0..PART)), ..Default::default() };
         match of.get_opts(&from, part).await {
-            // An empty object has no such part.
+            // An empty object has no such range.
             Err(e) if !matches!(e, object_store::Error::NotFound { .. }) => of.get(&from).await,
             got => got,
         }
@@ -276,7 +281,8 @@ pub(super) fn s3(method: &str, url: &str) -> Result<Chunks> {
     Ok(in_parts(stream(got), size, get))
 }
 
-/// An error with everything that led to it, as libraries put the interesting part last.
+/// Returns the message of an error with its chain of causes, as libraries put the interesting part
+/// last.
 pub(super) fn causes(e: &dyn std::error::Error) -> String {
     let mut text = e.to_string();
     let mut at = e.source();
@@ -324,8 +330,8 @@ pub(crate) mod tests {
     use std::net::TcpListener;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// A server that gives parts of a file, says how many it gave, has another file behind so many of them, and breaks off in the
-    /// middle of one of them.
+    /// Serves a file that supports range requests: counts them, changes the file's ETag after
+    /// `changes` of them, and breaks off in the middle of request number `breaks`.
     pub(crate) fn serve(file: Arc<Vec<u8>>, changes: usize, breaks: usize) -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, given) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
@@ -345,7 +351,7 @@ pub(crate) mod tests {
                             let last = last.parse::<usize>().unwrap();
                             let (from, end) = match from.parse::<usize>() {
                                 Ok(from) => (from, file.len().min(last + 1)),
-                                // So many from the end.
+                                // A suffix range.
                                 Err(_) => (file.len().saturating_sub(last), file.len()),
                             };
                             (format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{}\r\n", end - 1, file.len()), &file[from..end])
@@ -354,7 +360,7 @@ pub(crate) mod tests {
                     };
                     let more = format!("Content-Length: {}\r\nETag: \"{tag}\"\r\nConnection: close\r\n\r\n", body.len());
                     let body = if number == breaks { &body[..body.len() / 2] } else { body };
-                    // Whoever asked may have gone.
+                    // The client may have disconnected.
                     let _ = socket.write_all(format!("HTTP/1.1 {head}{more}").as_bytes()).and_then(|()| socket.write_all(body));
                 });
             }

@@ -1,4 +1,4 @@
-//! Chains of layers that give their elements one by one, run as one layer.
+//! Fusion: chains of streaming layers run as one layer.
 
 use super::layer::{Layer, Name, Point, Work, layers_of};
 use super::size::Size;
@@ -8,14 +8,14 @@ use crate::error::Result;
 use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
-/// Several layers that run as one.
+/// The work of several layers that run as one.
 struct Fused {
     layers: Vec<Arc<Layer>>,
 }
 
 impl Fused {
     fn last(&self) -> &Layer {
-        // It is made of two layers or more.
+        // It consists of two or more layers.
         self.layers.last().expect("a chain has layers")
     }
 }
@@ -31,8 +31,8 @@ impl Work for Fused {
         for layer in &self.layers[..self.layers.len() - 1] {
             stream = layer.work.streaming().and_then(|s| s.open(stream.take()));
         }
-        // Only layers with a stream were put together.
-        self.last().work.streaming().expect("a chain is made of streaming layers").finish(&mut part, stream)
+        // Only layers with a stream are fused.
+        self.last().work.streaming().expect("a chain consists of streaming layers").finish(&mut part, stream)
     }
 
     fn stages(&self) -> Vec<Name> {
@@ -48,8 +48,9 @@ impl Work for Fused {
     }
 }
 
-/// The same tasks with chains of streaming layers put together. A layer goes into its reader where that is its only one and
-/// nobody wants it for itself: what several read is made once.
+/// Returns the same tasks with chains of streaming layers fused. A layer is fused into its reader
+/// if that is its only one and its own value is not wanted: what several layers read is computed
+/// once.
 pub(crate) fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
     if !wanted.iter().any(|p| p.layer.streams) {
         return wanted.to_vec();
@@ -63,7 +64,7 @@ pub(crate) fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
         read.into_iter().for_each(|p| *readers.entry(p).or_default() += 1);
     }
     let wanted_layers: foldhash::HashSet<_> = wanted.iter().map(|p| Arc::as_ptr(&p.layer)).collect();
-    // A chain that a layer ends so far, and what stands for it in the new graph.
+    // The chain that each layer ends so far, and the layer that replaces it in the new graph.
     let mut chains: HashMap<*const Layer, Vec<Arc<Layer>>> = HashMap::new();
     let mut new: HashMap<*const Layer, Arc<Layer>> = HashMap::new();
     for layer in &layers {
@@ -92,7 +93,8 @@ pub(crate) fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
     wanted.iter().map(point).collect()
 }
 
-/// The layer that stands for a chain: the layer itself where it is alone and reads nothing that has changed.
+/// Returns the layer that replaces a chain: the layer itself if it is alone and its inputs are
+/// unchanged.
 fn rebuilt(chain: &[Arc<Layer>], new: &HashMap<*const Layer, Arc<Layer>>) -> Arc<Layer> {
     let (first, last) = (&chain[0], &chain[chain.len() - 1]);
     let input = |p: &Point| new.get(&Arc::as_ptr(&p.layer)).map_or_else(|| p.clone(), |l| l.at(p.index));
@@ -101,12 +103,12 @@ fn rebuilt(chain: &[Arc<Layer>], new: &HashMap<*const Layer, Arc<Layer>>) -> Arc
     match chain {
         [alone] if same => alone.clone(),
         [alone] => Layer::new(alone.key, alone.len, inputs, Same(alone.clone())),
-        // A chain is known by its last layer.
+        // A chain has the key of its last layer.
         _ => Layer::new(last.key, last.len, inputs, Fused { layers: chain.to_vec() }),
     }
 }
 
-/// A layer's work on inputs that have changed.
+/// The work of a layer whose inputs were replaced.
 struct Same(Arc<Layer>);
 
 impl Work for Same {

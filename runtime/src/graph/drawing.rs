@@ -1,13 +1,14 @@
-//! A drawing of a graph: functions are round, data is boxed, every node has a tip. Large drawings are
-//! collapsed: nodes of one name at one depth become one node with their number.
+//! A drawing of a graph: functions are round, data is boxed, every node has a tooltip. Large
+//! drawings are collapsed: nodes with the same name and depth become one node labelled with their
+//! count.
 
 use crate::show::html;
 use std::collections::BTreeMap;
 
-/// More nodes than this are collapsed.
+/// Drawings with more nodes than this are collapsed.
 pub(super) const MOST: usize = 1000;
 
-/// Which way the arrows run.
+/// The direction of the arrows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     Down,
@@ -17,7 +18,7 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
-    /// By Graphviz's names, in either case.
+    /// Parses Graphviz's names, ignoring case.
     pub(super) fn named(name: &str) -> Option<Self> {
         [("TB", Self::Down), ("LR", Self::Right), ("BT", Self::Up), ("RL", Self::Left)]
             .into_iter()
@@ -25,7 +26,7 @@ impl Direction {
             .map(|(_, d)| d)
     }
 
-    /// Whether layers lie side by side.
+    /// Returns whether the arrows are horizontal.
     pub(super) fn is_flat(self) -> bool {
         matches!(self, Self::Right | Self::Left)
     }
@@ -37,9 +38,9 @@ pub(crate) struct Shape {
     pub(crate) label: String,
     /// Functions are round, data is boxed.
     pub(crate) round: bool,
-    /// Fill of its own, light enough for dark text.
+    /// A fill colour, light enough for dark text.
     pub(crate) fill: Option<String>,
-    /// What is told when the pointer is on it, below the label.
+    /// The tooltip, shown below the label.
     pub(crate) tip: String,
 }
 
@@ -57,7 +58,7 @@ impl Drawing {
         self.nodes.len() - 1
     }
 
-    /// Length of the longest path to each node; nodes on a cycle stay at what was found.
+    /// Returns the length of the longest path to each node; nodes on a cycle keep what was found.
     fn depths(&self) -> Vec<usize> {
         let mut open = vec![0; self.nodes.len()];
         let mut next = vec![Vec::new(); self.nodes.len()];
@@ -79,7 +80,7 @@ impl Drawing {
         depths
     }
 
-    /// One node for all nodes with the same group.
+    /// Merges all nodes with the same group into one.
     fn collapse<K: Ord>(&self, group: impl Fn(usize) -> K) -> Self {
         let mut numbers: BTreeMap<K, (usize, usize)> = BTreeMap::new();
         let mut nodes: Vec<(Shape, usize)> = Vec::new();
@@ -107,21 +108,22 @@ impl Drawing {
 }
 
 impl Drawing {
-    /// The drawing small enough to read, and a line about what was left out; it stands for `tasks` tasks.
+    /// Returns the drawing of `tasks` tasks, collapsed until it is small enough to read, and a note
+    /// on what was collapsed.
     pub(super) fn readable(self, tasks: usize) -> (Self, String) {
         if self.nodes.len() <= MOST {
             return (self, String::new());
         }
         let depths = self.depths();
-        // Data of one depth is one group, whatever it says; functions keep their names.
+        // Data of the same depth is one group, whatever its label; functions are grouped by name.
         let name = |i: usize| if self.nodes[i].round { self.nodes[i].label.clone() } else { String::new() };
         let mut small = self.collapse(|i| (depths[i], self.nodes[i].round, name(i)));
-        let mut rule = "tasks of one name at one depth are drawn as one node";
+        let mut rule = "tasks with the same name and depth are drawn as one node";
         if small.nodes.len() > MOST {
             small = self.collapse(|i| (0, self.nodes[i].round, name(i)));
-            rule = "tasks of one name are drawn as one node";
+            rule = "tasks with the same name are drawn as one node";
         }
-        (small, format!("{} with {} in all: {rule}", html::count(tasks, "task"), html::count(self.edges.len(), "edge")))
+        (small, format!("{} and {} in total: {rule}", html::count(tasks, "task"), html::count(self.edges.len(), "edge")))
     }
 }
 

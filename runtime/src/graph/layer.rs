@@ -1,4 +1,4 @@
-//! Layers: tasks of one kind with one piece of work, and what they read.
+//! Layers: tasks of one kind that share their work, with their inputs.
 
 use super::size::{Size, size_of};
 use super::stream::Streaming;
@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-/// The name of a function, held once for all tasks that bear it.
+/// The interned name of a function, shared by all of its tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Name(u32);
 
@@ -23,20 +23,20 @@ impl Name {
     }
 
     pub(crate) fn text(self) -> Arc<str> {
-        // Names are only made by `new`, and none is ever removed.
+        // Names are only created by `new`, and none is ever removed.
         NAMES.read().unwrap_or_else(PoisonError::into_inner)[self.0 as usize].clone()
     }
 }
 
-/// Name of a layer in all computations of this process: its function's name and a number. Pure work of equal arguments
-/// has equal keys; other keys are never given twice.
+/// The key of a layer in all computations of this process: its function's name and a number. Pure
+/// work with equal arguments has equal keys; other keys are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) name: Name,
     number: u64,
 }
 
-/// Set in the numbers of pure keys.
+/// The bit that is set in the numbers of pure keys.
 const PURE: u64 = 1 << 63;
 
 impl Key {
@@ -45,7 +45,7 @@ impl Key {
         Self { name, number: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// The key of pure work, by a hash of the function and its arguments.
+    /// Creates the key of pure work from a hash of the function and its arguments.
     pub(crate) fn pure(name: Name, token: u64) -> Self {
         Self { name, number: token | PURE }
     }
@@ -65,70 +65,72 @@ impl fmt::Display for Key {
     }
 }
 
-/// What the tasks of a layer do.
+/// The work of a layer's tasks.
 pub(crate) trait Work: Send + Sync {
-    /// Adds what task `index` reads: which of the layer's inputs, and which task of that input's layer. Without a rule of
-    /// its own a task reads every input, just where that points.
+    /// Adds what task `index` reads: which of the layer's inputs, and which task of that input's
+    /// layer. By default a task reads every input, at the task it points to.
     fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
         let _ = index;
         layer.read_all(out);
     }
 
-    /// Makes the value of task `index` of the values that it reads, in their order.
+    /// Computes the value of task `index` from the values that it reads, in their order.
     fn run(&self, index: u32, values: Vec<Value>) -> Result<Value>;
 
-    /// Plain arguments as text, for pictures and error messages.
+    /// Returns plain arguments as text, for pictures and error messages.
     fn literals(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Names of the steps that were put into one task; empty where there is but one.
+    /// Returns the names of the steps that were fused into one task; empty if there is only one.
     fn stages(&self) -> Vec<Name> {
         Vec::new()
     }
 
-    /// Its elements one by one, where it makes a list of them: see [`super::stream`].
+    /// Returns its elements as a stream, if it produces a list: see [`super::stream`].
     fn streaming(&self) -> Option<&dyn Streaming> {
         None
     }
 
-    /// Bytes that a value of this work holds in memory.
+    /// Returns the bytes that a value of this work holds in memory.
     fn size(&self, value: &Value) -> Size {
         size_of(&**value)
     }
 
-    /// What it stands for, where that is made elsewhere and may not be there yet.
+    /// Returns the value that it stands for, if that is computed elsewhere and may not be ready
+    /// yet.
     fn waits(&self) -> Option<Arc<dyn Waits>> {
         None
     }
 
-    /// Bytes of its values, where they are there already.
+    /// Returns the bytes of its values, if they are ready already.
     fn held(&self) -> Option<u64> {
         None
     }
 
-    /// How often a task that fails is run again.
+    /// Returns how often a failed task is retried.
     fn retries(&self) -> u32 {
         0
     }
 }
 
-/// A value that is made elsewhere.
+/// A value that is computed elsewhere.
 pub(crate) trait Waits: Send + Sync {
-    /// Makes it on this thread, where nobody has begun to: for a thread that others may need, and that must not just wait.
+    /// Computes the value on this thread, unless another has begun to: for a thread that others may
+    /// need, which must not just wait.
     fn help(&self);
 
-    /// Calls `f` when it is there, or will never be: with whether it is.
+    /// Calls `f` as soon as the value is ready (with `true`) or never will be (with `false`).
     fn on_done(&self, f: Box<dyn FnOnce(bool) + Send>);
 }
 
-/// Tasks of one kind and what they read.
+/// Tasks of one kind and their inputs.
 pub(crate) struct Layer {
     pub(crate) key: Key,
     /// Number of its tasks.
     pub(crate) len: u32,
     pub(crate) inputs: Box<[Point]>,
-    /// Whether this layer, or one that it reads, gives its elements one by one.
+    /// Whether this layer, or one that it reads, streams its elements.
     pub(crate) streams: bool,
     pub(crate) work: Box<dyn Work>,
 }
@@ -150,13 +152,13 @@ impl Layer {
         Arc::new(Self { key, len, inputs: inputs.into(), streams, work })
     }
 
-    /// Each input, just where it points.
+    /// Reads each input at the task it points to.
     #[inline(never)]
     fn read_all(&self, out: &mut Vec<(u32, u32)>) {
         out.extend(self.inputs.iter().enumerate().map(|(i, p)| (i as u32, p.index)));
     }
 
-    /// What its tasks are called on screen: its steps, where it has several.
+    /// Returns the displayed name of its tasks: the names of its steps, if it has several.
     pub(crate) fn label(&self) -> Name {
         let stages = self.work.stages();
         match stages.as_slice() {
@@ -166,7 +168,7 @@ impl Layer {
         }
     }
 
-    /// The layer's tasks.
+    /// Returns the layer's tasks.
     pub(crate) fn points(self: &Arc<Self>) -> Vec<Point> {
         (0..self.len).map(|index| self.at(index)).collect()
     }
@@ -175,7 +177,7 @@ impl Layer {
         Point { layer: self.clone(), index }
     }
 
-    /// The name of one of its tasks: with the task's number where there are several.
+    /// Returns the key of one of its tasks, with the task's number if there are several.
     pub(crate) fn task_key(&self, index: u32) -> String {
         if self.len == 1 { self.key.to_string() } else { format!("{}-{index}", self.key) }
     }
@@ -195,7 +197,8 @@ impl Drop for Layer {
     }
 }
 
-/// The layers that the points need, each once, what is read first; only those that `enter` lets in, and what leads to them.
+/// Returns the layers that the points need, each once, dependencies first; layers that `enter`
+/// rejects are not visited.
 pub(crate) fn layers_of(points: &[Point], enter: impl Fn(&Layer) -> bool) -> Vec<Arc<Layer>> {
     let mut found = Vec::new();
     let mut seen: foldhash::HashSet<*const Layer> = foldhash::HashSet::default();

@@ -1,5 +1,6 @@
-//! Where the nodes and edges of a drawing lie: by the `dot` program where it is installed, else by a layout in pure Rust.
-//! Both get the same sizes and give the same kind of answer, so shapes and colours never depend on which one ran.
+//! The layout of a drawing's nodes and edges: by the `dot` program if it is installed, else by a
+//! layout in pure Rust. Both take the same sizes and return the same kind of result, so shapes and
+//! colours never depend on which one ran.
 
 use super::drawing::{Direction, Drawing};
 use graphviz_rust::cmd::Format;
@@ -12,29 +13,29 @@ use layout::core::style::StyleAttr;
 use layout::std_shapes::shapes::{Arrow, Element, ShapeKind};
 use layout::topo::layout::VisualGraph;
 
-/// A point in CSS pixels, from the top left.
+/// A point in CSS pixels, relative to the top left corner.
 pub(super) type Xy = (f64, f64);
 
-/// A drawing with places.
+/// The positions of a drawing's nodes and edges.
 #[derive(Debug, Default)]
 pub(super) struct Placed {
     pub(super) size: Xy,
-    /// Centre of each node.
+    /// The centre of each node.
     pub(super) nodes: Vec<Xy>,
-    /// Start and then three points for each cubic Bézier piece, of each edge.
+    /// For each edge, the start and then three points for each cubic Bézier segment.
     pub(super) edges: Vec<Vec<Xy>>,
 }
 
-/// Width and height of a node for its label, in CSS pixels.
+/// Returns the width and height of a node for its label, in CSS pixels.
 pub(super) fn size_of(label: &str, round: bool) -> Xy {
     let letters = label.chars().count() as f64;
     (if round { letters * 7.4 + 30.0 } else { letters * 7.2 + 16.0 }, if round { 34.0 } else { 26.0 })
 }
 
-/// Places the drawing.
+/// Lays out the drawing.
 pub(super) fn place(drawing: &Drawing) -> Placed {
     let mut placed = by_dot(drawing).unwrap_or_else(|| by_rust(drawing));
-    // Both lay out downwards and to the right; the other directions are their mirror images.
+    // Layouts run downwards or to the right; the other directions are their mirror images.
     let (w, h) = placed.size;
     let mirror: Option<fn(&mut Xy, f64, f64)> = match drawing.direction {
         Direction::Up => Some(|p, _, h| p.1 = h - p.1),
@@ -47,7 +48,7 @@ pub(super) fn place(drawing: &Drawing) -> Placed {
     placed
 }
 
-/// The drawing in the DOT language.
+/// Returns the drawing in the DOT language.
 pub(super) fn to_dot(drawing: &Drawing) -> String {
     let rankdir = match drawing.direction {
         Direction::Down => "TB",
@@ -58,7 +59,7 @@ pub(super) fn to_dot(drawing: &Drawing) -> String {
     dot_with(drawing, rankdir, &[])
 }
 
-/// The drawing in the DOT language, with attributes for all edges.
+/// Returns the drawing in the DOT language, with attributes for all edges.
 fn dot_with(drawing: &Drawing, rankdir: &str, edges: &[(&str, &str)]) -> String {
     let quoted = |s: &str| Id::Escaped(format!("\"{}\"", s.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")));
     let attribute = |k: &str, v: String| Attribute(Id::Plain(k.to_owned()), quoted(&v));
@@ -87,16 +88,18 @@ fn dot_with(drawing: &Drawing, rankdir: &str, edges: &[(&str, &str)]) -> String 
     graph.print(&mut PrinterContext::default())
 }
 
-/// By `dot -Tplain`; `None` where the program is missing or fails.
+/// Lays out the drawing with `dot -Tplain`; `None` if the program is missing or fails.
 fn by_dot(drawing: &Drawing) -> Option<Placed> {
-    // In this format an edge stops where Graphviz would begin the arrow's head; ours is drawn up to the node.
+    // In this format an edge ends where Graphviz would begin the arrowhead; ours is drawn up to the
+    // node.
     let rankdir = if drawing.direction.is_flat() { "LR" } else { "TB" };
     let edges_to_the_end = dot_with(drawing, rankdir, &[("arrowhead", "none")]);
     let plain = graphviz_rust::exec_dot(edges_to_the_end, vec![Format::Plain.into()]).ok()?;
     read_plain(&String::from_utf8(plain).ok()?, drawing)
 }
 
-/// Reads Graphviz's plain format: inches, from the bottom left, edges as cubic B-splines in Bézier form.
+/// Parses Graphviz's plain format: inches from the bottom left, edges as cubic B-splines in Bézier
+/// form.
 fn read_plain(text: &str, drawing: &Drawing) -> Option<Placed> {
     let mut placed = Placed { nodes: vec![(0.0, 0.0); drawing.nodes.len()], ..Placed::default() };
     let mut height = 0.0;
@@ -123,7 +126,7 @@ fn read_plain(text: &str, drawing: &Drawing) -> Option<Placed> {
     (placed.edges.len() == drawing.edges.len()).then_some(placed)
 }
 
-/// By the layout in pure Rust.
+/// Lays out the drawing in pure Rust.
 fn by_rust(drawing: &Drawing) -> Placed {
     let orientation = if drawing.direction.is_flat() { Orientation::LeftToRight } else { Orientation::TopToBottom };
     let mut graph = VisualGraph::new(orientation);
@@ -134,7 +137,7 @@ fn by_rust(drawing: &Drawing) -> Placed {
         .enumerate()
         .map(|(i, n)| {
             let (w, h) = size_of(&n.label, n.round);
-            // The layout turns a left-to-right graph by a quarter after it has placed it.
+            // The layout rotates a left-to-right graph by 90 degrees after placing it.
             let shape = ShapeKind::new_box(&n.label);
             graph.add_node(Element::create_with_properties(shape, look.clone(), orientation, Point::new(w, h), format!("n{i}")))
         })
@@ -147,14 +150,14 @@ fn by_rust(drawing: &Drawing) -> Placed {
     recorder.finish(drawing)
 }
 
-/// Listens to the layout's drawing and keeps the places.
+/// Records the positions that the layout draws at.
 struct Recorder {
     nodes: Vec<Xy>,
     edges: Vec<Vec<Xy>>,
 }
 
 impl Recorder {
-    /// Moves everything so that the picture begins at the origin.
+    /// Moves everything so that the picture starts at the origin.
     fn finish(mut self, drawing: &Drawing) -> Placed {
         let (mut low, mut high) = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));
         let mut grow = |x: f64, y: f64| {

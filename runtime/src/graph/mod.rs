@@ -1,10 +1,12 @@
 //! Task graphs: keys, layers, and the numbered graph that the scheduler runs. Pure: nothing here runs a task, starts a
 //! thread or looks at a clock.
 //!
-//! A collection holds [`Point`]s: tasks of a [`Layer`]. A layer stands for any number of tasks with one piece of work, so a
-//! bag of a million partitions is one layer and not a million closures; a delayed call is a layer of one task. A layer owns
-//! what it reads. [`Graph::new`] walks from the wanted points and numbers each task once, dependencies first; what nobody
-//! needs is never met (cull), and equal keys are one task. [`optimize`] holds the passes over the numbered graph.
+//! A collection holds [`Point`]s: tasks of a [`Layer`]. A layer stands for any number of tasks that
+//! share their work, so a bag of a million partitions is one layer and not a million closures; a
+//! delayed call is a layer of one task. A layer owns its inputs. [`Graph::new`] walks from the
+//! wanted points and numbers each task once, dependencies first; tasks that are not needed are
+//! never visited (culling), and equal keys are one task. [`optimize`] holds the passes over the
+//! numbered graph.
 
 pub(crate) mod chains;
 pub(crate) mod drawing;

@@ -1,10 +1,10 @@
-//! The numbered graph that the scheduler runs: each task once, what it reads before it.
+//! The numbered graph that the scheduler runs: each task once, after its dependencies.
 
 use super::layer::{Key, Layer, Point};
 use foldhash::HashMap;
 use std::sync::Arc;
 
-/// Lists of numbers, one after the other.
+/// Lists of numbers, stored contiguously.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lists {
     ends: Vec<u32>,
@@ -18,7 +18,8 @@ impl Lists {
 
     pub(crate) fn push(&mut self, list: impl IntoIterator<Item = u32>) {
         self.items.extend(list);
-        // Numbers of 32 bits keep a task small; a graph of so many reads would not fit into memory anyway.
+        // 32-bit numbers keep a task small; a graph with more dependencies would not fit into
+        // memory anyway.
         self.ends.push(u32::try_from(self.items.len()).expect("a graph has less than 4,294,967,296 dependencies"));
     }
 
@@ -35,7 +36,7 @@ impl Lists {
         (0..self.len() as u32).map(|i| self.get(i))
     }
 
-    /// For each number below `n`, the lists that hold it, as often as they do.
+    /// Returns, for each number below `n`, the lists that contain it, with repetitions.
     pub(crate) fn reversed(&self, n: usize) -> Self {
         let mut ends = vec![0u32; n];
         self.items.iter().for_each(|i| ends[*i as usize] += 1);
@@ -44,7 +45,7 @@ impl Lists {
             sum += *e;
             *e = sum;
         }
-        // Filled from the back, each end moves to its list's start.
+        // Lists are filled from the back, which moves each end to its list's start.
         let mut items = vec![0; self.items.len()];
         for (list, held) in self.iter().enumerate().collect::<Vec<_>>().into_iter().rev() {
             for i in held.iter().rev() {
@@ -61,7 +62,7 @@ impl Lists {
 /// One task of a numbered graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Task {
-    /// Number of its layer in the graph.
+    /// The number of its layer in the graph.
     pub(crate) layer: u32,
     pub(crate) index: u32,
 }
@@ -71,19 +72,19 @@ pub(crate) struct Graph {
     pub(crate) layers: Vec<Arc<Layer>>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) deps: Lists,
-    /// Numbers of the tasks whose values were asked for, in the order asked.
+    /// The numbers of the wanted tasks, in the order in which they were requested.
     pub(crate) wanted: Vec<u32>,
 }
 
-/// Numbers of layers and tasks while a graph is being put together.
+/// The numbers of layers and tasks while a graph is built.
 #[derive(Default)]
 struct Numbering {
     layers: Vec<Arc<Layer>>,
     by_layer: HashMap<*const Layer, u32>,
     by_pure_key: HashMap<Key, u32>,
-    /// Where the tasks of each layer begin in `numbers`.
+    /// The start of each layer's tasks in `numbers`.
     first: Vec<u32>,
-    /// Number of each task; `OPEN` before it has one.
+    /// The number of each task; `OPEN` before it has one.
     numbers: Vec<u32>,
 }
 
@@ -111,11 +112,11 @@ impl Numbering {
 }
 
 impl Graph {
-    /// The graph of everything that `wanted` needs, depth first.
+    /// Creates the graph of everything that `wanted` needs, depth first.
     pub(crate) fn new(wanted: &[Point]) -> Self {
         let mut numbering = Numbering::default();
         let mut graph = Self { layers: Vec::new(), tasks: Vec::new(), deps: Lists::default(), wanted: Vec::new() };
-        // What a task reads lies on `reads` from `start` on, while the task is on the stack.
+        // While a task is on the stack, its dependencies are in `reads` from `start` on.
         let mut reads: Vec<Task> = Vec::new();
         let mut stack: Vec<(Task, usize, usize)> = Vec::new();
         let mut fresh: Vec<(u32, u32)> = Vec::new();
@@ -165,8 +166,8 @@ impl Graph {
         self.layer(task).task_key(self.tasks[task as usize].index)
     }
 
-    /// Panics where the parts contradict one another: a number out of range, a dependency that does not come first (so a
-    /// cycle), a task that nobody needs, or one that is there twice.
+    /// Panics if the graph is inconsistent: a number out of range, a dependency that does not come
+    /// first (so a cycle), a task that is not needed, or a duplicate task.
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn validate(&self) {
         assert_eq!(self.tasks.len(), self.deps.len());
@@ -178,9 +179,9 @@ impl Graph {
                 needed[*d as usize] = true;
             }
         }
-        assert!(needed.iter().all(|n| *n), "a task is there that nobody needs");
+        assert!(needed.iter().all(|n| *n), "a task is not needed");
         let distinct: std::collections::HashSet<_> = self.tasks.iter().map(|t| (t.layer, t.index)).collect();
-        assert_eq!(distinct.len(), self.len(), "a task is there twice");
+        assert_eq!(distinct.len(), self.len(), "duplicate task");
     }
 }
 
@@ -191,7 +192,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::error::Result;
 
-    /// Adds one to the sum of what it reads.
+    /// Adds one to the sum of its dependencies.
     struct PlusOne;
 
     impl Work for PlusOne {
@@ -200,7 +201,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// A task that adds one to the sum of its dependencies.
+    /// Returns a task that adds one to the sum of its dependencies.
     pub(crate) fn node(name: &str, deps: &[Point]) -> Point {
         Layer::new(Key::new(Name::new(name)), 1, deps.to_vec(), PlusOne).at(0)
     }

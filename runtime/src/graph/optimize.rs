@@ -1,11 +1,13 @@
-//! Passes over a numbered graph: an order that keeps few values alive, and chains that run as one. Both leave every
-//! task's value as it was. Culling and merging equal keys happen when a graph is made, as its walk meets each needed task once.
+//! Passes over a numbered graph: an order that keeps few values alive, and chains that run as one
+//! task. Neither changes the value of a task. Culling and merging of equal keys happen when a graph
+//! is built, as its walk visits each needed task once.
 
 use super::numbered::{Graph, Lists, Task};
 
-/// Numbers the tasks anew, so that running them by number keeps few values alive: of what a task reads, what itself needs
-/// the most values at once is made first (Sethi and Ullman, "The generation of optimal code for arithmetic expressions",
-/// 1970; optimal on trees). Depth first stays depth first.
+/// Renumbers the tasks, so that running them by number keeps few values alive: of a task's
+/// dependencies, the one that needs the most values at once is computed first (Sethi and Ullman,
+/// "The generation of optimal code for arithmetic expressions", 1970; optimal on trees). The order
+/// stays depth first.
 pub(crate) fn order(graph: Graph) -> Graph {
     let mut need: Vec<u32> = Vec::with_capacity(graph.len());
     let mut sorted = true;
@@ -20,7 +22,7 @@ pub(crate) fn order(graph: Graph) -> Graph {
     if sorted { graph } else { renumber(graph, &need) }
 }
 
-/// Depth first, the greatest need first.
+/// Renumbers the tasks depth first, the largest need first.
 fn renumber(graph: Graph, need: &[u32]) -> Graph {
     const OPEN: u32 = u32::MAX;
     let mut new = vec![OPEN; graph.len()];
@@ -40,7 +42,7 @@ fn renumber(graph: Graph, need: &[u32]) -> Graph {
             stack.push((task, true));
             let start = stack.len();
             stack.extend(graph.deps.get(task).iter().map(|d| (*d, false)));
-            // What lies on top is taken first. Equal needs keep their order.
+            // The top of the stack is taken first. Equal needs keep their order.
             stack[start..].reverse();
             stack[start..].sort_by_key(|(d, _)| need[*d as usize]);
         }
@@ -52,12 +54,12 @@ fn renumber(graph: Graph, need: &[u32]) -> Graph {
     Graph { layers: graph.layers, tasks, deps, wanted }
 }
 
-/// Tasks that run one after the other as one: each reads nothing but the one before, and is its only reader. As numbers go
-/// depth first, such tasks are neighbours.
+/// Chains of tasks that run as one: each reads only the one before, and is its only reader. As
+/// tasks are numbered depth first, the tasks of a chain are neighbours.
 pub(crate) struct Chains {
-    /// First task of each chain, and the number of tasks at the end.
+    /// The first task of each chain, and the number of tasks at the end.
     starts: Vec<u32>,
-    /// Number of each task's chain.
+    /// The number of each task's chain.
     pub(crate) of: Vec<u32>,
 }
 
@@ -66,18 +68,18 @@ impl Chains {
         self.starts.len() - 1
     }
 
-    /// The tasks of a chain.
+    /// Returns the tasks of a chain.
     pub(crate) fn tasks(&self, chain: u32) -> std::ops::Range<u32> {
         self.starts[chain as usize]..self.starts[chain as usize + 1]
     }
 
-    /// The task whose value is the chain's.
+    /// Returns the last task of a chain, whose value is the chain's.
     pub(crate) fn last(&self, chain: u32) -> u32 {
         self.starts[chain as usize + 1] - 1
     }
 }
 
-/// The chains of a graph; a task that is part of none is a chain of its own.
+/// Finds the chains of a graph; a task that is part of none is a chain of its own.
 pub(crate) fn fuse(graph: &Graph) -> Chains {
     let mut readers = vec![0u32; graph.len()];
     graph.deps.iter().flatten().chain(&graph.wanted).for_each(|d| readers[*d as usize] += 1);
@@ -93,7 +95,7 @@ pub(crate) fn fuse(graph: &Graph) -> Chains {
     Chains { starts, of }
 }
 
-/// The graph of the chains: what each reads is what its first task reads.
+/// Returns the graph of the chains: each depends on what its first task reads.
 pub(crate) fn chained(graph: &Graph, chains: &Chains) -> (Lists, Vec<u32>) {
     let mut deps = Lists::with_capacity(chains.len());
     for chain in 0..chains.len() as u32 {
@@ -110,7 +112,7 @@ mod tests {
     use super::*;
     use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-    /// A random graph with chains, forks and joins, and what is wanted of it.
+    /// Returns the wanted points of a random graph with chains, forks and joins.
     fn random(seed: u64) -> Vec<Point> {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut nodes: Vec<Point> = Vec::new();
@@ -127,7 +129,7 @@ mod tests {
         graph.layer(task).work.run(0, values.to_vec()).unwrap()
     }
 
-    /// The wanted values, one task after the other.
+    /// Computes the wanted values task by task.
     fn evaluate(graph: &Graph) -> Vec<u64> {
         let mut values: Vec<Value> = Vec::new();
         for (i, deps) in graph.deps.iter().enumerate() {
@@ -137,7 +139,7 @@ mod tests {
         graph.wanted.iter().map(|w| *values[*w as usize].downcast_ref().unwrap()).collect()
     }
 
-    /// The wanted values by chains.
+    /// Computes the wanted values chain by chain.
     fn evaluate_chains(graph: &Graph) -> Vec<u64> {
         let chains = fuse(graph);
         let (deps, wanted) = chained(graph, &chains);
@@ -152,7 +154,7 @@ mod tests {
         wanted.iter().map(|w| *values[*w as usize].downcast_ref().unwrap()).collect()
     }
 
-    /// Values alive at once when tasks run by number.
+    /// Returns the most values alive at once when tasks run by number.
     fn peak(graph: &Graph) -> usize {
         let mut readers = vec![0u32; graph.len()];
         graph.deps.iter().flatten().chain(&graph.wanted).for_each(|d| readers[*d as usize] += 1);
@@ -168,7 +170,7 @@ mod tests {
         most
     }
 
-    /// A subset of the needed tasks: everything that leads to what is wanted, found by brute force.
+    /// Counts the tasks that the wanted ones depend on, by brute force.
     fn needed(wanted: &[Point]) -> usize {
         let mut seen = std::collections::HashSet::new();
         let mut open = wanted.to_vec();
@@ -213,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_lopsided_tree_keeps_few_values() {
-        // A comb read from the wrong side: by plain depth first all the leaves are alive before the first sum.
+        // A comb read from the wrong side: in plain depth-first order all leaves are alive before
+        // the first sum.
         let mut tree = node("leaf", &[]);
         for _ in 0..200 {
             tree = node("sum", &[node("leaf", &[]), tree]);

@@ -1,5 +1,6 @@
-//! Values as bytes: what can be written to disk and read back, and how many bytes it holds in memory. Types are found by
-//! their ids in one table, as the scheduler sees values without types.
+//! Serialization of values: which types can be written to disk and read back, and how many bytes
+//! their values hold in memory. Types are looked up by their ids in one table, as the scheduler
+//! sees values without types.
 
 use super::value::Value;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
@@ -10,13 +11,13 @@ use std::any::{Any, TypeId};
 use std::mem::size_of;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-/// A type whose values can be written as bytes and read back, in this process.
+/// A type whose values can be serialized and read back, in this process.
 pub(crate) trait Pack: Send + Sync + Sized + 'static {
     /// Appends the value.
     fn pack(&self, out: &mut Vec<u8>);
-    /// Takes a value from the front; `None` where the bytes are no such value.
+    /// Reads a value from the front; `None` if the bytes are not a valid value.
     fn unpack(from: &mut &[u8]) -> Option<Self>;
-    /// Bytes that the value owns beside itself.
+    /// Returns the bytes that the value owns on the heap.
     fn heap(&self) -> usize;
 }
 
@@ -96,7 +97,7 @@ impl<T: Pack> Pack for Vec<T> {
     }
     fn unpack(from: &mut &[u8]) -> Option<Self> {
         let n = unpack_len(from)?;
-        // A length that the bytes cannot hold must not ask for memory.
+        // A length that exceeds the bytes must not allocate memory.
         let mut out = Self::with_capacity(n.min(from.len()));
         for _ in 0..n {
             out.push(T::unpack(from)?);
@@ -170,11 +171,11 @@ arrays!(Array1, Array2, ArrayD);
 impl Pack for RecordBatch {
     fn pack(&self, out: &mut Vec<u8>) {
         let mut bytes = Vec::new();
-        // Views would be written with all texts that theirs are a part of.
+        // String views would be written with their whole buffers.
         let own = |c: &ArrayRef| c.as_string_view_opt().map_or_else(|| c.clone(), |views| Arc::new(views.gc()));
         let options = RecordBatchOptions::new().with_row_count(Some(self.num_rows()));
         let whole = Self::try_new_with_options(self.schema(), self.columns().iter().map(own).collect(), &options);
-        // Writing to memory does not fail; were it to, the empty bytes would not be read as a value.
+        // Writing to memory does not fail; if it did, the empty bytes would be rejected on reading.
         let written =
             whole.and_then(|b| StreamWriter::try_new(&mut bytes, &self.schema()).and_then(|mut w| w.write(&b).and_then(|()| w.finish())));
         if written.is_err() {
@@ -191,7 +192,7 @@ impl Pack for RecordBatch {
     }
 }
 
-/// What is known of one type.
+/// The serialization functions of one type.
 #[derive(Clone, Copy)]
 pub(crate) struct Packer {
     pub(crate) size: fn(&dyn Any) -> u64,
@@ -202,7 +203,7 @@ pub(crate) struct Packer {
 static TABLE: LazyLock<RwLock<HashMap<TypeId, Packer>>> = LazyLock::new(|| RwLock::new(built_in()));
 
 fn packer<T: Pack>() -> (TypeId, Packer) {
-    // The table gives a type's own functions its own values only.
+    // The functions in the table are only called with values of their own type.
     fn value<T: Pack>(any: &dyn Any) -> &T {
         any.downcast_ref().expect("a packer is looked up by the value's type")
     }
@@ -237,12 +238,12 @@ fn built_in() -> HashMap<TypeId, Packer> {
     table
 }
 
-/// Makes the values of one more type known.
+/// Registers a type and lists of it.
 pub(crate) fn register<T: Pack>() {
     TABLE.write().unwrap_or_else(PoisonError::into_inner).extend([packer::<T>(), packer::<Vec<T>>()]);
 }
 
-/// What is known of the value's type, if anything.
+/// Returns the packer of the value's type, if it is registered.
 pub(crate) fn packer_of(value: &dyn Any) -> Option<Packer> {
     TABLE.read().unwrap_or_else(PoisonError::into_inner).get(&value.type_id()).copied()
 }
@@ -252,7 +253,7 @@ mod tests {
     use super::*;
     use std::fmt::Debug;
 
-    /// A value comes back as it was, and cut bytes are refused.
+    /// Checks that a value is read back unchanged and that truncated bytes are rejected.
     fn check<T: Pack + PartialEq + Debug>(value: T, bytes: usize) {
         let known = packer_of(&value).unwrap_or_else(|| panic!("{} is not in the table", std::any::type_name::<T>()));
         assert_eq!((known.size)(&value), bytes as u64, "{value:?}");

@@ -1,4 +1,4 @@
-//! The picture of a task graph: what is drawn of it, in which colours, and how it is saved.
+//! The picture of a task graph: what is drawn, in which colours, and how it is saved.
 
 use super::chains::fuse_streams;
 use super::drawing::{Direction, Drawing, MOST};
@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How the last run of a task went.
+/// The last run of a task.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ran {
     pub(crate) took: Duration,
@@ -25,7 +25,7 @@ pub(crate) struct Ran {
     pub(crate) failed: bool,
 }
 
-/// Runs of tasks, by key and number in the layer.
+/// The runs of tasks, by key and number in the layer.
 pub(crate) type Runs = HashMap<(Key, u32), Ran>;
 
 /// What is drawn.
@@ -34,7 +34,8 @@ enum What {
     Drawn(Drawing, usize),
 }
 
-/// A task graph as a picture. Displays as SVG; the pointer on a task shows its key, and after a run its bytes and time.
+/// A picture of a task graph. Displayed as SVG; the tooltip of a task shows its key and, after a
+/// run, its bytes and duration.
 #[derive(Clone)]
 pub struct Picture {
     what: Arc<What>,
@@ -44,7 +45,7 @@ pub struct Picture {
     colour: Option<Colour>,
 }
 
-/// What the colour of a task stands for.
+/// The meaning of a task's colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Colour {
     Order,
@@ -53,17 +54,17 @@ enum Colour {
     Time,
 }
 
-/// The names of the colourings. THE table.
+/// The colourings by name.
 const COLOURS: [(&str, Colour); 4] =
     [("order", Colour::Order), ("state", Colour::State), ("worker", Colour::Worker), ("time", Colour::Time)];
 
-/// The picture of everything that the points need, with what is known of its last run.
+/// Returns the picture of everything that the points need, with the last run of each task.
 pub(crate) fn of_points(wanted: &[Point], runs: Runs) -> Picture {
     Picture::of(What::Tasks(wanted.to_vec(), runs))
 }
 
 impl Picture {
-    /// A picture of `drawing`, which stands for `tasks` tasks.
+    /// Creates a picture of `drawing`, which stands for `tasks` tasks.
     pub(crate) fn new(drawing: Drawing, tasks: usize) -> Self {
         Self::of(What::Drawn(drawing, tasks))
     }
@@ -75,57 +76,61 @@ impl Picture {
     /// Sets the direction of the arrows: `"TB"` (top to bottom, the default of small graphs), `"LR"`, `"BT"` or `"RL"`.
     ///
     /// # Panics
-    /// Where `direction` is none of these.
+    /// If `direction` is none of these.
     #[must_use]
     #[track_caller]
     pub fn rankdir(&self, direction: &str) -> Self {
         let known = Direction::named(direction);
         Self {
             direction: Some(
-                known.unwrap_or_else(|| panic!("rankdir: {direction:?} is no direction; there are \"TB\", \"LR\", \"BT\" and \"RL\"")),
+                known.unwrap_or_else(|| panic!("rankdir: invalid direction {direction:?}: expected \"TB\", \"LR\", \"BT\" or \"RL\"")),
             ),
             ..self.clone()
         }
     }
 
-    /// Whether the graph is drawn as it runs: steps that are put into one task are one node (`true`), or each is a node of
-    /// its own (`false`, the default).
+    /// Sets whether the graph is drawn as it runs, with the steps that are fused into one task as
+    /// one node (`true`), or with a node for each step (`false`, the default).
     #[must_use]
     pub fn optimize_graph(&self, optimize: bool) -> Self {
         Self { optimize, ..self.clone() }
     }
 
-    /// Whether all tasks of one kind are drawn as one node with their number, as is done by itself for graphs of more than a
-    /// thousand nodes.
+    /// Sets whether all tasks of one kind are drawn as one node with their count. Graphs of more
+    /// than a thousand nodes are collapsed like this automatically.
     #[must_use]
     pub fn layers(&self, layers: bool) -> Self {
         Self { layers, ..self.clone() }
     }
 
-    /// What the colour of a task stands for: `"order"` (in which tasks are begun), `"state"` (run, failed, not yet run),
-    /// `"worker"` (which thread ran it) or `"time"` (how long it took; the default after a run). The last three tell of the
-    /// last run.
+    /// Sets the meaning of a task's colour: `"order"` (the order in which tasks start), `"state"`
+    /// (run, failed, not yet run), `"worker"` (the thread that ran it) or `"time"` (its duration;
+    /// the default after a run). The last three refer to the last run.
     ///
     /// # Panics
-    /// Where `by` is none of these.
+    /// If `by` is none of these.
     #[must_use]
     #[track_caller]
     pub fn color(&self, by: &str) -> Self {
         let known = COLOURS.iter().find(|(n, _)| *n == by).map(|(_, c)| *c);
         let names = || COLOURS.map(|(n, _)| format!("{n:?}")).join(", ");
-        Self { colour: Some(known.unwrap_or_else(|| panic!("color: {by:?} is no colouring; there are {}", names()))), ..self.clone() }
+        Self {
+            colour: Some(known.unwrap_or_else(|| panic!("color: invalid colouring {by:?}: expected one of {}", names()))),
+            ..self.clone()
+        }
     }
 
-    /// Saves the picture as `.svg`, `.png`, `.pdf` or `.dot`, by the ending of the name.
+    /// Saves the picture as `.svg`, `.png`, `.pdf` or `.dot`, depending on the file name's
+    /// extension.
     ///
     /// # Errors
-    /// An unknown ending, or a file that cannot be written.
+    /// If the extension is unknown or the file cannot be written.
     pub fn save(&self, path: &str) -> Result<()> {
         let (drawing, note) = self.drawing();
         svg::save(path, &render::svg(&drawing, self.direction.is_some(), &note), Some(&layout::to_dot(&drawing)))
     }
 
-    /// What is drawn, and the line below it.
+    /// Returns the drawing and the note below it.
     fn drawing(&self) -> (Drawing, String) {
         let (mut drawing, tasks, legend) = match &*self.what {
             What::Drawn(drawing, tasks) => (drawing.clone(), *tasks, String::new()),
@@ -146,7 +151,7 @@ impl Picture {
         (drawing, if note.is_empty() { legend } else { note })
     }
 
-    /// One node for each layer, or for each of its steps.
+    /// Draws a node for each layer, or for each of its steps.
     fn by_layer(&self, kinds: &[Arc<Layer>]) -> Drawing {
         let mut drawing = empty();
         let mut ends: HashMap<*const Layer, usize> = HashMap::new();
@@ -168,13 +173,14 @@ impl Picture {
         drawing
     }
 
-    /// The steps of a layer that are drawn.
+    /// Returns the steps of a layer that are drawn.
     fn steps(&self, layer: &Layer) -> Vec<Name> {
         let stages = layer.work.stages();
         if self.optimize || stages.is_empty() { vec![layer.label()] } else { stages }
     }
 
-    /// A node for each task, or for each of its steps, and for each plain argument and result.
+    /// Draws a node for each task, or for each of its steps, and for each plain argument and
+    /// result.
     fn by_task(&self, graph: Graph, runs: &Runs) -> (Drawing, usize, String) {
         if self.optimize { self.chains(&graph, runs) } else { self.tasks(&graph, runs) }
     }
@@ -204,7 +210,7 @@ impl Picture {
         (drawing, graph.len(), paint.legend)
     }
 
-    /// A node for each chain of tasks that run as one.
+    /// Draws a node for each chain of tasks that run as one.
     fn chains(&self, graph: &Graph, runs: &Runs) -> (Drawing, usize, String) {
         let chains = fuse(graph);
         let mut drawing = empty();
@@ -237,7 +243,7 @@ impl Picture {
     }
 }
 
-/// Colours and tips of tasks.
+/// The colours and tooltips of tasks.
 struct Paint<'a> {
     graph: &'a Graph,
     ran: Vec<Option<Ran>>,
@@ -247,7 +253,7 @@ struct Paint<'a> {
 }
 
 impl Paint<'_> {
-    /// Paints a node that stands for these tasks.
+    /// Sets the colour and tooltip of a node that stands for these tasks.
     fn shape(&self, drawing: &mut Drawing, node: usize, tasks: &[u32]) {
         let [first, ..] = tasks else { return };
         let ran: Vec<Ran> = tasks.iter().filter_map(|t| self.ran[*t as usize]).collect();
@@ -274,10 +280,10 @@ impl Paint<'_> {
     }
 }
 
-/// Light colours that can be told apart.
+/// Distinguishable light colours.
 const PASTELS: [&str; 8] = ["#cfe2f7", "#fde0b4", "#cdebcd", "#f1cfe9", "#f3e6a8", "#c8ecea", "#e6d3c1", "#dcd6f2"];
 
-/// From light yellow to a strong orange; dark text reads on all of it.
+/// Returns a colour from light yellow to strong orange; dark text is readable on all of them.
 fn shade(part: f64) -> String {
     let mix = |a: f64, b: f64| (a + (b - a) * part.clamp(0.0, 1.0)) as u8;
     format!("#{:02x}{:02x}{:02x}", mix(255.0, 244.0), mix(246.0, 138.0), mix(219.0, 52.0))

@@ -1,4 +1,4 @@
-//! A drawing as SVG: functions round, data boxed, a tip on every node.
+//! Drawings as SVG: functions are round, data is boxed, every node has a tooltip.
 
 use super::drawing::{Direction, Drawing};
 use super::layout::{self, Placed, Xy};
@@ -6,10 +6,12 @@ use crate::show::html::escape;
 use crate::show::svg::{FAMILY, colour};
 use std::fmt::Write;
 
-/// A picture wider than this is turned to run from left to right, so that names stay readable and the page scrolls.
+/// A picture wider than this is drawn from left to right instead, so that names stay readable and
+/// the page scrolls.
 const WIDE: f64 = 820.0;
 
-/// The drawing as SVG; turned where that makes a wide one narrower and the direction was not `chosen`.
+/// Returns the drawing as SVG; drawn from left to right if that makes a wide one narrower and the
+/// direction was not `chosen`.
 pub(super) fn svg(drawing: &Drawing, chosen: bool, note: &str) -> String {
     let mut placed = layout::place(drawing);
     if !chosen && placed.size.0 > WIDE && drawing.direction == Direction::Down {
@@ -59,7 +61,7 @@ fn draw(drawing: &Drawing, placed: &Placed, note: &str) -> String {
     out + "</g></svg>"
 }
 
-/// An edge and its head.
+/// Draws an edge and its arrowhead.
 fn arrow(out: &mut String, points: &[Xy]) {
     let [.., before, end] = points else { return };
     let (dx, dy) = (end.0 - before.0, end.1 - before.1);

@@ -1,13 +1,13 @@
-//! How much memory a value holds whose type is not known here.
+//! The memory size of values whose type is not known here.
 
 use super::pack;
 use std::any::Any;
 
-/// Bytes that a value holds in memory.
+/// The bytes that a value holds in memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) bytes: u64,
-    /// Whether that is all of it, and not an estimate.
+    /// Whether the size is exact rather than an estimate.
     pub(crate) exact: bool,
 }
 
@@ -17,8 +17,8 @@ impl Size {
     }
 }
 
-/// Size of a value of a type that is not known here: exact for what can be packed, else the bytes of the value itself,
-/// without what it points to.
+/// Returns the size of a value whose type is not known here: exact if it can be packed, else the
+/// bytes of the value itself, without what it points to.
 pub(crate) fn size_of(value: &(dyn Any + Send + Sync)) -> Size {
     match pack::packer_of(value) {
         Some(packer) => Size { bytes: (packer.size)(value), exact: true },
@@ -26,12 +26,13 @@ pub(crate) fn size_of(value: &(dyn Any + Send + Sync)) -> Size {
     }
 }
 
-/// Size of a value: what needs no drop code owns nothing beside itself.
+/// Returns the size of a value: a type without drop code owns no heap memory.
 pub(crate) fn size_typed<T: Any + Send + Sync>(value: &T) -> Size {
     if std::mem::needs_drop::<T>() { size_of(value) } else { Size::exact(std::mem::size_of::<T>()) }
 }
 
-/// Size of a list: exact where its items own nothing or are known; else by the first few items.
+/// Returns the size of a list: exact if its items own nothing or their type is registered, else
+/// estimated from the first few items.
 pub(crate) fn size_list<T: Any + Send + Sync>(list: &Vec<T>) -> Size {
     let own = std::mem::size_of::<Vec<T>>() + list.capacity() * std::mem::size_of::<T>();
     if std::mem::needs_drop::<T>() {
@@ -41,7 +42,8 @@ pub(crate) fn size_list<T: Any + Send + Sync>(list: &Vec<T>) -> Size {
     }
 }
 
-/// Size of a list of `len` items that take `own` bytes, and what they own beside, by the first few where nothing better is known.
+/// Returns the size of a list of `len` items that take `own` bytes, plus what they own on the heap,
+/// estimated from the first few unless the exact size is known.
 #[inline(never)]
 fn sampled(list: &(dyn Any + Send + Sync), own: usize, len: usize, item: usize, size: &dyn Fn(usize) -> Size) -> Size {
     const SAMPLE: usize = 16;

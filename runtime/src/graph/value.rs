@@ -1,4 +1,4 @@
-//! The value of a task, whose type is not known here, and a short text for it in messages.
+//! The value of a task, whose type is not known here, and its short form in messages.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ macro_rules! plain_types {
     };
 }
 
-/// A short text for a plain value: `7`, `"text"`, `[1, 2, 3]`; the type's name for others.
+/// Returns the short form of a plain value (`7`, `"text"`, `[1, 2, 3]`), or the type's name for
+/// others.
 pub(crate) fn describe(value: &dyn Any, type_name: &str) -> String {
     macro_rules! texts {
         ($($t:ty),*) => {
@@ -49,7 +50,7 @@ fn list(items: impl Iterator<Item = String>, len: usize) -> String {
     shorten(&format!("[{}]", parts.join(", ")))
 }
 
-/// A type's name without the paths of its modules: `alloc::vec::Vec<ctx::Point>` is `Vec<Point>`.
+/// Returns a type's name without module paths: `Vec<Point>` for `alloc::vec::Vec<ctx::Point>`.
 pub(crate) fn short_type(name: &str) -> String {
     let mut out = String::new();
     let mut word = String::new();

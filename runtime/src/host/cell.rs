@@ -1,6 +1,6 @@
-//! The cell that runs.
+//! The running cell.
 
 use std::sync::atomic::AtomicU32;
 
-/// Number of the library of the cell that runs, or ran last.
+/// The number of the library of the cell that is running or ran last.
 pub(super) static CELL: AtomicU32 = AtomicU32::new(0);

@@ -1,31 +1,32 @@
-//! The variables that cells leave for one another, by name. Stands in for the store that evcxr writes into every cell, so
-//! that its code is compiled once and not with each cell.
+//! The variables that cells share, by name. Replaces the store that evcxr writes into every cell,
+//! so that its code is compiled once and not with each cell.
 
 use super::notify;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// All variables between two cells.
+/// The variables between two cells.
 #[derive(Default)]
 pub struct VariableStore {
     variables: HashMap<String, Box<dyn Any>>,
 }
 
 impl VariableStore {
-    /// Keeps a variable.
+    /// Stores a variable.
     pub fn put_variable<T: 'static>(&mut self, name: &str, value: T) {
         self.put(name, Box::new(value));
     }
 
-    /// Whether the variable has the type that the next cell expects.
+    /// Returns whether the variable has the type that the next cell expects.
     pub fn check_variable<T: 'static>(&mut self, name: &str) -> bool {
         self.check(name, TypeId::of::<T>(), size_of::<T>(), align_of::<T>())
     }
 
     #[inline(never)]
     fn check(&self, name: &str, id: TypeId, size: usize, align: usize) -> bool {
-        // A type that was defined anew under its old name has the same identity; its size tells some of those apart.
+        // A redefined type of the same name has the same type id; size and alignment detect some of
+        // those cases.
         let fits = |v: &dyn Any| v.type_id() == id && size_of_val(v) == size && align_of_val(v) == align;
         let same = self.get(name).is_none_or(fits);
         if !same {
@@ -34,10 +35,10 @@ impl VariableStore {
         same
     }
 
-    /// Takes a variable out for a cell.
+    /// Removes a variable for use in a cell.
     ///
     /// # Panics
-    /// Where the variable is not there or of another type: evcxr checks both before.
+    /// If the variable does not exist or has a different type; evcxr checks both before.
     pub fn take_variable<T: 'static>(&mut self, name: &str) -> T {
         match self.remove(name).downcast() {
             Ok(value) => *value,
@@ -45,10 +46,10 @@ impl VariableStore {
         }
     }
 
-    /// A shared value made on its first use.
+    /// Returns a shared value, created on its first use.
     ///
     /// # Panics
-    /// Where another type was kept under that name.
+    /// If a value of a different type is stored under that name.
     pub fn lazy_arc<T: 'static, F: FnOnce() -> T>(&mut self, name: &str, create: F) -> Arc<T> {
         if self.get(name).is_none() {
             self.put(name, Box::new(Arc::new(create())));
@@ -68,13 +69,13 @@ impl VariableStore {
 
     #[inline(never)]
     fn remove(&mut self, name: &str) -> Box<dyn Any> {
-        self.variables.remove(name).unwrap_or_else(|| panic!("the variable {name} has gone missing"))
+        self.variables.remove(name).unwrap_or_else(|| panic!("variable {name} not found"))
     }
 }
 
 #[inline(never)]
 fn wrong(name: &str) -> ! {
-    panic!("the variable {name} has another type")
+    panic!("variable {name} has a different type")
 }
 
 #[inline(never)]
@@ -83,7 +84,7 @@ fn lost(name: &str) {
     notify(&format!("EVCXR_VARIABLE_CHANGED_TYPE:{name}"));
 }
 
-/// A new store; cells hand it from one to the next.
+/// Creates a store, which cells pass from one to the next.
 #[must_use]
 pub fn create_variable_store() -> *mut VariableStore {
     Box::into_raw(Box::default())

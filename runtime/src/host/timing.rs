@@ -1,16 +1,17 @@
-//! `%timeit`: how long a piece of code takes, over as many turns as it needs to be told.
+//! `%timeit`: measures how long a piece of code takes, over as many iterations as a reliable result
+//! needs.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-/// A turn of the measured code.
+/// The result of one iteration of the measured code.
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// Runs `code` again and again and prints its time: `repeats` rounds of `turns` each, or of as many as take a fifth of a
-/// second.
+/// Runs `code` repeatedly and prints its duration: `repeats` rounds of `turns` iterations each, or
+/// of as many as take 0.2 seconds.
 ///
 /// # Errors
-/// The first error of the code.
+/// If the code returns an error: the first one.
 pub fn timeit(turns: Option<u64>, repeats: usize, mut code: impl FnMut() -> Outcome) -> Outcome {
     measure(turns, repeats, &mut |n| {
         let began = Instant::now();
@@ -21,7 +22,7 @@ pub fn timeit(turns: Option<u64>, repeats: usize, mut code: impl FnMut() -> Outc
     })
 }
 
-/// A round of so many turns.
+/// A round of the given number of iterations.
 type Round<'a> = &'a mut dyn FnMut(u64) -> Result<Duration, Box<dyn Error>>;
 
 #[inline(never)]
@@ -64,7 +65,7 @@ fn summary(each: &[f64], turns: u64) -> String {
     )
 }
 
-/// `1.23 µs`: three digits, in the unit that suits.
+/// Formats a duration with three digits in a suitable unit: `1.23 µs`.
 fn duration(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s >= 1.0 => (s, "s"),

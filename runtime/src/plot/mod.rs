@@ -1,4 +1,4 @@
-//! Plots of frames, drawn with plotters. A plot is lazy: it computes when it is shown or saved.
+//! Plots of frames, drawn with plotters. A plot is lazy: it is computed when it is shown or saved.
 
 mod scatter;
 mod ticks;

@@ -1,5 +1,6 @@
-//! Scatterplots. Up to 50,000 points are drawn one by one; above that the plane is divided into small squares coloured by
-//! the number of points in each, so that ten million points are quick to draw and none hides another.
+//! Scatterplots. Up to 50,000 points are drawn one by one; above that the plane is divided into
+//! small squares coloured by the number of points in each, so that ten million points are quick to
+//! draw and none hides another.
 
 use super::ticks::Axis;
 use crate::error::{ErrorKind, Result};
@@ -12,14 +13,14 @@ use plotters::prelude::*;
 use std::fmt::{self, Write};
 use std::sync::Once;
 
-/// More points than this are drawn as densities.
+/// More points than this are drawn as a density image.
 const POINTS: usize = 50_000;
-/// Side of a density square, in CSS pixels.
+/// The side of a density square, in CSS pixels.
 const SQUARE: usize = 2;
 const SIZE: (u32, u32) = (680, 460);
 
-/// A scatterplot of two columns of numbers. Rows where either is missing or not finite are left out, and the plot says how
-/// many. Displays as SVG.
+/// Creates a scatterplot of two numeric columns. Rows where either value is null or not finite are
+/// left out, and the plot says how many. Displayed as SVG.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -35,12 +36,12 @@ pub fn scatter(frame: impl IntoFrame, x: &str, y: &str) -> Scatter {
 #[inline(never)]
 #[track_caller]
 fn of(frame: &DataFrame, x: &str, y: &str) -> Scatter {
-    // Selecting now reports a wrong name under this cell.
+    // Selecting the columns now reports an unknown name under this cell.
     let names = if x == y { vec![x] } else { vec![x, y] };
     Scatter { frame: frame.select(names), x: x.to_owned(), y: y.to_owned(), title: String::new() }
 }
 
-/// A scatterplot, made by [`scatter`].
+/// A scatterplot, created by [`scatter`].
 #[derive(Clone)]
 #[must_use = "a plot is drawn when it is shown or saved"]
 pub struct Scatter {
@@ -57,15 +58,17 @@ impl Scatter {
         self
     }
 
-    /// Draws and saves the plot as `.svg` or `.png`, by the ending of the name.
+    /// Draws and saves the plot as `.svg`, `.png` or `.pdf`, depending on the file name's
+    /// extension.
     ///
     /// # Errors
-    /// What went wrong in computing the frame; a column that does not hold numbers; an unknown ending.
+    /// If the frame cannot be computed, a column is not numeric, the extension is unknown or the
+    /// file cannot be written.
     pub fn save(&self, path: &str) -> Result<()> {
         svg::save(path, &self.svg()?.0, None)
     }
 
-    /// The picture and its plain text.
+    /// Computes the picture and its plain text.
     fn svg(&self) -> Result<(String, String)> {
         let table = self.frame.compute()?;
         let values = |name: &str| table.column(name)?.to_vec::<Option<f64>>();
@@ -81,7 +84,7 @@ impl Scatter {
             note += ", coloured by density";
         }
         if left_out > 0 {
-            let _ = write!(note, "; {} without a value left out", html::count(left_out, "row"));
+            let _ = write!(note, "; {} with null or non-finite values left out", html::count(left_out, "row"));
         }
         let drawn = draw(self, &points, &note).map_err(|message| ErrorKind::Picture { what: "the scatterplot".to_owned(), message })?;
         Ok((drawn, format!("scatterplot of {} against {}: {note}", self.y, self.x)))
@@ -114,11 +117,11 @@ impl ValueFormatter<f64> for Axis {
 
 fn register_font() {
     static ONCE: Once = Once::new();
-    // The bundled file is a font, so this cannot fail.
+    // The bundled font is valid, so this cannot fail.
     ONCE.call_once(|| drop(plotters::style::register_font("sans-serif", FontStyle::Normal, FONT)));
 }
 
-/// The colours of [`svg::colour`], as plotters takes them.
+/// The colours of [`svg::colour`] as plotters' type.
 const INK: RGBColor = RGBColor(0x75, 0x7d, 0x88);
 const POINT: RGBColor = RGBColor(0x3b, 0x82, 0xc4);
 
@@ -180,7 +183,7 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
     Ok(finished(&out, &image))
 }
 
-/// Puts the densities before everything else, and names the bundled font first.
+/// Inserts the density image before everything else, and puts the bundled font first.
 fn finished(svg: &str, image: &str) -> String {
     let mut out = svg.replace("font-family=\"sans-serif\"", &format!("font-family=\"{FAMILY}\""));
     let start = out.find('>').map_or(0, |i| i + 1);
@@ -188,7 +191,8 @@ fn finished(svg: &str, image: &str) -> String {
     out
 }
 
-/// The densities as a PNG: clear where there is nothing, then from the point colour to bright, by the logarithm.
+/// Returns the densities as a PNG: transparent where there are no points, then from blue to amber
+/// by the logarithm of the count.
 fn densities(points: &[(f64, f64)], [x, y]: [&Axis; 2], (w, h): (usize, usize)) -> std::result::Result<Vec<u8>, String> {
     let (w, h) = (w.max(1), h.max(1));
     let mut counts = vec![0u32; w * h];
@@ -198,7 +202,7 @@ fn densities(points: &[(f64, f64)], [x, y]: [&Axis; 2], (w, h): (usize, usize)) 
         counts[j.min(h - 1) * w + i.min(w - 1)] += 1;
     }
     let most = f64::from(counts.iter().copied().max().unwrap_or(1)).ln_1p();
-    let mut pixels = resvg::tiny_skia::Pixmap::new(w as u32, h as u32).ok_or("no memory for the densities")?;
+    let mut pixels = resvg::tiny_skia::Pixmap::new(w as u32, h as u32).ok_or("not enough memory for the density image")?;
     for (pixel, count) in pixels.pixels_mut().iter_mut().zip(&counts) {
         if *count > 0 {
             *pixel = shade(f64::from(*count).ln_1p() / most);
@@ -207,7 +211,7 @@ fn densities(points: &[(f64, f64)], [x, y]: [&Axis; 2], (w, h): (usize, usize)) 
     pixels.encode_png().map_err(|e| e.to_string())
 }
 
-/// A colour between blue (few) and amber (many), both readable on white and on black.
+/// Returns a colour between blue (few) and amber (many), all readable on white and on black.
 fn shade(part: f64) -> resvg::tiny_skia::PremultipliedColorU8 {
     const STOPS: [(f64, [f64; 3]); 4] =
         [(0.0, [120.0, 170.0, 220.0]), (0.35, [52.0, 110.0, 200.0]), (0.7, [150.0, 70.0, 160.0]), (1.0, [240.0, 140.0, 20.0])];
@@ -217,7 +221,7 @@ fn shade(part: f64) -> resvg::tiny_skia::PremultipliedColorU8 {
     resvg::tiny_skia::ColorU8::from_rgba(mix(0), mix(1), mix(2), 255).premultiply()
 }
 
-/// Base64 with padding (RFC 4648).
+/// Encodes bytes as Base64 with padding (RFC 4648).
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(bytes)
@@ -229,7 +233,7 @@ impl Show for Scatter {
             Ok((svg, text)) => svg::bundle(&svg, &text),
             Err(e) => {
                 crate::poison::note(&e, std::panic::Location::caller());
-                Bundle::text(format!("no plot: {e}"))
+                Bundle::text(format!("cannot draw the plot: {e}"))
             }
         }
     }
@@ -255,7 +259,7 @@ mod tests {
     fn few_points_are_circles_and_many_a_density() {
         let (few, _) = plot(101).svg().unwrap();
         assert_eq!(few.matches("<circle").count(), 100);
-        assert!(few.contains("x &lt;1&gt;") && few.contains("100 points; 1 row without a value left out"), "{few}");
+        assert!(few.contains("x &lt;1&gt;") && few.contains("100 points; 1 row with null or non-finite values left out"), "{few}");
         let (many, _) = plot(60_001).svg().unwrap();
         assert!(
             many.contains("data:image/png;base64,") && !many.contains("<circle") && many.contains("60,000 points, coloured by density")

@@ -1,6 +1,6 @@
-//! Axes: where their ticks lie, at round numbers, and how they are written.
+//! Axes: their ticks, at round numbers, and the labels of the ticks.
 
-/// An axis: its ends, where it has ticks, and how far these are apart.
+/// An axis: its ends, its ticks and the distance between them.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
     low: f64,
@@ -10,11 +10,11 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Makes one for values between two finite ends, with about so many ticks.
+    /// Creates an axis for values between two finite ends, with about `most` ticks.
     pub(super) fn new(low: f64, high: f64, most: usize) -> Self {
         let half = 0.5f64.max(low.abs() * 1e-6);
         let (low, high) = if high > low { (low, high) } else { ((low - half).max(-f64::MAX), (low + half).min(f64::MAX)) };
-        // Where no round numbers can be told apart, the ends are the ticks.
+        // If round numbers cannot be distinguished, the ends are the ticks.
         Self::round(low, high, most).unwrap_or_else(|| Self { low, high, ticks: vec![low, high], step: None })
     }
 
@@ -36,7 +36,7 @@ impl Axis {
         labels.windows(2).all(|l| l[0] != l[1]).then_some(axis)
     }
 
-    /// Where a value lies, from 0 to 1.
+    /// Returns the position of a value on the axis, from 0 to 1.
     pub(super) fn share(&self, value: f64) -> f64 {
         let span = self.high - self.low;
         if span.is_finite() {
@@ -45,12 +45,12 @@ impl Axis {
         (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0)
     }
 
-    /// The numbers that have ticks, the least first.
+    /// Returns the ticks in ascending order.
     pub(super) fn ticks(&self) -> &[f64] {
         &self.ticks
     }
 
-    /// A number with as many digits as its neighbours need to differ.
+    /// Formats a number with as many digits as neighbouring ticks need to differ.
     pub(super) fn label(&self, value: f64) -> String {
         let Some(step) = self.step else { return format!("{value:e}") };
         let value = if value.abs() < step * 1e-6 { 0.0 } else { value };
@@ -59,7 +59,7 @@ impl Axis {
         if decimals <= 9.0 && largest < 1e15 {
             return format!("{value:.*}", decimals as usize);
         }
-        // Of NaN, `clamp` would make NaN.
+        // `clamp` would return NaN for NaN.
         #[allow(clippy::manual_clamp)]
         let digits = (largest.log10().floor() - step.log10().floor()).max(0.0).min(16.0);
         format!("{value:.*e}", digits as usize)

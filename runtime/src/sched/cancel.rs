@@ -1,4 +1,4 @@
-//! The user's wish to stop: set by the host, asked for by everything that runs.
+//! The user's interrupt: set by the host, checked by everything that runs.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify::new);
 
-/// Asks whatever is running to stop at its next safe point.
+/// Requests whatever is running to stop at its next safe point.
 pub(crate) fn cancel() {
     CANCELLED.store(true, Ordering::SeqCst);
     CANCEL.notify_waiters();
@@ -14,12 +14,12 @@ pub(crate) fn cancel() {
     listeners.iter().for_each(|f| f());
 }
 
-/// What is called when the user asks to stop.
+/// A callback for the user's interrupt.
 type Listener = Arc<dyn Fn() + Send + Sync>;
 
 static LISTENERS: Mutex<Vec<(u64, Listener)>> = Mutex::new(Vec::new());
 
-/// Listens until it is dropped.
+/// The registration of a listener, removed when dropped.
 pub(crate) struct Listening(u64);
 
 impl Drop for Listening {
@@ -28,7 +28,7 @@ impl Drop for Listening {
     }
 }
 
-/// Has `listener` called when the user asks to stop, from now on.
+/// Registers `listener` to be called when the user interrupts.
 pub(crate) fn on_cancel(listener: Listener) -> Listening {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -36,25 +36,25 @@ pub(crate) fn on_cancel(listener: Listener) -> Listening {
     Listening(number)
 }
 
-/// Forgets an earlier request to stop; the host calls this before each cell.
+/// Resets an earlier interrupt; the host calls this before each cell.
 pub(crate) fn reset_cancel() {
     CANCELLED.store(false, Ordering::SeqCst);
 }
 
-/// Whether the user asked to stop.
+/// Returns whether the user has interrupted.
 #[inline]
 pub(crate) fn cancelled() -> bool {
     CANCELLED.load(Ordering::Relaxed)
 }
 
-/// Ends when the user asks to stop.
+/// Completes when the user interrupts.
 pub(crate) async fn until_cancelled() {
     let notified = CANCEL.notified();
-    // A request made before this began to listen counts too.
+    // An interrupt from before this call counts too.
     if !cancelled() {
         notified.await;
     }
 }
 
-/// The panic payload of a cell that the user stopped.
+/// The panic payload of a cell that the user interrupted.
 pub(crate) struct Stopped;

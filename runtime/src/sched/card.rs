@@ -1,5 +1,5 @@
-//! A computation at one moment as HTML and as text: what the live view, the frozen view and the terminal show. Everything
-//! that changes has a place of fixed width, so that nothing jumps.
+//! A snapshot of a computation as HTML and as text, for the live view, the frozen view and the
+//! terminal. Everything that changes has a fixed width, so that nothing jumps.
 
 use super::progress::{NameNow, Phase, Snapshot, WorkerNow};
 use super::stream;
@@ -8,13 +8,13 @@ use crate::units::shown_time;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Task names shown one by one; the rest is one line.
+/// The number of task names shown one by one; the rest is one line.
 const NAMES: usize = 12;
-/// Workers shown one by one.
+/// The number of workers shown one by one.
 const WORKERS: usize = 16;
 
 impl Phase {
-    /// What it is called.
+    /// Returns its displayed name.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Computing => "Computing",
@@ -32,7 +32,7 @@ impl Phase {
     }
 }
 
-/// `12 of 40 tasks, 3.1 s, about 5 s left`.
+/// Renders the computation as text: `Computing: 12 of 40 tasks done, 3.1 s, about 5 s left`.
 pub(crate) fn text(now: &Snapshot) -> String {
     let (done, failed, total) = now.sums();
     let failed = if failed > 0 { format!(", {} failed", html::thousands(failed)) } else { String::new() };
@@ -41,13 +41,13 @@ pub(crate) fn text(now: &Snapshot) -> String {
     format!("{}: {} of {tasks} done{failed}, {}{left}", now.phase.label(), html::thousands(done), shown_time(now.elapsed))
 }
 
-/// Part of the tasks that are done, 0 to 1.
+/// Returns the fraction of tasks that are done, 0 to 1.
 pub(crate) fn part(now: &Snapshot) -> f64 {
     let (done, _, total) = now.sums();
     done as f64 / total.max(1) as f64
 }
 
-/// State, counts, time and memory in one line.
+/// Renders state, counts, time and bytes read on one line.
 pub(crate) fn head(now: &Snapshot) -> String {
     let (done, failed, total) = now.sums();
     let mut out = format!(
@@ -70,7 +70,7 @@ pub(crate) fn head(now: &Snapshot) -> String {
     out + "</span>"
 }
 
-/// Memory held and on disk, against the limit.
+/// Renders the bytes in memory, relative to the limit, and on disk.
 pub(crate) fn memory(now: &Snapshot) -> String {
     let share = if now.limit == u64::MAX { 0.0 } else { now.held as f64 / now.limit.max(1) as f64 };
     let colour = if share > 0.8 {
@@ -96,14 +96,15 @@ pub(crate) fn memory(now: &Snapshot) -> String {
 
 const TABLE: &str = "<table style=\"border-collapse:collapse;margin:0;font-variant-numeric:tabular-nums;line-height:1.5\">";
 
-/// A row without the stripes that pages give to tables.
+/// A table row without the page's stripes.
 const ROW: &str = "<tr style=\"background:none\">";
 
 fn cell(style: &str, content: &str) -> String {
     format!("<td style=\"text-align:left;padding:0 14px 0 0;white-space:nowrap;{style}\">{content}</td>")
 }
 
-/// A row per worker: what it is at, its processor, its memory, tasks done. `before` is how it stood a while ago.
+/// Renders a row per worker: state, CPU usage, memory, tasks done and running. `before` is an
+/// earlier snapshot.
 pub(crate) fn workers(now: &Snapshot, before: Option<&Snapshot>) -> String {
     let mut out = TABLE.to_owned();
     for (i, w) in now.workers.iter().take(WORKERS).enumerate() {
@@ -130,7 +131,8 @@ pub(crate) fn workers(now: &Snapshot, before: Option<&Snapshot>) -> String {
     out
 }
 
-/// Part of the processor that a worker uses, and of what that is a part: lately, where it is known how it stood before.
+/// Returns a worker's recent CPU usage (0 to 1) and `"CPU"` if an earlier snapshot is known, else
+/// the fraction of time it was busy and `"busy"`.
 fn cpu_of(w: &WorkerNow, before: Option<(&WorkerNow, Duration)>) -> (f64, &'static str) {
     if let Some((b, passed)) = before
         && let (Some(now), Some(then)) = (w.cpu, b.cpu)
@@ -157,7 +159,8 @@ fn doing(w: &WorkerNow, names: &[NameNow]) -> String {
     shown.iter().map(|n| format!("<code style=\"background:none\">{}</code>", html::escape(n))).collect::<Vec<_>>().join(" ")
 }
 
-/// A row per task name: a bar, done, running, failed, in all, and the time a task takes.
+/// Renders a row per task name: a bar, the tasks done, running, failed and in total, and the mean
+/// duration.
 pub(crate) fn names(now: &Snapshot) -> String {
     let mut shown: Vec<(usize, &NameNow)> = now.names.iter().enumerate().filter(|(_, n)| n.total > 0).collect();
     let all = shown.len();
@@ -197,13 +200,13 @@ pub(crate) fn names(now: &Snapshot) -> String {
     out
 }
 
-/// Rows that tasks gave, and bytes that they read of files.
+/// Renders the rows that tasks produced and the bytes that they read from files.
 fn amounts(n: &NameNow) -> String {
     let rows = if n.rows > 0 { html::count(n.rows as usize, "row") } else { String::new() };
     if n.bytes > 0 { format!("{rows}, {} read", html::bytes(n.bytes)) } else { rows }
 }
 
-/// The whole in one piece, for pages without widgets and for what stays.
+/// Renders the whole view as one page, for front ends without widgets and for the frozen view.
 pub(crate) fn page(now: &Snapshot, before: Option<&Snapshot>, picture: Option<&str>) -> String {
     let bar = html::bar(part(now), now.phase.colour(), 300);
     let cancel = if now.phase == Phase::Computing {

@@ -1,12 +1,13 @@
-//! Processor time of each worker's threads, as the kernel of the operating system counts it.
+//! The CPU time of each worker's threads, as counted by the operating system.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The threads of the system that work under one number: those of the pool, and those that run frames.
+/// The ids of the OS threads registered under each number: those of the pool, and those that run
+/// frames.
 static THREADS: Mutex<Vec<Vec<i32>>> = Mutex::new(Vec::new());
 
-/// This thread works under `number` from now on.
+/// Registers this thread under `number`.
 pub(crate) fn register(number: usize) {
     let id = rustix::thread::gettid().as_raw_nonzero().get();
     let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -16,8 +17,8 @@ pub(crate) fn register(number: usize) {
     threads[number].push(id);
 }
 
-/// Processor time of each number's threads since they were started; those that have ended count no more. Empty where the
-/// system does not tell.
+/// Returns the CPU time of each number's threads since they were started; threads that have ended
+/// no longer count.
 pub(crate) fn times() -> Vec<Duration> {
     let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
     threads
@@ -30,11 +31,11 @@ pub(crate) fn times() -> Vec<Duration> {
         .collect()
 }
 
-/// User and system time of one thread of this process, from Linux's `/proc`.
+/// Returns the user and system time of a thread of this process, from Linux's `/proc`.
 fn of_thread(id: i32) -> Option<Duration> {
     static TICKS: LazyLock<f64> = LazyLock::new(|| rustix::param::clock_ticks_per_second() as f64);
     let text = std::fs::read_to_string(format!("/proc/self/task/{id}/stat")).ok()?;
-    // The name stands in brackets and may hold anything.
+    // The name is in parentheses and may contain anything.
     let after = text.get(text.rfind(')')? + 2..)?;
     let mut fields = after.split(' ').skip(11).map(str::parse::<u64>);
     let ticks = fields.next()?.ok()? + fields.next()?.ok()?;

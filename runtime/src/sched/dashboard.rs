@@ -1,5 +1,6 @@
-//! The dashboard: a page that shows every computation of the session while it runs. It is served to this machine only, and
-//! only to who has the token of the link. The page asks for nothing but one stream of events, each the state of the session.
+//! The dashboard: a page that shows every computation of the session while it runs. It is only
+//! served to this machine, and only with the token of the link. The page requests only one stream
+//! of events, each the state of the session.
 
 use super::progress::{self, Phase, Snapshot};
 use super::{card, stream};
@@ -19,20 +20,20 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The port of Dask's dashboard; where it is taken, the next free one.
+/// The port of Dask's dashboard; if it is in use, the next free one is taken.
 const PORT: u16 = 8787;
 const PORTS: u16 = 200;
-/// Time between two events.
+/// The time between two events.
 const EVERY: Duration = Duration::from_millis(250);
 
 const PAGE: &str = include_str!("../../../assets/dashboard.html");
 
-/// Where the dashboard is served.
+/// The link to the dashboard, once it is served.
 static LINK: Mutex<Option<String>> = Mutex::new(None);
 
 type Body = BoxBody<Bytes, Infallible>;
 
-/// The link to the dashboard, which is served from the first call on.
+/// Returns the link to the dashboard, which is served from the first call on.
 pub(crate) fn link() -> Result<String> {
     let mut link = LINK.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = &*link {
@@ -56,9 +57,9 @@ fn serve(listener: TcpListener, token: &str) {
     runtime.block_on(async {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
         loop {
-            // A connection that fails before it is one concerns nobody.
+            // A connection that fails before it is accepted is ignored.
             let Ok((socket, _)) = listener.accept().await else {
-                // Too many files are open, say: that may pass.
+                // Possibly too many open files, which may be temporary.
                 tokio::time::sleep(EVERY).await;
                 continue;
             };
@@ -68,7 +69,7 @@ fn serve(listener: TcpListener, token: &str) {
                     let response = answer(&request, &token);
                     async move { Ok::<_, Infallible>(response) }
                 });
-                // Whoever closes a page ends its connection.
+                // Closing the page ends its connection.
                 let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), answer).await;
             });
         }
@@ -77,20 +78,21 @@ fn serve(listener: TcpListener, token: &str) {
 
 fn answer(request: &Request<Incoming>, token: &str) -> Response<Body> {
     let plain = |status, text: &str| respond(status, "text/plain; charset=utf-8", full(text));
-    // A page of another site that names this machine by a name of its own is refused.
+    // Pages of other sites that reach this machine under another host name (DNS rebinding) are
+    // rejected.
     let host = request.headers().get("host").and_then(|h| h.to_str().ok()).unwrap_or_default();
     if !["127.0.0.1", "localhost"].contains(&host.split(':').next().unwrap_or_default()) {
-        return plain(StatusCode::FORBIDDEN, "this dashboard is for this machine only");
+        return plain(StatusCode::FORBIDDEN, "the dashboard is only accessible from this machine");
     }
     let query = request.uri().query().unwrap_or_default();
     if !query.split('&').any(|part| part.strip_prefix("token=") == Some(token)) {
-        return plain(StatusCode::FORBIDDEN, "the link to this page has a token: take it from client.dashboard_link()");
+        return plain(StatusCode::FORBIDDEN, "invalid or missing token; help: client.dashboard_link() returns the full link");
     }
     match request.uri().path() {
         "/" | "/status" => respond(StatusCode::OK, "text/html; charset=utf-8", full(PAGE)),
         "/events" => respond(StatusCode::OK, "text/event-stream", BodyExt::boxed(StreamBody::new(events()))),
         "/session.json" => respond(StatusCode::OK, "application/json", full(&session().to_string())),
-        other => plain(StatusCode::NOT_FOUND, &format!("there is no page {other}; there are /status, /events and /session.json")),
+        other => plain(StatusCode::NOT_FOUND, &format!("page {other} not found: expected /status, /events or /session.json")),
     }
 }
 
@@ -108,7 +110,7 @@ fn respond(status: StatusCode, kind: &'static str, body: Body) -> Response<Body>
     response
 }
 
-/// The session's state now and whenever it has changed.
+/// Returns a stream of the session's state, now and whenever it has changed.
 fn events() -> impl Stream<Item = std::result::Result<Frame<Bytes>, Infallible>> {
     let changes = streams::unfold(String::new(), |last| async move {
         loop {
@@ -128,7 +130,7 @@ fn events() -> impl Stream<Item = std::result::Result<Frame<Bytes>, Infallible>>
     paced.map(|event| Ok(Frame::data(Bytes::from(format!("data: {event}\n\n")))))
 }
 
-/// The session's computations, the latest first, and the picture of the latest one.
+/// Returns the session's computations, the latest first, and the picture of the latest one.
 fn session() -> Value {
     let (session, _) = progress::session();
     let all: Vec<_> = session.active.iter().rev().chain(session.ended.iter().rev()).cloned().collect();

@@ -1,6 +1,7 @@
-//! Running graphs. [`compute`] is the single doorway: it makes the numbered graph, [`run`] drives the [`state`] machine with
-//! the threads of the [`pool`], values lie in the [`store`], and [`progress`] counts, for the [`view`] and the page of the
-//! [`dashboard`]; [`cancel`] is the user's wish to stop.
+//! Running graphs. [`compute`] is the single entry point: it builds the numbered graph, [`run`]
+//! drives the [`state`] machine with the threads of the [`pool`], values are held in the [`store`],
+//! and [`progress`] counts tasks and bytes, for the [`view`] and the page of the [`dashboard`];
+//! [`cancel`] is the user's interrupt.
 
 pub(crate) mod budget;
 mod cancel;
@@ -29,17 +30,17 @@ use crate::graph::{Graph, Point, Value, layers_of};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// What the host does before a cell is left.
+/// The host's callback before a cell is left.
 static STOPPING: OnceLock<fn()> = OnceLock::new();
 
-/// Has `prepare` called before a cell is left because the user wants it to stop.
+/// Registers `prepare` to be called before a cell is left because the user interrupted it.
 pub(crate) fn before_stopping(prepare: fn()) {
     // Only the host calls this, once.
     let _ = STOPPING.set(prepare);
 }
 
-/// Leaves the cell where the user asked to stop: an unwind without a panic message, after which the cell's variables are
-/// kept. Inside a task, and outside of a notebook, the error is returned instead.
+/// Leaves the cell if the user has interrupted it: unwinds without a panic message, which keeps the
+/// cell's variables. Inside a task, and outside of a notebook, the error is returned instead.
 pub(crate) fn stop_here(error: Error) -> Error {
     if matches!(error.kind(), ErrorKind::Interrupted) && crate::wire::connected() && !pool::inside_task() && !std::thread::panicking() {
         STOPPING.get().inspect(|prepare| prepare());
@@ -48,22 +49,23 @@ pub(crate) fn stop_here(error: Error) -> Error {
     error
 }
 
-/// Computes the values of the points in parallel, each task once.
+/// Computes the values of the points in parallel, running each task once.
 pub(crate) fn compute(wanted: &[Point]) -> Result<Vec<Value>> {
     run::run(Graph::new(&fuse_streams(wanted))).inspect_err(crate::poison::told).map_err(stop_here)
 }
 
-/// Runs `work` as part of a task that is already counted: what it computes is that task's own business.
+/// Runs `work` as part of a task that is already counted: its computations are not shown
+/// separately.
 pub(crate) fn within<T>(work: impl FnOnce() -> T) -> T {
     pool::within(work)
 }
 
-/// Runs `work` as a task of its own, outside of any graph; `None` where it panics.
+/// Runs `work` as a separate task, outside of any graph; `None` if it panics.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     pool::as_task(work).ok()
 }
 
-/// The picture of everything that the points need, coloured by its last run where there was one.
+/// Returns the picture of everything that the points need, coloured by its last run, if any.
 pub(crate) fn picture(points: &[Point]) -> Picture {
     let keys: foldhash::HashSet<_> = layers_of(points, |_| true).iter().map(|l| l.key).collect();
     let ran = |r: progress::Record| Ran {

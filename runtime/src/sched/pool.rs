@@ -1,4 +1,5 @@
-//! The threads that run tasks, and what a thread knows of the task that it runs. How a graph is run on them is [`super::run`].
+//! The threads that run tasks, and each thread's state while it runs a task. [`super::run`] runs
+//! graphs on them.
 
 use super::cancel::Stopped;
 use super::panic::{Panic, panic_text};
@@ -6,7 +7,7 @@ use crate::config;
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-/// The threads of this process.
+/// The worker threads of this process.
 static POOL: LazyLock<RwLock<Arc<rayon::ThreadPool>>> = LazyLock::new(|| RwLock::new(new_pool()));
 
 fn new_pool() -> Arc<rayon::ThreadPool> {
@@ -15,15 +16,15 @@ fn new_pool() -> Arc<rayon::ThreadPool> {
         .thread_name(|i| format!("rask-worker-{i}"))
         .stack_size(8 << 20)
         .start_handler(super::cpu::register)
-        // What runs here catches its panics itself; whatever slips through is not to end the process.
+        // Tasks catch their panics themselves; any other panic must not abort the process.
         .panic_handler(|_| {})
         .build()
-        // Without threads there is no runtime; the message says which limit was met.
-        .unwrap_or_else(|e| panic!("the {} worker threads could not be started: {e}", config::threads()));
+        // Without threads there is no runtime; the message names the limit that was hit.
+        .unwrap_or_else(|e| panic!("cannot start {} worker threads: {e}", config::threads()));
     Arc::new(pool)
 }
 
-/// The pool, with as many threads as are set now.
+/// Returns the pool, with the currently configured number of threads.
 pub(crate) fn pool() -> Arc<rayon::ThreadPool> {
     let pool = POOL.read().unwrap_or_else(PoisonError::into_inner).clone();
     if pool.current_num_threads() == config::threads() {
@@ -33,7 +34,7 @@ pub(crate) fn pool() -> Arc<rayon::ThreadPool> {
     POOL.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Leaves the threads to what they are doing and takes new ones.
+/// Replaces the pool by a new one; the old threads finish what they are doing.
 pub(super) fn replace() {
     *POOL.write().unwrap_or_else(PoisonError::into_inner) = new_pool();
 }
@@ -43,12 +44,13 @@ thread_local! {
     static PANIC: RefCell<Option<(String, Option<String>)>> = const { RefCell::new(None) };
 }
 
-/// Whether this thread is running a task.
+/// Returns whether this thread is running a task.
 pub(crate) fn inside_task() -> bool {
     DEPTH.get() > 0
 }
 
-/// Runs `task` as a task of this thread; a panic is its error: the payload, its text and its place where that is known.
+/// Runs `task` as a task of this thread; a panic becomes an error with its text and, if known, its
+/// location.
 pub(super) fn as_task<T>(task: impl FnOnce() -> T) -> Result<T, Panic> {
     DEPTH.set(DEPTH.get() + 1);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(task));
@@ -56,7 +58,7 @@ pub(super) fn as_task<T>(task: impl FnOnce() -> T) -> Result<T, Panic> {
     outcome.map_err(panic_of)
 }
 
-/// Runs `work` as part of a task; a panic goes on.
+/// Runs `work` as part of a task; a panic is propagated.
 pub(super) fn within<T>(work: impl FnOnce() -> T) -> T {
     struct Back;
     impl Drop for Back {
@@ -69,7 +71,7 @@ pub(super) fn within<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Runs what is no task; a panic is its error.
+/// Runs work that is not a task; a panic becomes an error.
 pub(super) fn as_guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(panic_of)
 }
@@ -80,7 +82,7 @@ fn panic_of(payload: Box<dyn std::any::Any + Send>) -> Panic {
     Panic { stopped: payload.is::<Stopped>(), message, place }
 }
 
-/// Keeps a panic's text and place for the error of the task that this thread is running.
+/// Records a panic's text and location for the error of the task that this thread is running.
 pub(crate) fn note_panic(message: String, place: Option<String>) {
     PANIC.with_borrow_mut(|p| *p = Some((message, place)));
 }

@@ -1,6 +1,6 @@
-//! What is running: for each computation the tasks of each name, what every thread does, bytes held, and the last tasks
-//! that ended. Workers count into atomics, and hand in finished tasks by the batch. Collections and the scheduler know
-//! nothing of the views that are drawn from this.
+//! Progress of computations: for each, the tasks of each name, what every thread is doing, the
+//! bytes held, and the last finished tasks. Workers count in atomics and report finished tasks in
+//! batches. Collections and the scheduler know nothing of the views that are drawn from this.
 
 use super::pool;
 use crate::config;
@@ -10,34 +10,34 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::R
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Ended tasks that a computation remembers, for the task stream and for pictures.
+/// The number of finished tasks that a computation remembers, for the task stream and for pictures.
 const REMEMBERED: usize = 100_000;
-/// Ended computations that the session remembers.
+/// The number of finished computations that the session remembers.
 const ENDED: usize = 30;
 
-/// How a task ended.
+/// The outcome of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
     Failed,
 }
 
-/// One task that ended.
+/// A finished task.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record {
-    /// Number of its name in the job.
+    /// The number of its name in the job.
     pub(crate) name: u32,
-    /// Its key and number in the layer; frames have none.
+    /// Its key and number in the layer; `None` for tasks of frames.
     pub(crate) task: Option<(Key, u32)>,
     pub(crate) thread: u32,
-    /// Microseconds since the computation began.
+    /// Microseconds since the start of the computation.
     pub(crate) start_us: u64,
     pub(crate) took_us: u64,
     pub(crate) bytes: u64,
     pub(crate) outcome: Outcome,
 }
 
-/// Counts of one task name.
+/// The counts of one task name.
 #[derive(Default)]
 struct Count {
     name: String,
@@ -50,7 +50,8 @@ struct Count {
     bytes: AtomicU64,
 }
 
-/// What one thread is doing: number of a name plus one, zero when idle. A cache line each, as each thread writes its own.
+/// What a thread is doing: the number of a name plus one, zero when idle. Has a cache line of its
+/// own, as each thread writes only its own.
 #[derive(Default)]
 #[repr(align(64))]
 struct Thread {
@@ -60,7 +61,7 @@ struct Thread {
     since_us: AtomicU64,
 }
 
-/// One computation's counts.
+/// The counts of one computation.
 pub(crate) struct Counts {
     pub(crate) number: u64,
     pub(crate) started: Instant,
@@ -78,27 +79,29 @@ pub(crate) struct Counts {
     notes: Mutex<Vec<String>>,
 }
 
-/// A computation under way; ends when dropped.
+/// A running computation; finished when dropped.
 pub(crate) struct Job(Arc<Counts>);
 
 /// The computations of this session.
 #[derive(Default)]
 pub(crate) struct Session {
-    /// Those under way, in the order in which they began.
+    /// The running ones, in the order in which they started.
     pub(crate) active: Vec<Arc<Counts>>,
-    /// Those that ended last, the latest at the end.
+    /// The last finished ones, the latest at the end.
     pub(crate) ended: VecDeque<Arc<Counts>>,
 }
 
 static SESSION: LazyLock<(Mutex<Session>, Condvar)> = LazyLock::new(Default::default);
 
-/// The computations of this session, and what is told when one begins or ends.
+/// Returns the computations of this session, and the condition variable that is notified when one
+/// starts or finishes.
 pub(crate) fn session() -> (MutexGuard<'static, Session>, &'static Condvar) {
     (SESSION.0.lock().unwrap_or_else(PoisonError::into_inner), &SESSION.1)
 }
 
 impl Job {
-    /// Begins a computation of tasks with these names. Inside of another's task it is that task's own business.
+    /// Starts a computation of tasks with these names. Inside a task of another computation it is
+    /// not shown separately.
     pub(crate) fn begin(names: impl IntoIterator<Item = String>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let cluster = config::cluster();
@@ -126,23 +129,23 @@ impl Job {
         Self(counts)
     }
 
-    /// Its counts.
+    /// Returns its counts.
     #[cfg(test)]
     pub(crate) fn counts(&self) -> Arc<Counts> {
         self.0.clone()
     }
 
-    /// Adds tasks that will run.
+    /// Adds to the number of expected tasks.
     pub(crate) fn expect(&self, name: u32, tasks: u64) {
         self.0.names[name as usize].total.fetch_add(tasks, Relaxed);
     }
 
-    /// Microseconds since the computation began.
+    /// Returns the microseconds since the start of the computation.
     pub(crate) fn now(&self) -> u64 {
         self.0.started.elapsed().as_micros() as u64
     }
 
-    /// A thread turns to a task.
+    /// Records that a thread starts working on a task.
     pub(crate) fn on(&self, thread: usize, name: u32, now: u64) {
         if let Some(t) = self.0.threads.get(thread) {
             t.since_us.store(now, Relaxed);
@@ -150,12 +153,12 @@ impl Job {
         }
     }
 
-    /// Its number among all computations.
+    /// Returns its number among all computations.
     pub(crate) fn number(&self) -> u64 {
         self.0.number
     }
 
-    /// A thread lays its task aside.
+    /// Records that a thread stops working on its task.
     pub(crate) fn off(&self, thread: usize, now: u64) {
         if let Some(t) = self.0.threads.get(thread) {
             t.busy_us.fetch_add(now.saturating_sub(t.since_us.load(Relaxed)), Relaxed);
@@ -163,12 +166,12 @@ impl Job {
         }
     }
 
-    /// A task that takes several turns begins, or ends.
+    /// Adds `by` to the running tasks of a name, for tasks that run in several turns.
     pub(crate) fn runs(&self, name: u32, by: i64) {
         self.0.names[name as usize].running.fetch_add(by, Relaxed);
     }
 
-    /// Hands in tasks that ended.
+    /// Reports finished tasks.
     pub(crate) fn hand_in(&self, records: &mut Vec<Record>) {
         for r in records.iter() {
             let n = &self.0.names[r.name as usize];
@@ -184,17 +187,17 @@ impl Job {
         stream.extend(records.drain(..));
     }
 
-    /// Tasks of a name have given so many more rows.
+    /// Adds to the rows that tasks of a name have produced.
     pub(crate) fn gave_rows(&self, name: u32, rows: u64) {
         self.0.names[name as usize].rows.fetch_add(rows, Relaxed);
     }
 
-    /// Tasks of a name have read so many more bytes of files.
+    /// Adds to the bytes that tasks of a name have read from files.
     pub(crate) fn read_bytes(&self, name: u32, bytes: u64) {
         self.0.names[name as usize].bytes.fetch_add(bytes, Relaxed);
     }
 
-    /// Bytes that values hold now: in memory, those of each worker, and on disk.
+    /// Sets the bytes that values hold now: in memory for each worker, and on disk.
     pub(crate) fn holds(&self, held: &[u64], spilled: u64) {
         self.0.held.iter().zip(held).for_each(|(to, bytes)| to.store(*bytes, Relaxed));
         self.0.most_held.fetch_max(held.iter().sum(), Relaxed);
@@ -202,12 +205,12 @@ impl Job {
         self.0.most_spilled.fetch_max(spilled, Relaxed);
     }
 
-    /// A line for whoever looks at the computation.
+    /// Adds a note that is shown with the computation.
     pub(crate) fn note(&self, text: String) {
         self.0.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 
-    /// Ends the computation, and waits until its last state is on screen.
+    /// Finishes the computation, and waits until its last state is displayed.
     pub(crate) fn finish(&self, stopped: bool) {
         let mine = |c: &Arc<Counts>| Arc::ptr_eq(c, &self.0);
         {
@@ -234,16 +237,16 @@ impl Drop for Job {
     }
 }
 
-/// What is called with the counts of a computation that has ended.
+/// The callback for finished computations.
 static LISTENER: OnceLock<fn(&Arc<Counts>)> = OnceLock::new();
 
-/// Has `listener` called at the end of each computation.
+/// Registers `listener` to be called at the end of each computation.
 pub(super) fn when_ended(listener: fn(&Arc<Counts>)) {
     // Only the view listens.
     let _ = LISTENER.set(listener);
 }
 
-/// How a computation stands.
+/// The phase of a computation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Computing,
@@ -252,7 +255,7 @@ pub(crate) enum Phase {
     Stopped,
 }
 
-/// A computation as it stands at one moment.
+/// The state of a computation at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     pub(crate) number: u64,
@@ -260,14 +263,14 @@ pub(crate) struct Snapshot {
     pub(crate) elapsed: Duration,
     pub(crate) names: Vec<NameNow>,
     pub(crate) workers: Vec<WorkerNow>,
-    /// Bytes in memory and on disk; of a computation that is over, the most there were.
+    /// The bytes in memory and on disk; the maximum for a finished computation.
     pub(crate) held: u64,
     pub(crate) spilled: u64,
     pub(crate) limit: u64,
     pub(crate) notes: Vec<String>,
 }
 
-/// Tasks of one name.
+/// The state of the tasks of one name.
 #[derive(Debug, Clone)]
 pub(crate) struct NameNow {
     pub(crate) name: String,
@@ -276,28 +279,28 @@ pub(crate) struct NameNow {
     pub(crate) failed: u64,
     pub(crate) running: u64,
     pub(crate) took: Duration,
-    /// Rows that its tasks gave, and bytes of files that they read.
+    /// The rows that its tasks produced, and the bytes that they read from files.
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
 }
 
-/// One worker.
+/// The state of one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerNow {
-    /// Number of the name of each task that it is at.
+    /// The number of the name of each task that it is running.
     pub(crate) doing: Vec<u32>,
     pub(crate) threads: usize,
     pub(crate) done: u64,
-    /// Part of its time that it worked, 0 to 1.
+    /// The fraction of time that it was busy, 0 to 1.
     pub(crate) busy: f64,
-    /// Processor time of its threads since they were started.
+    /// The CPU time of its threads since they were started.
     pub(crate) cpu: Option<Duration>,
-    /// Bytes of the values that it made and that are in memory.
+    /// The bytes of the values that it computed and that are in memory.
     pub(crate) held: u64,
 }
 
 impl Counts {
-    /// How the computation stands.
+    /// Returns the current state of the computation.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let took = self.took_us.load(Relaxed);
         let now = if took > 0 { took } else { self.started.elapsed().as_micros() as u64 };
@@ -314,7 +317,8 @@ impl Counts {
             at[*name as usize] += 1;
         }
         for (n, threads) in names.iter_mut().zip(at) {
-            // A task that takes several turns counts itself; another is running while a thread is at it.
+            // A task that runs in several turns counts itself; others are running while a thread
+            // works on them.
             n.running = n.running.max(threads).min(n.total - n.done.min(n.total));
         }
         let (done, failed, total) = names.iter().fold((0, 0, 0), |(d, f, t), n| (d + n.done, f + n.failed, t + n.total));
@@ -337,7 +341,7 @@ impl Counts {
         }
     }
 
-    /// The last `most` tasks that ended, the latest at the end.
+    /// Returns the last `most` finished tasks, the latest at the end.
     pub(crate) fn records(&self, most: usize) -> Vec<Record> {
         let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         stream.iter().skip(stream.len().saturating_sub(most)).copied().collect()
@@ -377,12 +381,13 @@ fn worker_now(threads: &[Thread], now: u64) -> WorkerNow {
 }
 
 impl Snapshot {
-    /// Tasks done, failed and in all.
+    /// Returns the number of tasks done, failed and in total.
     pub(crate) fn sums(&self) -> (u64, u64, u64) {
         self.names.iter().fold((0, 0, 0), |(d, f, t), n| (d + n.done, f + n.failed, t + n.total))
     }
 
-    /// Time that is probably left: what the tasks to come take if each takes as long as the others of its name.
+    /// Estimates the remaining time, assuming that each remaining task takes as long as the others
+    /// of its name.
     pub(crate) fn left(&self) -> Option<Duration> {
         if self.phase != Phase::Computing {
             return None;
@@ -393,12 +398,12 @@ impl Snapshot {
         let each = |n: &NameNow| if n.done > 0 { n.took.as_secs_f64() / n.done as f64 } else { mean };
         let work: f64 = self.names.iter().map(|n| each(n) * n.total.saturating_sub(n.done) as f64).sum();
         let threads = self.workers.iter().map(|w| w.threads).sum::<usize>().max(1) as f64;
-        // Too little is known at the start.
+        // There is no estimate before 2 % of the tasks are done.
         if done > 0 && done * 50 >= total { Duration::try_from_secs_f64(work / threads).ok() } else { None }
     }
 }
 
-/// When each task of a computation ran, the latest run of each: for pictures.
+/// Returns the latest run of each task whose key is wanted, for pictures.
 pub(crate) fn last_runs(wanted: &dyn Fn(Key) -> bool) -> foldhash::HashMap<(Key, u32), Record> {
     let (session, _) = session();
     let mut found = foldhash::HashMap::default();
@@ -409,7 +414,7 @@ pub(crate) fn last_runs(wanted: &dyn Fn(Key) -> bool) -> foldhash::HashMap<(Key,
     found
 }
 
-/// The distinct names of layers, and the number of each layer's.
+/// Returns the distinct names of layers, and the number of each layer's name.
 pub(crate) fn names_of(keys: impl Iterator<Item = Name>) -> (Vec<String>, Vec<u32>) {
     let mut names: indexmap::IndexSet<Name> = indexmap::IndexSet::new();
     let numbers = keys.map(|name| names.insert_full(name).0 as u32).collect();

@@ -1,6 +1,6 @@
-//! The driver of the state machine: threads of the pool take tasks, run them with panics caught, and report. Short tasks
-//! are taken and reported many at a time, so that they cost well below a microsecond; what one thread holds back, an idle
-//! one takes from it.
+//! The driver of the state machine: threads of the pool take tasks, run them with panics caught,
+//! and report. Short tasks are taken and reported in batches, so that their overhead is well below
+//! a microsecond; idle threads steal from the batches of others.
 
 use super::budget::Share;
 use super::cancel::{cancelled, on_cancel};
@@ -20,28 +20,29 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Tasks that a thread takes at once, at most.
+/// The maximum number of tasks that a thread takes at once.
 const BATCH: usize = 64;
-/// A thread whose tasks take less than this on average takes several.
+/// A thread whose tasks take less than this on average takes several at once.
 const SHORT_US: u64 = 20;
-/// Values are reported at the latest after this, though others may have enough to do.
+/// Values are reported after this time at the latest, even if the other threads are busy.
 const REPORT_US: u64 = 200;
-/// How long tasks that are running have to end once the user wants to stop.
+/// How long running tasks have to finish after the user's interrupt.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
-/// What the threads of one computation share. Whoever holds `inner` may lock one of `locals`, never the other way round.
+/// The state shared by the threads of one computation. A thread that holds `inner` may lock one of
+/// `locals`, never the other way round.
 struct Shared {
     graph: Graph,
     chains: Chains,
-    /// Number in the job of each layer's name.
+    /// The number of each layer's name in the job.
     names: Vec<u32>,
     inner: Mutex<Inner>,
-    /// Told to threads that look for something to do.
+    /// Notified for threads that look for work.
     changed: Condvar,
-    /// Told to who waits for the end.
+    /// Notified for the thread that waits for the end.
     ended: Condvar,
     sleeping: AtomicUsize,
-    /// Nothing more is to be begun.
+    /// Whether no more tasks are started.
     stopping: AtomicBool,
     locals: Box<[Mutex<Local>]>,
     joined: AtomicUsize,
@@ -56,19 +57,19 @@ struct Inner {
     state: State,
     store: Store,
     share: Share,
-    /// The worker that made each value, and what the values of each worker hold in memory.
+    /// The worker that computed each value, and the bytes in memory of each worker's values.
     owners: Vec<u16>,
     worker_bytes: Vec<u64>,
-    /// Bytes that are to go to disk.
+    /// The bytes to move to disk.
     over: u64,
-    /// Bytes of values that were asked for.
+    /// The bytes of the wanted values.
     wanted: u64,
     is_wanted: foldhash::HashSet<u32>,
     error: Option<Error>,
     finished: bool,
 }
 
-/// What one thread has taken and not begun, and has done and not reported.
+/// The tasks that one thread has taken but not started, and finished but not reported.
 #[derive(Default)]
 struct Local {
     todo: VecDeque<Claim>,
@@ -77,15 +78,15 @@ struct Local {
     records: Vec<Record>,
 }
 
-/// A chain of tasks to run and what its first task reads.
+/// A chain of tasks to run and the values that its first task reads.
 struct Claim {
     chain: u32,
     values: Vec<Read>,
 }
 
-/// One thread's view of itself.
+/// The state of one thread.
 struct Me {
-    /// Its place in `locals`.
+    /// Its index in `locals`.
     local: usize,
     /// Its number in the pool.
     thread: usize,
@@ -136,8 +137,8 @@ pub(super) fn run(graph: Graph) -> Result<Vec<Value>> {
         threads_per_worker: cluster.threads_per_worker,
         job,
     });
-    // A task that computes works at its own graph itself, and never takes on another graph's work on top of its own: that
-    // work might wait for this very task.
+    // A task that computes runs its own graph itself, and never takes on work of another graph on
+    // top of it: that work might wait for this very task.
     let nested = pool::inside_task();
     let pool = pool::pool();
     for _ in usize::from(nested)..helpers {
@@ -150,7 +151,8 @@ pub(super) fn run(graph: Graph) -> Result<Vec<Value>> {
     shared.results(&wanted)
 }
 
-/// A job with the names of the graph's tasks, and the number in it of each layer's name.
+/// Starts a job with the names of the graph's tasks; also returns the number of each layer's name
+/// in it.
 fn job_of(graph: &Graph) -> (Job, Vec<u32>) {
     // In the order in which the tasks run.
     let mut order: Vec<u32> = graph.tasks.iter().map(|t| t.layer).collect();
@@ -168,7 +170,8 @@ fn job_of(graph: &Graph) -> (Job, Vec<u32>) {
     (job, names)
 }
 
-/// One more thread for a computation. One that comes up inside of a task, as a thread waits there for others, stands back.
+/// Adds a thread to a computation. A thread that is inside a task, where it waits for others,
+/// passes the work on.
 fn help(shared: Arc<Shared>, pool: Arc<rayon::ThreadPool>) {
     let again = pool.clone();
     pool.spawn(move || {
@@ -191,8 +194,9 @@ impl Shared {
         self.locals[i].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until all is done. Where the user stops the computation it does not wait for a task that goes on: what that
-    /// holds is its own, and it ends when it ends, on a pool that takes no new work.
+    /// Waits until the computation has finished. After the user's interrupt it does not wait for
+    /// tasks that go on for longer: these own what they hold, and finish on a pool that takes no
+    /// new work.
     fn wait(self: &Arc<Self>) {
         let waker = self.clone();
         let _listening = on_cancel(Arc::new(move || {
@@ -215,7 +219,7 @@ impl Shared {
         }
     }
 
-    /// The wanted values, taken out of the store.
+    /// Takes the wanted values out of the store.
     fn results(&self, wanted: &[u32]) -> Result<Vec<Value>> {
         let mut inner = self.lock();
         let stopped = inner.error.as_ref().is_some_and(|e| matches!(e.kind(), ErrorKind::Interrupted));
@@ -228,7 +232,7 @@ impl Shared {
             }
             None => {
                 let last = |i: usize, w: &u32| distinct || !wanted[i + 1..].contains(w);
-                // A wanted task has a reader that never ends, so its value is there.
+                // A wanted task has a reader that never finishes, so its value is kept.
                 let read = |(i, w): (usize, &u32)| inner.store.read(*w, last(i, w)).expect("a wanted value is kept");
                 Ok(wanted.iter().enumerate().map(read).collect())
             }
@@ -244,7 +248,8 @@ impl Shared {
         values
     }
 
-    /// A thread has died of something that is no task's: a value whose drop panics, say. Nobody is to wait for it.
+    /// Fails the computation after a panic outside of tasks, for example in a value's drop, so that
+    /// nothing waits for it.
     fn abandon(&self, panic: Panic) {
         let mut inner = self.lock();
         let (task, key, input) = ("the scheduler".to_owned(), "none".to_owned(), "none".to_owned());
@@ -255,7 +260,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// One thread: runs tasks until the computation is finished.
+    /// Runs tasks on this thread until the computation has finished.
     fn work(&self) {
         let local = self.joined.fetch_add(1, Ordering::Relaxed);
         let thread = rayon::current_thread_index().unwrap_or(0);
@@ -292,7 +297,8 @@ impl Shared {
         }
     }
 
-    /// More to do for a thread that has nothing left; it sleeps until there is something. `None` at the end.
+    /// Returns more work for a thread that has none left; sleeps until there is some. `None` at the
+    /// end.
     fn refill(&self, me: &mut Me) -> Option<Claim> {
         let mut inner = self.lock();
         loop {
@@ -312,7 +318,8 @@ impl Shared {
                 self.local(me.local).todo.extend(more);
                 return Some(first);
             }
-            // Who ends a task from here on sees that somebody waits, and reports at once.
+            // A thread that finishes a task from here on sees that this one waits, and reports at
+            // once.
             self.sleeping.fetch_add(1, Ordering::SeqCst);
             let taken = self.take_over(&mut inner);
             if taken.is_none() && !inner.finished {
@@ -325,8 +332,8 @@ impl Shared {
         }
     }
 
-    /// What the other threads hold back: values that nobody knows of yet, which may allow a task; else one of the tasks
-    /// that they have not begun.
+    /// Collects what the other threads hold back: values not yet reported, which may make a task
+    /// ready; else steals one of the tasks that they have not started.
     fn take_over(&self, inner: &mut Inner) -> Option<Claim> {
         (0..self.locals.len()).for_each(|i| self.collect(inner, i));
         if let Some(claim) = self.claim(inner) {
@@ -336,7 +343,7 @@ impl Shared {
         self.local(fullest).todo.pop_back()
     }
 
-    /// The next task that the machine gives out, with what it reads.
+    /// Takes the next task from the state machine, with the values that it reads.
     fn claim(&self, inner: &mut Inner) -> Option<Claim> {
         let mut actions = Vec::new();
         inner.state.handle(Event::Idle, &mut actions);
@@ -346,7 +353,8 @@ impl Shared {
         let mut values: Vec<Read> = Vec::with_capacity(deps.len());
         for d in deps {
             let read = store.read(*d, state.is_last_read(*d)).unwrap_or_else(|| {
-                // The machine runs a task after its dependencies: only this very task has taken it, as it reads it twice.
+                // A task runs after its dependencies: only this very task has taken the value, as
+                // it reads it twice.
                 let before = deps.iter().position(|other| other == d).filter(|at| *at < values.len());
                 values[before.expect("a dependency has a value")].clone()
             });
@@ -355,7 +363,7 @@ impl Shared {
         Some(Claim { chain, values })
     }
 
-    /// Tells the machine of what a thread has done.
+    /// Reports a thread's finished tasks to the state machine.
     fn collect(&self, inner: &mut Inner, local: usize) {
         let (done, mut records, worker) = {
             let mut local = self.local(local);
@@ -384,7 +392,7 @@ impl Shared {
         self.account(inner);
     }
 
-    /// A value, or all the values that were asked for, above the limit of memory.
+    /// Returns the error for a value, or for all wanted values, above the memory limit.
     fn too_large(&self, chain: u32, bytes: u64, wanted: u64) -> Error {
         let task = self.chains.last(chain);
         let (name, key, limit) = (self.graph.layer(task).label().text().to_string(), self.graph.key(task), self.limit);
@@ -395,7 +403,7 @@ impl Shared {
         }
     }
 
-    /// Tells everybody how much memory is held.
+    /// Updates how much memory is held, for the state machine, other computations and the job.
     fn account(&self, inner: &mut Inner) {
         if inner.finished {
             return;
@@ -407,13 +415,14 @@ impl Shared {
         self.job.holds(&inner.worker_bytes, self.segments.spilled());
     }
 
-    /// Moves values to disk where the machine asked for it. Nothing is locked while a value is written.
+    /// Moves values to disk if the state machine requested it. Nothing is locked while a value is
+    /// written.
     fn relieve<'a>(&'a self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
         let over = std::mem::take(&mut inner.over);
         if over == 0 || inner.finished {
             return inner;
         }
-        // Writing takes a while; another thread may take what this one was to take.
+        // Writing takes a while; another thread may take this one's task.
         self.changed.notify_one();
         for victim in inner.store.victims(over) {
             if inner.finished {
@@ -444,7 +453,7 @@ impl Shared {
         inner
     }
 
-    /// Does what the machine asked for; returns the task to run, if any.
+    /// Performs the actions of the state machine; returns the task to run, if any.
     fn apply(&self, inner: &mut Inner, actions: &mut Vec<Action>) -> Option<u32> {
         let mut run = None;
         for action in actions.drain(..) {
@@ -470,7 +479,7 @@ impl Shared {
         run
     }
 
-    /// Nothing more is begun; the first error counts.
+    /// Stops the computation: no more tasks are started. Only the first error counts.
     fn stop(&self, inner: &mut Inner, error: Error) {
         inner.error.get_or_insert(error);
         self.stopping.store(true, Ordering::Relaxed);
@@ -481,17 +490,18 @@ impl Shared {
         self.ended.notify_all();
     }
 
-    /// A task that was taken has not come to its end, and will not.
+    /// Gives up a task that was taken and will not finish.
     fn give_up(&self, chain: u32) {
         let mut inner = self.lock();
-        // Nothing is given up without an error; an earlier one counts.
+        // A task is only given up with an error; an earlier one takes precedence.
         self.stop(&mut inner, ErrorKind::Interrupted.into());
         let mut actions = Vec::new();
         inner.state.handle(Event::Failed(chain), &mut actions);
         self.apply(&mut inner, &mut actions);
     }
 
-    /// Runs the tasks of a chain; the value of the last one, and the microseconds it all took.
+    /// Runs the tasks of a chain; returns the value of the last one and the total time in
+    /// microseconds.
     fn run_chain(&self, me: &Me, chain: u32, values: Vec<Read>) -> Result<(Value, Size, u64)> {
         let mut values = values.into_iter().map(|v| self.fetch(v)).collect::<Result<Vec<_>>>()?;
         let begun = self.job.now();
@@ -538,7 +548,8 @@ impl Shared {
         unreachable!("a chain has a task")
     }
 
-    /// A value that a task reads; one that lies on disk is in memory from then on, where others will read it too.
+    /// Fetches a value that a task reads; a value on disk moves back to memory if others will read
+    /// it too and it fits.
     fn fetch(&self, read: Read) -> Result<Value> {
         match read {
             Read::Held(value) => Ok(value),
@@ -558,7 +569,7 @@ impl Shared {
         }
     }
 
-    /// Runs one task, again where it fails and may.
+    /// Runs one task, with retries.
     fn run_task(&self, task: u32, values: Vec<Value>) -> Result<Value> {
         let number = self.graph.tasks[task as usize];
         let layer = &self.graph.layers[number.layer as usize];
@@ -582,7 +593,7 @@ impl Shared {
         }
     }
 
-    /// What a task was given, for its error.
+    /// Describes a task's inputs, for its error.
     fn input(&self, task: u32) -> String {
         const SHOWN: usize = 12;
         let mut parts = self.graph.layer(task).work.literals();

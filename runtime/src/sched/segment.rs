@@ -1,5 +1,5 @@
-//! Values on disk: files without names, filled one after the other; a file's space is free again when the last value in it
-//! is dropped.
+//! Values on disk: unnamed files, filled one after the other; a file's space is freed when the last
+//! value in it is dropped.
 
 use crate::error::{ErrorKind, Result};
 use crate::graph::Value;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A file takes values up to this size.
+/// A new file is started when the current one reaches this size.
 const FULL: u64 = 256 << 20;
 
 /// The files of one computation.
@@ -27,7 +27,7 @@ pub(super) struct Spilled {
     at: u64,
     length: usize,
     packer: Packer,
-    /// Bytes that the value holds in memory.
+    /// The bytes that the value holds in memory.
     pub(super) bytes: u64,
     spilled: Arc<AtomicU64>,
 }
@@ -37,12 +37,12 @@ impl Segments {
         Self { folder, open: Mutex::new(None), spilled: Arc::default() }
     }
 
-    /// Bytes of the values on disk, as they would be in memory.
+    /// Returns the in-memory size of the values on disk.
     pub(super) fn spilled(&self) -> u64 {
         self.spilled.load(Relaxed)
     }
 
-    /// Writes one value.
+    /// Writes a value.
     pub(super) fn write(&self, value: &(dyn Any + Send + Sync), packer: Packer, bytes: u64) -> Result<Spilled> {
         let mut packed = Vec::with_capacity(bytes as usize);
         (packer.pack)(value, &mut packed);
@@ -53,14 +53,14 @@ impl Segments {
         Ok(Spilled { file, at, length, packer, bytes, spilled: self.spilled.clone() })
     }
 
-    /// Room for a value: a file and the place in it.
+    /// Reserves space for a value: returns a file and the offset in it.
     fn reserve(&self, length: u64) -> Result<(Arc<File>, u64)> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.as_ref().is_none_or(|(_, end)| *end >= FULL) {
             let file = tempfile::tempfile_in(&self.folder).map_err(|e| self.failed(e))?;
             *open = Some((Arc::new(file), 0));
         }
-        // It was filled a line ago where it was empty.
+        // It was opened above if there was none.
         let (file, end) = open.as_mut().expect("a file is open");
         let at = *end;
         *end += length;
@@ -73,12 +73,12 @@ impl Segments {
 }
 
 impl Spilled {
-    /// The value, read back.
+    /// Reads the value back.
     pub(super) fn read(&self) -> Result<Value> {
         let mut packed = vec![0; self.length];
-        let fail = |source| ErrorKind::Spill { folder: "the file for values that memory had no room for".to_owned(), source };
+        let fail = |source| ErrorKind::Spill { folder: "the temporary file".to_owned(), source };
         self.file.read_exact_at(&mut packed, self.at).map_err(fail)?;
-        let cut = || fail(std::io::Error::other("the bytes are not what was written"));
+        let cut = || fail(std::io::Error::other("corrupted data"));
         Ok((self.packer.unpack)(&packed).ok_or_else(cut)?)
     }
 }

@@ -1,21 +1,23 @@
-//! The scheduler as a pure state machine: events in, actions out. It knows numbers of tasks, how they depend on one another
-//! and how many bytes their values hold; no values, threads or clocks, so that any run can be replayed from its events.
+//! The scheduler as a pure state machine: events in, actions out. It knows the numbers of tasks,
+//! their dependencies and the bytes that their values hold; no values, threads or clocks, so that
+//! any run can be replayed from its events.
 //!
-//! Memory: values are held until their last reader is done. Above [`Limits::spill`] the driver is asked to move values to
-//! disk. Roots (tasks that read nothing, and so only add values) are begun while what is held, and what the running roots
-//! will probably add, stays below [`Limits::pause`]. Above that, only what frees a value is begun. Whatever is held, one
-//! task may always run: a computation slows down and never stands still.
+//! Memory: values are held until their last reader is done. Above [`Limits::spill`] the driver is
+//! requested to move values to disk. Roots (tasks that read nothing, and so only add values) are
+//! started while the bytes held, plus those that the running roots will probably add, stay below
+//! [`Limits::pause`]. Above that, only tasks that free a value are started. One task may always
+//! run, however much is held: a computation slows down but never gets stuck.
 
 use crate::graph::Lists;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// What happened.
+/// An event: what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A worker asks for something to do.
+    /// A worker requests a task.
     Idle,
-    /// A task has a value that holds `bytes`.
+    /// A task is done; its value holds `bytes`.
     Done { task: u32, bytes: u64 },
     /// A task failed: nothing more is started.
     Failed(u32),
@@ -25,26 +27,26 @@ pub(crate) enum Event {
     Spilled(u32),
     /// A value on disk is in memory again.
     Restored { task: u32, bytes: u64 },
-    /// Bytes that others hold: other computations, and what was persisted.
+    /// The bytes that other computations and persisted values hold.
     Elsewhere(u64),
 }
 
-/// What the driver is to do.
+/// An action: what the driver must do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Run the task.
     Run(u32),
-    /// Forget the value: its last reader is done. It held `bytes` in memory.
+    /// Drop the value: its last reader is done. It held `bytes` in memory.
     Release { task: u32, bytes: u64 },
-    /// That many tasks may be begun: wake as many workers.
+    /// That many tasks may be started: wake as many workers.
     Wake(u32),
-    /// Move values to disk, these many bytes or more.
+    /// Move values to disk: at least this many bytes.
     Spill(u64),
-    /// Nothing is running and nothing will be.
+    /// Nothing is running, and nothing will run any more.
     Finish,
 }
 
-/// Bytes at which the machine changes its ways.
+/// The bytes at which the state machine changes its behaviour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub(crate) spill: u64,
@@ -54,7 +56,7 @@ pub(crate) struct Limits {
 impl Limits {
     pub(crate) const NONE: Self = Self { spill: u64::MAX, pause: u64::MAX };
 
-    /// Values go to disk at 60 % of `limit`, and workers pause at 80 %, as Dask's do.
+    /// Returns limits as in Dask: values go to disk at 60 % of `limit`, and workers pause at 80 %.
     pub(crate) fn of(limit: u64) -> Self {
         let part = |percent: u128| (u128::from(limit) * percent / 100) as u64;
         if limit == u64::MAX { Self::NONE } else { Self { spill: part(60), pause: part(80) } }
@@ -76,28 +78,28 @@ pub(crate) struct State {
     status: Vec<Status>,
     deps: Lists,
     dependents: Lists,
-    /// Dependencies without a value.
+    /// The number of dependencies without a value.
     open: Vec<u32>,
-    /// Readers that have yet to finish; a wanted task has one that never does.
+    /// The number of readers that have not finished; a wanted task has one that never does.
     readers: Vec<u32>,
-    /// Readers that have yet to begin, likewise.
+    /// The number of readers that have not started, likewise.
     unbegun: Vec<u32>,
-    /// Bytes of the values in memory.
+    /// The bytes of the values in memory.
     bytes: Vec<u64>,
-    /// Tasks without dependencies, from `next_root` on not yet begun.
+    /// Tasks without dependencies; from `next_root` on, they have not started.
     roots: Vec<u32>,
     next_root: usize,
-    /// Other tasks that can run. Smallest number first: numbers go depth first, so work in progress is finished before
-    /// new roots are begun.
+    /// Other tasks that can run. Smallest number first: tasks are numbered depth first, so work in
+    /// progress is finished before new roots are started.
     ready: BinaryHeap<Reverse<u32>>,
     limits: Limits,
     held: u64,
     elsewhere: u64,
     running: u32,
     running_roots: u32,
-    /// Roots that are done and what their values held.
+    /// The number of finished roots and the total bytes of their values.
     root_sum: (u64, u64),
-    /// A worker was sent away because of memory.
+    /// Whether a worker was refused a task because of memory.
     refused: bool,
     left: u32,
     stopped: bool,
@@ -139,17 +141,18 @@ impl State {
         }
     }
 
-    /// Bytes of all values in memory that this computation made.
+    /// Returns the bytes of all values of this computation in memory.
     pub(crate) fn held(&self) -> u64 {
         self.held
     }
 
-    /// Number of tasks that could be begun if memory allows.
+    /// Returns the number of tasks that could be started if memory allows.
     pub(crate) fn ready(&self) -> usize {
         self.ready.len() + self.roots.len() - self.next_root
     }
 
-    /// Whether no reader of the value has yet to begin, and nobody wants it in the end: the last one may have it for itself.
+    /// Returns whether all readers of the value have started and the value is not wanted: the last
+    /// reader may own it.
     pub(crate) fn is_last_read(&self, task: u32) -> bool {
         self.unbegun[task as usize] == 0
     }
@@ -158,7 +161,7 @@ impl State {
         self.deps.get(task)
     }
 
-    /// Takes one event and adds to `actions` what follows from it.
+    /// Handles one event and adds the resulting actions to `actions`.
     pub(crate) fn handle(&mut self, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Idle => {
@@ -194,7 +197,7 @@ impl State {
         }
         #[cfg(debug_assertions)]
         {
-            // Looking at everything after every event would be quadratic.
+            // Validating everything after every event would be quadratic.
             self.events += 1;
             if self.events % (1 + self.status.len() as u64 / 64) == 0 {
                 self.validate();
@@ -202,7 +205,7 @@ impl State {
         }
     }
 
-    /// The task to begin next, taken from where it waits.
+    /// Takes the next task to start.
     fn next(&mut self) -> Option<u32> {
         let root = self.roots.get(self.next_root).copied();
         let other = self.ready.peek().map(|r| r.0);
@@ -214,7 +217,7 @@ impl State {
         };
         let held = self.held.saturating_add(self.elsewhere);
         if self.running > 0 && held.saturating_add(self.expected_of_roots()) > self.limits.pause {
-            // A root only adds; what else can run may at least free something.
+            // A root only adds a value; other tasks may at least free one.
             if let Some(o) = other
                 && (held <= self.limits.pause || self.frees(o))
             {
@@ -232,13 +235,13 @@ impl State {
         Some(task)
     }
 
-    /// Bytes that the roots which run, and one more, will probably add.
+    /// Estimates the bytes that the running roots, and one more, will add.
     fn expected_of_roots(&self) -> u64 {
         let (done, bytes) = self.root_sum;
         bytes.checked_div(done).unwrap_or(0).saturating_mul(u64::from(self.running_roots) + 1)
     }
 
-    /// Whether a value can go once the task is done.
+    /// Returns whether a value can be dropped once the task is done.
     fn frees(&self, task: u32) -> bool {
         self.deps.get(task).iter().any(|d| self.unbegun[*d as usize] == 1 && self.bytes[*d as usize] > 0)
     }
@@ -296,14 +299,14 @@ impl State {
         }
     }
 
-    /// Memory may allow more than it did.
+    /// Wakes workers that were refused a task, as memory may allow more now.
     fn relieved(&mut self, actions: &mut Vec<Action>) {
         if std::mem::take(&mut self.refused) {
             actions.push(Action::Wake(u32::MAX));
         }
     }
 
-    /// Panics where the parts contradict one another.
+    /// Panics if the state is inconsistent.
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn validate(&self) {
         let count = |status| self.status.iter().filter(|s| **s == status).count();
@@ -332,7 +335,8 @@ mod tests {
         lists
     }
 
-    /// One run of a random graph in a random interleaving of `workers`: its events and the actions of each.
+    /// One run of a random graph in a random interleaving of `workers`: its events and their
+    /// actions.
     struct Run {
         deps: Vec<Vec<u32>>,
         wanted: Vec<u32>,
@@ -382,7 +386,7 @@ mod tests {
         }
     }
 
-    /// What follows from a log of events, on one thread.
+    /// Replays a log of events on one thread; returns the actions.
     fn replay(run: &Run) -> Vec<Action> {
         let mut state = State::new(lists(&run.deps), &run.wanted, run.limits);
         let mut log = Vec::new();
@@ -431,8 +435,8 @@ mod tests {
         }
     }
 
-    /// Drives `workers` at equal speed and returns the most bytes held, those of running tasks included, from the time on
-    /// when `after` tasks are done.
+    /// Drives `workers` at equal speed and returns the most bytes held, including those of running
+    /// tasks, once `after` tasks are done.
     fn most_held(deps: &[Vec<u32>], workers: usize, bytes: fn(u32) -> u64, limits: Limits, after: usize) -> u64 {
         let mut state = State::new(lists(deps), &[deps.len() as u32 - 1], limits);
         let (mut running, mut most, mut done) = (std::collections::VecDeque::new(), 0, 0);
@@ -455,7 +459,8 @@ mod tests {
 
     #[test]
     fn memory_stays_bounded_on_a_tree() {
-        // 64 leaves summed in pairs, one worker: never more than one value a level is alive, and the one being made.
+        // 64 leaves summed in pairs, one worker: at most one value per level is alive, and the one
+        // being computed.
         fn tree(depth: u32, deps: &mut Vec<Vec<u32>>) -> u32 {
             let list = if depth == 0 { vec![] } else { vec![tree(depth - 1, deps), tree(depth - 1, deps)] };
             deps.push(list);
@@ -468,14 +473,15 @@ mod tests {
 
     #[test]
     fn roots_are_begun_as_memory_allows() {
-        // A hundred loads of 10 bytes, each read by a task that leaves nothing, and all joined in the end.
+        // A hundred loads of 10 bytes, each read by a task whose value is empty, and all joined at
+        // the end.
         let mut deps: Vec<Vec<u32>> = (0..200).map(|i| if i % 2 == 0 { vec![] } else { vec![i - 1] }).collect();
         deps.push((0..100).map(|i| 2 * i + 1).collect());
         let bytes = |task| if task % 2 == 0 && task < 200 { 10 } else { 0 };
         let free = most_held(&deps, 8, bytes, Limits::NONE, 16);
         let bounded = most_held(&deps, 8, bytes, Limits { spill: 30, pause: 40 }, 16);
         assert!(free >= 50 && bounded <= 40, "{free} {bounded}");
-        // Even where one value is above the limit, all gets done.
+        // Even if one value exceeds the limit, all tasks are run.
         assert!(most_held(&deps, 8, bytes, Limits { spill: 1, pause: 2 }, 16) <= 10);
     }
 }

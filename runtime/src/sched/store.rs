@@ -1,5 +1,5 @@
-//! The values of one computation: in memory, or on disk where memory is short. What lies on disk has no name there, so
-//! that nothing is left behind however the process ends.
+//! The values of one computation: in memory, or on disk when memory is short. The files on disk are
+//! unnamed, so that nothing is left behind however the process ends.
 
 use super::segment::{Segments, Spilled};
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::graph::pack::{Packer, packer_of};
 use foldhash::HashMap;
 use std::sync::Arc;
 
-/// Values below this stay where they are: moving them gains nothing.
+/// Values smaller than this are not moved, as that gains nothing.
 const WORTH: u64 = 4096;
 
 enum Slot {
@@ -17,7 +17,7 @@ enum Slot {
     Disk(Arc<Spilled>),
 }
 
-/// What a task reads.
+/// A value that a task reads.
 #[derive(Clone)]
 pub(super) enum Read {
     Held(Value),
@@ -33,19 +33,19 @@ pub(super) struct Victim {
 }
 
 impl Victim {
-    /// Writes the value; this takes time, and nothing is locked.
+    /// Writes the value; this takes time, and nothing is locked meanwhile.
     pub(super) fn write(&self, segments: &Segments) -> Result<Spilled> {
         segments.write(&*self.value, self.packer, self.bytes)
     }
 }
 
-/// The values of one computation, by number of the task.
+/// The values of one computation, by task number.
 pub(super) struct Store {
     slots: Vec<Slot>,
-    /// Values that could be moved to disk: when each was last read or made, and its bytes.
+    /// Values that could be moved to disk: when each was last read or written, and its bytes.
     movable: HashMap<u32, (u64, u64)>,
     clock: u64,
-    /// Whether values are moved at all: not where there is no limit, nor after the disk has failed.
+    /// Whether values are moved at all: not without a limit, nor after the disk has failed.
     pub(super) moving: bool,
 }
 
@@ -62,7 +62,8 @@ impl Store {
         self.slots[task as usize] = Slot::Held(value);
     }
 
-    /// The value for a reader; the last one gets it for itself. `None` where the last one has it.
+    /// Returns the value for a reader; the last reader takes ownership. `None` if the value has
+    /// been taken.
     pub(super) fn read(&mut self, task: u32, last: bool) -> Option<Read> {
         if let Some((tick, _)) = self.movable.get_mut(&task) {
             self.clock += 1;
@@ -72,7 +73,7 @@ impl Store {
         match slot {
             Slot::Held(_) if last => {
                 self.movable.remove(&task);
-                let Slot::Held(value) = std::mem::replace(slot, Slot::Empty) else { unreachable!("it was held a line ago") };
+                let Slot::Held(value) = std::mem::replace(slot, Slot::Empty) else { unreachable!("it was matched above") };
                 Some(Read::Held(value))
             }
             Slot::Held(value) => Some(Read::Held(value.clone())),
@@ -86,13 +87,13 @@ impl Store {
         self.slots[task as usize] = Slot::Empty;
     }
 
-    /// Forgets all values.
+    /// Drops all values.
     pub(super) fn clear(&mut self) {
         self.movable.clear();
         self.slots.iter_mut().for_each(|s| *s = Slot::Empty);
     }
 
-    /// Values to move so that `bytes` become free: those that were not used for the longest time.
+    /// Selects the least recently used values whose move frees `bytes`.
     pub(super) fn victims(&mut self, bytes: u64) -> Vec<Victim> {
         if !self.moving || self.movable.is_empty() {
             return Vec::new();
@@ -105,7 +106,7 @@ impl Store {
             if freed >= bytes {
                 break;
             }
-            // Somebody who reads the value now holds it in memory anyway.
+            // A value that is being read stays in memory anyway.
             if let Slot::Held(value) = &self.slots[task as usize]
                 && Arc::strong_count(value) == 1
                 && let Some(packer) = packer_of(&**value)
@@ -118,7 +119,7 @@ impl Store {
         victims
     }
 
-    /// The value has been written: it goes from memory, if it is still there.
+    /// Drops a written value from memory; returns whether it was still there.
     pub(super) fn moved(&mut self, victim: &Victim, to: Spilled) -> bool {
         let slot = &mut self.slots[victim.task as usize];
         let same = matches!(slot, Slot::Held(v) if Arc::ptr_eq(v, &victim.value));
@@ -128,13 +129,13 @@ impl Store {
         same
     }
 
-    /// The value could not be written: it stays in memory.
+    /// Keeps a value in memory that could not be written.
     pub(super) fn kept(&mut self, victim: &Victim) {
         self.clock += 1;
         self.movable.insert(victim.task, (self.clock, victim.bytes));
     }
 
-    /// A value was read from disk and has more readers: it is in memory again.
+    /// Puts a value that was read from disk and has more readers back into memory.
     pub(super) fn restore(&mut self, task: u32, value: &Value, bytes: u64) -> bool {
         let on_disk = matches!(self.slots[task as usize], Slot::Disk(_));
         if on_disk {

@@ -1,5 +1,6 @@
-//! The task stream: which thread was at which task when, as an SVG picture. Neighbours too narrow to be told apart are drawn
-//! as one, so that it stays small whatever the number of tasks.
+//! The task stream: which thread ran which task when, as an SVG picture. Neighbouring tasks that
+//! are too narrow to be distinguished are drawn as one, so that it stays small for any number of
+//! tasks.
 
 use super::progress::{Counts, Outcome, Record, Snapshot};
 use crate::show::html;
@@ -7,26 +8,27 @@ use crate::show::svg::{FAMILY, colour};
 use crate::units::shown_time;
 use std::fmt::Write;
 
-/// Width of the picture in CSS pixels.
+/// The width of the picture in CSS pixels.
 const WIDTH: f64 = 720.0;
-/// Height of a thread's row.
+/// The height of a thread's row.
 const ROW: f64 = 14.0;
-/// Threads shown.
+/// The maximum number of threads shown.
 const ROWS: u32 = 32;
-/// Tasks looked at.
+/// The maximum number of tasks considered.
 const TASKS: usize = 20_000;
 
-/// Colours of task names, in the order of the names; middle tones that read on light and dark pages.
+/// The colours of task names, in the order of the names; middle tones that are readable on light
+/// and dark pages.
 const COLOURS: [&str; 10] = ["#4c8dd6", "#e08e0b", "#4ca64c", "#c05fb8", "#c9a227", "#3aa6a0", "#a5734a", "#8a79c9", "#7d8a2e", "#d06f8e"];
-/// What failed.
+/// The colour of failed tasks.
 const FAILED: &str = "#d32f2f";
 
-/// The colour of a task name, by its number.
+/// Returns the colour of a task name, by its number.
 pub(crate) fn colour_of(name: u32) -> &'static str {
     COLOURS[name as usize % COLOURS.len()]
 }
 
-/// The picture of a computation; `None` where no task has ended.
+/// Returns the picture of a computation; `None` if no task has finished.
 pub(crate) fn picture(counts: &Counts, now: &Snapshot) -> Option<String> {
     let records = counts.records(TASKS);
     (!records.is_empty()).then(|| draw(&records, now))
@@ -49,7 +51,7 @@ fn blocks(records: &[Record], narrow_us: u64) -> Vec<Block> {
     for r in sorted {
         let (to, failed) = (r.start_us + r.took_us, r.outcome == Outcome::Failed);
         match blocks.last_mut() {
-            // What is wide enough to be seen stands for itself.
+            // A task that is wide enough to be seen has a block of its own.
             Some(b)
                 if b.thread == r.thread
                     && b.name == r.name
@@ -60,7 +62,7 @@ fn blocks(records: &[Record], narrow_us: u64) -> Vec<Block> {
                 b.to = to.max(b.to);
                 b.tasks += 1;
             }
-            // A task of another name that is too narrow to be seen makes no block of its own.
+            // A task of another name that is too narrow to be seen does not get a block of its own.
             Some(b) if b.thread == r.thread && to < b.to + narrow_us && !failed => b.to = to.max(b.to),
             _ => blocks.push(Block { thread: r.thread, name: r.name, failed, from: r.start_us, to, tasks: 1 }),
         }
@@ -71,7 +73,7 @@ fn blocks(records: &[Record], narrow_us: u64) -> Vec<Block> {
 fn draw(records: &[Record], now: &Snapshot) -> String {
     let threads = (now.workers.iter().map(|w| w.threads as u32).sum::<u32>()).clamp(1, ROWS);
     let end = records.iter().map(|r| r.start_us + r.took_us).max().unwrap_or(0).max(now.elapsed.as_micros() as u64);
-    // From the beginning on, where that is remembered.
+    // The picture begins at the start of the computation, if that is remembered.
     let first = records.iter().map(|r| r.start_us).min().unwrap_or(0);
     let start = if first < end / 20 { 0 } else { first };
     let span = end.saturating_sub(start).max(1);

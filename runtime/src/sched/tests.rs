@@ -1,4 +1,4 @@
-//! Graphs on the real threads: what users meet when tasks fail, nest, hold too much or are stopped.
+//! Tests of graphs on real threads: tasks that fail, nest, hold too much memory or are interrupted.
 
 use super::state::Limits;
 use super::*;
@@ -8,7 +8,7 @@ use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
-/// Tests that set the workers of the process take turns, and put them back.
+/// Runs a test with another cluster, one test at a time, and restores the cluster afterwards.
 pub(crate) fn with_cluster<T>(workers: usize, threads: usize, limit: Option<u64>, test: impl FnOnce() -> T) -> T {
     static TURN: StdMutex<()> = StdMutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +67,7 @@ fn nested_computes_do_not_deadlock() {
 
 #[test]
 fn short_and_long_tasks_share_the_threads() {
-    // A thread that has taken many tasks and meets a long one must not keep the others for itself.
+    // A thread that has taken many tasks and runs a long one must not keep the others to itself.
     let work = |i: u64| {
         if i % 1000 == 999 {
             let end = std::time::Instant::now() + Duration::from_millis(30);
@@ -123,12 +123,12 @@ const MB: usize = 1 << 20;
 
 #[test]
 fn values_above_the_limit_go_to_disk_and_come_back() {
-    // Forty values of a megabyte, all needed at the end, below a limit of ten.
+    // Forty values of 1 MiB, all needed at the end, with a limit of 10 MiB.
     with_cluster(2, 1, Some(5 * MB as u64), || {
         let make = |i: u64| vec![i; MB / 8];
         let parts: Vec<_> = (0..40u64).map(|i| delayed(make).call((i,))).collect();
         let sums: Vec<_> = parts.iter().map(|p| p.map(|v| v.iter().sum::<u64>())).collect();
-        // What reads a part again comes last: until then the parts are kept.
+        // The tasks that read a part again come last: until then the parts are kept.
         let all = delayed(|v: Vec<u64>| v.iter().sum::<u64>()).call((sums,));
         let again: Vec<_> = parts.iter().map(|p| delayed(|v: Vec<u64>, _: u64| v[0]).call((p, &all))).collect();
         let firsts = delayed(|v: Vec<u64>| v.iter().sum::<u64>()).call((again,));
@@ -168,7 +168,7 @@ impl Delayed<u64> {
 fn what_cannot_fit_fails_by_name_with_bytes_and_limit() {
     with_cluster(1, 1, Some(MB as u64), || {
         let e = delayed(|n: u64| vec![0u8; n as usize]).name("huge").call((3 * MB as u64,)).map(|v| v.len()).map(|n| n).compute();
-        // One chain of tasks hands its values on without keeping any: that is fine.
+        // A chain of tasks passes its values on without storing any: that is fine.
         assert_eq!(e.unwrap(), 3 * MB);
         let huge = delayed(|n: u64| vec![0u8; n as usize]).name("huge").call((3 * MB as u64,));
         let e = delayed(|a: Vec<u8>, b: Vec<u8>| a.len() + b.len()).call((&huge, &huge)).compute().unwrap_err();

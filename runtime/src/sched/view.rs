@@ -1,6 +1,7 @@
-//! The live view under a cell: one thread draws the computations that take longer than half a second, as widgets where a
-//! page shows them, else as HTML that replaces itself, or as a line of text on a terminal. At the end the view freezes into
-//! plain HTML, which every reader of the notebook shows.
+//! The live view under a cell: one thread draws the computations that take longer than half a
+//! second, as widgets if a page supports them, else as HTML that replaces itself, or as a line of
+//! text on a terminal. At the end the view is replaced by plain HTML, which every notebook viewer
+//! shows.
 
 use super::progress::{self, Counts, Snapshot};
 use super::{card, stream};
@@ -13,12 +14,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A computation shorter than this leaves nothing on screen.
+/// Computations shorter than this are not shown.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Time between two drawings of widgets, and of what is replaced as a whole.
+/// The time between two updates of widgets (`OFTEN`), and of HTML that is replaced as a whole
+/// (`SELDOM`).
 const OFTEN: Duration = Duration::from_millis(200);
 const SELDOM: Duration = Duration::from_millis(250);
-/// The processor's use is that since a snapshot at least so old.
+/// CPU usage is measured since a snapshot that is at least this old.
 const LATELY: Duration = Duration::from_millis(900);
 
 /// How computations are shown.
@@ -30,7 +32,7 @@ enum Way {
     Off,
 }
 
-/// How many progress bars are registered.
+/// The number of registered progress bars.
 static BARS: AtomicUsize = AtomicUsize::new(0);
 
 fn way() -> Way {
@@ -47,7 +49,8 @@ fn way() -> Way {
     }
 }
 
-/// Shows every computation as a line of text, while it lives: for terminals and `jupyter console`.
+/// A progress bar for terminals and `jupyter console`: while it exists, every computation is shown
+/// as a line of text.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -57,11 +60,12 @@ fn way() -> Way {
 /// # Ok::<(), rask::Error>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "the bar is there while this value lives"]
+#[must_use = "the progress bar is removed when this value is dropped"]
 pub struct ProgressBar(());
 
 impl ProgressBar {
-    /// From now on, computations are shown as a line of text on standard output.
+    /// Creates a progress bar: from now on, computations are shown as a line of text on standard
+    /// output.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         BARS.fetch_add(1, Relaxed);
@@ -76,13 +80,13 @@ impl Drop for ProgressBar {
     }
 }
 
-/// What is on screen of one computation.
+/// The displayed view of one computation.
 struct Shown {
     id: String,
     way: Way,
     panel: Option<Panel>,
     last: Option<Instant>,
-    /// Snapshots to tell the processor's use by: an old one, and the one that will be it.
+    /// Snapshots to measure CPU usage by: an old one, and the one that will replace it.
     before: [Option<Snapshot>; 2],
 }
 
@@ -94,12 +98,12 @@ fn views() -> MutexGuard<'static, Views> {
     VIEWS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts the thread that draws; the host calls this, and the first progress bar.
+/// Starts the drawing thread; called by the host and by the first progress bar.
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         progress::when_ended(ended);
-        // Without this thread there is no view, and everything else works.
+        // Without this thread there is no view, but everything else works.
         let _ = std::thread::Builder::new().name("rask-view".to_owned()).spawn(draw_all);
     });
 }
@@ -115,7 +119,7 @@ fn draw_all() {
         drop(session);
         for counts in due {
             let mut views = views();
-            // It may have ended since, and be frozen.
+            // It may have finished in the meantime, and its view may be frozen.
             if !counts.is_over() {
                 draw(&mut views, &counts);
             }
@@ -127,7 +131,7 @@ fn draw_all() {
     }
 }
 
-/// A computation has ended: what was shown of it freezes.
+/// Freezes the view of a finished computation.
 fn ended(counts: &Arc<Counts>) {
     let mut views = views();
     let Some(shown) = views.remove(&counts.number) else { return };
@@ -188,12 +192,12 @@ fn draw(views: &mut Views, counts: &Counts) {
     }
 }
 
-/// One line that writes over itself.
+/// Prints a line that overwrites the previous one.
 fn terminal(now: &Snapshot, ended: bool) {
     const WIDTH: usize = 30;
     let filled = ((card::part(now) * WIDTH as f64) as usize).min(WIDTH);
     let line = format!("[{}{}] {}", "#".repeat(filled), " ".repeat(WIDTH - filled), card::text(now));
-    // Not by the library's own lock: whoever holds that may be waiting for this very computation.
+    // Not through the standard library's lock: its holder may be waiting for this very computation.
     let text = format!("\r{line:<100}{}", if ended { "\n" } else { "" });
     let mut left = text.as_bytes();
     while let Ok(n @ 1..) = rustix::io::write(rustix::stdio::stdout(), left) {
@@ -230,7 +234,7 @@ impl Panel {
         );
         let pressed = cancel.clone();
         cancel.on_click(move || {
-            // A click that comes late is not to stop what runs next.
+            // A late click must not stop the next computation.
             if !progress::session().0.active.iter().any(|c| c.number == number) {
                 return;
             }
@@ -250,11 +254,11 @@ impl Panel {
         self.workers.set(json!({ "value": card::workers(now, before) }));
         self.names.set(json!({ "value": card::names(now) }));
         self.memory.set(json!({ "value": card::memory(now) }));
-        // A picture is larger than the rest, and tells more of the past.
+        // The picture is larger than the rest and is updated less often.
         let mut streamed = self.streamed.lock().unwrap_or_else(PoisonError::into_inner);
         if streamed.is_none_or(|s| s.elapsed() >= Duration::from_secs(1)) {
             *streamed = Some(Instant::now());
-            self.stream.set(json!({ "value": picture().unwrap_or_else(|| "no task has ended yet".to_owned()) }));
+            self.stream.set(json!({ "value": picture().unwrap_or_else(|| "no tasks have finished yet".to_owned()) }));
         }
     }
 }

@@ -1,9 +1,9 @@
-//! HTML as text: escaping, tables, bars. Colours come from JupyterLab's theme variables, with plain fallbacks, so
-//! that everything reads well on light and dark pages.
+//! HTML as text: escaping, tables, bars. Colours are JupyterLab's theme variables, with plain
+//! fallbacks, so that everything is readable on light and dark pages.
 
 use std::fmt::Write;
 
-/// Text with the characters that mean something in HTML replaced.
+/// Replaces the special characters of HTML.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -20,32 +20,33 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Colour of secondary text.
+/// The colour of secondary text.
 pub const FAINT: &str = "var(--jp-ui-font-color2, #767676)";
-/// Colour of thin lines.
+/// The colour of thin lines.
 pub const LINE: &str = "var(--jp-border-color2, #c8c8c8)";
-/// Colour of what is done.
+/// The colour of finished tasks.
 pub const DONE: &str = "#388e3c";
-/// Colour of what is under way.
+/// The colour of running tasks.
 pub const BUSY: &str = "#e08e0b";
-/// Colour of what failed.
+/// The colour of failed tasks.
 pub const FAILED: &str = "#d32f2f";
 
-/// One column of a table on screen.
+/// A column of a displayed table.
 #[derive(Debug, Clone)]
 pub struct Column {
     /// Its name.
     pub name: String,
     /// Its type, shown under the name.
     pub dtype: String,
-    /// Whether it is set to the right.
+    /// Whether it is right-aligned.
     pub right: bool,
 }
 
-/// A row: its label and its cells; `None` is a missing value.
+/// A row: its label and its cells; `None` is null.
 pub type Row = (String, Vec<Option<String>>);
 
-/// A table with a type under each name; a row of `None` is the gap between first and last rows.
+/// Renders a table with a type under each name; a row of `None` is the gap between the first and
+/// the last rows.
 #[must_use]
 pub fn table(columns: &[Column], rows: &[Option<Row>], note: &str) -> String {
     let mut out = String::from(
@@ -92,19 +93,20 @@ pub fn table(columns: &[Column], rows: &[Option<Row>], note: &str) -> String {
     out
 }
 
-/// Short cells stay on one line, however many columns there are; long ones are broken.
+/// Returns the CSS of a cell's wrapping: short cells stay on one line, however many columns there
+/// are; long ones are wrapped.
 fn wrapping(text: &str) -> &'static str {
     if text.len() > 60 { "white-space:pre-wrap;min-width:24em" } else { "white-space:pre" }
 }
 
-/// An SVG picture as an image, which pages keep that take no SVG of their own.
+/// Embeds an SVG picture as an image, for pages that strip inline SVG.
 #[must_use]
 pub fn svg_image(svg: &str) -> String {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     format!("<img style=\"max-width:100%\" src=\"data:image/svg+xml;base64,{}\">", BASE64_STANDARD.encode(svg))
 }
 
-/// A horizontal bar filled to `part` (0 to 1).
+/// Renders a horizontal bar filled to `part` (0 to 1).
 #[must_use]
 pub fn bar(part: f64, colour: &str, width_px: u32) -> String {
     format!(
@@ -116,7 +118,7 @@ pub fn bar(part: f64, colour: &str, width_px: u32) -> String {
 
 pub use crate::units::show_bytes as bytes;
 
-/// An integer with thousands set apart: `336,776`.
+/// Formats an integer with thousands separators: `336,776`.
 #[must_use]
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
@@ -130,7 +132,7 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
-/// `1 row`, `2 rows`.
+/// Formats a count with its noun: `1 row`, `2 rows`.
 #[must_use]
 pub fn count(n: usize, what: &str) -> String {
     format!("{} {what}{}", thousands(n as u64), if n == 1 { "" } else { "s" })

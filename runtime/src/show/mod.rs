@@ -1,5 +1,5 @@
-//! Results to MIME bundles: the [`Show`] trait, what a cell's last expression does, and `display`. Knows HTML and
-//! SVG as text, and nothing of graphs or frames.
+//! Displaying values as MIME bundles: the [`Show`] trait, the result of a cell's last expression,
+//! and `display`. Knows HTML and SVG as text, and nothing of graphs or frames.
 
 pub mod html;
 pub mod result;
@@ -11,14 +11,14 @@ use rask_wire::Role;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A line for the user beside the result, where something is not wrong but worth knowing.
+/// Prints a warning to standard error.
 pub(crate) fn warn(text: &str) {
     use std::io::Write;
-    // Where standard error is closed, nobody looks.
+    // If standard error is closed, nobody reads it.
     let _ = writeln!(std::io::stderr(), "warning: {text}");
 }
 
-/// A value that has a rich form: a table, a picture, a card.
+/// A value with a rich form: a table, a picture, a card.
 ///
 /// ```
 /// use rask::show::{Bundle, Show};
@@ -31,13 +31,15 @@ pub(crate) fn warn(text: &str) {
 /// assert_eq!(Heading("Rask".into()).show().data["text/html"], "<h2>Rask</h2>");
 /// ```
 pub trait Show {
-    /// Every form of the value; `text/plain` should be among them.
+    /// Returns every form of the value; `text/plain` should be among them.
     fn show(&self) -> Bundle;
 }
 
-/// Shows a value under the cell, now, in order with what is printed; the handle can replace it later.
+/// Displays a value under the cell immediately, in order with printed output; the handle can
+/// replace it later.
 ///
-/// Takes whatever a cell's last expression may be: values with [`Show`] appear rich, others by their `Debug` form.
+/// Accepts whatever a cell's last expression may be: values with [`Show`] appear in their rich
+/// form, others in their `Debug` form.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -58,7 +60,7 @@ pub struct DisplayHandle {
 }
 
 impl DisplayHandle {
-    /// Replaces what is shown.
+    /// Replaces the displayed value.
     pub fn update<T: Displayable + ?Sized>(&self, value: &T) {
         wire::show(Role::Update, Some(self.id.clone()), value.displayed());
     }
@@ -66,7 +68,7 @@ impl DisplayHandle {
 
 /// What [`display`] takes: everything with a `Debug` form.
 pub trait Displayable {
-    /// Every form of the value.
+    /// Returns every form of the value.
     fn displayed(&self) -> Bundle;
 }
 
@@ -76,8 +78,9 @@ impl<T: Debug + ?Sized> Displayable for T {
     }
 }
 
-/// The rich form that a `Debug` implementation of this crate leaves behind when it is asked for one: `display`
-/// takes any `Debug` value, and Rust cannot ask such a value whether it is also a [`Show`].
+/// Returns the rich form that a `Debug` implementation of this crate leaves behind on request:
+/// `display` takes any `Debug` value, and Rust cannot check whether such a value is also a
+/// [`Show`].
 #[inline(never)]
 fn debug_bundle(write: &dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result) -> Bundle {
     struct By<'a>(&'a dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result);
@@ -94,7 +97,7 @@ fn debug_bundle(write: &dyn Fn(&mut std::fmt::Formatter<'_>) -> std::fmt::Result
     }
 }
 
-/// Says whether a text is that of a shown value, or of an `Ok` around it.
+/// Returns whether a text is the plain form of a shown value, or of an `Ok` around it.
 fn is_whole(bundle: &Bundle, text: &str) -> bool {
     let Some(plain) = bundle.data.get("text/plain") else { return false };
     let inner = text.strip_prefix("Ok(").and_then(|t| t.strip_suffix(')'));
@@ -111,7 +114,8 @@ thread_local! {
     static RICH: std::cell::RefCell<Wanted> = const { std::cell::RefCell::new(Wanted::No) };
 }
 
-/// The `Debug` form of a [`Show`] value: its plain text; hands the rich form to `display` where that is asking.
+/// Writes the `Debug` form of a [`Show`] value, its plain text; hands the rich form to `display` if
+/// that has requested it.
 pub(crate) fn debug<T: Show>(value: &T, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
     debug_of(value.show(), f)
 }

@@ -1,19 +1,21 @@
-//! What the value of a cell's last expression goes through: the method picked is the first that fits.
+//! Display of the value of a cell's last expression, by autoref specialization: the first trait
+//! that fits the type is used.
 
 use super::{Bundle, Debug, Role, Show, debug_bundle, wire};
 
-/// The value.
+/// A wrapper around the value of a cell's last expression.
 pub struct Value<'a, T: ?Sized>(pub &'a T);
 
-/// `()` shows nothing, and neither does what never comes to an end: first, as a type that is open yet fits all of them.
+/// Values that show nothing: `()`, and expressions that never return. Comes first, as a type that
+/// is not yet inferred fits all of the traits.
 pub trait Nothing {
     /// Shows nothing.
     fn rask_result(&self) {}
 }
 impl Nothing for &&&&Value<'_, ()> {}
 
-/// Values of everyday types, whose `Debug` form is written here: to look for it, the compiler of a cell would go
-/// through the types of all crates.
+/// Values of common types, whose `Debug` form is written here: to find it, the compiler of a cell
+/// would search the types of all crates.
 pub trait Usual {
     /// Shows the `Debug` form.
     fn rask_result(&self);
@@ -36,7 +38,7 @@ macro_rules! usual {
 }
 usual! { i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64 bool char String &str }
 
-/// Rich values.
+/// Values with a rich form.
 pub trait Rich {
     /// Shows the rich form.
     fn rask_result(&self);
@@ -58,9 +60,9 @@ impl<T: Debug + ?Sized> Plain for &Value<'_, T> {
     }
 }
 
-/// The rest.
+/// All other values.
 pub trait Unknown {
-    /// Shows the type and how to get more.
+    /// Shows the type and how to see more.
     fn rask_result(&self);
 }
 impl<T: ?Sized> Unknown for Value<'_, T> {
@@ -69,21 +71,21 @@ impl<T: ?Sized> Unknown for Value<'_, T> {
     }
 }
 
-/// Shows a value as it was written by a format of the user's choice, with its type where that is wanted.
+/// Shows a value as formatted by the user's format string, optionally with its type.
 #[doc(hidden)]
 #[inline(never)]
 pub fn written(text: &str, type_name: Option<&str>) {
     emit(Bundle::text(type_name.map_or_else(|| text.to_owned(), |t| format!(": {t} = {text}"))));
 }
 
-/// Name of the type of a value.
+/// Returns the name of the type of a value.
 #[doc(hidden)]
 #[must_use]
 pub fn type_of<T: ?Sized>(_: &T) -> &'static str {
     std::any::type_name::<T>()
 }
 
-// What follows is compiled here and not with every cell.
+// The following functions are compiled here and not with every cell.
 
 #[inline(never)]
 fn rich(show: &dyn Fn() -> Bundle) {
@@ -105,7 +107,7 @@ fn emit(bundle: Bundle) {
     wire::show(Role::Result, None, bundle);
 }
 
-/// Shows the value of a cell's last expression; put around it by the kernel.
+/// Shows the value of a cell's last expression; the kernel wraps it in this macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __result {

@@ -1,5 +1,5 @@
-//! SVG as text: the bundle of a picture, its PNG, and saving either. Fonts come with the library, so a picture is the
-//! same on every machine.
+//! SVG as text: the bundle of a picture, its conversion to PNG and PDF, and saving it. Fonts are
+//! bundled with the library, so a picture is the same on every machine.
 
 use crate::error::{ErrorKind, Result};
 use rask_wire::Bundle;
@@ -9,11 +9,12 @@ use std::sync::{Arc, LazyLock};
 
 /// The bundled font (DejaVu Sans, Bitstream Vera licence).
 pub(crate) const FONT: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans.ttf");
-/// The family under which pictures name it.
+/// The font family that pictures refer to it by.
 pub(crate) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
-/// Pictures have no background of their own and are shown on light and on dark pages, where an image cannot know which it
-/// is on. So what is drawn on the page is of middle tones that read on both, and text in shapes is dark on a light fill.
+/// The colours of pictures. Pictures have no background, and an image cannot know whether it is
+/// shown on a light or a dark page. So lines and text on the page have middle tones that are
+/// readable on both, and text in shapes is dark on a light fill.
 pub(crate) mod colour {
     /// Text and axes.
     pub(crate) const INK: &str = "#757d88";
@@ -27,12 +28,12 @@ pub(crate) mod colour {
     pub(crate) const DATA: (&str, &str) = ("#d3e6fa", "#3b82c4");
 }
 
-/// The bundle of a picture.
+/// Creates the bundle of a picture.
 pub(crate) fn bundle(svg: &str, text: &str) -> Bundle {
     Bundle::text(text).with("image/svg+xml", svg)
 }
 
-/// The picture, read with the bundled font.
+/// Parses the picture with the bundled font.
 fn tree(svg: &str, fail: impl Fn(String) -> ErrorKind) -> Result<usvg::Tree> {
     static OPTIONS: LazyLock<usvg::Options<'static>> = LazyLock::new(|| {
         let mut fonts = usvg::fontdb::Database::new();
@@ -42,14 +43,14 @@ fn tree(svg: &str, fail: impl Fn(String) -> ErrorKind) -> Result<usvg::Tree> {
     Ok(usvg::Tree::from_str(svg, &OPTIONS).map_err(|e| fail(e.to_string()))?)
 }
 
-/// The picture as a page of PDF.
+/// Converts the picture to a page of PDF.
 fn to_pdf(svg: &str) -> Result<Vec<u8>> {
     let fail = |message: String| ErrorKind::Picture { what: "the PDF".to_owned(), message };
     let page = svg2pdf::PageOptions::default();
     Ok(svg2pdf::to_pdf(&tree(svg, fail)?, svg2pdf::ConversionOptions::default(), page).map_err(|e| fail(format!("{e:?}")))?)
 }
 
-/// The picture as PNG, at twice its size in CSS pixels.
+/// Converts the picture to PNG, at twice its size in CSS pixels.
 pub(crate) fn to_png(svg: &str) -> Result<Vec<u8>> {
     let fail = |message: String| ErrorKind::Picture { what: "the PNG".to_owned(), message };
     let tree = tree(svg, fail)?;
@@ -61,7 +62,8 @@ pub(crate) fn to_png(svg: &str) -> Result<Vec<u8>> {
     Ok(pixels.encode_png().map_err(|e| fail(e.to_string()))?)
 }
 
-/// Writes the picture; the ending of the name says how: `.svg`, `.png`, `.pdf`, or `.dot` where `dot` is given.
+/// Writes the picture as `.svg`, `.png`, `.pdf`, or `.dot` if `dot` is given, depending on the file
+/// name's extension.
 pub(crate) fn save(path: &str, svg: &str, dot: Option<&str>) -> Result<()> {
     let ending = Path::new(path).extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     let content = match (ending.as_str(), dot) {
@@ -73,7 +75,7 @@ pub(crate) fn save(path: &str, svg: &str, dot: Option<&str>) -> Result<()> {
             let known = if dot.is_some() { ".svg, .png, .pdf or .dot" } else { ".svg, .png or .pdf" };
             return Err(ErrorKind::BadArgument {
                 method: "save".to_owned(),
-                message: format!("{path:?} does not say in which format; a picture is saved as {known}"),
+                message: format!("invalid file name {path:?}: expected the extension {known}"),
             }
             .into());
         }

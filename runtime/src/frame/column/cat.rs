@@ -2,7 +2,7 @@
 //! kept with the column's type, so that every partition has the same codes.
 
 use crate::csv::texts::views;
-use crate::error::Result;
+use crate::error::{During, Result};
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
 use crate::frame::dataframe::DataFrame;
@@ -246,7 +246,7 @@ impl Cat<LazySeries> {
         let field = plan.schema().field(0).clone();
         if !is_category(field.data_type()) {
             let e = wrong_type::<()>("cat", field.data_type(), "a category; help: convert strings with astype(DType::Category)");
-            return e.map(|()| None).map_err(|e| crate::error::Error::engine("cat", &e));
+            return e.map(|()| None).during("cat");
         }
         Ok(Categories::of(&field))
     }

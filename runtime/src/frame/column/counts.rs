@@ -1,6 +1,6 @@
 //! Counts of values: `value_counts` and its options.
 
-use crate::error::{Error, Result};
+use crate::error::{During, Result};
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::udf::columnwise;
@@ -79,19 +79,18 @@ impl DataFrame {
     #[track_caller]
     fn counted_with(&self, columns: &[String], options: ValueCounts) -> Self {
         let counts = self.step("value_counts", |_, plan| {
-            let failed = |e| Error::engine("value_counts", &e);
             let keys = columns.iter().map(|n| bound("value_counts", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
             unique("value_counts", columns.iter().chain([&"count".to_owned()]))?;
-            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
+            let b = LogicalPlanBuilder::from(numbered(plan).during("value_counts")?);
             let there = columns.iter().filter(|_| options.dropna);
             let there = there.map(|n| bound("value_counts", col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
             let b = match there.into_iter().reduce(df::Expr::and) {
-                Some(there) => b.filter(there).map_err(failed)?,
+                Some(there) => b.filter(there).during("value_counts")?,
                 None => b,
             };
             let counts = [expr_fn::count(df::lit(1)).alias("count"), expr_fn::min(bare(ROW)).alias(ROW)];
-            let b = b.aggregate(keys, counts).map_err(failed)?;
-            sorted(b, [bare("count").sort(options.ascending, false), bare(ROW).sort(true, false)], None).map_err(failed)
+            let b = b.aggregate(keys, counts).during("value_counts")?;
+            sorted(b, [bare("count").sort(options.ascending, false), bare(ROW).sort(true, false)], None).during("value_counts")
         });
         let names: Vec<_> = columns.iter().cloned().chain(["count".to_owned()]).collect();
         let counts = counts.project("value_counts", |_| Ok(names.iter().map(|n| bare(n)).collect()));

@@ -1,6 +1,6 @@
 //! A single column of a frame: computed on its own, or reduced to one value.
 
-use crate::error::{Error, Result};
+use crate::error::{During, Result};
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::dataframe::sql::query_over;
 use crate::frame::dataframe::{DataFrame, index};
@@ -102,11 +102,10 @@ impl DataFrame {
     #[track_caller]
     fn sorted_by(&self, method: &str, by: &[(String, bool)]) -> Self {
         let sorted = self.step(method, |_, plan| {
-            let failed = |e| Error::engine(method, &e);
             let mut keys = by.iter().map(|(n, up)| Ok(order::key(method, n, plan)?.sort(*up, false))).collect::<Result<Vec<_>>>()?;
             // Equal rows keep their order.
             keys.push(bare(ROW).sort(true, false));
-            order::sorted(LogicalPlanBuilder::from(numbered(plan).map_err(failed)?), keys, None).map_err(failed)
+            order::sorted(LogicalPlanBuilder::from(numbered(plan).during(method)?), keys, None).during(method)
         });
         sorted.unnumbered(self)
     }
@@ -265,7 +264,7 @@ impl LazySeries {
     fn pairs(&self, method: &str, other: &str, statistic: Statistic) -> LazyScalar {
         LazyScalar(self.frame.step(method, |b, plan| {
             let [x, y] = [&self.name, other].map(|n| bound(method, col(n).get(), plan).map(|e| df::cast(e, DataType::Float64)));
-            b.aggregate(Vec::<df::Expr>::new(), [statistic.of(vec![x?, y?]).alias(&self.name)]).map_err(|e| Error::engine(method, &e))
+            b.aggregate(Vec::<df::Expr>::new(), [statistic.of(vec![x?, y?]).alias(&self.name)]).during(method)
         }))
     }
 

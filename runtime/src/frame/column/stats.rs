@@ -1,6 +1,6 @@
 //! Further statistics of a single column: monotonicity, autocorrelation, approximations.
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::reduce::LazyScalar;
 use crate::frame::dataframe::DataFrame;
@@ -80,8 +80,8 @@ impl LazySeries {
     fn nearly(&self, method: &str, f: fn(df::Expr, &DataType) -> df::Expr) -> LazyScalar {
         LazyScalar::of(self.frame().step(method, |b, plan| {
             let x = bound(method, col(self.name()).get(), plan)?;
-            let t = df::ExprSchemable::get_type(&x, plan.schema()).map_err(|e| Error::engine(method, &e))?;
-            b.aggregate(Vec::<df::Expr>::new(), [f(x, &t).alias(self.name())]).map_err(|e| Error::engine(method, &e))
+            let t = df::ExprSchemable::get_type(&x, plan.schema()).during(method)?;
+            b.aggregate(Vec::<df::Expr>::new(), [f(x, &t).alias(self.name())]).during(method)
         }))
     }
 }
@@ -127,7 +127,7 @@ impl DataFrame {
         let names: ArrayRef = Arc::new(StringArray::from(table.columns()));
         let bytes: ArrayRef = Arc::new(table.batch().columns().iter().map(|c| Some(batch::size_of(c) as i64)).collect::<Int64Array>());
         let made = RecordBatch::try_from_iter([("column", names), ("bytes", bytes)]);
-        made.map(Table::new).map_err(|e| Error::engine("memory_usage", &e.into()))
+        made.map(Table::new).during("memory_usage")
     }
 }
 

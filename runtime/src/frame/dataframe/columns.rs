@@ -1,6 +1,6 @@
 //! Steps that select, rename and change columns and rows, with pandas' names.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::dataframe::{DataFrame, sql};
 use crate::frame::expr::agg::{Agg, IntoSpec, Spec, aggregates, specs};
 use crate::frame::expr::{Expr, IntoExpr, bare, col};
@@ -41,7 +41,7 @@ fn put_named(all: &mut Vec<(String, Expr)>, name: &str, value: Expr) {
 impl DataFrame {
     #[track_caller]
     pub(in crate::frame) fn project(&self, method: &str, make: impl FnOnce(&Plan) -> Result<Vec<df::Expr>>) -> Self {
-        self.step(method, |b, plan| b.project(make(plan)?).map_err(|e| Error::engine(method, &e)))
+        self.step(method, |b, plan| b.project(make(plan)?).during(method))
     }
 
     /// Renames columns: pairs of the old and the new name.
@@ -183,7 +183,7 @@ impl DataFrame {
             let columns = columns.unwrap_or_else(|| names_of(plan));
             let there = columns.iter().map(|n| bound(method, col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
             match there.into_iter().reduce(df::Expr::and) {
-                Some(there) => b.filter(there).map_err(|e| Error::engine(method, &e)),
+                Some(there) => b.filter(there).during(method),
                 None => Ok(b),
             }
         })
@@ -263,9 +263,9 @@ impl DataFrame {
     /// As [`DataFrame::compute`].
     pub fn tail(&self, n: usize) -> Result<Table> {
         let last = self.step("tail", |_, plan| {
-            let plan = numbered(plan).map_err(|e| Error::engine("tail", &e))?;
+            let plan = numbered(plan).during("tail")?;
             let b = sorted(LogicalPlanBuilder::from(plan), [bare(ROW).sort(false, false)], Some(n));
-            b.and_then(|b| sorted(b, [bare(ROW).sort(true, false)], None)).map_err(|e| Error::engine("tail", &e))
+            b.and_then(|b| sorted(b, [bare(ROW).sort(true, false)], None)).during("tail")
         });
         last.unnumbered(self).compute()
     }
@@ -301,9 +301,8 @@ impl DataFrame {
     fn top(&self, method: &str, n: usize, column: &str, ascending: bool) -> Self {
         let sorted = self.step(method, |_, plan| {
             let key = bound(method, col(column).get(), plan)?;
-            let failed = |e| Error::engine(method, &e);
-            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
-            sorted(b, [key.sort(ascending, false), bare(ROW).sort(true, false)], Some(n)).map_err(failed)
+            let b = LogicalPlanBuilder::from(numbered(plan).during(method)?);
+            sorted(b, [key.sort(ascending, false), bare(ROW).sort(true, false)], Some(n)).during(method)
         });
         sorted.unnumbered(self)
     }
@@ -324,7 +323,6 @@ impl DataFrame {
     #[track_caller]
     pub(in crate::frame) fn distinct(&self, method: &str, by: Option<Vec<String>>) -> Self {
         let first = self.step(method, |b, plan| {
-            let failed = |e| Error::engine(method, &e);
             let all = names_of(plan);
             if all.is_empty() {
                 return Ok(b);
@@ -335,8 +333,8 @@ impl DataFrame {
             let others = all.iter().filter(|n| !by.contains(n));
             let mut firsts: Vec<_> = others.map(|n| expr_fn::first_value(bare(n), row()).alias(n)).collect();
             firsts.push(expr_fn::min(bare(ROW)).alias(ROW));
-            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?).aggregate(keys, firsts).map_err(failed)?;
-            sorted(b, row(), None).map_err(failed)
+            let b = LogicalPlanBuilder::from(numbered(plan).during(method)?).aggregate(keys, firsts).during(method)?;
+            sorted(b, row(), None).during(method)
         });
         first.unnumbered(self)
     }
@@ -353,9 +351,8 @@ impl DataFrame {
     #[track_caller]
     pub fn explode(&self, column: &str) -> Self {
         self.step("explode", |_, plan| {
-            let failed = |e| Error::engine("explode", &e);
             bound("explode", col(column).get(), plan)?;
-            let field = plan.schema().field_with_unqualified_name(column).map_err(failed)?;
+            let field = plan.schema().field_with_unqualified_name(column).during("explode")?;
             let arrow::datatypes::DataType::List(_) = field.data_type() else {
                 let (dtype, wanted) = (DType::of(field.data_type()).to_string(), "a list".to_owned());
                 let hint = "str().split(..) and str().findall(..) return lists of strings".to_owned();
@@ -365,9 +362,9 @@ impl DataFrame {
             let options = datafusion::common::UnnestOptions { null_handling, ..Default::default() };
             // Row numbers keep the rows in order, which DataFusion's unnest alone does not.
             let names = names_of(plan);
-            let b = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?);
-            let b = b.project(names.iter().map(|n| bare(n))).map_err(failed)?;
-            b.unnest_column_with_options(datafusion::common::Column::new_unqualified(column), options).map_err(failed)
+            let b = LogicalPlanBuilder::from(numbered(plan).during("explode")?);
+            let b = b.project(names.iter().map(|n| bare(n))).during("explode")?;
+            b.unnest_column_with_options(datafusion::common::Column::new_unqualified(column), options).during("explode")
         })
     }
 
@@ -384,12 +381,11 @@ impl DataFrame {
     #[track_caller]
     pub(in crate::frame) fn with_places(&self, name: &str) -> Self {
         self.step("with_row_index", |_, plan| {
-            let failed = |e| Error::engine("with_row_index", &e);
             let mut names = vec![name.to_owned()];
             names.extend(names_of(plan));
             unique("with_row_index", names.iter())?;
-            let indexed = indexed(plan, name).map_err(failed)?;
-            LogicalPlanBuilder::from(indexed).project(names.iter().map(|n| bare(n))).map_err(failed)
+            let indexed = indexed(plan, name).during("with_row_index")?;
+            LogicalPlanBuilder::from(indexed).project(names.iter().map(|n| bare(n))).during("with_row_index")
         })
     }
 

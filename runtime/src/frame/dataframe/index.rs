@@ -2,7 +2,7 @@
 //! step that keeps the order of rows keeps the index.
 
 use crate::csv::value;
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::engine::{self, collect};
 use crate::frame::expr::{Expr, IntoExpr, bare, col};
@@ -139,7 +139,7 @@ impl DataFrame {
     fn located(&self, from: &Bound<Expr>, to: &Bound<Expr>) -> Self {
         self.step("loc", |b, plan| {
             let name = required("loc", plan)?;
-            let t = plan.schema().field_with_unqualified_name(&name).map_err(|e| Error::engine("loc", &e))?.data_type();
+            let t = plan.schema().field_with_unqualified_name(&name).during("loc")?.data_type();
             let (from, to) = match t {
                 DataType::Timestamp(..) | DataType::Date32 => (moved(from, false), moved(to, true)),
                 _ => (from.clone(), to.clone()),
@@ -157,7 +157,7 @@ impl DataFrame {
             };
             let inside = low.into_iter().chain(high).reduce(|a, b| a.and(b));
             let Some(inside) = inside else { return Ok(b) };
-            b.filter(bound("loc", inside.get(), plan)?).map_err(|e| Error::engine("loc", &e))
+            b.filter(bound("loc", inside.get(), plan)?).during("loc")
         })
     }
 
@@ -177,11 +177,11 @@ impl DataFrame {
         let plan = self.plan()?;
         let name = required("divisions", plan)?;
         let only = LogicalPlanBuilder::from(plan.clone()).project([bare(&name)]).and_then(LogicalPlanBuilder::build);
-        let only = only.map_err(|e| Error::engine("divisions", &e))?;
+        let only = only.during("divisions")?;
         let ends = |_, mut rows: datafusion::execution::SendableRecordBatchStream| async move {
             let mut ends: Option<[ArrayRef; 2]> = None;
             while let Some(batch) = rows.next().await {
-                let batch = batch.map_err(|e| Error::engine("divisions", &e))?;
+                let batch = batch.during("divisions")?;
                 let values = batch.column(0);
                 if !values.is_empty() {
                     let last = values.slice(values.len() - 1, 1);

@@ -10,7 +10,7 @@ pub(in crate::frame) mod show;
 pub(in crate::frame) mod sql;
 pub(in crate::frame) mod tables;
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::engine::{Rows, collect, refresh};
 use crate::frame::expr::{Expr, IntoExpr, bare, col};
 use crate::frame::plan::scan::{batches, memory};
@@ -106,7 +106,7 @@ impl DataFrame {
             Ok(plan) => plan,
             Err(_) => return self.clone(),
         };
-        let built = f(LogicalPlanBuilder::from(plan.clone()), plan).and_then(|b| b.build().map_err(|e| Error::engine(method, &e)));
+        let built = f(LogicalPlanBuilder::from(plan.clone()), plan).and_then(|b| b.build().during(method));
         Self::from_result(built)
     }
 
@@ -122,7 +122,7 @@ impl DataFrame {
         let filtered = self.step("filter", |b, plan| {
             let (input, mut condition) = prepared("filter", plan, vec![condition.get().clone()])?;
             let b = input.map_or(b, LogicalPlanBuilder::from);
-            b.filter(condition.remove(0)).map_err(|e| Error::engine("filter", &e))
+            b.filter(condition.remove(0)).during("filter")
         });
         if order::is_ordered(condition.get()) { filtered.unnumbered(self) } else { filtered }
     }
@@ -139,7 +139,7 @@ impl DataFrame {
         self.step("select", |b, plan| {
             let columns = names.iter().map(|n| bound("select", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
             unique("select", names.iter())?;
-            b.project(columns).map_err(|e| Error::engine("select", &e))
+            b.project(columns).during("select")
         })
     }
 
@@ -181,7 +181,7 @@ impl DataFrame {
                 }
             }
             let b = input.map_or(b, LogicalPlanBuilder::from);
-            b.project(columns).map_err(|e| Error::engine(method, &e))
+            b.project(columns).during(method)
         })
     }
 
@@ -209,7 +209,7 @@ impl DataFrame {
         let count = datafusion::functions_aggregate::expr_fn::count(df::lit(1)).alias("n");
         let plan =
             LogicalPlanBuilder::from(self.plan()?.clone()).aggregate(Vec::<df::Expr>::new(), [count]).and_then(LogicalPlanBuilder::build);
-        let table = Table::new(collect::collect(&plan.map_err(|e| Error::engine("len", &e))?, Rows::Spread)?);
+        let table = Table::new(collect::collect(&plan.during("len")?, Rows::Spread)?);
         Ok(table.column("n")?.sum::<i64>()? as usize)
     }
 

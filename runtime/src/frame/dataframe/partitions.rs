@@ -1,7 +1,7 @@
 //! Partitions of frames: repartitioning, single partitions, and closures over each.
 
 use crate::config;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::dataframe::index::required;
 use crate::frame::engine::refresh::{current, is_current};
@@ -85,7 +85,7 @@ impl Partitions {
             Made::Together(all) => Ok(all.get(|| self.all().map(Arc::new))?[number].clone()),
             Made::Alone(physical) => {
                 // What a source learned about its files is kept; the state of operators is not.
-                let physical = reset_plan_states(physical.clone()).map_err(|e| Error::engine("partitions", &e))?;
+                let physical = reset_plan_states(physical.clone()).during("partitions")?;
                 let batches = engine::nth(&physical, number, |rows| engine::keep("partitions")(0, rows))?;
                 batch::concat(&physical.schema(), &batches)
             }

@@ -1,6 +1,6 @@
 //! Steps that reshape a frame: summaries, pivots, melting, dummy columns, correlations.
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::agg::{Agg, IntoAgg};
 use crate::frame::expr::number::number;
@@ -37,14 +37,13 @@ fn by_order(values: impl IntoIterator<Item = df::Expr>) -> Result<df::Expr> {
 /// Lays out a plan of one row as a table: `rows` names its rows in the column `label`, and `cells`
 /// lists each column.
 fn laid_out(method: &str, plan: Plan, label: &str, rows: &[String], cells: Vec<(String, Vec<df::Expr>)>) -> Result<LogicalPlanBuilder> {
-    let failed = |e| Error::engine(method, &e);
-    let b = LogicalPlanBuilder::from(plan).cross_join(named(label, rows).map_err(failed)?).map_err(failed)?;
-    let b = sorted(b, [bare(ORDER).sort(true, false)], None).map_err(failed)?;
+    let b = LogicalPlanBuilder::from(plan).cross_join(named(label, rows).during(method)?).during(method)?;
+    let b = sorted(b, [bare(ORDER).sort(true, false)], None).during(method)?;
     let mut columns = vec![bare(label)];
     for (name, values) in cells {
         columns.push(by_order(values)?.alias(name));
     }
-    b.project(columns).map_err(failed)
+    b.project(columns).during(method)
 }
 
 fn numeric(plan: &Plan) -> Vec<String> {
@@ -88,7 +87,6 @@ impl DataFrame {
                 }
                 let first = [Agg::Count, Agg::Mean, Agg::Std, Agg::Min];
                 let hidden = |c: &str, what: &str| format!("__rask_{what}__{c}__");
-                let failed = |e| Error::engine("describe", &e);
                 let is_integer = |c: &str| plan.schema().field_with_unqualified_name(c).is_ok_and(|f| f.data_type().is_integer());
                 let (mut made, mut cells) = (Vec::new(), Vec::new());
                 for (c, list) in columns.iter().map(|c| (c, quantiles_of(df::cast(number(bare(c)), DataType::Float64), quantiles))) {
@@ -114,7 +112,7 @@ impl DataFrame {
                     LogicalPlanBuilder::from(plan.clone()).aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build);
                 let rows = first.map(Agg::name).into_iter().chain(quantiles.iter().map(|q| format!("{}%", (q * 1e6).round() / 1e4)));
                 let rows: Vec<_> = rows.chain(["max".to_owned()]).collect();
-                laid_out("describe", one.map_err(failed)?, "statistic", &rows, cells)
+                laid_out("describe", one.during("describe")?, "statistic", &rows, cells)
             }),
         }
     }
@@ -131,7 +129,6 @@ impl DataFrame {
             }
         }
         self.step("describe", |_, plan| {
-            let failed = |e| Error::engine("describe", &e);
             let specs: Vec<_> = names
                 .iter()
                 .flat_map(|n| [(format!("count.{n}"), n.clone(), Agg::Count), (format!("unique.{n}"), n.clone(), Agg::Nunique)])
@@ -144,12 +141,12 @@ impl DataFrame {
                 let top =
                     LogicalPlanBuilder::from(counts).limit(0, Some(1)).and_then(|b| b.project(columns)).and_then(LogicalPlanBuilder::build);
                 let padded = place.and_then(|b| b.join_on(top?, df::JoinType::Left, [df::lit(true)])).and_then(LogicalPlanBuilder::build);
-                one = one.cross_join(padded.map_err(failed)?).map_err(failed)?;
+                one = one.cross_join(padded.during("describe")?).during("describe")?;
             }
             let rows = ["count", "unique", "top", "freq"].map(str::to_owned);
             let cells =
                 names.iter().map(|n| (n.clone(), rows.iter().map(|r| df::cast(bare(&format!("{r}.{n}")), DataType::Utf8)).collect()));
-            laid_out("describe", one.build().map_err(failed)?, "statistic", &rows, cells.collect())
+            laid_out("describe", one.build().during("describe")?, "statistic", &rows, cells.collect())
         })
     }
 
@@ -179,8 +176,7 @@ impl DataFrame {
             let x = |i: usize| df::cast(number(bare(&columns[i])), DataType::Float64);
             let pairs = (0..columns.len()).flat_map(|i| (i..columns.len()).map(move |j| (i, j)));
             let made: Vec<_> = pairs.map(|(i, j)| statistic.of(vec![x(i), x(j)]).alias(name(i, j))).collect();
-            let one =
-                b.aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build).map_err(|e| Error::engine(method, &e))?;
+            let one = b.aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build).during(method)?;
             let cell = |i: usize| (columns[i].clone(), (0..columns.len()).map(|j| bare(&name(i, j))).collect());
             laid_out(method, one, "column", &columns, (0..columns.len()).map(cell).collect())
         })
@@ -197,13 +193,12 @@ impl DataFrame {
     #[track_caller]
     fn melted(&self, ids: &[String], values: &[String]) -> Self {
         self.step("melt", |_, plan| {
-            let failed = |e| Error::engine("melt", &e);
             ids.iter().chain(values).try_for_each(|n| bound("melt", col(n).get(), plan).map(drop))?;
             unique("melt", ids.iter().chain([&"variable".to_owned(), &"value".to_owned()]))?;
-            let all = LogicalPlanBuilder::from(numbered(plan).map_err(failed)?).cross_join(named("variable", values).map_err(failed)?);
-            let b = all.and_then(|b| sorted(b, [bare(ORDER).sort(true, false), bare(ROW).sort(true, false)], None)).map_err(failed)?;
+            let all = LogicalPlanBuilder::from(numbered(plan).during("melt")?).cross_join(named("variable", values).during("melt")?);
+            let b = all.and_then(|b| sorted(b, [bare(ORDER).sort(true, false), bare(ROW).sort(true, false)], None)).during("melt")?;
             let value = by_order(values.iter().map(|n| bare(n)))?.alias("value");
-            b.project(ids.iter().map(|n| bare(n)).chain([bare("variable"), value])).map_err(failed)
+            b.project(ids.iter().map(|n| bare(n)).chain([bare("variable"), value])).during("melt")
         })
     }
 
@@ -263,7 +258,7 @@ impl DataFrame {
         }
         let texts = cast(&array, &DataType::Utf8).map_err(|e| Error::bad_argument(method, e.to_string()))?;
         let constant = |i: usize| {
-            let value = ScalarValue::try_from_array(&array, i).map_err(|e| Error::engine(method, &e))?;
+            let value = ScalarValue::try_from_array(&array, i).during(method)?;
             Ok((texts.as_string::<i32>().value(i).to_owned(), Expr::new(df::Expr::Literal(value, None))))
         };
         (0..array.len()).map(constant).collect()

@@ -1,6 +1,6 @@
 //! Random sampling: rows are chosen by their indices and a seed, so the partitions do not matter.
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::bare;
 use crate::frame::expr::udf::rowwise;
@@ -146,8 +146,7 @@ impl DataFrame {
     #[track_caller]
     fn chosen(&self, method: &str, chosen: Chosen, seed: u64) -> Self {
         let rows = self.step(method, |_, plan| {
-            let failed = |e| Error::engine(method, &e);
-            let plan = indexed(plan, INDEX).map_err(failed)?;
+            let plan = indexed(plan, INDEX).during(method)?;
             let key = format!("{chosen:?}, {seed}");
             let is_chosen = rowwise(
                 "chosen",
@@ -160,7 +159,7 @@ impl DataFrame {
                     Ok(Arc::new(BooleanArray::from_iter(of.map(Some))) as ArrayRef)
                 },
             );
-            LogicalPlanBuilder::from(plan).filter(is_chosen).map_err(failed)
+            LogicalPlanBuilder::from(plan).filter(is_chosen).during(method)
         });
         rows.unnumbered(self)
     }

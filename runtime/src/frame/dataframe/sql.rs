@@ -1,6 +1,6 @@
 //! SQL over frames: a query creates a frame from other frames.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::dataframe::tables::IntoFrame;
 use crate::frame::expr::{Expr, arithmetic};
@@ -94,7 +94,7 @@ pub(in crate::frame) fn expression(method: &str, text: &str, plan: &Plan) -> Res
         })
     };
     // SQL's own rule would not find a column with upper case in its name.
-    read(false).or_else(|e| read(true).map_err(|_| e)).map(Expr::new).map_err(|e| Error::engine(method, &e))
+    read(false).or_else(|e| read(true).map_err(|_| e)).map(Expr::new).during(method)
 }
 
 fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan> {

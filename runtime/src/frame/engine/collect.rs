@@ -1,6 +1,6 @@
 //! Computes plans, with retries when types were wrong or memory is short.
 
-use crate::error::{Error, Result};
+use crate::error::{During, Result};
 use crate::frame::engine::{self, Joins, PlanOptions, Progress, Rows, in_order, physical, refresh, run};
 use crate::frame::types::batch::concat;
 use arrow::array::RecordBatch;
@@ -22,7 +22,7 @@ pub(in crate::frame) fn first_rows(plan: &LogicalPlan, n: usize) -> Result<Recor
         let whole = physical(plan, options)?;
         if whole.output_partitioning().partition_count() == 1 {
             let limited = LogicalPlanBuilder::from(plan.clone()).limit(0, Some(n)).and_then(LogicalPlanBuilder::build);
-            return run(&limited.map_err(|e| Error::engine("head", &e))?, options);
+            return run(&limited.during("head")?, options);
         }
         // DataFusion would take the rows of whichever partition is ready first.
         in_order(plan, joins, move |mut rows| async move {
@@ -30,7 +30,7 @@ pub(in crate::frame) fn first_rows(plan: &LogicalPlan, n: usize) -> Result<Recor
             while left > 0
                 && let Some(batch) = rows.next().await
             {
-                let batch = batch.map_err(|e| Error::engine("head", &e))?;
+                let batch = batch.during("head")?;
                 let batch = batch.slice(0, left.min(batch.num_rows()));
                 left -= batch.num_rows();
                 first.push(batch);
@@ -51,7 +51,7 @@ pub(in crate::frame) fn measured(plan: &LogicalPlan) -> Result<String> {
         let physical = physical(plan, PlanOptions { rows: Rows::Spread, joins })?;
         engine::drain(&physical, Rows::Spread, Progress::Hidden, |_, mut rows| async move {
             while let Some(batch) = rows.next().await {
-                batch.map_err(|e| Error::engine("compute", &e))?;
+                batch.during("compute")?;
             }
             Ok(())
         })?;

@@ -2,7 +2,7 @@
 //! reports its partitions as tasks to the view under the cell.
 
 use crate::config::{self, Cluster};
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::engine::interface::{Engine, Joins, Progress, Rows, Running};
 use crate::frame::exec::{coalesce, memory_pool, observe, sort};
 use crate::frame::expr::sums;
@@ -97,11 +97,10 @@ impl Engine for Local {
         if progress == Progress::Hidden {
             return Ok(Box::new(LocalRun { plan: plan.clone(), context, at_once, _job: None }));
         }
-        let failed = |e| Error::engine("planning", &e);
-        let plan = speculate::guessed(plan.clone()).map_err(failed)?;
+        let plan = speculate::guessed(plan.clone()).during("planning")?;
         let names = observe::names(&plan);
         let job = Arc::new(Job::begin(names.iter().cloned()));
-        let plan = observe::wrap(&plan, &names, &job, context.memory_pool()).map_err(failed)?;
+        let plan = observe::wrap(&plan, &names, &job, context.memory_pool()).during("planning")?;
         Ok(Box::new(LocalRun { plan, context, at_once, _job: Some(job) }))
     }
 

@@ -8,7 +8,7 @@ pub(in crate::frame) mod refresh;
 pub(in crate::frame) use interface::{Joins, PlanOptions, Progress, Rows};
 
 use crate::config;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::exec::sort;
 use crate::frame::threads::{joined, wait};
 use crate::frame::types::batch::{concat, size};
@@ -71,7 +71,7 @@ fn planned_by(plan: &LogicalPlan, mut state: SessionState, joins: Joins) -> Resu
     let plan = plan.clone();
     wait(async move {
         let physical = state.create_physical_plan(&plan).await.and_then(|p| engine().finish(p));
-        physical.map_err(|e| Error::engine("planning", &e))
+        physical.during("planning")
     })
 }
 
@@ -92,7 +92,7 @@ pub(in crate::frame) fn keep(
         Box::pin(async move {
             let mut kept = Vec::new();
             while let Some(batch) = rows.next().await {
-                let batch = batch.map_err(|e| Error::engine(operation, &e))?;
+                let batch = batch.during(operation)?;
                 if limit < u64::MAX {
                     let own = size(&batch);
                     let bytes = held.fetch_add(own, Ordering::Relaxed) + own;
@@ -158,7 +158,7 @@ where
     F: Future<Output = Result<T>> + Send + 'static,
 {
     let run = engine().begin(physical, Rows::Spread, Progress::Hidden)?;
-    wait(async move { work(run.open(number).map_err(|e| Error::engine("compute", &e))?).await })
+    wait(async move { work(run.open(number).during("compute")?).await })
 }
 
 /// Computes all partitions of a plan, and consumes their rows.
@@ -198,7 +198,7 @@ where
             while tasks.len() < open
                 && let Some(partition) = left.next()
             {
-                let stream = run.open(partition).map_err(|e| Error::engine("compute", &e))?;
+                let stream = run.open(partition).during("compute")?;
                 let work = work(partition, stream);
                 tasks.spawn(async move { (partition, work.await) });
             }

@@ -1,7 +1,7 @@
 //! Checks whether the types of a plan's sources have changed since it was built, and rebuilds the
 //! plan if so.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::engine::{self, Joins, PlanOptions, Rows};
 use crate::frame::expr::bare;
 use crate::frame::plan::Plan;
@@ -39,7 +39,7 @@ pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
         },
         other => Ok(Transformed::no(other)),
     };
-    let renewed = plan.clone().transform_up_with_subqueries(renew).map_err(|e| Error::engine("read_csv", &e))?;
+    let renewed = plan.clone().transform_up_with_subqueries(renew).during("read_csv")?;
     if !renewed.transformed {
         return Ok(renewed.data);
     }
@@ -116,5 +116,5 @@ fn finish_inference(source: &dyn FrameSource) -> Result<()> {
     let columns: Vec<_> = columns.iter().map(|c| bare(c)).collect();
     let table = provider_as_source(SourceTable::provider(types_only));
     let plan = LogicalPlanBuilder::scan("frame", table, None).and_then(|b| b.project(columns)).and_then(LogicalPlanBuilder::build);
-    engine::run(&plan.map_err(|e| Error::engine("read_csv", &e))?, PlanOptions { rows: Rows::Spread, joins: Joins::Hash }).map(drop)
+    engine::run(&plan.during("read_csv")?, PlanOptions { rows: Rows::Spread, joins: Joins::Hash }).map(drop)
 }

@@ -121,23 +121,14 @@ impl DisplayAs for Watched {
 }
 
 impl ExecutionPlan for Watched {
+    passthrough!(input |p| &p.inner, no_expressions);
+
     fn name(&self) -> &str {
         self.inner.name()
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
         self.inner.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.inner]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn datafusion::physical_plan::PhysicalExpr>) -> Result<datafusion::common::tree_node::TreeNodeRecursion>,
-    ) -> Result<datafusion::common::tree_node::TreeNodeRecursion> {
-        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
     }
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {

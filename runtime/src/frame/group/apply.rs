@@ -1,7 +1,7 @@
 //! Closures over groups: each gets the rows of one group as a table, and returns rows of the new frame.
 
 use crate::config;
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::dataframe::partitions::Partitions;
 use crate::frame::expr::keys::one_value;
@@ -52,8 +52,7 @@ impl GroupBy {
 
 /// Calls the closure with each group of rows that are sorted by their keys.
 fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>) -> Result<RecordBatch> {
-    let failed = |e: arrow::error::ArrowError| Error::engine(METHOD, &e.into());
-    let column = |k: &String| rows.schema().index_of(k).map(|i| rows.column(i).clone()).map_err(failed);
+    let column = |k: &String| rows.schema().index_of(k).map(|i| rows.column(i).clone()).during(METHOD);
     let columns = keys.iter().map(column).collect::<Result<Vec<_>>>()?;
     let (of, closure, names, arrays) = (rows.clone(), closure.clone(), keys.to_vec(), columns.clone());
     let one = Arc::new(move |start: usize, len: usize| {
@@ -69,7 +68,7 @@ fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -
     let groups = if columns.is_empty() {
         std::iter::once(0..rows.num_rows()).collect()
     } else {
-        partition(&keys_of(&columns)).map_err(failed)?.ranges()
+        partition(&keys_of(&columns)).during(METHOD)?.ranges()
     };
     // Closures may compute frames themselves, so they run beside DataFusion, and not on the threads
     // of tasks.
@@ -90,12 +89,11 @@ fn keys_of(columns: &[ArrayRef]) -> Vec<ArrayRef> {
 
 /// Adds the keys of a group to the table that the closure returned.
 fn with_keys(made: &RecordBatch, keys: &[String], columns: &[ArrayRef], row: usize) -> Result<RecordBatch> {
-    let failed = |e: arrow::error::ArrowError| Error::engine(METHOD, &e.into());
     let schema = made.schema();
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
     for (key, column) in keys.iter().zip(columns).filter(|(k, _)| schema.index_of(k).is_err()) {
         fields.push(Arc::new(Field::new(key, column.data_type().clone(), true)));
-        arrays.push(take(column, &UInt32Array::from(vec![row as u32; made.num_rows()]), None).map_err(failed)?);
+        arrays.push(take(column, &UInt32Array::from(vec![row as u32; made.num_rows()]), None).during(METHOD)?);
     }
     fields.extend(schema.fields().iter().cloned());
     arrays.extend(made.columns().iter().cloned());

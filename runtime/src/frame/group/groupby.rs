@@ -1,7 +1,7 @@
 //! Group-by: one row per group, ordered by the keys; or one for each row, for methods that need
 //! neighbouring rows.
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::agg::{Agg, IntoAgg, IntoSpec, Spec, aggregates, of_named_columns, specs};
 use crate::frame::expr::when::when;
@@ -100,10 +100,9 @@ impl GroupBy {
         let counts = self.frame.counted(&columns);
         let index = columns.iter().cloned().chain(["count".to_owned()]).collect::<Vec<_>>();
         let sorted = counts.step("value_counts", |_, plan| {
-            let failed = |e| Error::engine("value_counts", &e);
             let keys = self.keys.iter().map(|k| bare(k).sort(true, false));
             let by = keys.chain([bare("count").sort(false, false), bare(ROW).sort(true, false)]);
-            order::sorted(LogicalPlanBuilder::from(numbered(plan).map_err(failed)?), by, None).map_err(failed)
+            order::sorted(LogicalPlanBuilder::from(numbered(plan).during("value_counts")?), by, None).during("value_counts")
         });
         sorted.project("value_counts", |_| Ok(index.iter().map(|n| bare(n)).collect()))
     }
@@ -218,7 +217,6 @@ impl GroupBy {
     pub(in crate::frame) fn aggregate(&self, method: &str, specs: Vec<Spec>) -> DataFrame {
         let method = format!("groupby(..).{method}");
         self.frame.step(&method, |_, plan| {
-            let failed = |e| Error::engine(&method, &e);
             let keys = self.keys.iter().map(|k| bound("groupby", col(k).get(), plan)).collect::<Result<Vec<_>>>()?;
             unique("groupby", self.keys.iter().chain(specs.iter().map(|s| &s.0)))?;
             let there = self.there().map(|there| bound("groupby", there.get(), plan)).transpose()?;
@@ -226,9 +224,9 @@ impl GroupBy {
             if self.keys.is_empty() {
                 return Ok(b);
             }
-            let made = b.clone().build().map_err(failed)?;
+            let made = b.clone().build().during(&method)?;
             let by = self.keys.iter().map(|k| Ok(order::key("groupby", k, &made)?.sort(true, false))).collect::<Result<Vec<_>>>()?;
-            order::sorted(b, by, None).map_err(failed)
+            order::sorted(b, by, None).during(&method)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Files other than CSV: reads JSON Lines, Arrow IPC and SQLite; writes these and Parquet.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::engine::{self, collect};
 use crate::frame::io::listed;
@@ -204,7 +204,7 @@ async fn write_rows(method: &'static str, path: String, mut rows: SendableRecord
         |message: String| -> Error { ErrorKind::Engine { operation: method.to_owned(), message: format!("{path:?}: {message}") }.into() };
     let mut sink = make(Pending::create(method, &path)?, &rows.schema()).map_err(bad)?;
     while let Some(batch) = rows.next().await {
-        sink.put(&batch.map_err(|e| Error::engine(method, &e))?).map_err(bad)?;
+        sink.put(&batch.during(method)?).map_err(bad)?;
     }
     let mut file = sink.end().map_err(bad)?;
     file.flush().map_err(Error::io(method, &path))?;

@@ -2,7 +2,7 @@
 //! folders, and the merged columns.
 
 use crate::decode::Compression;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::plan::Plan;
 use crate::frame::plan::scan::scan;
 use crate::frame::source::provider::FrameSource;
@@ -55,7 +55,7 @@ pub(in crate::frame) fn found(method: &str, path: &str, endings: &[&str], by_ran
     if fs::is_remote(path) {
         let names = remote::reachable(method, path, by_ranges)?;
         let urls = names.iter().map(ListingTableUrl::parse).collect::<DfResult<_>>();
-        return Ok(Found { urls: urls.map_err(|e| Error::engine(method, &e))?, keys: Vec::new() });
+        return Ok(Found { urls: urls.during(method)?, keys: Vec::new() });
     }
     let path = fs::local(path);
     let (base, files) = if Path::new(path).is_dir() {
@@ -78,7 +78,7 @@ fn url(method: &str, file: &Path) -> Result<ListingTableUrl> {
     let full = std::path::absolute(file).map_err(Error::io(method, &text))?;
     let bad = |()| Error::bad_argument(method, format!("invalid file path {text:?}"));
     let url = reqwest::Url::from_file_path(full).map_err(bad)?;
-    ListingTableUrl::parse(url.as_str()).map_err(|e| Error::engine(method, &e))
+    ListingTableUrl::parse(url.as_str()).during(method)
 }
 
 /// Lists a folder recursively, in order; skips names that begin with `.` or `_`.

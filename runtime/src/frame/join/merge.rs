@@ -1,6 +1,6 @@
 //! Joins with pandas' names, and concatenation of frames.
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::column::cat;
 use crate::frame::dataframe::DataFrame;
 use crate::frame::dataframe::tables::IntoFrame;
@@ -194,7 +194,7 @@ impl Merge {
         let keys: Vec<_> = self.left_on.iter().cloned().zip(self.right_on.iter().cloned()).collect();
         for (a, b) in &keys {
             let (x, y) = (bound("merge", col(a).get(), left)?, bound("merge", col(b).get(), right)?);
-            let of = |e: &df::Expr, p: &Plan| df::ExprSchemable::get_type(e, p.schema()).map_err(|e| Error::engine("merge", &e));
+            let of = |e: &df::Expr, p: &Plan| df::ExprSchemable::get_type(e, p.schema()).during("merge");
             let (x, y) = (of(&x, left)?, of(&y, right)?);
             let fits = x == y
                 || x.is_numeric() && y.is_numeric()
@@ -213,7 +213,6 @@ impl Merge {
     }
 
     fn joined(&self, left: &Plan, right: &Plan) -> Result<LogicalPlanBuilder> {
-        let failed = |e| Error::engine("merge", &e);
         let keys = self.keys(left, right)?;
         let (l, r) = (names_of(left), names_of(right));
         // Both sides with names of their own, and with row numbers.
@@ -225,7 +224,7 @@ impl Merge {
             let columns = names.iter().chain([&ROW.to_owned()]).map(|n| column(n).alias(format!("{mark}.{n}"))).collect::<Vec<_>>();
             LogicalPlanBuilder::from(numbered(plan)?).project(columns)?.build()
         };
-        let (a, b) = (side(left, &l, "l").map_err(failed)?, side(right, &r, "r").map_err(failed)?);
+        let (a, b) = (side(left, &l, "l").during("merge")?, side(right, &r, "r").during("merge")?);
         let name = |mark: &str, n: &str| Column::new_unqualified(format!("{mark}.{n}"));
         let (on_left, on_right): (Vec<_>, Vec<_>) = keys.iter().map(|(x, y)| (name("l", x), name("r", y))).unzip();
         let how = match self.how {
@@ -242,10 +241,10 @@ impl Merge {
         } else {
             LogicalPlanBuilder::from(a).join_detailed(b, how, (on_left, on_right), None, nulls)
         };
-        let b = b.and_then(|b| sorted(b, self.order(&keys), None)).map_err(failed)?;
+        let b = b.and_then(|b| sorted(b, self.order(&keys), None)).during("merge")?;
         let columns = self.columns(&keys, &l, &r);
         unique("merge", columns.iter().map(|c| &c.0))?;
-        b.project(columns.into_iter().map(|(n, e)| e.alias(n))).map_err(failed)
+        b.project(columns.into_iter().map(|(n, e)| e.alias(n))).during("merge")
     }
 
     fn order(&self, keys: &[(String, String)]) -> Vec<df::SortExpr> {
@@ -345,7 +344,6 @@ fn below(frames: &[DataFrame]) -> DataFrame {
 
 /// Concatenates several plans vertically, with their columns matched by name.
 pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
-    let failed = |e| Error::engine("concat", &e);
     let mut names: Vec<String> = Vec::new();
     for name in plans.iter().flat_map(names_of) {
         if !names.contains(&name) {
@@ -368,17 +366,17 @@ pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
         // Row numbers keep the rows in order, which a union alone does not.
         LogicalPlanBuilder::from(numbered(plan)?).project(names.iter().map(column)).and_then(LogicalPlanBuilder::build)
     };
-    let inputs = plans.iter().map(|p| alike(p).map(Arc::new)).collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
+    let inputs = plans.iter().map(|p| alike(p).map(Arc::new)).collect::<std::result::Result<Vec<_>, _>>().during("concat")?;
     if inputs.is_empty() {
         return Err(Error::bad_argument("concat", "expected at least one frame".to_owned()));
     }
     let union = match inputs.len() {
         1 => LogicalPlanBuilder::from(inputs[0].as_ref().clone()),
         _ => {
-            let schema = Arc::new(coerce_union_schema(&inputs).map_err(failed)?);
+            let schema = Arc::new(coerce_union_schema(&inputs).during("concat")?);
             LogicalPlanBuilder::from(Plan::Union(Union { inputs, schema }))
         }
     };
     // Columns of a union are only known by the names in its first part.
-    union.project(names.iter().map(|n| bare(n))).and_then(LogicalPlanBuilder::build).map_err(failed)
+    union.project(names.iter().map(|n| bare(n))).and_then(LogicalPlanBuilder::build).during("concat")
 }

@@ -1,6 +1,6 @@
 //! Aggregation plans.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::expr::agg::{Agg, Spec, part};
 use crate::frame::expr::col;
 use crate::frame::plan::order::{indexed, numbered, unsorted};
@@ -24,15 +24,14 @@ pub(in crate::frame) fn aggregated_where(
     keys: &[df::Expr],
     specs: &[Spec],
 ) -> Result<LogicalPlanBuilder> {
-    let failed = |e| Error::engine(method, &e);
     // Skips sorting for aggregations that do not need an order.
     let is_free = |s: &Spec| !s.2.is_ordered() && !s.2.asks_for_numbers();
-    let mut input = if specs.iter().all(is_free) { unsorted(plan).map_err(failed)? } else { plan.clone() };
+    let mut input = if specs.iter().all(is_free) { unsorted(plan).during(method)? } else { plan.clone() };
     if specs.iter().any(|s| s.2.is_ordered()) {
-        input = numbered(&input).map_err(failed)?;
+        input = numbered(&input).during(method)?;
     }
     if specs.iter().any(|s| s.2.asks_for_numbers()) {
-        input = indexed(&input, INDEX).map_err(failed)?;
+        input = indexed(&input, INDEX).during(method)?;
     }
     let (mut aggregates, mut results) = (Vec::new(), Vec::new());
     for (name, column, agg) in specs {
@@ -41,7 +40,7 @@ pub(in crate::frame) fn aggregated_where(
             _ => {
                 let x = bound(method, col(column).get(), plan)?;
                 // `bound` has checked that it exists.
-                let t = plan.schema().field_with_unqualified_name(column).map_err(failed)?.data_type().clone();
+                let t = plan.schema().field_with_unqualified_name(column).during(method)?.data_type().clone();
                 (x, t)
             }
         };
@@ -65,8 +64,8 @@ pub(in crate::frame) fn aggregated_where(
         keys.iter().map(|k| df::Expr::Column(datafusion::common::Column::new_unqualified(k.schema_name().to_string()))).collect();
     let mut b = LogicalPlanBuilder::from(input);
     if let Some(holds) = holds {
-        b = b.filter(holds).map_err(failed)?;
+        b = b.filter(holds).during(method)?;
     }
-    let b = b.aggregate(keys.to_vec(), aggregates).map_err(failed)?;
-    b.project(keep.into_iter().chain(results)).map_err(failed)
+    let b = b.aggregate(keys.to_vec(), aggregates).during(method)?;
+    b.project(keep.into_iter().chain(results)).during(method)
 }

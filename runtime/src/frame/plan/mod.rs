@@ -5,7 +5,7 @@ pub(in crate::frame) mod order;
 pub(in crate::frame) mod scan;
 pub(in crate::frame) mod windows;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, ErrorKind, Result};
 use crate::frame::expr::arithmetic::{arithmetic, negated};
 use crate::frame::expr::number::number;
 use crate::frame::types::names::ROW;
@@ -34,7 +34,7 @@ pub(in crate::frame) fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Res
         }
         Ok(TreeNodeRecursion::Continue)
     });
-    walk.map_err(|e| Error::engine(method, &e))?;
+    walk.during(method)?;
     match missing {
         Some(column) => Err(ErrorKind::ColumnNotFound { method: method.to_owned(), column, available }.into()),
         None => {
@@ -48,7 +48,7 @@ pub(in crate::frame) fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Res
                 df::Expr::IsNotNull(x) if is_float(&x) => Ok(Transformed::yes(number(*x).is_not_null())),
                 other => Ok(Transformed::no(other)),
             };
-            Ok(expr.clone().transform_up(usual).map_err(|e| Error::engine(method, &e))?.data)
+            Ok(expr.clone().transform_up(usual).during(method)?.data)
         }
     }
 }

@@ -2,6 +2,7 @@
 //! that the optimizer keeps. Numbers increase within each partition and from one partition to the
 //! next, so that numbering needs no count of the rows before.
 
+use crate::error::During;
 use crate::frame::expr::keys::FloatKeys;
 use crate::frame::expr::{bare, col};
 use crate::frame::plan::{Plan, bound};
@@ -65,7 +66,7 @@ pub(in crate::frame) fn key(method: &str, name: &str, plan: &Plan) -> crate::err
     // Null has no code.
     let codes = crate::frame::expr::codes::codes(&col(name)).get().clone();
     let there = when(column.is_not_null(), codes).end();
-    there.map_err(|e| crate::error::Error::engine(method, &e))
+    there.during(method)
 }
 
 /// Removes a trailing sort, for steps that do not depend on the order of rows.
@@ -240,17 +241,7 @@ impl DisplayAs for OrderedExec {
 }
 
 impl ExecutionPlan for OrderedExec {
-    fn name(&self) -> &str {
-        ORDERED_EXEC
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
+    passthrough!(name ORDERED_EXEC, input |p| &p.input, no_expressions);
 
     fn maintains_input_order(&self) -> Vec<bool> {
         // It does, and its properties say so; but sorts must not be pushed below it.
@@ -267,10 +258,6 @@ impl ExecutionPlan for OrderedExec {
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
-    }
-
-    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
     }
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {

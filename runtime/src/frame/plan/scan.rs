@@ -1,6 +1,6 @@
 //! Plans that scan a source or tables in memory.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, ErrorKind, Result};
 use crate::frame::plan::Plan;
 use crate::frame::source::memory;
 use crate::frame::source::provider::{FrameSource, SourceTable};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(in crate::frame) fn scan(source: Arc<dyn FrameSource>, method: &str) -> Result<Plan> {
     LogicalPlanBuilder::scan("frame", provider_as_source(SourceTable::provider(source)), None)
         .and_then(LogicalPlanBuilder::build)
-        .map_err(|e| Error::engine(method, &e))
+        .during(method)
 }
 
 pub(in crate::frame) fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
@@ -41,7 +41,7 @@ pub(in crate::frame) fn held(
     parts: Vec<Vec<RecordBatch>>,
     index: Option<String>,
 ) -> Result<Plan> {
-    let table = memory::Held::new(schema, parts, index).map_err(|e| Error::engine(method, &e))?;
+    let table = memory::Held::new(schema, parts, index).during(method)?;
     scan(Arc::new(table), method)
 }
 

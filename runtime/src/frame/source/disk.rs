@@ -2,11 +2,10 @@
 //! not fit into memory.
 
 use crate::config;
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::types::batch::{self, cast_to, plain};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
 use datafusion::execution::SendableRecordBatchStream;
@@ -28,10 +27,6 @@ pub(in crate::frame) struct Spool {
     pub(in crate::frame) bytes: u64,
 }
 
-fn failed(e: ArrowError) -> Error {
-    Error::engine(METHOD, &e.into())
-}
-
 impl Spool {
     /// Writes all rows.
     pub(in crate::frame) async fn of(mut rows: SendableRecordBatchStream) -> Result<Self> {
@@ -40,17 +35,17 @@ impl Spool {
         let file = tempfile::tempfile_in(&folder).map_err(io)?;
         let (schema, mut starts, mut bytes) = (rows.schema(), vec![0], 0);
         let stored = plain(&schema);
-        let mut writer = FileWriter::try_new(BufWriter::new(file), &stored).map_err(failed)?;
+        let mut writer = FileWriter::try_new(BufWriter::new(file), &stored).during(METHOD)?;
         while let Some(batch) = rows.next().await {
-            let batch = batch.map_err(|e| Error::engine(METHOD, &e))?;
+            let batch = batch.during(METHOD)?;
             if batch.num_rows() > 0 {
-                writer.write(&cast_to(&batch, &stored).map_err(failed)?).map_err(failed)?;
+                writer.write(&cast_to(&batch, &stored).during(METHOD)?).during(METHOD)?;
                 starts.push(starts.last().map_or(0, |s| s + batch.num_rows()));
                 bytes += batch::size(&batch);
             }
         }
-        writer.finish().map_err(failed)?;
-        let file = writer.into_inner().map_err(failed)?.into_inner().map_err(|e| io(e.into_error()))?;
+        writer.finish().during(METHOD)?;
+        let file = writer.into_inner().during(METHOD)?.into_inner().map_err(|e| io(e.into_error()))?;
         Ok(Self { file, schema, starts, bytes })
     }
 
@@ -67,12 +62,12 @@ impl Spool {
         if from >= to {
             return Ok(Vec::new());
         }
-        let mut reader = FileReader::try_new(Reading { file: &self.file, at: 0 }, None).map_err(failed)?;
+        let mut reader = FileReader::try_new(Reading { file: &self.file, at: 0 }, None).during(METHOD)?;
         let first = self.starts.partition_point(|s| *s <= from) - 1;
-        reader.set_index(first).map_err(failed)?;
+        reader.set_index(first).during(METHOD)?;
         let mut found = Vec::new();
         for (start, batch) in self.starts[first..].iter().zip(reader).take_while(|(start, _)| **start < to) {
-            let batch = cast_to(&batch.map_err(failed)?, &self.schema).map_err(failed)?;
+            let batch = cast_to(&batch.during(METHOD)?, &self.schema).during(METHOD)?;
             let begin = from.saturating_sub(*start);
             found.push(batch.slice(begin, (to - start).min(batch.num_rows()) - begin));
         }

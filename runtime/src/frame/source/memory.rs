@@ -115,6 +115,8 @@ impl DisplayAs for HeldExec {
 }
 
 impl ExecutionPlan for HeldExec {
+    passthrough!(no_input);
+
     fn name(&self) -> &str {
         self.0.name()
     }
@@ -123,16 +125,8 @@ impl ExecutionPlan for HeldExec {
         self.0.properties()
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
-    }
-
     fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
         self.0.apply_expressions(f)
-    }
-
-    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -1,7 +1,7 @@
 //! Remote files for DataFusion's own readers: by range requests if the server supports them, else
 //! downloaded to an unnamed temporary file, so that nothing is left behind.
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::{config, fs};
 use bytes::Bytes;
 use chrono::Utc;
@@ -41,7 +41,7 @@ pub(in crate::frame) fn reachable(method: &str, url: &str, by_ranges: bool) -> R
 }
 
 fn register(method: &str, url: &str, store: Arc<dyn ObjectStore>) -> Result<()> {
-    let at = ListingTableUrl::parse(url).map_err(|e| Error::engine(method, &e))?;
+    let at = ListingTableUrl::parse(url).during(method)?;
     STORES.register_store(at.object_store().as_ref(), store);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Record batches: building, measuring, concatenating and slicing.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::types::batch;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
@@ -65,7 +65,7 @@ pub(crate) fn with_columns(method: &str, rows: &RecordBatch, schema: &SchemaRef)
         );
         return Err(Error::bad_argument(method, message));
     }
-    let column = |(c, f): (&ArrayRef, &Arc<Field>)| cast(c, f.data_type()).map_err(|e| Error::engine(method, &e.into()));
+    let column = |(c, f): (&ArrayRef, &Arc<Field>)| cast(c, f.data_type()).during(method);
     let columns = rows.columns().iter().zip(schema.fields()).map(column).collect::<Result<_>>()?;
     batch::batch(method, schema, columns, rows.num_rows())
 }

@@ -100,17 +100,7 @@ impl DisplayAs for Sorted {
 }
 
 impl ExecutionPlan for Sorted {
-    fn name(&self) -> &str {
-        "SortExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
+    passthrough!(name "SortExec", input |p| &p.input);
 
     fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
         self.order.iter().try_fold(TreeNodeRecursion::Continue, |_, e| f(&e.expr))

@@ -2,7 +2,7 @@
 //! all are complete.
 
 use crate::csv::print::Printing;
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::engine::{self, Joins, collect};
 use crate::frame::io::csv::{Csv, Separator};
@@ -118,7 +118,7 @@ async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header:
         printing.header(rows.schema().fields().iter().map(|f| f.name()), &mut text);
     }
     while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(|e| Error::engine(METHOD, &e))?;
+        let batch = batch.during(METHOD)?;
         for start in (0..batch.num_rows()).step_by(4096) {
             let some = batch.slice(start, 4096.min(batch.num_rows() - start));
             printing.rows(&some, &mut text).map_err(|e| bad(e.to_string()))?;

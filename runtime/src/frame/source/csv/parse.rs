@@ -6,7 +6,7 @@ use crate::csv::column::column;
 use crate::csv::kind::Kind;
 use crate::csv::read::Stop;
 use crate::csv::scan::Row;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::source::csv::options::BadLines;
 use crate::frame::source::csv::table::{Table, io_error};
 use crate::frame::source::csv::types::Reason;
@@ -294,7 +294,7 @@ fn sieved(array: &ArrayRef, kept: &BooleanArray) -> ArrayRef {
 /// Evaluates a predicate; `None` if it is true for all rows.
 fn evaluate(condition: &Arc<dyn PhysicalExpr>, schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> Result<Option<BooleanArray>> {
     let batch = batch::batch("read_csv", schema, arrays, rows)?;
-    let told = condition.evaluate(&batch).and_then(|v| v.into_array(rows)).map_err(|e| Error::engine("filter", &e))?;
+    let told = condition.evaluate(&batch).and_then(|v| v.into_array(rows)).during("filter")?;
     // Null counts as false.
     let told = told.as_any().downcast_ref::<BooleanArray>().map(|t| if t.null_count() > 0 { prep_null_mask_filter(t) } else { t.clone() });
     Ok(told.filter(|t| t.true_count() < rows))
