@@ -1,17 +1,18 @@
-//! Questions to the person at the notebook: a line of input, a password, and what is shown under the cell.
+//! Interaction with the user of the notebook: a line of input, a password, and clearing the output
+//! of the cell.
 
 use crate::error::{ErrorKind, Result};
 use crate::wire;
 use rask_wire::ToKernel;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// The answer that has come, if any.
+/// The answer that has arrived, if any.
 static ANSWER: Mutex<Option<std::result::Result<String, String>>> = Mutex::new(None);
 static CAME: Condvar = Condvar::new();
-/// Held while a question is open: one at a time.
+/// Held while a prompt is open: one at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Asks the person at the notebook for a line and waits for it; Stop ends the wait.
+/// Prompts the user of the notebook for a line and waits for it; Stop ends the wait.
 ///
 /// ```no_run
 /// use rask::prelude::*;
@@ -20,12 +21,13 @@ static TURN: Mutex<()> = Mutex::new(());
 /// ```
 ///
 /// # Errors
-/// Where nobody can be asked: in a notebook that runs without a person, or outside of one.
+/// [`NoInput`](crate::ErrorKind::NoInput) if the front end does not support input, as in a notebook
+/// that runs unattended, or outside of a notebook.
 pub fn input(prompt: &str) -> Result<String> {
     question(prompt, false)
 }
 
-/// As [`input`], without showing what is typed.
+/// Prompts for a password: as [`input`], without showing what is typed.
 ///
 /// # Errors
 /// As [`input`].
@@ -33,8 +35,8 @@ pub fn password(prompt: &str) -> Result<String> {
     question(prompt, true)
 }
 
-/// Removes what is shown under the running cell: at once, or with `wait` when the next thing is shown, so that it does not
-/// flicker.
+/// Clears the output of the running cell: immediately, or with `wait` when the next output appears,
+/// which avoids flicker.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -51,10 +53,11 @@ pub fn clear_output(wait: bool) {
 fn question(prompt: &str, password: bool) -> Result<String> {
     let failed = |message: &str| ErrorKind::NoInput { message: message.to_owned() };
     if !wire::connected() {
-        return Err(failed("there is no notebook to ask in").into());
+        return Err(failed("no notebook is connected").into());
     }
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    // Not held while the question is sent: the answer may come before the kernel has acknowledged it.
+    // The lock is not held while the prompt is sent: the answer may arrive before the kernel has
+    // acknowledged it.
     *ANSWER.lock().unwrap_or_else(PoisonError::into_inner) = None;
     wire::send_in_order(&ToKernel::Input { prompt: prompt.to_owned(), password });
     let mut answer = ANSWER.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +73,7 @@ fn question(prompt: &str, password: bool) -> Result<String> {
     }
 }
 
-/// The kernel has an answer, or a reason why there is none.
+/// Handles an answer from the kernel, or the reason why there is none.
 pub(crate) fn answer(answer: std::result::Result<String, String>) {
     *ANSWER.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     CAME.notify_all();

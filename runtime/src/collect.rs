@@ -1,4 +1,4 @@
-//! Several collections computed at once: what they have in common is computed once.
+//! Computing several collections at once: tasks that they share run once.
 
 use crate::bag::{Bag, Element};
 use crate::delayed::{Delayed, take_or_clone, typed};
@@ -9,9 +9,9 @@ use crate::graph::{Point, Value};
 use crate::sched;
 use std::sync::Arc;
 
-/// What [`compute`] takes: lazy collections, and tuples, arrays and lists of those.
+/// A lazy collection, or a tuple, array or list of those: the argument of [`compute`].
 pub trait Collection {
-    /// What it is when it is computed.
+    /// The computed value.
     type Output;
     #[doc(hidden)]
     fn ask(&self, wanted: &mut Wanted);
@@ -19,12 +19,12 @@ pub trait Collection {
     fn take(&self, given: &mut Given) -> Result<Self::Output>;
 }
 
-/// The tasks whose values are asked for.
+/// The tasks whose values are requested.
 #[doc(hidden)]
 #[derive(Default)]
 pub struct Wanted(Vec<Point>);
 
-/// Their values, in their order.
+/// The values of the requested tasks, in the same order.
 #[doc(hidden)]
 pub struct Given(std::vec::IntoIter<Value>);
 
@@ -38,16 +38,16 @@ impl Wanted {
 impl Given {
     #[inline(never)]
     fn next(&mut self) -> Value {
-        // `take` takes just what `ask` has asked for.
-        self.0.next().expect("a value for every task that was asked for")
+        // `take` reads exactly the values that `ask` requested.
+        self.0.next().expect("a value for every requested task")
     }
 }
 
-/// Computes several collections at once: tasks that they share are run once, and all run side by side. Frames have an engine
-/// of their own and are computed one after the other, after the rest.
+/// Computes several collections at once: tasks that they share run once, and all tasks run in
+/// parallel. Frames run on DataFusion; they are computed last, one after another.
 ///
 /// # Errors
-/// The first error of any of them.
+/// Returns the first error of any collection.
 ///
 /// ```
 /// use rask::prelude::*;

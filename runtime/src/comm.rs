@@ -1,5 +1,6 @@
-//! Comms: lines between an object in this process and one in the front end, such as the two halves of a widget. Messages
-//! from the front end are acted on at once, also while a cell runs, on a thread of their own.
+//! Comms: channels between an object in this process and one in the front end, such as the two
+//! halves of a widget. Messages from the front end are handled immediately, even while a cell runs,
+//! on a separate thread.
 
 use crate::wire;
 use rask_wire::{Buffer, Comm as Message, CommEvent, ToKernel};
@@ -9,26 +10,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
 
-/// What is called with a message and its binary parts.
+/// A callback that receives a message and its binary buffers.
 type Handler = Arc<dyn Fn(&Comm, &Value, &[Vec<u8>]) + Send + Sync>;
 
 #[derive(Default)]
 struct Table {
-    /// What is done with the messages of each open comm.
+    /// The message handler of each open comm.
     comms: HashMap<String, Option<Handler>>,
-    /// What is done when the front end opens a comm.
+    /// The handlers of comms that the front end opens, by target.
     targets: HashMap<String, Handler>,
 }
 
 static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
-/// To the thread that acts on messages.
+/// The sender to the thread that handles messages.
 static INBOX: Mutex<Option<mpsc::Sender<Message>>> = Mutex::new(None);
 
 fn table() -> MutexGuard<'static, Table> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One comm. Cheap to clone; [`Comm::close`] ends it, dropping does not.
+/// A comm. Cheap to clone; [`Comm::close`] closes it, dropping it does not.
 ///
 /// ```
 /// use rask::comm::{Comm, json};
@@ -49,7 +50,7 @@ impl Comm {
         Self::open_with(target, data, json!({}))
     }
 
-    /// Opens a comm with metadata, which some targets want.
+    /// Opens a comm with metadata, which some targets require.
     pub(crate) fn open_with(target: &str, data: &Value, metadata: Value) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let comm = Self { id: format!("rask-comm-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)) };
@@ -58,7 +59,7 @@ impl Comm {
         comm
     }
 
-    /// The name by which both sides know it.
+    /// Returns the id of the comm on both sides.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -69,12 +70,12 @@ impl Comm {
         self.post(CommEvent::Message, "", data, &[]);
     }
 
-    /// Sends a message with binary parts.
+    /// Sends a message with binary buffers.
     pub fn send_with(&self, data: &Value, buffers: &[Vec<u8>]) {
         self.post(CommEvent::Message, "", data, buffers);
     }
 
-    /// Calls `handler` with every message that the front end sends from now on, and its binary parts.
+    /// Calls `handler` with every later message of the front end, and its binary buffers.
     pub fn on_message(&self, handler: impl Fn(&Comm, &Value, &[Vec<u8>]) + Send + Sync + 'static) {
         self.set_handler(Arc::new(handler));
     }
@@ -107,7 +108,8 @@ impl Comm {
     }
 }
 
-/// Calls `handler` with every comm that the front end opens for `target`, and the data and binary parts it comes with.
+/// Calls `handler` with every comm that the front end opens for `target`, and its data and binary
+/// buffers.
 ///
 /// ```
 /// rask::comm::on_open("echo", |comm, data, _buffers| comm.send(data));
@@ -121,7 +123,7 @@ fn set_target(target: &str, handler: Handler) {
     table().targets.insert(target.to_owned(), handler);
 }
 
-/// Starts the thread that acts on messages.
+/// Starts the thread that handles messages.
 pub(crate) fn start() -> std::io::Result<()> {
     let (sender, inbox) = mpsc::channel::<Message>();
     *INBOX.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
@@ -129,7 +131,7 @@ pub(crate) fn start() -> std::io::Result<()> {
     std::thread::Builder::new().name("comm".to_owned()).spawn(act).map(drop)
 }
 
-/// A message has come from the front end.
+/// Passes a message from the front end to the thread that handles messages.
 pub(crate) fn hear(message: Message) {
     if let Some(inbox) = &*INBOX.lock().unwrap_or_else(PoisonError::into_inner) {
         // The thread lives as long as the process.
@@ -143,7 +145,7 @@ fn act(message: &Message) {
         CommEvent::Open => {
             let handler = table().targets.get(&message.target).cloned();
             if handler.is_none() {
-                // A target that nobody serves is closed, as the protocol asks.
+                // A comm of an unknown target is closed, as the protocol requires.
                 comm.post(CommEvent::Close, "", &json!({}), &[]);
                 return;
             }

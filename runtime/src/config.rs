@@ -1,26 +1,27 @@
-//! Settings of this process: the workers and their memory, and where data and temporary files lie. Each has a default that
-//! suits a laptop and an environment variable that overrides it; a client overrides both.
+//! Settings of this process: workers, memory limits, and the folders of data and temporary files.
+//! Each has a default that suits a laptop and an environment variable that overrides it; a client
+//! overrides both.
 
 use crate::error::{ErrorKind, Result};
 use crate::units;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-/// The workers of this process: groups of threads that share a limit of memory.
+/// The workers of this process: groups of threads that share a memory limit.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cluster {
     pub(crate) workers: usize,
     pub(crate) threads_per_worker: usize,
-    /// Bytes for the values that one worker holds; `None` where there is no limit.
+    /// Memory limit of one worker's values, in bytes; `None` for no limit.
     pub(crate) memory_limit: Option<u64>,
-    /// Folder of values that memory has no room for.
+    /// Folder of spilled values.
     pub(crate) local_directory: PathBuf,
 }
 
 static CLUSTER: LazyLock<RwLock<Cluster>> = LazyLock::new(|| RwLock::new(Cluster::local(None, None, None)));
 
 impl Cluster {
-    /// Workers of this machine: what is not given is what Dask takes.
+    /// Returns the workers of this machine; `None` means Dask's default.
     pub(crate) fn local(workers: Option<usize>, threads: Option<usize>, memory: Option<Option<u64>>) -> Self {
         let cores = std::env::var("RASK_WORKERS").ok().and_then(|v| v.parse::<usize>().ok()).filter(|n| *n > 0).unwrap_or_else(cores);
         let (workers, threads_per_worker) = match (workers, threads) {
@@ -39,14 +40,15 @@ impl Cluster {
         self.workers * self.threads_per_worker
     }
 
-    /// Bytes for the values that all workers hold; never more than the machine has.
+    /// Returns the memory limit of all workers together, in bytes; never more than the machine has.
     pub(crate) fn memory(&self) -> u64 {
         let asked = self.memory_limit.map_or(u64::MAX, |m| m.saturating_mul(self.workers as u64));
         if asked == u64::MAX { asked } else { asked.min(system_memory().unwrap_or(u64::MAX)) }
     }
 }
 
-/// A folder in which this process alone writes. Those of processes that were ended before they could clear up are removed.
+/// Returns a folder that only this process writes to. Removes the folders of processes that ended
+/// without cleaning up.
 pub(crate) fn own_folder(root: &Path) -> PathBuf {
     const NAME: &str = "rask-frames-";
     let is_over = |name: &str| {
@@ -60,33 +62,33 @@ pub(crate) fn own_folder(root: &Path) -> PathBuf {
         }
     }
     let own = root.join(format!("{NAME}{}", std::process::id()));
-    // A folder that is not there is not made: whoever writes to it says so.
+    // A missing root is not created: the first write to it fails with the path.
     if own.is_dir() || std::fs::create_dir(&own).is_ok() { own } else { root.to_owned() }
 }
 
-/// A number of bytes as a user gave it to `method`.
+/// Parses a size in bytes, an argument of `method`.
 pub(crate) fn bytes(method: &str, text: &str) -> Result<u64> {
-    let message = || format!("{text:?} cannot be read; what would be right is {}", units::BYTES_LOOK);
+    let message = || format!("invalid size {text:?}: expected {}", units::BYTES_LOOK);
     Ok(units::parse_bytes(text).ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
 }
 
-/// A length of time as a user gave it to `method`.
+/// Parses a duration, an argument of `method`.
 pub(crate) fn time(method: &str, text: &str) -> Result<std::time::Duration> {
-    let message = || format!("{text:?} cannot be read; what would be right is {}", units::TIME_LOOKS);
+    let message = || format!("invalid duration {text:?}: expected {}", units::TIME_LOOKS);
     Ok(units::parse_time(text).ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
 }
 
-/// The workers that computations run on.
+/// Returns the workers that computations run on.
 pub(crate) fn cluster() -> Cluster {
     CLUSTER.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Has computations from now on run on these workers.
+/// Sets the workers that later computations run on.
 pub(crate) fn set_cluster(cluster: Cluster) {
     *CLUSTER.write().unwrap_or_else(PoisonError::into_inner) = cluster;
 }
 
-/// Number of threads that run tasks.
+/// Returns the number of threads that run tasks.
 pub(crate) fn threads() -> usize {
     CLUSTER.read().unwrap_or_else(PoisonError::into_inner).threads()
 }
@@ -95,7 +97,8 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Workers and threads of each: one thread up to four cores, else the smallest factor that is at least the root.
+/// Splits cores into workers and threads per worker: one thread each for up to four cores; above,
+/// the number of workers is the smallest divisor that is at least the square root.
 fn split(cores: usize) -> (usize, usize) {
     if cores <= 4 {
         return (cores, 1);
@@ -104,7 +107,8 @@ fn split(cores: usize) -> (usize, usize) {
     (workers, cores / workers)
 }
 
-/// Bytes of memory that this process may use: the machine's, or its control group's where that is less.
+/// Returns the memory that this process may use, in bytes: the machine's, or the cgroup's limit if
+/// that is lower.
 pub(crate) fn system_memory() -> Option<u64> {
     static BYTES: LazyLock<Option<u64>> = LazyLock::new(|| {
         let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
@@ -118,7 +122,8 @@ pub(crate) fn system_memory() -> Option<u64> {
     *BYTES
 }
 
-/// Folder of the data sets that come with Rask: beside the installed runtime, else in the source tree.
+/// Returns the folder of the bundled data sets: next to the installed runtime, else in the source
+/// tree.
 pub(crate) fn data_folder() -> PathBuf {
     match std::env::var_os(rask_wire::env::RUNTIME) {
         Some(runtime) => PathBuf::from(runtime).join("data"),

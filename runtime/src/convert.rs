@@ -25,15 +25,16 @@ use serde_arrow::schema::{SchemaLike, TracingOptions};
 use std::borrow::Borrow;
 use std::sync::{Arc, Once};
 
-/// Rows that tell the columns where the user does not.
+/// Number of rows from which the columns are inferred, if the user does not name them.
 const SAMPLE: usize = 1000;
 
 impl<T: Element + Serialize> Bag<T> {
-    /// A frame of rows that are maps or structs, partition by partition; nothing is computed until the frame is.
+    /// Converts a bag of maps or structs to a lazy frame, partition by partition.
     ///
-    /// With `columns`, these are its names and types, in this order: a field that a row does not have is null, one that is not
-    /// named is left out, and text is read as the type that is asked for (empty text is null for all but text). With `&[]`
-    /// names and types are those of the rows by serde, told by the first thousand, which are computed at once.
+    /// `columns` gives the names and types of the columns, in order: fields that a row lacks are
+    /// null, fields that are not listed are dropped, and strings are parsed as the requested type
+    /// (an empty string is null, except in a string column). With `&[]`, names and types are
+    /// inferred by serde from the first 1000 rows, which are computed immediately.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -50,10 +51,10 @@ impl<T: Element + Serialize> Bag<T> {
     }
 }
 
-/// A row without its type.
+/// A type-erased row.
 type Row<'a> = &'a dyn erased_serde::Serialize;
 
-/// Puts the rows of a partition's list into another one, without their type.
+/// Appends the rows of a partition's list to a list of type-erased rows.
 type RowsIn = for<'a> fn(&'a Value, &mut Vec<Row<'a>>);
 
 fn rows_in<'a, T: Element + Serialize>(list: &'a Value, rows: &mut Vec<Row<'a>>) {
@@ -62,7 +63,7 @@ fn rows_in<'a, T: Element + Serialize>(list: &'a Value, rows: &mut Vec<Row<'a>>)
     }
 }
 
-/// The frame of rows whose columns are named.
+/// Builds the frame of rows with given columns.
 #[track_caller]
 #[inline(never)]
 fn named(points: Vec<Point>, columns: &[(&str, DType)], rows_in: RowsIn) -> DataFrame {
@@ -77,7 +78,7 @@ fn named(points: Vec<Point>, columns: &[(&str, DType)], rows_in: RowsIn) -> Data
     frame(schema, &points, batches(rows_in, batch))
 }
 
-/// The frame of rows whose columns the first of them tell.
+/// Builds the frame of rows whose columns are inferred from the first rows.
 #[track_caller]
 #[inline(never)]
 fn by_serde(points: Vec<Point>, first: Result<Vec<Value>>, rows_in: RowsIn) -> DataFrame {
@@ -85,7 +86,7 @@ fn by_serde(points: Vec<Point>, first: Result<Vec<Value>>, rows_in: RowsIn) -> D
         let (first, mut rows) = (first?, Vec::new());
         first.iter().for_each(|list| rows_in(list, &mut rows));
         if rows.is_empty() {
-            let message = "the bag is empty, so its rows tell no columns; name them: to_dataframe(&[(\"x\", DType::Int64)])".to_owned();
+            let message = "the bag is empty, so it has no columns; help: name them: to_dataframe(&[(\"x\", DType::Int64)])".to_owned();
             return Err(ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into());
         }
         fields_of(&rows)
@@ -95,7 +96,8 @@ fn by_serde(points: Vec<Point>, first: Result<Vec<Value>>, rows_in: RowsIn) -> D
     frame(schema, &points, batches(rows_in, move |part| batch_of(&of, part)))
 }
 
-/// Makes the batches of a partition's list, by what makes a batch of some of its rows.
+/// Returns a function that converts a partition's list to batches; `batch` converts some of its
+/// rows.
 fn batches(rows_in: RowsIn, batch: impl Fn(&[Row<'_>]) -> Result<RecordBatch> + Send + Sync + 'static) -> Batches {
     Arc::new(move |list: Value| {
         let mut rows = Vec::new();
@@ -105,10 +107,10 @@ fn batches(rows_in: RowsIn, batch: impl Fn(&[Row<'_>]) -> Result<RecordBatch> + 
 }
 
 impl Table {
-    /// Returns the rows as values, by serde: structs whose fields are columns.
+    /// Deserializes the rows by serde: structs whose fields are columns.
     ///
     /// # Errors
-    /// Where a row does not fit.
+    /// Fails if a row cannot be deserialized as a `T`.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -128,7 +130,7 @@ impl Table {
 }
 
 impl DataFrame {
-    /// A frame of rows that are structs or maps, by serde; types are those of the rows.
+    /// Builds a frame of structs or maps by serde; the column types are inferred from the rows.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -148,10 +150,10 @@ impl DataFrame {
         from_rows(&untyped)
     }
 
-    /// Computes the frame and gives its rows as values, by serde: structs whose fields are columns.
+    /// Computes the frame and deserializes its rows by serde: structs whose fields are columns.
     ///
     /// # Errors
-    /// As [`DataFrame::compute`], and where a row does not fit.
+    /// As [`DataFrame::compute`]; also fails if a row cannot be deserialized as a `T`.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -168,10 +170,11 @@ impl DataFrame {
         }
     }
 
-    /// A bag of the frame's rows, by serde, partition by partition; nothing is computed until the bag is.
+    /// Converts the frame to a lazy bag of its rows, deserialized by serde, partition by partition.
     ///
     /// # Errors
-    /// The error of an earlier step. Rows that do not fit are an error when the bag is computed.
+    /// Returns the error of an earlier step. Rows that cannot be deserialized fail when the bag is
+    /// computed.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -192,8 +195,9 @@ impl DataFrame {
         }
     }
 
-    /// The partitions, each as a delayed table. Where partitions are made of one another, such as those of a group-by, the first
-    /// one that is computed computes all, and keeps them while the delayed tables are there.
+    /// Returns the partitions, each as a delayed table. If partitions depend on one another, as
+    /// after a group-by, computing one computes all, which are kept in memory as long as the
+    /// delayed tables exist.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -208,15 +212,15 @@ impl DataFrame {
         let size = |table: &Value| size::size_of(&**table);
         let (count, get): (_, Arc<dyn Fn(usize) -> Result<Table> + Send + Sync>) = match self.to_partitions() {
             Ok(parts) => parts,
-            // It fails when it is computed.
+            // The error is returned on computation.
             Err(e) => (1, Arc::new(move |_| Err(e.clone()))),
         };
         let parts = Parts { get: Box::new(move |i| Ok(Arc::new(get(i)?))), size };
         layer_of("to-delayed", count, parts).points().into_iter().map(Delayed::of_point).collect()
     }
 
-    /// A frame whose partitions are delayed tables, or delayed frames, each computed when the frame is. The first is computed at
-    /// once, as it tells the columns, which all must have.
+    /// Builds a frame whose partitions are delayed tables or delayed frames, computed with the
+    /// frame. The first one is computed immediately: all others must have its columns.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -235,12 +239,12 @@ impl DataFrame {
     }
 }
 
-/// A value that a frame's partition can be made of.
+/// A value that can be a partition of a frame.
 pub trait IntoTable: Send + Sync + 'static {
-    /// The rows.
+    /// Returns the rows.
     ///
     /// # Errors
-    /// What went wrong while they were made.
+    /// Returns the error of the value, or of its computation.
     fn table(&self) -> Result<Table>;
 }
 
@@ -274,13 +278,13 @@ impl Pack for Table {
     }
 }
 
-/// Tells the scheduler how large tables are, and how they are spilled.
+/// Registers how the scheduler measures and spills tables.
 fn known_tables() {
     static ONCE: Once = Once::new();
     ONCE.call_once(pack::register::<Table>);
 }
 
-/// Tasks that make the parts of a frame.
+/// Tasks that compute the partitions of a frame.
 struct Parts {
     get: Box<dyn Fn(usize) -> Result<Value> + Send + Sync>,
     size: fn(&Value) -> Size,
@@ -300,14 +304,14 @@ fn layer_of(name: &str, count: usize, parts: Parts) -> Arc<Layer> {
     Layer::new(Key::new(Name::new(name)), count as u32, Vec::new(), parts)
 }
 
-/// The layer of a bag that is made of a frame, partition by partition.
+/// Builds the layer of a bag from a frame, partition by partition.
 #[inline(never)]
 fn bag_of(frame: &DataFrame, rows: fn(&Table) -> Result<Value>, size: fn(&Value) -> Size) -> Result<Opaque> {
     let (count, get) = frame.to_partitions()?;
     Ok(Opaque::of(layer_of("to-bag", count, Parts { get: Box::new(move |i| rows(&get(i)?)), size })))
 }
 
-/// The frame of delayed tables.
+/// Builds the frame of delayed tables.
 #[track_caller]
 #[inline(never)]
 fn gathered(mut points: Vec<Point>, table: Arc<dyn Fn(Value) -> Result<Table> + Send + Sync>) -> DataFrame {
@@ -324,7 +328,7 @@ fn gathered(mut points: Vec<Point>, table: Arc<dyn Fn(Value) -> Result<Table> + 
     frame(schema, &points, Arc::new(move |value| Ok(pieces(&with_columns("from_delayed", table(value)?.batch(), &of)?))))
 }
 
-/// The rows of a table as values, by serde.
+/// Deserializes the rows of a table by serde.
 fn rows_of<T: DeserializeOwned>(method: &str, table: &Table) -> Result<Vec<T>> {
     let mut rows = Vec::with_capacity(table.len());
     let read = each_row(method, table.batch(), &mut |row| match T::deserialize(row) {
@@ -350,7 +354,7 @@ fn batch_of(fields: &[FieldRef], rows: &[Row<'_>]) -> Result<RecordBatch> {
     serde_arrow::to_record_batch(fields, &rows).map_err(|e| told(&e))
 }
 
-/// The columns that rows have, by serde.
+/// Infers the columns of rows by serde.
 fn fields_of(rows: &[Row<'_>]) -> Result<Vec<FieldRef>> {
     let options = TracingOptions::default().allow_null_fields(true).coerce_numbers(true).guess_dates(true);
     Vec::<FieldRef>::from_samples(rows, options.sequence_as_large_list(false).strings_as_large_utf8(false)).map_err(|e| told(&e))
@@ -358,20 +362,21 @@ fn fields_of(rows: &[Row<'_>]) -> Result<Vec<FieldRef>> {
 
 #[inline(never)]
 fn told(e: &serde_arrow::Error) -> Error {
-    let message = format!("{}; columns can be named: to_dataframe(&[(\"x\", DType::Int64)])", e.message());
+    let message = format!("{}; help: name the columns, as in to_dataframe(&[(\"x\", DType::Int64)])", e.message());
     ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into()
 }
 
-/// Makes the batches of a partition.
+/// A function that computes the batches of a partition.
 type Batches = Arc<dyn Fn(Value) -> Result<Vec<RecordBatch>> + Send + Sync>;
 
-/// The frame of a bag's partitions.
+/// Builds the frame of a bag's partitions.
 #[track_caller]
 #[inline(never)]
 fn frame(schema: Result<SchemaRef>, points: &[Point], convert: Batches) -> DataFrame {
     let points = fuse_streams(points);
     let partitions = points.len() as u32;
-    // Partitions that are made of one another are all made at once, and kept while the frame is there.
+    // Partitions that depend on one another are all computed at once, and kept as long as the frame
+    // exists.
     let alone = points.iter().all(|p| p.layer.inputs.is_empty());
     let together = Together::new();
     let make: Partition = Arc::new(move |i| {
@@ -415,7 +420,7 @@ mod tests {
             assert_eq!(rows.npartitions(), parts);
             assert_eq!(format!("{:?}", rows.to_dataframe(&[]).compute().unwrap()), want);
         }
-        // Partitions that are made of one another.
+        // Partitions that depend on one another.
         let sums = frame().with_column("k", col("x").modulo(7)).groupby("k").sum("x");
         let first = sums
             .to_delayed()

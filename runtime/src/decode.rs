@@ -1,11 +1,11 @@
-//! Bytes to text: compression by the ending of the name, encodings by their labels, and what is done with bytes that are no
-//! text.
+//! Bytes to text: compression by file extension, encodings by label, and the handling of invalid
+//! bytes.
 
 use crate::error::{ErrorKind, Result};
 use encoding_rs::{DecoderResult, Encoding};
 use std::io::Read;
 
-/// How a file is compressed.
+/// The compression of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
     None,
@@ -15,7 +15,7 @@ pub(crate) enum Compression {
     Xz,
 }
 
-/// Names and endings. THE table.
+/// The names and file extensions of all compressions. THE table.
 const COMPRESSIONS: [(&str, &[&str], Compression); 5] = [
     ("none", &[], Compression::None),
     ("gzip", &["gz", "gzip"], Compression::Gzip),
@@ -25,25 +25,25 @@ const COMPRESSIONS: [(&str, &[&str], Compression); 5] = [
 ];
 
 impl Compression {
-    /// By the ending of a file's name.
+    /// Returns the compression of a file by its extension.
     pub(crate) fn of_name(name: &str) -> Self {
         let path = if crate::fs::is_remote(name) { name.split(['?', '#']).next().unwrap_or(name) } else { name };
         let ending = path.rsplit('.').next().unwrap_or_default().to_lowercase();
         COMPRESSIONS.iter().find(|(_, endings, _)| endings.contains(&ending.as_str())).map_or(Self::None, |(_, _, c)| *c)
     }
 
-    /// By its name; `None` for `"infer"`.
+    /// Returns the compression of this name; `None` for `"infer"`.
     pub(crate) fn named(name: &str) -> Result<Option<Self>> {
         if name == "infer" {
             return Ok(None);
         }
         let known = COMPRESSIONS.iter().find(|(n, endings, _)| *n == name || endings.contains(&name));
         let names = || COMPRESSIONS.map(|(n, ..)| format!("{n:?}")).join(", ");
-        let message = || format!("{name:?} is not known; there are \"infer\" (by the ending of the name), {}", names());
+        let message = || format!("unknown compression {name:?}: expected \"infer\" (by the file extension), {}", names());
         Ok(Some(known.ok_or_else(|| ErrorKind::BadArgument { method: "compression".to_owned(), message: message() })?.2))
     }
 
-    /// What was compressed; several members one after the other are read as one.
+    /// Returns a reader of the decompressed bytes; concatenated members are read as one stream.
     pub(crate) fn reader(self, from: impl Read + Send + 'static) -> std::io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::None => Box::new(from),
@@ -55,7 +55,7 @@ impl Compression {
     }
 }
 
-/// What is done with bytes that are no text.
+/// The handling of bytes that are not valid in the encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Errors {
     Strict,
@@ -70,13 +70,13 @@ impl Errors {
             "replace" => Ok(Self::Replace),
             "ignore" => Ok(Self::Ignore),
             _ => {
-                let message = format!("{name:?} is not known; there are \"strict\", \"replace\" and \"ignore\"");
+                let message = format!("unknown error handler {name:?}: expected \"strict\", \"replace\" or \"ignore\"");
                 Err(ErrorKind::BadArgument { method: "errors".to_owned(), message }.into())
             }
         }
     }
 
-    /// Decodes bytes to the end of `text`; `last`: no others follow.
+    /// Decodes bytes and appends them to `text`; `last`: no more bytes follow.
     fn decode(self, decoder: &mut encoding_rs::Decoder, bytes: &[u8], last: bool, text: &mut String) -> std::result::Result<(), Bad> {
         let mut at = 0;
         loop {
@@ -96,18 +96,19 @@ impl Errors {
     }
 }
 
-/// How bytes become text.
+/// Decodes bytes to text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Decoder {
     encoding: Charset,
     errors: Errors,
-    /// The byte order is told by the mark.
+    /// Whether the byte order mark determines the byte order.
     by_mark: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Charset {
-    /// Every byte is the character of its number; the labels for it mean Windows' code page to browsers.
+    /// Every byte is the character of that code point; browsers read the labels of this encoding as
+    /// windows-1252.
     Latin1,
     Known(&'static Encoding),
 }
@@ -119,13 +120,13 @@ impl Decoder {
     pub(crate) fn new(label: &str, errors: Errors) -> Result<Self> {
         let name: String = label.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
         let encoding = match name.as_str() {
-            // Python's name for UTF-8 with a mark, which is taken off here in any case.
+            // Python's name for UTF-8 with a byte order mark, which is always removed here.
             "utf8sig" => Charset::Known(encoding_rs::UTF_8),
             "latin1" | "iso88591" | "l1" => Charset::Latin1,
             _ => {
                 let message = || {
                     format!(
-                        "the encoding {label:?} is not known; labels are those of the Encoding Standard, such as \"utf-8\", \"windows-1252\", \"utf-16le\", \"shift_jis\""
+                        "unknown encoding {label:?}: expected a label of the Encoding Standard, such as \"utf-8\", \"windows-1252\", \"utf-16le\" or \"shift_jis\""
                     )
                 };
                 let with_dashes = label.replace('_', "-");
@@ -136,7 +137,8 @@ impl Decoder {
         Ok(Self { encoding, errors, by_mark: name == "utf16" })
     }
 
-    /// Takes the byte order mark of this encoding from the start of a text; its length. For UTF-16 it tells the order.
+    /// Removes the byte order mark of this encoding from the start of a file and returns its
+    /// length. For UTF-16 it determines the byte order.
     pub(crate) fn take_mark(&mut self, bytes: &mut Vec<u8>) -> usize {
         let Charset::Known(encoding) = &mut self.encoding else { return 0 };
         if self.by_mark && bytes.starts_with(b"\xfe\xff") {
@@ -153,22 +155,24 @@ impl Decoder {
         length
     }
 
-    /// Whether a character of the delimiter is never part of another one's bytes.
+    /// Returns whether the encoding is UTF-8, in which the bytes of a delimiter never occur inside
+    /// of another character.
     pub(crate) fn is_utf8(self) -> bool {
         matches!(self.encoding, Charset::Known(e) if e == encoding_rs::UTF_8)
     }
 
-    /// Whether bytes that are no text are an error.
+    /// Returns whether invalid bytes are an error.
     pub(crate) fn is_strict(self) -> bool {
         self.errors == Errors::Strict
     }
 
-    /// Whether the bytes of a line end are always those of ASCII, and never part of another character.
+    /// Returns whether line ends are encoded as in ASCII, and their bytes never occur inside of
+    /// another character.
     pub(crate) fn is_ascii_based(self) -> bool {
         !matches!(self.encoding, Charset::Known(e) if e == encoding_rs::UTF_16LE || e == encoding_rs::UTF_16BE || e == encoding_rs::ISO_2022_JP)
     }
 
-    /// The text of bytes that begin at `offset` of the file.
+    /// Decodes bytes that start at `offset` of the file.
     pub(crate) fn decode(self, bytes: Vec<u8>, path: &str, offset: u64) -> Result<String> {
         match self.encoding {
             Charset::Latin1 => Ok(encoding_rs::mem::decode_latin1(&bytes).into_owned()),
@@ -204,22 +208,23 @@ impl Decoder {
     }
 }
 
-/// Bytes that are no text: where they end, and how many they are. They may begin before the bytes that were decoded last.
+/// Invalid bytes: the offset behind them, and their number. They may start before the bytes that
+/// were decoded last.
 struct Bad {
     behind: usize,
     length: usize,
 }
 
-/// Text in an encoding as text in UTF-8, without the byte order mark.
+/// A reader that converts an encoding to UTF-8, without the byte order mark.
 pub(crate) struct Transcode<R> {
     from: R,
     decoder: Decoder,
-    /// Known once the mark was looked for.
+    /// Set after the byte order mark has been handled.
     state: Option<encoding_rs::Decoder>,
     bytes: Vec<u8>,
     text: String,
     given: usize,
-    /// Place in the file behind `bytes`.
+    /// Offset in the file behind `bytes`.
     place: u64,
     over: bool,
 }
@@ -252,7 +257,7 @@ impl<R: Read> Transcode<R> {
         self.decoder.errors.decode(state, &self.bytes, self.over, &mut self.text).map_err(|Bad { behind, length }| {
             let bad = self.place - (self.bytes.len() - behind) as u64 - length as u64;
             let name = encoding.name();
-            let text = format!("byte {bad} is no {name}; encoding(..) names another one, encoding_errors(\"replace\") goes on");
+            let text = format!("not valid {name}: invalid byte at offset {bad}; help: set another encoding with encoding(..), or encoding_errors(\"replace\") to read invalid bytes as U+FFFD");
             std::io::Error::new(std::io::ErrorKind::InvalidData, text)
         })
     }
@@ -283,12 +288,12 @@ mod tests {
         let bytes = b"ab\xffcd".to_vec();
         let with = |label: &str, errors| Decoder::new(label, errors).unwrap().decode(bytes.clone(), "f.txt", 100);
         let e = with("utf-8", Errors::Strict).unwrap_err().to_string();
-        assert!(e.contains("f.txt") && e.contains("byte 102") && e.contains("0xFF") && e.contains("replace"), "{e}");
+        assert!(e.contains("f.txt") && e.contains("offset 102") && e.contains("0xFF") && e.contains("replace"), "{e}");
         assert_eq!(with("utf8", Errors::Replace).unwrap(), "ab\u{fffd}cd");
         assert_eq!(with("UTF-8", Errors::Ignore).unwrap(), "abcd");
         assert_eq!(with("latin1", Errors::Strict).unwrap(), "abÿcd");
         let e = Decoder::new("shift_jis", Errors::Strict).unwrap().decode(b"a\x82".to_vec(), "f", 0).unwrap_err().to_string();
-        assert!(e.contains("byte 1") && e.contains("Shift_JIS"), "{e}");
+        assert!(e.contains("offset 1") && e.contains("Shift_JIS"), "{e}");
         assert_eq!(Decoder::new("utf-16le", Errors::Strict).unwrap().decode(b"a\0b\0".to_vec(), "f", 0).unwrap(), "ab");
         assert!(Decoder::new("klingon", Errors::Strict).is_err() && Errors::named("lenient").is_err());
     }
@@ -307,7 +312,7 @@ mod tests {
         let mut bad = text.clone().into_bytes();
         bad[600_001] = 0xff;
         let e = Transcode::new(&bad[..], Decoder::UTF_8).read_to_end(&mut Vec::new()).unwrap_err().to_string();
-        assert!(e.contains("UTF-8") && e.contains("byte 60000"), "{e}");
+        assert!(e.contains("UTF-8") && e.contains("offset 60000"), "{e}");
     }
 
     #[test]

@@ -1,32 +1,33 @@
-//! Every way in which the runtime can fail, with what a user needs to mend it: what, where, and what would be right.
+//! The runtime's errors. Each message says what was wrong and where, what was expected, and how to
+//! fix it.
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use std::fmt;
 use std::sync::Arc;
 
-/// The runtime's result.
+/// The result type of the runtime.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong. Cheap to clone; [`Error::kind`] tells which kind it is.
+/// An error of the runtime. Cheap to clone; see [`Error::kind`] for its kind.
 #[derive(Clone)]
 pub struct Error(Arc<dyn std::error::Error + Send + Sync>);
 
-/// The kinds of failure.
+/// The kinds of errors.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A method was given the name of a column that is not there.
-    #[error("{method}: there is no column {column:?}{}; the columns are {}", did_you_mean(column, available), list(available))]
+    /// A method was given the name of a column that does not exist.
+    #[error("{method}: no column {column:?}{}; available columns: {}", did_you_mean(column, available), list(available))]
     ColumnNotFound {
         /// The method that was called.
         method: String,
         /// The name it was given.
         column: String,
-        /// The columns that are there.
+        /// The available columns.
         available: Vec<String>,
     },
-    /// No file has that path.
+    /// No file matches the path.
     #[error("{method}: no file matches {path:?} (looked in {folder}){}", did_you_mean(file_name(path), nearby))]
     FileNotFound {
         /// The method that was called.
@@ -35,11 +36,11 @@ pub enum ErrorKind {
         path: String,
         /// The folder that was searched.
         folder: String,
-        /// Files in that folder.
+        /// The files in that folder.
         nearby: Vec<String>,
     },
-    /// The file holds nothing, so it has no columns.
-    #[error("{method}: {path:?} is empty (0 bytes of content), so it has no header line to name its columns")]
+    /// The file is empty, so it has no columns.
+    #[error("{method}: {path:?} is empty (0 bytes of content); expected a header line with the column names")]
     EmptyFile {
         /// The method that was called.
         method: String,
@@ -47,7 +48,7 @@ pub enum ErrorKind {
         path: String,
     },
     /// Columns of one frame differ in length.
-    #[error("from_columns: column {column:?} has {length} rows but {first:?} has {expected}; all columns of a frame have the same length")]
+    #[error("from_columns: column {column:?} has {length} rows but {first:?} has {expected}; expected columns of the same length")]
     LengthMismatch {
         /// The first column.
         first: String,
@@ -59,14 +60,14 @@ pub enum ErrorKind {
         length: usize,
     },
     /// Two columns of one frame have the same name.
-    #[error("{method}: the column name {column:?} is used twice; every column of a frame has its own name")]
+    #[error("{method}: duplicate column name {column:?}; expected distinct column names")]
     DuplicateColumn {
         /// The method that was called.
         method: String,
         /// The name.
         column: String,
     },
-    /// A value was asked for in a type that it does not have.
+    /// A column was read as a type other than its own.
     #[error("{method}: column {column:?} is {dtype}, not {wanted}; {hint}")]
     WrongType {
         /// The method that was called.
@@ -75,27 +76,25 @@ pub enum ErrorKind {
         column: String,
         /// Its type.
         dtype: String,
-        /// The type asked for.
+        /// The requested type.
         wanted: String,
-        /// What would work.
+        /// How to fix it.
         hint: String,
     },
-    /// The engine needs more memory than it may have, and could not go to disk instead.
-    #[error(
-        "{operation}: the limit of memory does not hold what is needed at once: {message}; a client with a higher memory_limit does, or fewer threads_per_worker"
-    )]
+    /// DataFusion needs more memory than the memory limit allows, and could not spill to disk.
+    #[error("{operation}: memory limit exceeded: {message}; help: raise `memory_limit` or lower `threads_per_worker`")]
     OutOfMemory {
-        /// What was asked for.
+        /// The operation that failed.
         operation: String,
-        /// What the engine says.
+        /// DataFusion's message.
         message: String,
     },
-    /// An argument is outside of what the method takes.
+    /// A method was given an invalid argument.
     #[error("{method}: {}", own(method, message))]
     BadArgument {
         /// The method that was called.
         method: String,
-        /// What is wrong and what would be right.
+        /// What is wrong, and what was expected.
         message: String,
     },
     /// The function of a task panicked.
@@ -105,21 +104,21 @@ pub enum ErrorKind {
         task: String,
         /// Key of the task.
         key: String,
-        /// The arguments.
+        /// The arguments, as text.
         input: String,
-        /// The panic's text.
+        /// The panic message.
         message: String,
-        /// File, line and column, where known.
+        /// File, line and column of the panic, if known.
         place: Option<String>,
     },
-    /// Bytes of a text are none in its encoding.
+    /// A text file has bytes that are not valid in its encoding.
     #[error(
-        "read_text: {path:?} is no {encoding} at byte {offset} (0x{byte:02X}); Text::new().encoding(..) reads other encodings, .errors(\"replace\") puts U+FFFD in place of such bytes"
+        "read_text: {path:?} is not valid {encoding}: invalid byte 0x{byte:02X} at offset {offset}; help: set another encoding with Text::new().encoding(..), or .errors(\"replace\") to read invalid bytes as U+FFFD"
     )]
     InvalidText {
         /// The path of the file.
         path: String,
-        /// Place of the byte in the file, from 0.
+        /// Offset of the byte in the file, from 0.
         offset: u64,
         /// The byte.
         byte: u8,
@@ -131,16 +130,16 @@ pub enum ErrorKind {
     BadCsv {
         /// The path of the file.
         path: String,
-        /// The line on which the row begins, from 1.
+        /// The line on which the row starts, from 1.
         line: u64,
-        /// Place of the row's first byte in the file, decompressed and decoded, from 0.
+        /// Offset of the row's first byte in the decompressed and decoded file, from 0.
         offset: u64,
-        /// What is wrong and what would help.
+        /// What is wrong, and how to fix it.
         message: String,
     },
-    /// The value of one task holds more than the limit of memory.
+    /// The value of one task exceeds the memory limit.
     #[error(
-        "task {task:?} made a value of {}, and the limit of memory is {}; take smaller partitions, or a client with a higher memory_limit\n  key: {key}",
+        "task {task:?} returned a value of {}, more than the memory limit of {}; help: use smaller partitions or raise `memory_limit`\n  key: {key}",
         crate::units::show_bytes(*bytes),
         crate::units::show_bytes(*limit)
     )]
@@ -149,44 +148,44 @@ pub enum ErrorKind {
         task: String,
         /// Key of the task.
         key: String,
-        /// Bytes of the value.
+        /// Size of the value in bytes.
         bytes: u64,
-        /// The limit, of all workers.
+        /// The memory limit of all workers together, in bytes.
         limit: u64,
     },
-    /// What was to be computed or persisted holds more than the limit of memory.
+    /// The result of `compute` or `persist` exceeds the memory limit.
     #[error(
-        "the result would hold {} or more, and the limit of memory is {}; reduce it before compute(), write it to files, or take a client with a higher memory_limit",
+        "the result needs at least {}, more than the memory limit of {}; help: aggregate it before compute(), write it to files, or raise `memory_limit`",
         crate::units::show_bytes(*bytes),
         crate::units::show_bytes(*limit)
     )]
     ResultTooLarge {
-        /// Bytes when the computation was stopped.
+        /// Size in bytes when the computation was stopped.
         bytes: u64,
-        /// The limit, of all workers.
+        /// The memory limit of all workers together, in bytes.
         limit: u64,
     },
-    /// Values could not be moved to disk or read back.
-    #[error("spilling to {folder}: {source}")]
+    /// Values could not be spilled to disk or read back.
+    #[error("cannot spill to {folder}: {source}")]
     Spill {
-        /// Folder of the files.
+        /// Folder of the spill files.
         folder: String,
         /// The cause.
         source: std::io::Error,
     },
-    /// A future was cancelled, or is asked for its value too early.
-    #[error("the future {task:?} was cancelled, and has no value")]
+    /// A future was cancelled, or its value was read while it was still pending.
+    #[error("future {task:?} was cancelled and has no value")]
     Cancelled {
-        /// Name of its function.
+        /// Name of the future's function.
         task: String,
     },
-    /// The computation was stopped by the user.
+    /// The user interrupted the computation.
     #[error("the computation was interrupted")]
     Interrupted,
-    /// Nobody answered a question.
+    /// Input was requested, and none can be given.
     #[error("input: {message}")]
     NoInput {
-        /// Why.
+        /// The reason.
         message: String,
     },
     /// A file could not be read or written.
@@ -199,16 +198,16 @@ pub enum ErrorKind {
         /// The cause.
         source: std::io::Error,
     },
-    /// The query engine refused or failed.
+    /// DataFusion rejected or failed to run a query.
     #[error("{operation}: {}", own(operation, message))]
     Engine {
-        /// What was being done.
+        /// The operation that failed.
         operation: String,
-        /// The engine's message.
+        /// DataFusion's message.
         message: String,
     },
     /// A picture could not be drawn.
-    #[error("{what} could not be drawn: {message}")]
+    #[error("cannot draw {what}: {message}")]
     Picture {
         /// The picture.
         what: String,
@@ -218,29 +217,29 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// Which kind of failure it is.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
-        // Only `From<ErrorKind>` makes an `Error`, so the downcast always succeeds.
-        self.0.downcast_ref().expect("an Error is always made of an ErrorKind")
+        // An `Error` is only built by `From<ErrorKind>`, so the downcast always succeeds.
+        self.0.downcast_ref().expect("an Error always holds an ErrorKind")
     }
 
-    /// Whether both are the very same failure, not just two that look alike.
+    /// Returns whether both are the same error, not two with equal texts.
     pub(crate) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether the engine ran out of the memory that it may have.
+    /// Returns whether DataFusion ran out of its memory limit.
     pub(crate) fn is_out_of_memory(&self) -> bool {
         matches!(self.kind(), ErrorKind::OutOfMemory { .. })
     }
 
-    /// An argument that a method cannot use.
+    /// Creates the error of an invalid argument of a method.
     pub(crate) fn bad_argument(method: &str, message: String) -> Self {
         ErrorKind::BadArgument { method: method.to_owned(), message }.into()
     }
 
-    /// What makes an error of one that a file gave.
+    /// Returns a function that wraps an I/O error of a file.
     pub(crate) fn io<'a>(method: &'a str, path: &'a str) -> impl Fn(std::io::Error) -> Self + 'a {
         move |source| ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source }.into()
     }
@@ -259,7 +258,7 @@ impl Error {
             .into();
         }
         let message = source.strip_backtrace();
-        // Of a wrapped error, the cause is what a person can act on.
+        // Of a wrapped error only the cause is shown: the user can act on that.
         let mut message = message.split("\ncaused by\n").last().unwrap_or(&message).trim();
         const KINDS: [&str; 6] =
             ["Error during planning: ", "Execution error: ", "Arrow error: ", "External error: ", "Schema error: ", "type_coercion: "];
@@ -321,10 +320,10 @@ fn list(names: &[String]) -> String {
 }
 
 fn did_you_mean(name: &str, available: &[String]) -> String {
-    closest(name, available).map(|n| format!(", did you mean {n:?}?")).unwrap_or_default()
+    closest(name, available).map(|n| format!("; did you mean {n:?}?")).unwrap_or_default()
 }
 
-/// What is said of a method, without its name where the message begins with it already.
+/// Returns the message without the method's name at its start, so that the name is not repeated.
 fn own<'a>(method: &str, mut message: &'a str) -> &'a str {
     while let Some(rest) = message.strip_prefix(method).and_then(|m| m.strip_prefix(": ")) {
         message = rest;
@@ -336,7 +335,7 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// The name nearest to `name`, where one is near enough to be a slip of the hand or begins like it.
+/// Returns the name closest to `name`, if it is close enough for a typo or starts with `name`.
 fn closest<'a>(name: &str, available: &'a [String]) -> Option<&'a String> {
     let lower = name.to_lowercase();
     let length = lower.chars().count();
@@ -349,7 +348,8 @@ fn closest<'a>(name: &str, available: &'a [String]) -> Option<&'a String> {
     available.iter().map(|n| (far(n), n)).filter(|(d, _)| *d <= 1 + length / 4).min_by_key(|(d, _)| *d).map(|(_, n)| n)
 }
 
-/// Edits from one to the other: letters put in, left out, replaced, or two neighbours swapped (optimal string alignment).
+/// Returns the edit distance: insertions, deletions, replacements and swaps of neighbours (optimal
+/// string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];

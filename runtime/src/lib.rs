@@ -1,34 +1,38 @@
-//! Rask: lazy parallel collections for Rust notebooks. A cell builds a frame, a bag or delayed calls; nothing runs until
-//! `compute`; then all workers do.
+//! Rask: lazy parallel collections for Rust notebooks. A cell builds a frame, a bag or delayed
+//! calls; nothing runs until `compute`, which uses all workers.
 //!
 //! # The map, in reading order
 //!
 //! | module | what it is for | may use |
 //! |---|---|---|
-//! | `units`, `error`, `poison`, `opaque`, `config`, `exact` | sizes as text, errors, errors of lazy steps, hidden values, settings, sums without rounding | what stands before it |
-//! | `wire`, [`comm`] | this process's end of the connection to the kernel; lines to objects in the front end | the above |
-//! | [`show`], `widget` | results to MIME bundles, HTML and SVG as text; ipywidgets | the above |
-//! | `graph` | keys, layers of tasks, streams, passes, pictures; pure | the above |
-//! | `sched` | running a graph: state machine, threads, memory and disk, progress, the live view, the dashboard | the above |
-//! | `ask` | questions to the user | the above |
-//! | [`delayed`], [`fs`], `decode`, `pending`, [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; bytes to text; files under way; bags; rows of text | the above |
-//! | `csv` | bytes to columns and back, as fast as they can be read | the above |
-//! | [`frame`] | tables; blind to bags and delayed calls | the above but those two |
-//! | `convert`, `collect`, [`client`] | bags to frames; several collections at once; workers, memory, futures | the above |
-//! | [`datasets`], [`plot`] | data that comes with Rask; plots of frames | the above |
-//! | [`host`] | the evaluator process: loads cells and runs them | the above |
+//! | `units`, `error`, `poison`, `opaque`, `config`, `exact` | parsing and formatting of sizes and durations, errors, errors of lazy steps, type-erased values, settings, exact sums | the modules before it |
+//! | `wire`, [`comm`] | this process's end of the connection to the kernel; channels to objects in the front end | the above |
+//! | [`show`], `widget` | results to MIME bundles, HTML and SVG; ipywidgets | the above |
+//! | `graph` | keys, layers of tasks, streams, optimization passes, pictures; no side effects | the above |
+//! | `sched` | the scheduler: state machine, threads, memory and spilling, progress, live view, dashboard | the above |
+//! | `ask` | input from the user | the above |
+//! | [`delayed`], [`fs`], `decode`, `pending`, [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; decompression and decoding; atomic file writes; bags; HTML, JSON and XML text | the above |
+//! | `csv` | reading and writing CSV: bytes to columns and back | the above |
+//! | [`frame`] | data frames; independent of bags and delayed calls | the above except those two |
+//! | `convert`, `collect`, [`client`] | conversions between collections; computing several collections at once; workers, memory, futures | the above |
+//! | [`datasets`], [`plot`] | bundled data sets; plots of frames | the above |
+//! | [`host`] | the evaluator process, which loads and runs cells | the above |
 //!
-//! Start with `delayed/function.rs` for the way from a call to the scheduler, with `bag/handle.rs` for chains of steps that run as one
-//! task, with `frame/mod.rs` for the way to DataFusion.
+//! Start with `delayed/function.rs` for the path from a call to the scheduler, with `bag/handle.rs`
+//! for chains of steps that run as one task, and with `frame/mod.rs` for the path to DataFusion.
 //!
-//! Two rules hold everywhere, as the price of every cell hangs on them. Public handles are opaque: they hold a reference to
-//! something whose drop is compiled here. Public generics are thin: they pack and unpack values around a core without types.
-//! And where a generic names a trait that many types have, the compiler of the cell goes through all of them, in all crates: 40 ms
-//! for `Debug` (also by `expect` and `unwrap` of a `Result`, and by `clamp`) or `Clone`, 15 for `From` (also by `?` and `into`), `PartialEq` or
-//! `Default`. So thin parts use loops and `match`, and leave these to functions without types.
+//! Two rules hold everywhere, because the compile time of every cell depends on them. Public
+//! handles are opaque: they hold a reference to something whose drop code is compiled here. Public
+//! generics are thin: they pack and unpack values around a type-erased core. And if a generic
+//! function uses a trait that many types implement, the compiler of the cell goes through all of
+//! them, in all crates: 40 ms for `Debug` (also through `expect` and `unwrap` of a `Result`, and
+//! through `clamp`) or `Clone`, 15 ms for `From` (also through `?` and `into`), `PartialEq` or
+//! `Default`. So thin parts use loops and `match`, and leave the rest to functions without
+//! generics.
 #![deny(missing_docs, unsafe_code)]
 
-// Every cell finds these crates in scope, taken from this library: naming them here makes them part of it.
+// Every cell has these crates in scope, loaded from this library: naming them here links them into
+// it.
 extern crate arrow as _;
 extern crate chrono as _;
 extern crate ndarray as _;
@@ -72,7 +76,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use graph::picture::Picture;
 pub use sched::view::ProgressBar;
 
-/// What is in scope in every cell.
+/// The names that are in scope in every cell.
 pub mod prelude {
     pub use crate::ask::{clear_output, input, password};
     pub use crate::bag::{self, Bag, Line, Text, from_iter, from_sequence, read_text};

@@ -40,7 +40,7 @@ class Bags(unittest.TestCase):
         self.assertEqual(k.ok("let (n, kinds) = compute((&tags.count(), &tags.distinct().count()))?;\n(n, kinds)").text, "(6000, 8)")
         k.fails('read_text("Post.xml").count().compute()?', "no file matches", "Posts.xml")
         k.fails('read_text("Posts.xml").map(|row| xml::attributes(&row)["Nope"].clone()).compute()?', "no attribute", "Nope", "read-text-map")
-        self.assertIn("there are only 3 elements", k.ok("Bag::from_iter(0..3).take(5)?").stream("stderr"))
+        self.assertIn("the bag has only 3 elements", k.ok("Bag::from_iter(0..3).take(5)?").stream("stderr"))
 
     def test_clients_and_futures(self):
         k = self.k

@@ -48,7 +48,7 @@ class FramesBeyondMemory(unittest.TestCase):
 
     def test_what_is_too_large_to_keep_says_so(self):
         for code in ("df.compute()?", "df.persist()?"):
-            self.k.fails(code, "limit of memory is 95.37 MiB", timeout=120)
+            self.k.fails(code, "memory limit of 95.37 MiB", timeout=120)
 
 
 class ScansInTheLiveView(unittest.TestCase):

@@ -1,5 +1,6 @@
-//! Texts in blocks that end where lines end. A file that can be cut is read in parts, each of which holds the lines that
-//! begin in its range of bytes, whatever the range; a stream is cut as it comes.
+//! Reads texts in blocks that end at line ends. A file that can be split is read in parts, each of
+//! which has the lines that start in its range of bytes, whatever the range; a stream is split as
+//! it is read.
 
 use super::line::Line;
 use crate::decode::Decoder;
@@ -12,13 +13,13 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Bytes that are text at once: they stay in the processor's second cache while their lines are looked at, and leave most of
-/// it to what is made of them.
+/// Bytes of a block: it stays in the processor's L2 cache while its lines are read, and leaves most
+/// of the cache to the results.
 const BLOCK: usize = 128 << 10;
-/// Bytes that are looked at for the end of a line: at first, and at most at once.
+/// Bytes of the window that is searched for a line end: at first, and at most.
 const WINDOW: (usize, usize) = (1 << 10, 64 << 10);
 
-/// What ends a line.
+/// The delimiter of lines.
 #[derive(Debug, Clone)]
 pub(super) enum Delimiter {
     /// `\n`, `\r\n` or `\r`.
@@ -27,8 +28,8 @@ pub(super) enum Delimiter {
 }
 
 impl Delimiter {
-    /// Whether a file can be cut without knowing what came before: not where the delimiter can overlap itself, as then it
-    /// hangs on the first one which of the others count.
+    /// Returns whether a file can be split anywhere, without reading what comes before. It cannot
+    /// if the delimiter can overlap itself: which occurrences count then depends on the first one.
     pub(super) fn can_be_found_anywhere(&self) -> bool {
         match self {
             Self::AnyLineEnd => true,
@@ -36,7 +37,8 @@ impl Delimiter {
         }
     }
 
-    /// Bytes before a place that may belong to a delimiter which ends there or later.
+    /// Returns the number of bytes before an offset that may belong to a delimiter which ends there
+    /// or later.
     fn reach(&self) -> usize {
         match self {
             Self::AnyLineEnd => 1,
@@ -44,8 +46,8 @@ impl Delimiter {
         }
     }
 
-    /// Where the first line end in `bytes` ends. `None` where there is none, or where it hangs on what comes after them,
-    /// unless `last`.
+    /// Returns the offset behind the first line end in `bytes`. `None` if there is none, or if it
+    /// depends on the bytes that follow, unless `last`.
     fn end(&self, bytes: &[u8], last: bool) -> Option<usize> {
         match self {
             Self::Text(t) => memchr::memmem::find(bytes, t.as_bytes()).map(|at| at + t.len()),
@@ -61,9 +63,9 @@ impl Delimiter {
     }
 }
 
-/// Pushes the lines of a block; false where no more are wanted.
+/// Pushes the lines of a block. Returns `false` if the sink wants no more.
 fn push_lines(text: String, delimiter: &Delimiter, sink: &mut Sink<'_, Line>) -> Result<bool> {
-    // A line knows its places in a block as numbers of 32 bits.
+    // A line stores its offsets in a block as 32-bit integers.
     let apart = text.len() > u32::MAX as usize;
     let block = Arc::new(text);
     let bytes = block.as_bytes();
@@ -74,7 +76,7 @@ fn push_lines(text: String, delimiter: &Delimiter, sink: &mut Sink<'_, Line>) ->
         }
         if end - start > u32::MAX as usize {
             let message =
-                format!("a line has {} bytes, and 4 GiB is the most; Text::new().linedelimiter(..) cuts at something else", end - start);
+                format!("a line has {} bytes: expected at most 4 GiB; help: set another Text::new().linedelimiter(..)", end - start);
             return Err(ErrorKind::BadArgument { method: "read_text".to_owned(), message }.into());
         }
         Ok(sink(if apart { Line::from(&block[start..end]) } else { Line::new(&block, start, end) }))
@@ -91,7 +93,7 @@ fn push_lines(text: String, delimiter: &Delimiter, sink: &mut Sink<'_, Line>) ->
         Delimiter::AnyLineEnd => {
             for at in memchr::memchr2_iter(b'\n', b'\r', bytes) {
                 let end = at + 1;
-                // The `\n` of a pair ends it.
+                // In a pair, the `\n` ends the line.
                 if bytes[at] == b'\r' && bytes.get(end) == Some(&b'\n') {
                     continue;
                 }
@@ -117,14 +119,15 @@ impl Blocks<'_> {
         ErrorKind::Io { method: "read_text".to_owned(), path: self.path.to_owned(), source }.into()
     }
 
-    /// Pushes the lines that begin in bytes `start..end`; false where no more are wanted.
+    /// Pushes the lines that start in bytes `start..end`. Returns `false` if the sink wants no
+    /// more.
     pub(super) fn push_range(&self, start: u64, end: u64, sink: &mut Sink<'_, Line>) -> Result<bool> {
         let file = File::open(self.path).map_err(|e| self.failed(e))?;
         let size = file.metadata().map_err(|e| self.failed(e))?.len();
         let end = end.min(size);
         let mut at = self.line_start(&file, start, end, size)?;
         if at >= end {
-            // All of it belongs to a line that began before.
+            // The whole range belongs to a line that started before it.
             return Ok(true);
         }
         let end = self.line_start(&file, end, size, size)?;
@@ -142,7 +145,8 @@ impl Blocks<'_> {
         Ok(true)
     }
 
-    /// The first place from `from` on where a line begins; `until` where none does before that.
+    /// Returns the first offset from `from` on at which a line starts; `until` if there is none
+    /// before.
     fn line_start(&self, file: &File, from: u64, until: u64, size: u64) -> Result<u64> {
         if from == 0 || from >= until {
             return Ok(from.min(until));
@@ -159,10 +163,10 @@ impl Blocks<'_> {
             let last = at + bytes.len() as u64 == size;
             let skip = match self.delimiter.end(&bytes, last) {
                 Some(end) if at + end as u64 >= from => return Ok((at + end as u64).min(until)),
-                // A delimiter that ended before `from` is not the one looked for.
+                // A delimiter that ends before `from` does not count.
                 Some(end) => end,
                 None if last || at + bytes.len() as u64 > until + reach as u64 => return Ok(until),
-                // What may be the beginning of a delimiter is looked at again.
+                // Bytes that may be the start of a delimiter are searched again.
                 None => bytes.len().saturating_sub(reach),
             };
             bytes.drain(..skip);
@@ -170,10 +174,11 @@ impl Blocks<'_> {
         }
     }
 
-    /// Pushes all lines of a stream; false where no more are wanted.
+    /// Pushes all lines of a stream. Returns `false` if the sink wants no more.
     pub(super) fn push_stream(&self, mut from: impl Read, sink: &mut Sink<'_, Line>) -> Result<bool> {
         let (mut rest, mut offset, mut first) = (Vec::new(), 0u64, true);
-        // Some encodings have no bytes of their own for the end of a line: their text is looked at as a whole.
+        // In some encodings the bytes of a line end are ambiguous: their text is decoded as a
+        // whole.
         let whole = !self.decoder.is_ascii_based() || (matches!(self.delimiter, Delimiter::Text(_)) && !self.decoder.is_utf8());
         let mut decoder = self.decoder;
         loop {
@@ -203,13 +208,13 @@ impl Blocks<'_> {
         }
     }
 
-    /// Where the last line that is certainly whole ends.
+    /// Returns the end of the last line that is certainly complete.
     fn last_end(&self, bytes: &[u8]) -> usize {
         match self.delimiter {
             // A `\r` at the very end may be half of a pair.
             Delimiter::AnyLineEnd => memchr::memrchr2(b'\n', b'\r', &bytes[..bytes.len().saturating_sub(1)])
                 .map_or(0, |at| if bytes[at] == b'\r' && bytes[at + 1] == b'\n' { at + 2 } else { at + 1 }),
-            // From the start on, as a delimiter may overlap itself.
+            // Searched from the start, as a delimiter may overlap itself.
             Delimiter::Text(t) => Finder::new(t.as_bytes()).find_iter(bytes).last().map_or(0, |at| at + t.len()),
         }
     }

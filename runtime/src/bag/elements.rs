@@ -1,4 +1,4 @@
-//! What is done with each element on its own.
+//! Methods of bags on each element.
 
 use super::handle::{Bag, Element, list_of, name_for, push_all};
 use crate::delayed::args::TaskFn;
@@ -19,7 +19,8 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// Applies a function of several arguments to the parts of every element, which is a tuple.
+    /// Applies a function of several arguments to the fields of every element, which must be a
+    /// tuple.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -44,7 +45,7 @@ impl<T: Element> Bag<T> {
         self.keep("filter", predicate, true)
     }
 
-    /// Leaves out the elements for which `predicate` is true.
+    /// Removes the elements for which `predicate` is true.
     pub fn remove(&self, predicate: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
         self.keep("remove", predicate, false)
     }
@@ -57,7 +58,7 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// Applies a function that gives several elements for each.
+    /// Applies a function that returns several elements, and flattens the result.
     pub fn flat_map<I>(&self, function: impl Fn(T) -> I + Send + Sync + 'static) -> Bag<I::Item>
     where
         I: IntoIterator,
@@ -71,7 +72,7 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// The elements of the elements, one level deep.
+    /// Flattens nested elements by one level.
     pub fn flatten(&self) -> Bag<T::Item>
     where
         T: IntoIterator,
@@ -80,9 +81,9 @@ impl<T: Element> Bag<T> {
         self.step(Name::new("flatten"), move |up| Arc::new(move |part, sink| up(part, &mut |x: T| push_each(x, sink))))
     }
 
-    /// Takes one part of every element: a field by its name, or an item by its number.
+    /// Takes one item of every element: by its key, or by its index.
     ///
-    /// A task panics where an element has no such part; see [`pluck_or`](Bag::pluck_or).
+    /// The task panics if an element has no such item; see [`pluck_or`](Bag::pluck_or).
     ///
     /// ```
     /// use rask::prelude::*;
@@ -108,7 +109,7 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// Takes one part of every element, or `default` where an element has none.
+    /// Takes one item of every element, or `default` if an element has no such item.
     pub fn pluck_or<K>(&self, key: K, default: T::Part) -> Bag<T::Part>
     where
         K: Send + Sync + 'static,
@@ -122,7 +123,8 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// Applies a function to every partition's list. What it gives may depend on the partitions; nothing else here does.
+    /// Applies a function to the list of every partition. Unlike other methods, the result may
+    /// depend on the partitioning.
     pub fn map_partitions<I>(&self, function: impl Fn(Vec<T>) -> I + Send + Sync + 'static) -> Bag<I::Item>
     where
         I: IntoIterator,
@@ -143,21 +145,21 @@ impl<T: Element> Bag<T> {
 #[cold]
 #[inline(never)]
 fn no_part(key: &dyn std::fmt::Debug) -> ! {
-    panic!("pluck: an element has no part {key:?}; pluck_or takes a default")
+    panic!("pluck: an element has no item {key:?}; help: pluck_or(..) takes a default")
 }
 
 impl<A: Element, B: Element> Bag<(A, B)> {
-    /// The first and the second parts of pairs, each as a bag of its own.
+    /// Splits a bag of pairs into a bag of the first and a bag of the second values.
     #[must_use]
     pub fn unzip(&self) -> (Bag<A>, Bag<B>) {
         (self.map(first), self.map(second))
     }
 }
 
-/// Pushes all of them, until no more are wanted.
+/// Pushes all items, until the sink wants no more.
 #[inline]
 fn push_each<T>(items: impl IntoIterator<Item = T>, sink: &mut Sink<'_, T>) -> bool {
-    #[expect(clippy::redundant_closure, reason = "given as it is, each element would go through one more call")]
+    #[expect(clippy::redundant_closure, reason = "passed directly, the sink would cost each element one more call")]
     items.into_iter().all(|x| sink(x))
 }
 
@@ -173,11 +175,11 @@ fn type_name_of<F>(_: &F) -> &'static str {
     std::any::type_name::<F>()
 }
 
-/// An element that has parts: by name, or by number.
+/// An element with items by key or by index.
 pub trait Pluck<K> {
-    /// What a part is.
+    /// The type of an item.
     type Part;
-    /// The part, where there is one.
+    /// Returns the item, if there is one.
     fn pluck(&self, key: &K) -> Option<Self::Part>;
 }
 
@@ -205,7 +207,7 @@ where
     }
 }
 
-/// Numbers that can be the keys of a map.
+/// Integers that can be the keys of a map.
 pub trait PluckKey {}
 impl PluckKey for u64 {}
 impl PluckKey for i64 {}

@@ -1,5 +1,6 @@
-//! Values by key: counts, folds, groups, joins. Results that fit in one place come in the order in which their keys are first
-//! met; groups, which may not, come in an order that hangs on the keys alone.
+//! Methods by key: counts, folds, groups, joins. Results that fit in one partition are in the order
+//! in which their keys first occur; groups, which may not fit, are in an order that depends only on
+//! the keys.
 
 use super::elements::first;
 use super::handle::{Bag, Element, gathered, partitions, push_all, push_list, push_own, size};
@@ -16,12 +17,13 @@ use std::any::TypeId;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Partitions of groups: their number must not hang on the number of partitions before.
+/// Number of partitions of groups: it must not depend on the number of input partitions.
 const BUCKETS: usize = 32;
 
 type Reduced = fn(&Opaque) -> Opaque;
 
-/// How keys of everyday types are counted and told apart: compiled here and not in the cell, with the quick map.
+/// Returns the functions that count and deduplicate keys of common types: compiled here and not in
+/// the cell, with the fast map.
 #[inline(never)]
 fn everyday(of: TypeId) -> Option<(Reduced, Reduced)> {
     macro_rules! find {
@@ -46,7 +48,7 @@ fn tell_apart_quickly<T: Element + Hash + Eq>(layer: &Opaque) -> Opaque {
 }
 
 impl<T: Element> Bag<T> {
-    /// How often each element is there, in the order in which they are first met.
+    /// Counts the occurrences of each element, in the order in which they first occur.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -64,7 +66,7 @@ impl<T: Element> Bag<T> {
         }
     }
 
-    /// The distinct elements, in the order in which they are first met.
+    /// Returns the distinct elements, in the order in which they first occur.
     pub fn distinct(&self) -> Self
     where
         T: Hash + Eq,
@@ -75,7 +77,7 @@ impl<T: Element> Bag<T> {
         }
     }
 
-    /// The first element of each key, in their order.
+    /// Returns the first element of each key, in the order of the bag.
     pub fn distinct_by<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Self {
         let keep = |first: Option<T>, x: T| match first {
             Some(first) => first,
@@ -84,8 +86,9 @@ impl<T: Element> Bag<T> {
         self.keyed("distinct", move |x| (key(&x), x), keep, |first, _| first, |_, first| first)
     }
 
-    /// Folds the elements of each key: `binop` adds an element to the total of its key within a partition, `combine` joins
-    /// totals of partitions. Keys come in the order in which they are first met.
+    /// Folds the elements of each key: `binop` adds an element to the total of its key within a
+    /// partition, `combine` merges the totals of partitions. Keys are in the order in which they
+    /// first occur.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -107,7 +110,8 @@ impl<T: Element> Bag<T> {
         self.keyed("foldby", move |x| (key(&x), x), add, combine, |key, total| (key, total))
     }
 
-    /// An element per key, made of a value: of the elements of each partition, then of all. One partition holds them in the end.
+    /// Aggregates by key: the elements of each partition, then of all. The result is one partition
+    /// with an element per key.
     fn keyed<K: Element + Hash + Eq, X: 'static, A: Element, U: Element>(
         &self,
         name: &str,
@@ -123,7 +127,7 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// As `keyed`, over the quick map, which is much to compile: for everyday keys, here.
+    /// As `keyed`, with the fast map, which is slow to compile: only for the common key types here.
     fn quickly<A: Element>(
         &self,
         name: &str,
@@ -148,7 +152,8 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// A layer of one task: a map of all keys. `add` adds an element to the value of its key, where there is one.
+    /// Builds a layer of one task: a map of all keys. `add` adds an element to the value of its
+    /// key, if there is one.
     fn by_key<K: Element + Hash + Eq, X: 'static, A: Element>(
         &self,
         name: &str,
@@ -172,10 +177,11 @@ impl<T: Element> Bag<T> {
         merged(name, &parts, move |a: Keys<K, A>, b| a.merge(b, &merge))
     }
 
-    /// The elements of each key together, those of a group in the order of the bag. All data moves between the partitions:
-    /// where a fold of each group is wanted in the end, [`foldby`](Bag::foldby) is much cheaper.
+    /// Groups the elements by key; each group is in the order of the bag. All data is shuffled
+    /// between partitions: if each group is folded in the end, [`foldby`](Bag::foldby) is much
+    /// cheaper.
     ///
-    /// Groups come in an order that hangs on their keys alone, in 32 partitions.
+    /// The order of the groups depends only on their keys; the result has 32 partitions.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -192,7 +198,7 @@ impl<T: Element> Bag<T> {
             }
             let read = up(part, &mut |x| {
                 let k = key(&x);
-                // The high bits choose the bucket; maps look at the low ones.
+                // The high bits choose the bucket; maps use the low ones.
                 buckets[(hash_anywhere(&k) >> 32) as usize % BUCKETS].push((k, x));
                 true
             });
@@ -223,9 +229,10 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// The pairs of an element of `other` and one of this bag that have equal keys: this bag's order first, then the other's.
+    /// Joins two bags: pairs of an element of `other` and one of this bag with equal keys, in the
+    /// order of this bag first, then of the other.
     ///
-    /// Every partition holds all of `other` while it is joined, so `other` should be the smaller one.
+    /// All of `other` is in memory during the join, so `other` should be the smaller bag.
     ///
     /// ```
     /// use rask::prelude::*;

@@ -1,4 +1,4 @@
-//! The handle of a bag, and how steps are put upon each other: what each is made of is in `layers`.
+//! The handle of a bag, and the composition of steps; their layers are in `layers`.
 
 use super::layers::{self, Elements, Of, Reads, Summary};
 use crate::delayed::{Delayed, each, sole, take_or_clone, typed_ref};
@@ -16,14 +16,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// What can be an element of a bag.
+/// A type that can be an element of a bag.
 pub trait Element: Clone + Send + Sync + 'static {}
 impl<T: Clone + Send + Sync + 'static> Element for T {}
 
-/// A list in partitions, computed when it is asked for.
+/// A lazy list in partitions.
 ///
-/// Elements keep their order through every method that does not say otherwise, and no result depends on how the elements
-/// are spread over partitions. Elements of any type that is `Clone + Send + Sync + 'static` will do.
+/// Elements keep their order, unless a method documents otherwise, and no result depends on the
+/// partitioning. Elements can be of any type that is `Clone + Send + Sync + 'static`.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -43,7 +43,7 @@ impl<T> Clone for Bag<T> {
     }
 }
 
-/// The list type of a partition.
+/// Returns the functions that collect and measure the list of a partition.
 pub(super) fn of<T: Element>() -> Of {
     fn collect<T: Element>(stream: &Stream, part: &mut Part) -> Result<Value> {
         match list_of(&**make::<T>(stream), part) {
@@ -62,13 +62,14 @@ pub(super) fn size_of_value<A: Send + Sync + 'static>(value: &Value) -> Size {
     size_typed(typed_ref::<A>(value))
 }
 
-/// The function of a stream.
+/// Returns the typed function of a stream.
 pub(super) fn make<T: 'static>(stream: &Stream) -> &Arc<Make<T>> {
-    // Layers are put together by methods of `Bag`, whose types tell what each gives and takes.
+    // Layers are only combined by methods of `Bag`, whose types determine what each returns and
+    // takes.
     stream.downcast_ref().expect("a stream has the type of its bag")
 }
 
-/// All elements of a partition.
+/// Collects all elements of a partition.
 pub(super) fn list_of<T: Element>(make: &Make<T>, part: &mut Part) -> Result<Vec<T>> {
     let mut list = Vec::new();
     let read = make(part, &mut |x| {
@@ -81,7 +82,7 @@ pub(super) fn list_of<T: Element>(make: &Make<T>, part: &mut Part) -> Result<Vec
     }
 }
 
-/// The elements of a list: moved out of it, or cloned where something else holds it too.
+/// The elements of a list: moved out of it, or cloned if something else holds it too.
 pub(super) enum Items<'a, T> {
     Own(std::vec::IntoIter<T>),
     Shared(std::slice::Iter<'a, T>),
@@ -98,7 +99,7 @@ impl<T: Clone> Iterator for Items<'_, T> {
     }
 }
 
-/// The elements of the list that a task reads as its value `i`.
+/// Pushes the elements of the list that a task reads as its value `i`.
 pub(super) fn push_list<T: Element>(part: &mut Part, i: usize, sink: &mut Sink<'_, T>) -> Result<()> {
     let mut value = part.take(i);
     let own = match sole(&mut value).map(|v| v.downcast_mut::<Vec<T>>()) {
@@ -112,12 +113,12 @@ pub(super) fn push_list<T: Element>(part: &mut Part, i: usize, sink: &mut Sink<'
     push_all(items, sink)
 }
 
-/// The elements of a list, until no more are wanted or the user stops the computation.
+/// Pushes the elements of a list, until the sink wants no more or the user interrupts.
 pub(super) fn push_own<T: Clone>(list: Vec<T>, sink: &mut Sink<'_, T>) -> Result<()> {
     push_all(Items::Own(list.into_iter()), sink)
 }
 
-/// The elements of an iterator, until no more are wanted or the user stops the computation.
+/// Pushes the elements of an iterator, until the sink wants no more or the user interrupts.
 pub(super) fn push_all<T>(items: impl IntoIterator<Item = T>, sink: &mut Sink<'_, T>) -> Result<()> {
     for x in items {
         if sched::cancelled() {
@@ -136,7 +137,7 @@ pub(super) fn interrupted() -> Error {
     ErrorKind::Interrupted.into()
 }
 
-/// The stream before a layer; where there is none, the list that the task reads.
+/// Returns the stream before a layer; if there is none, the list that the task reads.
 pub(super) fn upstream<T: Element>(before: Option<Stream>) -> Arc<Make<T>> {
     match before {
         Some(stream) => make::<T>(&stream).clone(),
@@ -154,7 +155,7 @@ pub(super) fn summary(name: Name, before: &Opaque, finish: layers::Finish, size:
     Opaque::of(layers::after(name, &before.arc(), Summary { finish, size }))
 }
 
-/// A name for the tasks of a method: the function's, where it has one.
+/// Returns a name for the tasks of a method: that of the function, or of the method for a closure.
 #[inline(never)]
 pub(super) fn name_for(method: &str, function: &str) -> Name {
     if function.contains("{{closure}}") { Name::new(method) } else { crate::delayed::named_after(function) }
@@ -165,18 +166,19 @@ impl<T> Bag<T> {
         Self { layer, of: PhantomData }
     }
 
-    /// Number of partitions.
+    /// Returns the number of partitions.
     #[must_use]
     pub fn npartitions(&self) -> usize {
         partitions(&self.layer) as usize
     }
 
-    /// Calls `f` with each task, for this crate.
+    /// Calls `f` with each task.
     pub(crate) fn each_point(&self, f: &mut dyn FnMut(Point)) {
         each_point(&self.layer, f);
     }
 
-    /// The graph of tasks as a picture, each step a node of its own; `.optimize_graph(true)` shows it as it runs.
+    /// Draws the task graph, with a node for each step; `.optimize_graph(true)` shows it as it
+    /// runs.
     pub fn visualize(&self) -> Picture {
         picture(&self.layer)
     }
@@ -209,13 +211,13 @@ pub(super) fn persist(layer: &Opaque, size: fn(&Value) -> Size) -> Result<Opaque
 }
 
 impl<T: Element> Bag<T> {
-    /// A step that makes new elements of those before it.
+    /// Adds a step that computes new elements from those before it.
     pub(super) fn step<U: Element>(&self, name: Name, compose: impl Fn(Arc<Make<T>>) -> Arc<Make<U>> + Send + Sync + 'static) -> Bag<U> {
         let open = Box::new(move |before| Arc::new(compose(upstream(before))) as Stream);
         Bag::from_layer(elements(name, &self.layer, open, of::<U>()))
     }
 
-    /// A layer of one value per partition.
+    /// Builds a layer of one value per partition.
     pub(super) fn summarize<A: Send + Sync + 'static>(
         &self,
         name: Name,
@@ -228,10 +230,10 @@ impl<T: Element> Bag<T> {
         summary(name, &self.layer, finish, size_of_value::<A>)
     }
 
-    /// Computes all elements, in their order.
+    /// Computes all elements, in order.
     ///
     /// # Errors
-    /// Where a function panics, a text cannot be read, or the elements do not fit below the limit of memory.
+    /// Fails if a function panics, a file cannot be read, or the elements exceed the memory limit.
     pub fn compute(&self) -> Result<Vec<T>> {
         let mut all = Vec::new();
         match compute(&self.layer) {
@@ -241,9 +243,10 @@ impl<T: Element> Bag<T> {
         Ok(all)
     }
 
-    /// Computes the partitions now and keeps them in memory: what is built on the result does not compute them again.
+    /// Computes the partitions now and keeps them in memory; methods on the result do not compute
+    /// them again.
     ///
-    /// The result tells how much it holds; the bag itself stays as it is.
+    /// The display of the result shows its size in memory; the bag itself is not changed.
     ///
     /// # Errors
     /// As [`compute`](Bag::compute).
@@ -251,7 +254,7 @@ impl<T: Element> Bag<T> {
         Ok(Self::from_layer(persist(&self.layer, size::<T>)?))
     }
 
-    /// The partitions, each as a delayed list.
+    /// Returns the partitions, each as a delayed list.
     #[must_use]
     pub fn to_delayed(&self) -> Vec<Delayed<Vec<T>>> {
         let mut all = Vec::new();
@@ -259,8 +262,8 @@ impl<T: Element> Bag<T> {
         all
     }
 
-    /// The first `k` elements, computed at once: partition after partition, and no more of them than it takes. Where there
-    /// are fewer, it says how many there were.
+    /// Computes the first `k` elements now: partition by partition, and no more of them than
+    /// needed. Warns if there are fewer.
     ///
     /// # Errors
     /// As [`compute`](Bag::compute).
@@ -272,7 +275,7 @@ impl<T: Element> Bag<T> {
         Ok(taken)
     }
 
-    /// The first `k` elements, or all where there are fewer.
+    /// Computes the first `k` elements, or all if there are fewer.
     pub(super) fn take_at_most(&self, k: usize) -> Result<Vec<T>> {
         let mut taken = Vec::new();
         match self.first_lists(k) {
@@ -283,7 +286,7 @@ impl<T: Element> Bag<T> {
         Ok(taken)
     }
 
-    /// Lists that have the first `k` elements and maybe more, or all where there are fewer.
+    /// Computes lists with the first `k` elements and possibly more, or all if there are fewer.
     pub(crate) fn first_lists(&self, k: usize) -> Result<Vec<Value>> {
         let first = self.summarize(Name::new("take"), move |part, up| {
             let mut taken = Vec::new();
@@ -308,7 +311,8 @@ pub(super) fn length<T: Element>(list: &Value) -> usize {
     typed_ref::<Vec<T>>(list).len()
 }
 
-/// The lists of the first task, of twice as many tasks after that and so on, until they have `k` elements.
+/// Computes the list of the first task, then of twice as many tasks and so on, until they have `k`
+/// elements.
 #[inline(never)]
 pub(super) fn enough(layer: &Opaque, k: usize, length: fn(&Value) -> usize) -> Result<Vec<Value>> {
     let layer: Arc<Layer> = layer.arc();
@@ -323,7 +327,7 @@ pub(super) fn enough(layer: &Opaque, k: usize, length: fn(&Value) -> usize) -> R
     Ok(lists)
 }
 
-/// Adds the list of a partition to those before it.
+/// Appends the list of a partition.
 pub(super) fn append<T: Element>(all: &mut Vec<T>, part: Value) {
     let mut list = take_or_clone::<Vec<T>>(part);
     if all.is_empty() { *all = list } else { all.append(&mut list) }
@@ -331,7 +335,7 @@ pub(super) fn append<T: Element>(all: &mut Vec<T>, part: Value) {
 
 #[inline(never)]
 pub(super) fn told_fewer(asked: usize, there: usize) {
-    crate::show::warn(&format!("take({asked}): there are only {}", html::count(there, "element")));
+    crate::show::warn(&format!("take({asked}): the bag has only {}", html::count(there, "element")));
 }
 
 impl<T> Bag<T> {
@@ -351,7 +355,7 @@ pub(super) fn described(layer: &Opaque, of: &str) -> Bundle {
     let text =
         format!("Bag<{of}>({}: {partitions}{held}, {}, {})", layer.key, html::count(names.len(), "stage"), html::count(tasks, "task"));
     let html = format!(
-        "<div><b>Bag</b> <code>&lt;{}&gt;</code> <span style=\"color:{}\">{partitions}{held} &middot; {} &middot; nothing is computed until it is asked for</span></div>\
+        "<div><b>Bag</b> <code>&lt;{}&gt;</code> <span style=\"color:{}\">{partitions}{held} &middot; {} &middot; nothing runs until compute()</span></div>\
          <div style=\"color:{}\">{}</div>",
         html::escape(&of),
         html::FAINT,
@@ -374,7 +378,7 @@ impl<T> fmt::Debug for Bag<T> {
     }
 }
 
-/// A source of elements: `read` pushes those of a partition.
+/// Builds a source of elements: `read` pushes those of a partition.
 pub(super) fn source<T: Element>(
     name: Name,
     partitions: usize,
@@ -384,14 +388,14 @@ pub(super) fn source<T: Element>(
     Bag::from_layer(source_layer(name, partitions, Arc::new(make), of::<T>()))
 }
 
-/// A number of partitions: one at least.
+/// Returns the number of partitions, at least one.
 ///
 /// # Panics
-/// Where it is 2^24 or more: no list of a bag needs so many, and every one of them costs memory.
+/// Panics if it is 2^24 or more: no bag needs so many, and each partition costs memory.
 #[track_caller]
 pub(super) fn count_of(npartitions: usize) -> u32 {
     const MOST: usize = 1 << 24;
-    assert!(npartitions < MOST, "{npartitions} partitions are too many; there can be {} at most", MOST - 1);
+    assert!(npartitions < MOST, "{npartitions} partitions are too many: expected at most {}", MOST - 1);
     npartitions.max(1) as u32
 }
 
@@ -401,7 +405,8 @@ pub(super) fn source_layer(name: Name, partitions: usize, stream: Stream, of: Of
     Opaque::of(Layer::new(Key::new(name), count_of(partitions), Vec::new(), Elements { open, of, reads: None }))
 }
 
-/// A layer of `len` lists whose tasks read as `reads` says, and make their elements of the values.
+/// Builds a layer of `len` lists, whose tasks read what `reads` returns and compute their elements
+/// from those values.
 pub(super) fn gathered<T: Element>(
     name: &str,
     len: u32,

@@ -1,5 +1,5 @@
-//! The layers that bags are made of, without types: a list per partition, made element by element; one value per
-//! partition; values joined by a tree. The typed parts come in as functions.
+//! The type-erased layers of bags: a list per partition, computed element by element; one value per
+//! partition; values merged by a tree. The typed parts are passed as functions.
 
 use crate::error::Result;
 use crate::graph::size::Size;
@@ -7,17 +7,17 @@ use crate::graph::stream::{Part, Stream, Streaming};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
 use std::sync::Arc;
 
-/// What is known of a partition's list, by the type of its elements.
+/// The typed functions of a partition's list.
 #[derive(Clone, Copy)]
 pub(super) struct Of {
     pub(super) collect: fn(&Stream, &mut Part) -> Result<Value>,
     pub(super) size: fn(&Value) -> Size,
 }
 
-/// Adds what a task reads.
+/// A function that adds the inputs of a task.
 pub(super) type Reads = Box<dyn Fn(&Layer, u32, &mut Vec<(u32, u32)>) + Send + Sync>;
 
-/// Task `i` reads task `i` of the first input, and the only tasks of the others.
+/// Task `i` reads task `i` of the first input, and the only task of each other input.
 pub(super) fn own_and_the(others: u32) -> Reads {
     Box::new(move |_, i, out| {
         out.push((0, i));
@@ -25,12 +25,12 @@ pub(super) fn own_and_the(others: u32) -> Reads {
     })
 }
 
-/// Every task reads the only task of the layer before it.
+/// Every task reads the only task of the input.
 pub(super) fn the_only() -> Reads {
     Box::new(|_, _, out| out.push((0, 0)))
 }
 
-/// Task `i` reads piece `i` of every one of the lists that were cut into `each` pieces.
+/// Task `i` reads piece `i` of every list; each list was cut into `each` pieces.
 pub(super) fn of_each(each: u32) -> Reads {
     Box::new(move |layer, i, out| {
         let lists = layer.inputs[0].layer.len / each;
@@ -43,11 +43,12 @@ pub(super) fn between(bounds: Vec<u32>) -> Reads {
     Box::new(move |_, i, out| out.extend((bounds[i as usize]..bounds[i as usize + 1]).map(|task| (0, task))))
 }
 
-/// Makes the elements of a partition, of those before it or from nothing.
+/// The work that computes the elements of a partition, from those of the layer before or as a
+/// source.
 pub(super) struct Elements {
     pub(super) open: Box<dyn Fn(Option<Stream>) -> Stream + Send + Sync>,
     pub(super) of: Of,
-    /// What its tasks read; `None` where task `i` reads task `i` of the layer before it.
+    /// The inputs of the tasks; `None` if task `i` reads task `i` of the layer before.
     pub(super) reads: Option<Reads>,
 }
 
@@ -95,10 +96,10 @@ impl Streaming for Elements {
     }
 }
 
-/// Makes one value of the elements of a partition.
+/// A function that computes one value from the elements of a partition.
 pub(super) type Finish = Box<dyn Fn(&mut Part, Option<Stream>) -> Result<Value> + Send + Sync>;
 
-/// One value per partition.
+/// The work that computes one value per partition.
 pub(super) struct Summary {
     pub(super) finish: Finish,
     pub(super) size: fn(&Value) -> Size,
@@ -140,7 +141,7 @@ impl Streaming for Summary {
     }
 }
 
-/// Joins values in their order: those of a whole layer, or of some neighbours.
+/// A function that merges values in order: those of a whole layer, or of some neighbours.
 pub(super) type Join = Arc<dyn Fn(Vec<Value>) -> Result<Value> + Send + Sync>;
 
 struct Joined {
@@ -164,12 +165,12 @@ impl Work for Joined {
     }
 }
 
-/// A new layer after another one.
+/// Builds a layer after another one.
 pub(super) fn after(name: Name, before: &Arc<Layer>, work: impl Work + 'static) -> Arc<Layer> {
     Layer::new(Key::new(name), before.len, vec![before.at(0)], work)
 }
 
-/// The values of `layer` joined in their order, `every` at a time, until there is one.
+/// Merges the values of `layer` in order, `every` at a time, until one is left.
 pub(super) fn tree(name: Name, layer: &Arc<Layer>, join: &Join, size: fn(&Value) -> Size, every: u32) -> Arc<Layer> {
     let mut layer = layer.clone();
     while layer.len > 1 {
@@ -179,12 +180,12 @@ pub(super) fn tree(name: Name, layer: &Arc<Layer>, join: &Join, size: fn(&Value)
     layer
 }
 
-/// All values of `layer` joined at once.
+/// Merges all values of `layer` at once.
 pub(super) fn joined(name: Name, layer: &Arc<Layer>, join: Join, size: fn(&Value) -> Size) -> Arc<Layer> {
     Layer::new(Key::new(name), 1, vec![layer.at(0)], Joined { join, size, every: u32::MAX })
 }
 
-/// The layers that a bag's tasks come from, the first one first, and the number of tasks.
+/// Returns the names of a bag's layers, the first one first, and the number of tasks.
 pub(super) fn described(layer: &Arc<Layer>) -> (Vec<String>, usize) {
     let mut names = vec![layer.key.name.text().to_string()];
     let mut at = layer.clone();

@@ -1,5 +1,6 @@
-//! A line of text, or a part of one, as a slice of the block that it was read with: no text is copied but short ones, which
-//! are kept in place so that to compare and count words touches no other memory.
+//! A line of text, or a part of one, as a slice of the block that it was read with: only short
+//! strings are copied. They are stored inline, so that comparing and counting words touches no
+//! other memory.
 
 use crate::graph::pack::{Pack, register};
 use std::borrow::Borrow;
@@ -10,12 +11,13 @@ use std::num::NonZeroU8;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Once};
 
-/// Bytes of a text that is kept in place: what fits beside the other form in 24 bytes.
+/// Maximum length of an inline string in bytes: what fits in 24 bytes together with the other
+/// variant.
 const SHORT: usize = 16;
 
-/// A line of a text, or a part of one. It derefs to `str`, compares and hashes as one, and is cheap to clone: it shares the
-/// block of text that it was read with, which stays in memory as long as any of its lines does. Texts of up to 16 bytes
-/// share nothing.
+/// A line of a text, or a part of one. It derefs to `str`, compares and hashes as a `str`, and is
+/// cheap to clone: it shares the block of text that it was read with, which stays in memory as long
+/// as any of its lines. Strings of up to 16 bytes are stored inline and share nothing.
 #[derive(Clone)]
 pub struct Line(Text);
 
@@ -29,8 +31,9 @@ enum Text {
     },
 }
 
-/// Where a part of a block begins and ends. One number, as both forms of a text are then moved in the same words: bytes that are
-/// read in other pieces than they were written have to wait.
+/// The start and end of a part of a block. One integer, so that both variants are moved in the same
+/// words: reading bytes in other units than they were written stalls the processor (store
+/// forwarding).
 #[derive(Clone, Copy)]
 struct Span(u64);
 
@@ -52,15 +55,15 @@ impl Span {
     }
 }
 
-/// A text in place. The bytes behind it are zero, so that texts are compared and hashed as one number.
+/// An inline string. It is padded with zeros, so that strings are compared and hashed as integers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Short {
     bytes: Bytes,
-    /// One more than there are bytes: zero is left to tell the other form.
+    /// The length plus one: zero is left for the other variant of the enum.
     len: NonZeroU8,
 }
 
-/// The bytes that belong to a text of each length, as two numbers.
+/// Masks of the bytes that belong to a string of each length, as two integers.
 static OWN: [[u64; 2]; SHORT + 1] = {
     let mut own = [[0; 2]; SHORT + 1];
     let mut length = 1;
@@ -72,14 +75,14 @@ static OWN: [[u64; 2]; SHORT + 1] = {
     own
 };
 
-/// Aligned, so that they are moved in whole words.
+/// Aligned bytes, which are moved in whole words.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(align(8))]
 struct Bytes([u8; SHORT]);
 
 impl Short {
-    /// A part of a text, at most [`SHORT`] bytes: what follows it is read along and blanked out, which is quicker than to
-    /// copy as many bytes as there are.
+    /// Copies a part of a text of at most [`SHORT`] bytes: bytes behind it are read too and masked
+    /// out, which is faster than copying a variable number of bytes.
     #[inline(always)]
     fn of(text: &[u8], start: usize, end: usize) -> Self {
         let len = end - start;
@@ -103,12 +106,12 @@ impl Short {
     }
 
     fn as_str(&self) -> &str {
-        // It was cut out of a text where characters begin.
-        std::str::from_utf8(self.as_bytes()).expect("a part of a text is a text")
+        // It was cut at character boundaries.
+        std::str::from_utf8(self.as_bytes()).expect("a short string is valid UTF-8")
     }
 }
 
-/// A short text as numbers.
+/// A short string as integers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) bytes: [u64; SHORT / 8],
@@ -117,7 +120,7 @@ pub(super) struct Word {
 }
 
 impl Word {
-    /// In the way of foldhash.
+    /// Hashes the string, with the mixing of foldhash.
     #[inline(always)]
     pub(super) fn hash(self) -> u64 {
         let [low, high] = [self.bytes[0] ^ 0x9e37_79b9_7f4a_7c15, self.bytes[1] ^ 0xd1b5_4a32_d192_ed03];
@@ -141,20 +144,20 @@ impl From<Word> for Line {
 }
 
 impl Line {
-    /// A part of a block, between places where characters begin.
+    /// Creates a line from a part of a block, between character boundaries.
     #[inline(always)]
     pub(super) fn new(block: &Arc<String>, start: usize, end: usize) -> Self {
         debug_assert!(block.is_char_boundary(start) && block.is_char_boundary(end), "{start}..{end} of {block:?}");
         if end - start <= SHORT { Self(Text::Short(Short::of(block.as_bytes(), start, end))) } else { Self::long(block, start, end) }
     }
 
-    // Apart, to keep what is done with short texts short.
+    // A separate function, to keep the code for short strings small.
     #[inline(never)]
     fn long(block: &Arc<String>, start: usize, end: usize) -> Self {
         Self(Text::Part { block: block.clone(), span: Span::new(start, end) })
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -171,7 +174,7 @@ impl Line {
         }
     }
 
-    /// A short text as numbers.
+    /// Returns a short string as integers; `None` for others.
     #[inline(always)]
     pub(super) fn as_word(&self) -> Option<Word> {
         let Text::Short(Short { bytes: Bytes(bytes), len }) = &self.0 else { return None };
@@ -179,8 +182,8 @@ impl Line {
         Some(Word { bytes: [u64::from_le_bytes(*low), u64::from_le_bytes(*high)], length: *len })
     }
 
-    /// A part of this line that `text`, which was taken out of it, stands for: `line.part(line.trim())`. What was not taken
-    /// out of this line is copied.
+    /// Returns `text`, a slice of this line, as a line that shares its block:
+    /// `line.part(line.trim())`. Text that is not a slice of this line is copied.
     #[must_use]
     pub fn part(&self, text: &str) -> Self {
         if let (Text::Part { block, .. }, false) = (&self.0, text.len() <= SHORT) {
@@ -192,17 +195,17 @@ impl Line {
         Self::from(text)
     }
 
-    /// A part of this line, by places in it where characters begin.
+    /// Returns a part of this line, between byte offsets at character boundaries.
     #[inline(always)]
     pub(crate) fn slice(&self, from: usize, to: usize) -> Self {
         match &self.0 {
             Text::Part { block, span } => Self::new(block, span.start() + from, span.start() + to),
-            // A part of a short text is short.
+            // A part of a short string is short.
             Text::Short(text) => Self(Text::Short(Short::of(&text.bytes.0, from, to))),
         }
     }
 
-    /// The words of the line, between white space, each a slice of the same block.
+    /// Returns the whitespace-separated words of the line, as slices of the same block.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -216,7 +219,7 @@ impl Line {
     }
 }
 
-/// The words of a line, made by [`Line::words`].
+/// The iterator over the words of a line, created by [`Line::words`].
 #[derive(Debug, Clone)]
 pub struct Words {
     line: Line,
@@ -224,7 +227,8 @@ pub struct Words {
 }
 
 impl Words {
-    /// The next word that lies behind `at`, where it begins and ends; at the end of the text, an empty one.
+    /// Returns the start and end of the first word behind `at`; an empty range at the end of the
+    /// text.
     fn after(text: &str, at: usize) -> (usize, usize) {
         let mut start = at;
         while let Some(n) = space_at(text, start) {
@@ -232,7 +236,7 @@ impl Words {
         }
         let bytes = text.as_bytes();
         let mut end = start;
-        // Most bytes are letters of ASCII; others are looked at one character at a time.
+        // Most bytes are ASCII letters; others are decoded character by character.
         while end < bytes.len() && (bytes[end] > b' ' && bytes[end] < 0x80 || space_at(text, end).is_none()) {
             end += 1;
             while end < bytes.len() && bytes[end] & 0xc0 == 0x80 {
@@ -252,7 +256,7 @@ impl Iterator for Words {
         (end > start).then(|| self.line.slice(start, end))
     }
 
-    // What bags call: the words of a whole line are found at once.
+    // Called by bags: finds the words of a whole line at once.
     #[inline]
     fn all<F: FnMut(Line) -> bool>(&mut self, mut wanted: F) -> bool {
         let (text, line) = match &self.line.0 {
@@ -264,7 +268,7 @@ impl Iterator for Words {
         let (mut inside, mut start) = (false, 0);
         while chunk < length {
             let Some(mut edges) = edges(&text[line.start + chunk..], length - chunk, inside) else {
-                // A word that has begun is looked at again, as it may go on.
+                // A word that has started is scanned again, as it may continue.
                 self.at = if inside { start } else { chunk };
                 return self.by_ref().try_for_each(|word| if wanted(word) { Ok(()) } else { Err(()) }).is_ok();
             };
@@ -284,11 +288,12 @@ impl Iterator for Words {
     }
 }
 
-/// Bytes that are looked at together.
+/// Bytes that are scanned at once.
 const CHUNK: usize = 64;
 
-/// Where words begin and end in the first [`CHUNK`] bytes of a text of this length, of which `inside` tells whether a word has
-/// begun before them: bit `i` stands for byte `i`. What lies behind the text is read along. `None` where not all of it is ASCII.
+/// Returns the starts and ends of words in the first [`CHUNK`] bytes of a text of this length: bit
+/// `i` represents byte `i`. `inside`: a word has started before them. Bytes behind the text are
+/// read too. `None` if the text is not all ASCII.
 #[inline(always)]
 fn edges(bytes: &[u8], length: usize, inside: bool) -> Option<u64> {
     let mut chunk = [0; CHUNK];
@@ -303,30 +308,31 @@ fn edges(bytes: &[u8], length: usize, inside: bool) -> Option<u64> {
         return None;
     }
     let words = mask(letters);
-    // Where the text ends is no end that has been seen.
+    // The end of the text is not marked as the end of a word.
     Some((words ^ (words << 1 | u64::from(inside))) & own)
 }
 
-/// The highest bits of eight bytes, together.
+/// Gathers the highest bits of eight bytes.
 #[inline(always)]
 fn gathered(x: u64) -> u64 {
-    // The product brings them together in the highest byte.
+    // The product gathers them in the highest byte.
     (x >> 7 & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
-/// Bytes whose highest bit tells that a byte of ASCII is no white space.
+/// Sets the highest bit of each ASCII byte that is not whitespace.
 #[inline(always)]
 fn letters(x: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let x = x & (0x7f * ONES);
-    // The highest bit of a byte tells whether it is as large as that, as no sum is above 255.
+    // The highest bit of a byte is set if the byte is at least `least`; no sum exceeds 255.
     let at_least = |least: u64| x + ONES * (0x80 - least);
     let space = at_least(b' '.into()) & !at_least(0x21);
     let line = at_least(b'\t'.into()) & !at_least(0x0e);
     !(space | line)
 }
 
-/// Length of the white space at a place where a character begins; `None` where it is none, or the text ends.
+/// Returns the length of the whitespace character at a character boundary; `None` if it is another
+/// character, or the end of the text.
 #[inline(always)]
 fn space_at(text: &str, at: usize) -> Option<usize> {
     match *text.as_bytes().get(at)? {
@@ -406,7 +412,7 @@ impl PartialOrd for Line {
 
 impl Ord for Line {
     fn cmp(&self, other: &Self) -> Ordering {
-        // The order of characters is that of their bytes.
+        // Strings compare as their bytes do.
         self.bytes().cmp(other.bytes())
     }
 }
@@ -414,7 +420,7 @@ impl Ord for Line {
 impl Hash for Line {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // As `str` does, so that a map of lines can be asked with a `&str`.
+        // As `str` does, so that a map of lines can be searched with a `&str`.
         state.write(self.bytes());
         state.write_u8(0xff);
     }
@@ -428,10 +434,10 @@ impl From<&str> for Line {
 
 impl From<String> for Line {
     /// # Panics
-    /// Where the text has 4 GiB or more.
+    /// Panics if the string has 4 GiB or more.
     fn from(text: String) -> Self {
         let end = text.len();
-        assert!(u32::try_from(end).is_ok(), "a line holds less than 4 GiB, and this text has {end} bytes");
+        assert!(u32::try_from(end).is_ok(), "a line must be shorter than 4 GiB, but this string has {end} bytes");
         Self::new(&Arc::new(text), 0, end)
     }
 }
@@ -464,7 +470,7 @@ impl Pack for Line {
     }
 }
 
-/// Makes lines known to the scheduler, which counts their bytes and may move them to disk.
+/// Registers lines with the scheduler, which counts their bytes and may spill them to disk.
 pub(super) fn known() {
     static ONCE: Once = Once::new();
     ONCE.call_once(register::<Line>);
@@ -482,7 +488,7 @@ mod tests {
         for text in ["", " ", "a", "\u{a0}é\u{2003}b\u{85}c\x0bd\x1ce ", "\u{1f600} x\u{3000}", "ab  cd"] {
             assert!(Line::from(text).words().map(String::from).eq(text.split_whitespace()), "{text:?}");
         }
-        // In steps of words, and stopped after each number of them.
+        // Word by word, and stopped after each number of words.
         for n in 0..200 {
             let text: String =
                 (0..n).map(|i| [' ', 'a', 'b', '\t', 'c', if n % 3 == 0 { 'é' } else { 'd' }, 'e', '\x1c'][(i * i + n) % 8]).collect();
@@ -503,7 +509,7 @@ mod tests {
             _ => false,
         };
         let long = line.words().last().unwrap();
-        assert!(shares(&long, &line) && shares(&line.part(line.trim()), &line), "no long text is copied");
+        assert!(shares(&long, &line) && shares(&line.part(line.trim()), &line), "long strings are not copied");
         let word = line.words().next().unwrap();
         assert_eq!(HashMap::from([(word.clone(), 1)]).get("naïve"), Some(&1));
         assert_eq!((format!("{word:?}"), format!("{word:>7}")), ("\"naïve\"".to_owned(), "  naïve".to_owned()));

@@ -1,18 +1,19 @@
-//! Bags: lists in partitions, of anything. Methods are lazy; a chain of them runs as one task per partition, in which
-//! each element goes through every step before the next one is taken (see `graph/stream.rs`).
+//! Bags: partitioned lists of any elements. Methods are lazy; a chain of them runs as one task per
+//! partition, in which each element passes all steps before the next one is read (see
+//! `graph/stream.rs`).
 //!
 //! | file | what it is for |
 //! |---|---|
-//! | `layers` | the layers of the graph, without types |
-//! | `handle` | the handle, and how steps are put upon each other |
-//! | `sources` | bags of what is in memory |
-//! | `elements` | what is done with each element |
-//! | `partitions` | what is done with whole partitions: zip, join, product, samples, repartition |
-//! | `reduce`, `numbers` | one value of all elements |
-//! | `group`, `ordered` | values by key; maps in the order in which keys came |
-//! | `text`, `blocks`, `line` | texts as lines |
+//! | `layers` | the type-erased layers of the graph |
+//! | `handle` | the handle, and the composition of steps |
+//! | `sources` | bags of values in memory, or in other bags |
+//! | `elements` | methods on each element |
+//! | `partitions` | methods on whole partitions: zip, product, accumulate, samples, repartition |
+//! | `reduce`, `numbers` | reductions of all elements to one value |
+//! | `group`, `ordered` | methods by key: counts, folds, groups, joins; maps in insertion order |
+//! | `text`, `blocks`, `line` | reading text files as lines |
 //! | `strings` | the `.str()` methods |
-//! | `write` | text files |
+//! | `write` | writing text files |
 
 mod blocks;
 mod elements;

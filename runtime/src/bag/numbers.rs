@@ -1,5 +1,5 @@
-//! Reductions of numbers: sum, mean, variance. Integers are added without rounding, floats exactly, so that no order and no
-//! partition changes a bit of the result.
+//! Reductions of numbers: sum, mean, variance. Integers and floats are summed exactly, so that the
+//! order and the partitioning do not change a bit of the result.
 
 use super::handle::{Bag, Element};
 use super::reduce::empty;
@@ -7,24 +7,25 @@ use crate::delayed::Delayed;
 use crate::error::{ErrorKind, Result};
 use crate::exact::{ExactSum, cells::mean_of_integers, moments};
 
-/// A number that can be added up.
+/// A number that can be summed.
 pub trait Number: Element + Copy {
-    /// What a sum of such numbers is: `i64`, `u64` or `f64`.
+    /// The type of the sum: `i64`, `u64` or `f64`.
     type Sum: Element;
-    /// The number as a float, rounded where it has more than 53 bits.
+    /// Converts the number to a float, rounded if it has more than 53 bits.
     fn to_float(self) -> f64;
     #[doc(hidden)]
     fn add_to(self, total: &mut Total);
     #[doc(hidden)]
     fn sum_of(total: &Total) -> Result<Self::Sum>;
-    /// The sum of a bag; here as for [`moment`](Number::moment), so that it is compiled once for each type, and not in cells.
+    /// Computes the sum of a bag; like [`moment`](Number::moment) a method of the trait, so that it
+    /// is compiled here for each type, and not in cells.
     #[doc(hidden)]
     fn sum(bag: &Bag<Self>) -> Delayed<Self::Sum>;
     #[doc(hidden)]
     fn moment(bag: &Bag<Self>, which: Moment) -> Delayed<f64>;
 }
 
-/// A statistic of all numbers, with the divisor's `ddof`.
+/// A statistic of all numbers, with the `ddof` of its divisor.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub enum Moment {
@@ -33,7 +34,7 @@ pub enum Moment {
     Std(u64),
 }
 
-/// The methods of [`Number`] that every type has alike.
+/// The methods of [`Number`] that are the same for every type.
 macro_rules! reductions {
     () => {
         #[inline(never)]
@@ -51,7 +52,7 @@ macro_rules! reductions {
     };
 }
 
-/// A sum under way.
+/// A running sum.
 #[doc(hidden)]
 #[derive(Debug, Clone, Default)]
 pub struct Total {
@@ -70,7 +71,7 @@ impl Total {
         self
     }
 
-    /// The mean of `n` numbers: either part is 0, as a bag has one type.
+    /// Returns the mean of `n` numbers; one of the parts is 0, as a bag has one type.
     fn mean(&self, n: u64) -> f64 {
         if self.whole == 0 { self.exact.mean(n) } else { mean_of_integers(self.whole, n) }
     }
@@ -116,11 +117,11 @@ floats!(f32, f64);
 
 #[inline(never)]
 fn overflow(sum: i128, of: &str) -> ErrorKind {
-    let message = format!("the sum is {sum}, which {of} cannot hold; map the elements to f64 before");
+    let message = format!("the sum {sum} overflows {of}; help: map the elements to f64 first");
     ErrorKind::BadArgument { method: "sum".to_owned(), message }
 }
 
-/// What mean and variance are made of.
+/// The sums that variance and standard deviation are computed from.
 #[derive(Debug, Clone, Default)]
 struct Moments {
     count: u64,
@@ -140,7 +141,7 @@ impl Moments {
         self
     }
 
-    /// The variance; NaN where nothing is left to divide by.
+    /// Returns the variance; NaN if the divisor is zero or less.
     fn variance(&self, ddof: u64) -> f64 {
         moments::variance(ddof, self.count, &self.sum, &self.squares).unwrap_or(f64::NAN)
     }
@@ -176,12 +177,13 @@ fn moments<T: Number>(bag: &Bag<T>, name: &'static str, finish: impl Fn(&Moments
 }
 
 impl<T: Number> Bag<T> {
-    /// The sum: of integers as `i64` or `u64`, of floats as `f64`. Zero for an empty bag.
+    /// Computes the sum: `i64` or `u64` for integers, `f64` for floats. Zero for an empty bag.
     ///
-    /// The sum of floats is exact and rounded once: it is the same for every order and every partition.
+    /// The sum of floats is exact and rounded once: it is the same for every order and
+    /// partitioning.
     ///
     /// # Errors
-    /// When computed, where the result has no room in its type.
+    /// The computation fails if the sum overflows its type.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -192,42 +194,43 @@ impl<T: Number> Bag<T> {
         T::sum(self)
     }
 
-    /// The mean.
+    /// Computes the mean.
     ///
     /// # Errors
-    /// When computed, where the bag is empty.
+    /// The computation fails if the bag is empty.
     pub fn mean(&self) -> Delayed<f64> {
         T::moment(self, Moment::Mean)
     }
 
-    /// The variance of all elements as a population; see [`var_with`](Bag::var_with).
+    /// Computes the population variance; see [`var_with`](Bag::var_with).
     ///
     /// # Errors
-    /// When computed, where the bag is empty.
+    /// The computation fails if the bag is empty.
     pub fn var(&self) -> Delayed<f64> {
         self.var_with(0)
     }
 
-    /// The variance, with `count - ddof` as the divisor; no number (NaN) where that is zero or less.
+    /// Computes the variance with the divisor `count - ddof`; NaN if that is zero or less.
     ///
     /// # Errors
-    /// When computed, where the bag is empty.
+    /// The computation fails if the bag is empty.
     pub fn var_with(&self, ddof: u64) -> Delayed<f64> {
         T::moment(self, Moment::Var(ddof))
     }
 
-    /// The standard deviation of all elements as a population; see [`std_with`](Bag::std_with).
+    /// Computes the population standard deviation; see [`std_with`](Bag::std_with).
     ///
     /// # Errors
-    /// When computed, where the bag is empty.
+    /// The computation fails if the bag is empty.
     pub fn std(&self) -> Delayed<f64> {
         self.std_with(0)
     }
 
-    /// The standard deviation, with `count - ddof` as the divisor; no number (NaN) where that is zero or less.
+    /// Computes the standard deviation with the divisor `count - ddof`; NaN if that is zero or
+    /// less.
     ///
     /// # Errors
-    /// When computed, where the bag is empty.
+    /// The computation fails if the bag is empty.
     pub fn std_with(&self, ddof: u64) -> Delayed<f64> {
         T::moment(self, Moment::Std(ddof))
     }

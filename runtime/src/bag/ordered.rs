@@ -1,5 +1,6 @@
-//! Maps in the order in which their keys came: what counts, folds and groups hang on. A slot holds a part of a key's hash
-//! beside the place of its entry, so that most keys are found with one look at the slots and one at the entries.
+//! Hash maps in insertion order, for counts, folds and groups. A slot stores a part of a key's hash
+//! next to the index of its entry, so that most keys are found with one access to the slots and one
+//! to the entries.
 
 use super::line::{Line, Word};
 use foldhash::fast::{FixedState, FoldHasher};
@@ -7,26 +8,26 @@ use std::any::Any;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroU8;
 
-/// Bits of a slot that tell the place of an entry; the others are the highest ones of the hash.
+/// Bits of a slot that store the index of an entry; the others are the highest bits of the hash.
 const PLACE: u32 = 40;
 
-/// A map in the order in which its keys came.
+/// A hash map in insertion order.
 #[derive(Debug, Clone)]
 pub(super) struct Ordered<K, V> {
-    /// Empty ones are 0, others tell the place behind their entry. There are always more than twice as many as entries, and a
-    /// power of two.
+    /// Empty slots are 0, others store the index of their entry plus one. Their number is a power
+    /// of two, always more than twice that of the entries.
     slots: Vec<u64>,
     entries: Vec<(K, V)>,
 }
 
-/// The hash of a key: the same in all maps.
+/// Returns the hash of a key, which is the same in all maps.
 #[inline]
 pub(super) fn hash<K: Hash + 'static>(key: &K) -> u64 {
-    // Words of texts are the most usual keys; the short ones are hashed as one number.
+    // Words are the most common keys; short ones are hashed as integers.
     short(key).map_or_else(|| FixedState::default().hash_one(key), Word::hash)
 }
 
-/// As [`hash`], with fewer lines of code for each type.
+/// As [`hash`], with less code to compile for each type.
 pub(super) fn hash_anywhere<K: Hash + 'static>(key: &K) -> u64 {
     match short_hash(key) {
         Some(hash) => hash,
@@ -38,7 +39,7 @@ pub(super) fn hash_anywhere<K: Hash + 'static>(key: &K) -> u64 {
     }
 }
 
-/// The hasher with its methods compiled here: no cell compiles them for its keys.
+/// The hasher, with its methods compiled here, so that no cell compiles them for its keys.
 struct Hashing(FoldHasher<'static>);
 
 macro_rules! hashing {
@@ -67,7 +68,7 @@ fn short_hash(key: &dyn Any) -> Option<u64> {
     key.downcast_ref::<Line>().and_then(Line::as_word).map(Word::hash)
 }
 
-/// A key that is a short text.
+/// Returns a key that is a short string as integers.
 #[inline(always)]
 fn short<K: 'static>(key: &K) -> Option<Word> {
     (key as &dyn Any).downcast_ref::<Line>().and_then(Line::as_word)
@@ -80,8 +81,8 @@ impl<K, V> Default for Ordered<K, V> {
 }
 
 impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
-    /// Where the slot of a key is, and what it tells: its own, or the empty one where it belongs. `first` is the slot that is
-    /// looked at first.
+    /// Returns the index and value of a key's slot: its own, or the empty one where it belongs.
+    /// `first` is the value of the slot that is probed first.
     #[inline(always)]
     fn find(&self, hash: u64, first: u64, is: impl Fn(&K) -> bool) -> (usize, u64) {
         let mask = self.slots.len() - 1;
@@ -93,13 +94,13 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
         (at, slot)
     }
 
-    /// The slot that is looked at first.
+    /// Returns the value of the slot that is probed first.
     #[inline]
     fn first(&self, hash: u64) -> u64 {
         self.slots[hash as usize & (self.slots.len() - 1)]
     }
 
-    /// The value of a key, which is made where there is none.
+    /// Returns the value of a key, inserting one if the key is new.
     #[inline(never)]
     fn or_insert_with(&mut self, key: K, hash: u64, make: impl FnOnce() -> V) -> &mut V {
         let (at, slot) = self.find(hash, self.first(hash), |k| *k == key);
@@ -107,10 +108,10 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
         &mut self.entries[entry].1
     }
 
-    /// Puts an entry into an empty slot; its place.
+    /// Inserts an entry into an empty slot and returns its index.
     fn insert(&mut self, at: usize, hash: u64, entry: (K, V)) -> usize {
         let next = self.entries.len();
-        assert!(next + 1 < 1 << PLACE, "a map holds less than 2^{PLACE} keys");
+        assert!(next + 1 < 1 << PLACE, "a map must have fewer than 2^{PLACE} keys");
         self.entries.push(entry);
         self.slots[at] = slot(hash, next);
         if self.entries.len() * 2 >= self.slots.len() {
@@ -133,7 +134,7 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
         }
     }
 
-    /// Takes in the entries of another map: `join` puts together the values of a key that both have.
+    /// Merges the entries of another map: `join` merges the values of a key that is in both.
     pub(super) fn merge(mut self, other: Self, join: impl Fn(&mut V, V)) -> Self {
         for (key, value) in other.entries {
             let hash = hash(&key);
@@ -145,14 +146,14 @@ impl<K: Hash + Eq + 'static, V> Ordered<K, V> {
         self
     }
 
-    /// The keys and their values, in their order.
+    /// Returns the keys and values in insertion order.
     pub(super) fn into_entries(self) -> Vec<(K, V)> {
         self.entries
     }
 }
 
-/// The slots of a map, without the types of its keys: an entry's place and one more, or 0. Slower
-/// than [`Ordered`], as keys are compared by calls, and far less to compile.
+/// The slots of a map with type-erased keys: the index of an entry plus one, or 0. Slower than
+/// [`Ordered`], as keys are compared by calls, but far less code to compile.
 #[derive(Debug)]
 struct Slots {
     slots: Vec<usize>,
@@ -174,7 +175,7 @@ impl Default for Slots {
 }
 
 impl Slots {
-    /// The entry of a key, or the slot where it belongs.
+    /// Returns the entry of a key, or as an error the slot where it belongs.
     #[inline(never)]
     fn find(&self, hash: u64, is: &dyn Fn(usize) -> bool) -> Result<usize, usize> {
         let mut at = hash as usize & (self.slots.len() - 1);
@@ -188,7 +189,7 @@ impl Slots {
         Err(at)
     }
 
-    /// Puts the next entry into an empty slot; its place.
+    /// Inserts the next entry into an empty slot and returns its index.
     #[inline(never)]
     fn put(&mut self, at: usize, hash: u64) -> usize {
         self.hashes.push(hash);
@@ -208,7 +209,7 @@ impl Slots {
     }
 }
 
-/// A map in the order in which its keys came, for keys of any type.
+/// A hash map in insertion order, for keys of any type.
 #[derive(Debug, Clone)]
 pub(super) struct Keys<K, V> {
     slots: Slots,
@@ -229,7 +230,7 @@ impl<K: Hash + Eq + 'static, V> Keys<K, V> {
         }
     }
 
-    /// The value of a key, `None` where the key is new.
+    /// Returns the value of a key, `None` if the key is new.
     #[inline(never)]
     pub(super) fn value(&mut self, key: K) -> &mut Option<V> {
         let hash = hash_anywhere(&key);
@@ -255,7 +256,7 @@ impl<K: Hash + Eq + 'static, V> Keys<K, V> {
         self
     }
 
-    /// The keys and their values, in their order; every key has one.
+    /// Returns the keys and values in insertion order; every key has a value.
     pub(super) fn into_pairs(self) -> impl Iterator<Item = (K, V)> {
         let mut entries = self.entries.into_iter();
         std::iter::from_fn(move || match entries.next() {
@@ -270,30 +271,31 @@ fn empty_slots(len: usize) -> Vec<u64> {
     vec![0; len]
 }
 
-/// A slot for the entry at a place.
+/// Returns the slot value of the entry at an index.
 #[inline]
 fn slot(hash: u64, place: usize) -> u64 {
     hash >> PLACE << PLACE | (place as u64 + 1)
 }
 
-/// The place of an entry that a slot tells.
+/// Returns the index of the entry of a slot value.
 #[inline]
 fn place(slot: u64) -> usize {
     (slot & ((1 << PLACE) - 1)) as usize - 1
 }
 
-/// Keys that are taken in together: looks at slots far apart take long, but not when they do not wait for one another.
+/// Number of keys that are inserted together: random accesses to slots are slow, but independent
+/// ones overlap.
 const BATCH: usize = 64;
 
-/// Keys that wait for the others of their batch. Short texts wait as numbers, each part in a list of its own: to move a text that
-/// was made just now takes longer than to look at its parts.
+/// Keys that wait until their batch is full. Short strings wait as integers, each part in its own
+/// array: moving a string that was just created takes longer than reading its parts.
 struct Waiting<K> {
     len: usize,
     hashes: [u64; BATCH],
     words: [[u64; BATCH]; 2],
-    /// `None` for keys that are no short texts.
+    /// `None` for keys that are not short strings.
     lengths: [Option<NonZeroU8>; BATCH],
-    /// Those keys; others are what is left of earlier batches.
+    /// The keys that are not short strings; other entries are left over from earlier batches.
     others: Vec<Option<K>>,
 }
 
@@ -306,7 +308,7 @@ impl<K: Hash + Eq + Clone + 'static> Waiting<K> {
         Self { len: 0, hashes: [0; BATCH], words: [[0; BATCH]; 2], lengths: [None; BATCH], others }
     }
 
-    /// Whether the batch is full by that.
+    /// Adds a key and returns whether the batch is full.
     #[inline(always)]
     fn push(&mut self, key: K) -> bool {
         let i = self.len % BATCH;
@@ -320,7 +322,7 @@ impl<K: Hash + Eq + Clone + 'static> Waiting<K> {
         self.len == BATCH
     }
 
-    // Apart, so that short texts are not moved for it.
+    // A separate function, so that short strings are not moved for it.
     #[inline(never)]
     fn push_other(&mut self, i: usize, key: K) {
         self.hashes[i] = hash(&key);
@@ -339,18 +341,18 @@ impl<K: Hash + Eq + Clone + 'static> Waiting<K> {
         short(key) == word && (word.is_some() || matches!(&self.others[i], Some(other) if other == key))
     }
 
-    /// The key itself.
+    /// Takes the key itself.
     fn take(&mut self, i: usize) -> K {
         let key = match self.word(i) {
             Some(word) => (&Line::from(word) as &dyn Any).downcast_ref().cloned(),
             None => self.others[i].take(),
         };
-        // Where there are words, keys are lines; others are put there with their hash.
-        key.expect("a key is one of the two")
+        // If there are words, keys are lines; other keys are stored together with their hash.
+        key.expect("a key is a word or stored in `others`")
     }
 }
 
-/// Fills a map: `add` adds to the value of a key, which begins as `begin` says.
+/// Fills a map: `add` adds to the value of a key, `begin` creates its first value.
 pub(super) struct Gathering<K, X, V, B, A> {
     map: Ordered<K, V>,
     keys: Waiting<K>,
@@ -382,7 +384,7 @@ impl<K: Hash + Eq + Clone + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)> Gathe
         for (i, value) in values.drain(..).enumerate() {
             let hash = keys.hashes[i];
             let (_, slot) = map.find(hash, slots[i], |k| keys.is(i, k));
-            // A new one may be there by now.
+            // The batch may have inserted the key by now.
             let total = if slot == 0 { map.or_insert_with(keys.take(i), hash, &*begin) } else { &mut map.entries[place(slot)].1 };
             add(total, value);
         }
@@ -409,7 +411,7 @@ mod tests {
             let (mut maps, mut want) = ([count(), count()], IndexMap::<Line, Vec<usize>>::new());
             for i in 0..adds {
                 let n = random.random_range(0..keys);
-                // Some are short and some are not.
+                // Some keys are short strings, and some are not.
                 let key = Line::from("x".repeat(n % 30) + &n.to_string());
                 maps[usize::from(i > adds / 2)].push(key.clone(), i);
                 want.entry(key).or_default().push(i);
@@ -422,7 +424,7 @@ mod tests {
 
     #[test]
     fn keys_of_one_slot_are_told_apart() {
-        // So many that slots are full of neighbours.
+        // So many that slots collide.
         let mut map = Gathering::new(|| 0, |sum, i| *sum += i);
         (0..100_000u64).for_each(|i| map.push(i << 40, i));
         (0..100_000u64).for_each(|i| map.push(i << 40, 0));

@@ -1,4 +1,4 @@
-//! What is done with whole partitions: bags side by side, samples, running totals, other partitions.
+//! Methods of bags on whole partitions: zip, product, running totals, samples, repartition.
 
 use super::handle::{Bag, Element, count_of, gathered, length, list_of, of, partitions, push_list, size, size_of_value};
 use super::layers::{Elements, Join, Of, Reads, after, between, joined, own_and_the};
@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-/// The pieces that a list was cut into, each a list too.
+/// The pieces of a list, which are lists too.
 #[derive(Default)]
 pub(super) struct Cut(Vec<Value>);
 
@@ -24,7 +24,7 @@ impl Cut {
         self.0.push(piece);
     }
 
-    /// The pieces in the opposite order.
+    /// Reverses the pieces.
     #[inline(never)]
     fn turned(mut self) -> Self {
         self.0.reverse();
@@ -32,7 +32,7 @@ impl Cut {
     }
 }
 
-/// Gives out the pieces of lists that were cut into `each`.
+/// The work that returns the pieces of lists; each list was cut into `each` pieces.
 struct Pieces {
     each: u32,
     size: fn(&Value) -> Size,
@@ -50,7 +50,7 @@ impl Work for Pieces {
     }
 }
 
-/// The pieces of lists that were cut into `each`: one task for each.
+/// Builds a layer of the pieces of lists, one task per piece; each list was cut into `each` pieces.
 #[inline(never)]
 pub(super) fn pieces(name: &str, cut: &Opaque, each: u32, size: fn(&Value) -> Size) -> Opaque {
     let cut: Arc<Layer> = cut.arc();
@@ -58,19 +58,19 @@ pub(super) fn pieces(name: &str, cut: &Opaque, each: u32, size: fn(&Value) -> Si
     Opaque::of(Layer::new(Key::new(Name::new(name)), cut.len * each, vec![cut.at(0)], work))
 }
 
-/// The lists of a layer together, each with the number of elements before it.
+/// All lists of a layer, each with the number of elements before it.
 struct Lists(Vec<(u64, Value)>);
 
 impl Lists {
-    /// The list that has the element at a place, and its number in that list.
+    /// Returns the list with the element at a position, and the index in that list.
     fn find(&self, place: u64) -> (usize, usize) {
-        // The last list that begins at or before the place.
+        // The last list that starts at or before the position.
         let list = self.0.partition_point(|(before, _)| *before <= place).saturating_sub(1);
         (list, self.0.get(list).map_or(0, |(before, _)| (place - before) as usize))
     }
 }
 
-/// A layer of one task that holds all lists of a layer.
+/// Builds a layer of one task that holds all lists of a layer.
 #[inline(never)]
 fn together(layer: &Opaque, len: fn(&Value) -> usize) -> Opaque {
     let join: Join = Arc::new(move |values| {
@@ -82,11 +82,12 @@ fn together(layer: &Opaque, len: fn(&Value) -> usize) -> Opaque {
         };
         Ok(Arc::new(Lists(values.into_iter().map(place).collect())) as Value)
     });
-    // The lists are counted where they were made.
+    // The bytes of the lists are counted where they were computed.
     Opaque::of(joined(Name::new("together"), &layer.arc(), join, |_| Size { bytes: 0, exact: true }))
 }
 
-/// A layer of one task: the number of elements before each partition, and of all, from the numbers of each.
+/// Builds a layer of one task: the number of elements before each partition and in total, from the
+/// counts of the partitions.
 #[inline(never)]
 fn offsets(counts: &Opaque) -> Opaque {
     let join: Join = Arc::new(|values| {
@@ -100,14 +101,15 @@ fn offsets(counts: &Opaque) -> Opaque {
     Opaque::of(joined(Name::new("offsets"), &counts.arc(), join, size_of_value::<Vec<u64>>))
 }
 
-/// The number of elements before the partition under way, which reads the [`offsets`] as its value `i`.
+/// Returns the number of elements before the current partition, which reads the [`offsets`] as its
+/// value `i`.
 #[inline(never)]
 fn offset(part: &mut Part, i: usize) -> u64 {
     typed::<Vec<u64>>(part.take(i))[part.index as usize]
 }
 
 impl<T: Element> Bag<T> {
-    /// Elements made of each element and its number in the bag.
+    /// Computes elements from each element and its index in the bag.
     fn numbered<U: Element>(&self, name: &str, push: impl Fn(u64, T, &mut Sink<'_, U>) -> bool + Send + Sync + 'static) -> Bag<U> {
         let inputs = [&self.layer, &offsets(&self.counts())];
         gathered(name, partitions(&self.layer), &inputs, own_and_the(1), move |part: &mut Part, sink| {
@@ -119,9 +121,10 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// The elements with their numbers, from 0.
+    /// Pairs the elements with their indices, from 0.
     ///
-    /// Partitions are counted first, so a bag that is expensive is held in memory, or persisted before.
+    /// Partitions are counted first: an expensive bag is kept in memory meanwhile, or can be
+    /// persisted before.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -132,8 +135,8 @@ impl<T: Element> Bag<T> {
         self.numbered("enumerate", |i, x, sink| sink((i, x)))
     }
 
-    /// The pairs of the first elements, the second elements, and so on; the longer bag's rest is left out, and no partition
-    /// of either matters. All of `other` is in memory meanwhile.
+    /// Pairs the elements of two bags by position; the rest of the longer bag is dropped, and the
+    /// bags may be partitioned differently. All of `other` is in memory meanwhile.
     pub fn zip<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
         let inputs = [&self.layer, &offsets(&self.counts()), &together(&other.layer, length::<U>)];
         gathered("zip", partitions(&self.layer), &inputs, own_and_the(2), |part: &mut Part, sink| {
@@ -153,8 +156,8 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// Every pair of an element of this bag and one of `other`: all of the other's for the first element, and so on. All of
-    /// `other` is in memory meanwhile.
+    /// Returns the Cartesian product: all elements of `other` paired with the first element of this
+    /// bag, and so on. All of `other` is in memory meanwhile.
     pub fn product<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
         let inputs = [&self.layer, &together(&other.layer, length::<U>)];
         gathered("product", partitions(&self.layer), &inputs, own_and_the(1), |part: &mut Part, sink| {
@@ -172,9 +175,10 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// Running totals: `binop` of `initial` and the first element, of that and the second, and so on.
+    /// Computes running totals: `binop` of `initial` and the first element, of that and the second
+    /// element, and so on.
     ///
-    /// Partitions wait for one another.
+    /// Each partition waits for the one before it.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -188,7 +192,7 @@ impl<T: Element> Bag<T> {
                 Some(last) => last,
                 None => initial.clone(),
             };
-            // The first is the total before this partition, and goes again below.
+            // The first element is the total before this partition, and is removed below.
             sink(total.clone());
             push_list(part, 0, &mut |x: T| {
                 total = binop(total.clone(), x);
@@ -204,19 +208,20 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// Each element with the probability `prob`, by a random number of its own that hangs on `seed` and the element's place in
-    /// the bag alone: the same elements whatever the partitions and workers.
+    /// Keeps each element with probability `prob`, by a random number that depends only on `seed`
+    /// and the element's index in the bag: the result is the same for any partitioning and number
+    /// of workers.
     ///
     /// # Panics
-    /// Where `prob` is not between 0 and 1.
+    /// Panics if `prob` is not between 0 and 1.
     #[track_caller]
     pub fn random_sample(&self, prob: f64, seed: u64) -> Self {
         let below = threshold(prob);
         self.numbered("random-sample", move |i, x, sink| u128::from(mixed(seed, i)) >= below || sink(x))
     }
 
-    /// `k` elements without repetition (all, where there are fewer), chosen by `seed` and the places in the bag alone, in the
-    /// order of the bag.
+    /// Samples `k` elements without replacement (all, if there are fewer), in the order of the bag.
+    /// The choice depends only on `seed` and the indices in the bag.
     pub fn sample(&self, k: usize, seed: u64) -> Self {
         let offsets = offsets(&self.counts());
         let inputs = [&self.layer, &offsets, &chosen(&offsets, k, seed)];
@@ -230,7 +235,7 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// The same elements in `npartitions` partitions.
+    /// Redistributes the elements over `npartitions` partitions.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -243,7 +248,8 @@ impl<T: Element> Bag<T> {
         self.in_pieces(each, bounds)
     }
 
-    /// Partitions of the pieces between each two `bounds`, where each partition before is cut into `each` pieces.
+    /// Cuts each partition into `each` pieces, and builds a partition of the pieces between each
+    /// two `bounds`.
     fn in_pieces(&self, each: u32, bounds: Vec<u32>) -> Self {
         let cut = if each == 1 {
             self.layer.again()
@@ -268,10 +274,11 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// The same elements in partitions of about `size` bytes, such as `"10MB"`. The sizes of the partitions are computed now.
+    /// Redistributes the elements over partitions of about `size` bytes, such as `"10MB"`. Computes
+    /// the bag now, to measure its partitions, and keeps it in memory.
     ///
     /// # Errors
-    /// A size that cannot be read, or as [`compute`](Bag::compute).
+    /// Fails if `size` is invalid, or as [`compute`](Bag::compute).
     pub fn repartition_size(&self, size: &str) -> Result<Self> {
         match persisted_by_size(&self.layer, super::handle::size::<T>, size) {
             Ok((kept, each, bounds)) => Ok(Self::from_layer(kept).in_pieces(each, bounds)),
@@ -280,7 +287,7 @@ impl<T: Element> Bag<T> {
     }
 }
 
-/// The list in `each` pieces of nearly equal length.
+/// Cuts a list into `each` pieces of nearly equal length.
 fn cut<T: Element>(mut list: Vec<T>, each: usize) -> Cut {
     let (len, mut pieces) = (list.len(), Cut::default());
     // The last piece first, so that no element is moved twice.
@@ -292,7 +299,8 @@ fn cut<T: Element>(mut list: Vec<T>, each: usize) -> Cut {
     pieces.turned()
 }
 
-/// Layers of one task for each task of `layer`, which make the elements of `stream` of that and of the one before them.
+/// Builds a layer of one task for each task of `layer`, which computes the elements of `stream`
+/// from that task and the layer before.
 #[inline(never)]
 fn one_after_another(layer: &Opaque, stream: Stream, of: Of) -> Vec<Opaque> {
     let layer: Arc<Layer> = layer.arc();
@@ -310,16 +318,18 @@ fn one_after_another(layer: &Opaque, stream: Stream, of: Of) -> Vec<Opaque> {
     parts.into_iter().map(Opaque::of).collect()
 }
 
-/// Into how many pieces each of `before` lists is cut, and the pieces with which `wanted` partitions begin.
+/// Returns the number of pieces into which each of `before` lists is cut, and the first piece of
+/// each of `wanted` partitions.
 #[inline(never)]
 fn bounds_by_number(before: u32, wanted: u32) -> (u32, Vec<u32>) {
-    // As many pieces as it takes for every new partition to be made of whole ones.
+    // Enough pieces for every new partition to consist of whole pieces.
     let each = if wanted <= before { 1 } else { wanted.div_ceil(before) };
     let bound = |j| (u64::from(before) * u64::from(each) * u64::from(j) / u64::from(wanted)) as u32;
     (each, (0..=wanted).map(bound).collect())
 }
 
-/// The lists in memory, into how many pieces each is cut, and the pieces with which partitions of about that size begin.
+/// Persists the lists, and returns them with the number of pieces into which each is cut and the
+/// first piece of each partition of about that size.
 #[inline(never)]
 fn persisted_by_size(layer: &Opaque, of: fn(&Value) -> Size, wanted: &str) -> Result<(Opaque, u32, Vec<u32>)> {
     let wanted = config::bytes("repartition_size", wanted)?.max(1);
@@ -329,7 +339,8 @@ fn persisted_by_size(layer: &Opaque, of: fn(&Value) -> Size, wanted: &str) -> Re
     Ok((kept, each, bounds))
 }
 
-/// Into how many pieces each list is cut, and the pieces with which a partition of about `wanted` bytes begins.
+/// Returns the number of pieces into which each list is cut, and the first piece of each partition
+/// of about `wanted` bytes.
 fn bounds_by_size(sizes: Vec<Value>, wanted: u64) -> (u32, Vec<u32>) {
     let sizes: Vec<u64> = sizes.into_iter().map(|v| *typed::<u64>(v)).collect();
     let each = sizes.iter().max().map_or(1, |most| most.div_ceil(wanted)).clamp(1, (1 << 24) / sizes.len() as u64) as u32;
@@ -349,7 +360,7 @@ fn bounds_by_size(sizes: Vec<Value>, wanted: u64) -> (u32, Vec<u32>) {
     (each, bounds)
 }
 
-/// Bytes of the lists of a layer.
+/// The work that measures the lists of a layer in bytes.
 struct Sizes(fn(&Value) -> Size);
 
 impl Work for Sizes {
@@ -361,7 +372,8 @@ impl Work for Sizes {
     }
 }
 
-/// A layer of one task: the places of `k` elements in their order, those with the greatest random numbers.
+/// Builds a layer of one task: the sorted indices of the `k` elements with the largest random
+/// numbers.
 #[inline(never)]
 fn chosen(offsets: &Opaque, k: usize, seed: u64) -> Opaque {
     let choose: Join = Arc::new(move |mut values| {
@@ -383,18 +395,19 @@ fn chosen(offsets: &Opaque, k: usize, seed: u64) -> Opaque {
     Opaque::of(joined(Name::new("sample-places"), &offsets.arc(), choose, size_of_value::<Vec<u64>>))
 }
 
-/// The random numbers below which an element is taken.
+/// Returns the threshold below which the random number of an element selects it.
 ///
 /// # Panics
-/// Where it is no probability.
+/// Panics if `prob` is not between 0 and 1.
 #[track_caller]
 #[inline(never)]
 fn threshold(prob: f64) -> u128 {
-    assert!((0.0..=1.0).contains(&prob), "random_sample: {prob} is no probability; it lies between 0 and 1");
+    assert!((0.0..=1.0).contains(&prob), "random_sample: `prob` must be between 0 and 1, got {prob}");
     (prob * 2f64.powi(64)) as u128
 }
 
-/// A random number that hangs on the seed and the place alone (the finisher of SplitMix64).
+/// Returns a random number that depends only on the seed and the position (the finalizer of
+/// SplitMix64).
 #[inline(never)]
 fn mixed(seed: u64, place: u64) -> u64 {
     let mut z = seed.wrapping_mul(0xD134_2543_DE82_EF95) ^ place.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);

@@ -1,4 +1,5 @@
-//! One value of all elements: each partition is folded on its own, and the results are joined by a tree in their order.
+//! Reductions of all elements to one value: each partition is folded separately, and the results
+//! are merged in order by a tree.
 
 use super::handle::{Bag, Element, gathered, list_of, push_own, size_of_value};
 use super::layers::{Join, joined, the_only, tree};
@@ -11,31 +12,32 @@ use crate::opaque::Opaque;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// Results of partitions that are joined at once, as in Dask.
+/// Number of partition results that are merged at once, as in Dask.
 const SPLIT_EVERY: u32 = 8;
 
-/// The error of a reduction that has no value for an empty bag.
+/// Returns the error of a reduction that has no value for an empty bag.
 #[inline(never)]
 pub(super) fn empty(method: &str) -> Error {
-    let message = "the bag is empty, and so there is no such value; count() tells how many elements there are".to_owned();
+    let message = "the bag is empty, so it has no such value; help: count() returns the number of elements".to_owned();
     ErrorKind::BadArgument { method: method.to_owned(), message }.into()
 }
 
-/// A join of values of one type.
+/// Returns a function that merges values of one type.
 fn join_by<A: Element + Default>(merge: impl Fn(A, A) -> A + Send + Sync + 'static) -> Join {
     two_by_two(Box::new(move |a, b| Arc::new(merge(take_or_clone(a), take_or_clone(b)))))
 }
 
-/// A join that merges the first two values, the result and the third one, and so on.
+/// Returns a function that merges the first two values, then the result and the third one, and so
+/// on.
 #[inline(never)]
 fn two_by_two(merge: Box<dyn Fn(Value, Value) -> Value + Send + Sync>) -> Join {
     Arc::new(move |values: Vec<Value>| {
-        // A layer has a task at least, and so has every group of them.
+        // A layer has at least one task, and so has every group of tasks.
         Ok(values.into_iter().reduce(&*merge).expect("a join reads a value"))
     })
 }
 
-/// The name of the tasks that make a value of each partition.
+/// Returns the name of the tasks that reduce each partition.
 #[inline(never)]
 pub(super) fn part_name(name: &str) -> Name {
     Name::new(&format!("{name}-partition"))
@@ -51,7 +53,7 @@ fn joined_layer(name: &str, parts: &Opaque, join: Join, size: fn(&Value) -> Size
     Opaque::of(joined(Name::new(name), &parts.arc(), join, size))
 }
 
-/// The number of elements, from those of each partition.
+/// Returns the number of elements, from the counts of the partitions.
 #[inline(never)]
 fn counted(parts: &Opaque) -> Delayed<u64> {
     let total = merged::<u64>("count", parts, |a, b| a + b);
@@ -64,13 +66,13 @@ fn first(mut values: Vec<Value>) -> Value {
     values.remove(0)
 }
 
-/// A layer of one task: the values of a layer merged in their order.
+/// Builds a layer of one task that merges the values of a layer in order.
 pub(super) fn merged<A: Element + Default>(name: &str, parts: &Opaque, merge: impl Fn(A, A) -> A + Send + Sync + 'static) -> Opaque {
     merged_layer(name, parts, &join_by(merge), size_of_value::<A>)
 }
 
 impl<T: Element> Bag<T> {
-    /// A fold of each partition, a tree of merges, and what is made of the last one.
+    /// Folds each partition, merges the results by a tree, and applies `finish` to the last one.
     pub(super) fn tree<A: Element + Default, R: Element>(
         &self,
         name: &str,
@@ -87,7 +89,7 @@ impl<T: Element> Bag<T> {
         from_layer(joined_layer(name, &layer, finish, size_of_value::<R>))
     }
 
-    /// A layer of one task: the folds of all partitions merged.
+    /// Builds a layer of one task that merges the folds of all partitions.
     fn folded<A: Element + Default>(
         &self,
         name: &str,
@@ -109,10 +111,12 @@ impl<T: Element> Bag<T> {
         merged(name, &parts, merge)
     }
 
-    /// Folds the elements: `binop` adds an element to a partition's total, `combine` joins the totals of two partitions.
+    /// Folds the elements: `binop` adds an element to a partition's total, `combine` merges the
+    /// totals of two partitions.
     ///
-    /// Every partition begins with `initial`, so it must be neutral for `combine`, as 0 is for a sum: any other value counts
-    /// once for each partition. The order of elements is kept. [`reduce`](Bag::reduce) needs no initial value.
+    /// Every partition starts with `initial`, so it must be the identity of `combine`, as 0 is for
+    /// a sum: any other value counts once per partition. The order of elements is preserved.
+    /// [`reduce`](Bag::reduce) needs no initial value.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -129,15 +133,16 @@ impl<T: Element> Bag<T> {
         let start = move || Some(initial.clone());
         let add = move |total: &mut Option<A>, x: T| *total = total.take().map(|t| binop(t, x));
         let merge = move |a: Option<A>, b: Option<A>| a.zip(b).map(|(a, b)| combine(a, b));
-        // Every partition begins with a total.
+        // Every partition starts with a total.
         self.tree("fold", start, add, merge, |total| some(total, "fold"))
     }
 
-    /// Folds the elements with one function, which also joins the results of partitions, in their order: for a function that
-    /// is associative, as a sum or a maximum is, the result is the same for any partitions.
+    /// Folds the elements with one function, which also merges the results of partitions in order:
+    /// if it is associative, such as a sum or a maximum, the result is the same for any
+    /// partitioning.
     ///
     /// # Errors
-    /// When computed, where the bag is empty.
+    /// The computation fails if the bag is empty.
     pub fn reduce(&self, binop: impl Fn(T, T) -> T + Send + Sync + 'static) -> Delayed<T> {
         let binop = Arc::new(binop);
         let join = binop.clone();
@@ -154,7 +159,7 @@ impl<T: Element> Bag<T> {
         self.tree("reduce", || None, add, merge, |total| some(total, "reduce"))
     }
 
-    /// Makes a value of each partition's list, and one value of all those, in their order.
+    /// Reduces the list of each partition to a value, and all those values, in order, to one.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -180,12 +185,12 @@ impl<T: Element> Bag<T> {
         from_layer(joined_layer("reduction", &parts, join, size_of_value::<R>))
     }
 
-    /// Number of elements.
+    /// Counts the elements.
     pub fn count(&self) -> Delayed<u64> {
         counted(&self.counts())
     }
 
-    /// A layer of the number of elements of each partition.
+    /// Builds a layer of the number of elements of each partition.
     pub(super) fn counts(&self) -> Opaque {
         self.summarize(part_name("count"), |part, up| {
             let mut n = 0u64;
@@ -200,10 +205,11 @@ impl<T: Element> Bag<T> {
         })
     }
 
-    /// The least element; of equal ones the first. Floats that are no numbers are left out, where there are others.
+    /// Computes the minimum; of equal elements the first. NaN is ignored, unless all elements are
+    /// NaN.
     ///
     /// # Errors
-    /// When computed, where the bag is empty.
+    /// The computation fails if the bag is empty.
     pub fn min(&self) -> Delayed<T>
     where
         T: PartialOrd,
@@ -211,10 +217,11 @@ impl<T: Element> Bag<T> {
         self.extreme("min", |a, b| b < a)
     }
 
-    /// The greatest element; of equal ones the first. Floats that are no numbers are left out, where there are others.
+    /// Computes the maximum; of equal elements the first. NaN is ignored, unless all elements are
+    /// NaN.
     ///
     /// # Errors
-    /// When computed, where the bag is empty.
+    /// The computation fails if the bag is empty.
     pub fn max(&self) -> Delayed<T>
     where
         T: PartialOrd,
@@ -222,13 +229,13 @@ impl<T: Element> Bag<T> {
         self.extreme("max", |a, b| b > a)
     }
 
-    /// The element that no later one is `better` than.
+    /// Computes the first element that no other one is `better` than.
     fn extreme(&self, name: &'static str, better: fn(&T, &T) -> bool) -> Delayed<T>
     where
         T: PartialOrd,
     {
         let pick = move |a: Option<T>, b: Option<T>| match (a, b) {
-            // What does not even equal itself gives way to anything that does.
+            // An element that does not equal itself (NaN) loses to one that does.
             (Some(a), Some(b)) => Some(match (a.partial_cmp(&a), b.partial_cmp(&b)) {
                 (None, _) => b,
                 (_, None) => a,
@@ -241,7 +248,7 @@ impl<T: Element> Bag<T> {
         self.tree(name, || None, add, pick, move |best| some(best, name))
     }
 
-    /// The `k` greatest elements, the greatest first; equal ones in the order of the bag.
+    /// Returns the `k` largest elements, the largest first; equal elements in the order of the bag.
     pub fn topk(&self, k: usize) -> Self
     where
         T: PartialOrd,
@@ -249,8 +256,8 @@ impl<T: Element> Bag<T> {
         self.topk_by(k, Clone::clone)
     }
 
-    /// The `k` elements with the greatest keys, the greatest first; equal ones in the order of the bag. Keys that cannot be
-    /// compared, such as floats that are no numbers, come last.
+    /// Returns the `k` elements with the largest keys, the largest first; elements with equal keys
+    /// in the order of the bag. Keys that cannot be compared, such as NaN, come last.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -287,7 +294,7 @@ impl<T: Element> Bag<T> {
     }
 }
 
-/// The value of a reduction, or the error of an empty bag.
+/// Returns the value of a reduction, or the error of an empty bag.
 fn some<T>(total: Option<T>, method: &str) -> Result<T> {
     match total {
         Some(total) => Ok(total),
@@ -295,8 +302,8 @@ fn some<T>(total: Option<T>, method: &str) -> Result<T> {
     }
 }
 
-/// The order of two keys, the greater one first and those that cannot be compared last, by how each compares with itself and
-/// the second one with the first.
+/// Returns the order of two keys, the larger one first and keys that cannot be compared last. The
+/// arguments are the comparisons of each key with itself, and of the second with the first.
 #[inline(never)]
 fn greatest_first(a: Option<Ordering>, b: Option<Ordering>, second: Option<Ordering>) -> Ordering {
     match (a, b) {
@@ -307,8 +314,8 @@ fn greatest_first(a: Option<Ordering>, b: Option<Ordering>, second: Option<Order
     }
 }
 
-/// Sorts a list, equal elements as they are, and leaves the first `most`. Places are sorted, and not the elements: a sort of
-/// elements would be compiled for each type in each cell.
+/// Sorts a list stably and keeps the first `most` elements. Sorts indices instead of elements: a
+/// sort of elements would be compiled for each type in each cell.
 fn sort<T>(list: &mut Vec<T>, most: usize, compare: &dyn Fn(&T, &T) -> Ordering) {
     let places = sorted(list.len(), most, &|a, b| compare(&list[a], &list[b]));
     let mut elements = Vec::with_capacity(list.len());
@@ -331,12 +338,12 @@ fn sorted(len: usize, most: usize, compare: &dyn Fn(usize, usize) -> Ordering) -
 }
 
 impl Bag<bool> {
-    /// Whether any element is true; false for an empty bag.
+    /// Returns whether any element is true; false for an empty bag.
     pub fn any(&self) -> Delayed<bool> {
         self.tree("any", || false, |any, x| *any |= x, |a, b| a || b, Ok)
     }
 
-    /// Whether all elements are true; true for an empty bag.
+    /// Returns whether all elements are true; true for an empty bag.
     pub fn all(&self) -> Delayed<bool> {
         self.tree("all", || true, |all, x| *all &= x, |a, b| a && b, Ok)
     }

@@ -1,4 +1,4 @@
-//! Bags of what is in memory, or in other bags.
+//! Bags of values in memory, or in other bags.
 
 use super::handle::{Bag, Element, gathered, partitions, push_all, push_list, source};
 use super::layers::Reads;
@@ -8,12 +8,13 @@ use crate::graph::{Key, Layer, Name, Point, Value, Work};
 use crate::opaque::Opaque;
 use std::sync::Arc;
 
-/// Partition size by Dask's rule: one element each up to a hundred, then a tenth of the root.
+/// Returns the partition size by Dask's rule: one element for up to a hundred, then a tenth of the
+/// square root.
 fn partition_size(n: usize) -> usize {
     if n <= 100 { 1 } else { ((n as f64).sqrt() / 10.0).ceil() as usize }
 }
 
-/// The list in parts of `size` elements.
+/// Builds a bag of a list, in partitions of `size` elements.
 fn in_parts<T: Element>(name: &str, items: Vec<T>, size: usize) -> Bag<T> {
     let (items, size) = (Arc::new(items), size.max(1));
     let parts = items.len().div_ceil(size).max(1);
@@ -25,22 +26,24 @@ fn in_parts<T: Element>(name: &str, items: Vec<T>, size: usize) -> Bag<T> {
 }
 
 impl<T: Element> Bag<T> {
-    /// A bag of the elements of an iterator, as [`from_sequence`](Bag::from_sequence).
+    /// Creates a bag of the elements of an iterator, as [`from_sequence`](Bag::from_sequence).
     #[allow(clippy::should_implement_trait)]
     pub fn from_iter(items: impl IntoIterator<Item = T>) -> Self {
         Self::from_sequence(items)
     }
 
-    /// A bag of elements that are in memory: one per partition up to a hundred; above, a partition holds a tenth of the
-    /// root of their number, so that there are many more partitions than workers. See
-    /// [`repartition`](Bag::repartition) for a number of your own.
+    /// Creates a bag of the elements of an iterator: one per partition for up to a hundred; above,
+    /// the partition size is a tenth of the square root of their number, so that there are many
+    /// more partitions than workers. See [`from_sequence_with`](Bag::from_sequence_with) for a
+    /// given number of partitions.
     pub fn from_sequence(items: impl IntoIterator<Item = T>) -> Self {
         let items: Vec<T> = items.into_iter().collect();
         let size = partition_size(items.len());
         in_parts("from-sequence", items, size)
     }
 
-    /// A bag of elements that are in memory, in this many partitions of nearly equal length.
+    /// Creates a bag of the elements of an iterator, in at most `npartitions` partitions of nearly
+    /// equal length.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -54,7 +57,7 @@ impl<T: Element> Bag<T> {
         in_parts("from-sequence", items, size)
     }
 
-    /// A bag whose partitions are delayed lists.
+    /// Creates a bag whose partitions are delayed lists.
     pub fn from_delayed(parts: &[Delayed<Vec<T>>]) -> Self {
         if parts.is_empty() {
             return in_parts("from-delayed", Vec::new(), 1);
@@ -68,7 +71,7 @@ impl<T: Element> Bag<T> {
 }
 
 impl Bag<i64> {
-    /// The integers from 0 up to and without `n`, in `npartitions` partitions.
+    /// Creates a bag of the integers from 0 up to but excluding `n`, in `npartitions` partitions.
     #[must_use]
     pub fn range(n: i64, npartitions: usize) -> Self {
         let n = n.max(0);
@@ -87,7 +90,7 @@ impl<T: Element> FromIterator<T> for Bag<T> {
     }
 }
 
-/// Hands on the values of single tasks as the partitions of one layer.
+/// The work that passes on the values of single tasks as the partitions of one layer.
 struct Partitions;
 
 impl Work for Partitions {
@@ -104,34 +107,34 @@ fn gathered_points(points: Vec<Point>) -> Opaque {
     Opaque::of(Layer::new(Key::new(Name::new("from-delayed")), points.len() as u32, points, Partitions))
 }
 
-/// A bag of the elements of an iterator; see [`Bag::from_iter`].
+/// Creates a bag of the elements of an iterator; see [`Bag::from_iter`].
 pub fn from_iter<T: Element>(items: impl IntoIterator<Item = T>) -> Bag<T> {
     Bag::from_sequence(items)
 }
 
-/// A bag of elements that are in memory; see [`Bag::from_sequence`].
+/// Creates a bag of the elements of an iterator; see [`Bag::from_sequence`].
 pub fn from_sequence<T: Element>(items: impl IntoIterator<Item = T>) -> Bag<T> {
     Bag::from_sequence(items)
 }
 
-/// A bag whose partitions are delayed lists; see [`Bag::from_delayed`].
+/// Creates a bag whose partitions are delayed lists; see [`Bag::from_delayed`].
 pub fn from_delayed<T: Element>(parts: &[Delayed<Vec<T>>]) -> Bag<T> {
     Bag::from_delayed(parts)
 }
 
-/// The integers from 0 up to and without `n`; see [`Bag::range`].
+/// Creates a bag of the integers from 0 up to but excluding `n`; see [`Bag::range`].
 #[must_use]
 pub fn range(n: i64, npartitions: usize) -> Bag<i64> {
     Bag::range(n, npartitions)
 }
 
-/// The pairs of the elements of two bags; see [`Bag::zip`].
+/// Pairs the elements of two bags by position; see [`Bag::zip`].
 #[must_use]
 pub fn zip<A: Element, B: Element>(a: &Bag<A>, b: &Bag<B>) -> Bag<(A, B)> {
     a.zip(b)
 }
 
-/// The elements of several bags, one bag after the other.
+/// Concatenates several bags.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -157,7 +160,7 @@ pub fn concat<T: Element>(bags: &[Bag<T>]) -> Bag<T> {
     )
 }
 
-/// The number of partitions of all layers, and what each of them reads.
+/// Returns the total number of partitions of all layers, and the inputs of each.
 #[inline(never)]
 fn one_behind_another(layers: &[&Opaque]) -> (u32, Reads) {
     let mut total = 0;
@@ -168,7 +171,7 @@ fn one_behind_another(layers: &[&Opaque]) -> (u32, Reads) {
     let ends: Vec<u32> = layers.iter().map(place).collect();
     let reads = move |_: &Layer, index: u32, out: &mut Vec<(u32, u32)>| {
         let input = ends.partition_point(|end| *end <= index);
-        // Nothing put together has one partition, and that reads nothing.
+        // The concatenation of no bags has one partition, which reads nothing.
         if input < ends.len() {
             out.push((input as u32, index - if input == 0 { 0 } else { ends[input - 1] }));
         }

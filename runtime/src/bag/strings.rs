@@ -1,14 +1,14 @@
-//! The methods of texts in a bag, named as Python's.
+//! String methods of bags (`.str()`), with Python's names.
 
 use super::handle::{Bag, Element};
 use crate::opaque::Opaque;
 
-/// The methods of the texts in a bag, got by [`Bag::str`].
+/// The string methods of a bag, returned by [`Bag::str`].
 #[derive(Debug, Clone)]
 pub struct Strings<T>(Bag<T>);
 
 impl<T: Element + AsRef<str>> Bag<T> {
-    /// The methods of texts: `bag.str().lower()`.
+    /// Returns the string methods of the bag: `bag.str().lower()`.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -22,7 +22,7 @@ impl<T: Element + AsRef<str>> Bag<T> {
     }
 }
 
-/// An argument as a method's function takes it, of what the method keeps.
+/// Converts the stored argument of a method to the argument of its function.
 macro_rules! lend {
     (String $kept:ident) => {
         &$kept
@@ -44,7 +44,7 @@ macro_rules! methods {
             )*
         }
 
-        /// What the methods do with one text; here, so that no cell compiles it.
+        /// The methods applied to one string; compiled here and not in cells.
         struct Apply;
 
         impl Apply {
@@ -56,106 +56,108 @@ macro_rules! methods {
             )*
         }
 
-        /// Names of all methods, for the test that walks the table.
+        /// Names of all methods, for the test that checks the table.
         #[cfg(test)]
         const METHODS: &[&str] = &[$(stringify!($name)),*];
     };
 }
 
 methods! {
-    /// In lower case.
+    /// Converts to lower case.
     lower() -> String = |s| s.to_lowercase();
-    /// In upper case.
+    /// Converts to upper case.
     upper() -> String = |s| s.to_uppercase();
-    /// In lower case, for comparisons.
+    /// Converts to lower case for caseless comparisons.
     casefold() -> String = |s| s.to_lowercase().replace('\u{df}', "ss");
-    /// The first letter in upper case, the others in lower case.
+    /// Converts the first character to upper case, the others to lower case.
     capitalize() -> String = |s| capitalized(s);
-    /// Every word capitalized.
+    /// Capitalizes every word.
     title() -> String = |s| titled(s);
-    /// Upper case for lower case, and the other way round.
+    /// Swaps upper and lower case.
     swapcase() -> String = |s| s.chars().flat_map(swapped).collect();
-    /// Without white space at both ends.
+    /// Removes whitespace at both ends.
     strip() -> String = |s| s.trim().to_owned();
-    /// Without white space at the start.
+    /// Removes whitespace at the start.
     lstrip() -> String = |s| s.trim_start().to_owned();
-    /// Without white space at the end.
+    /// Removes whitespace at the end.
     rstrip() -> String = |s| s.trim_end().to_owned();
-    /// The words, between white space.
+    /// Splits at whitespace.
     split() -> Vec<String> = |s| s.split_whitespace().map(str::to_owned).collect();
-    /// The parts between `separator`.
+    /// Splits at every `separator`.
     split_by(separator: &str = String) -> Vec<String> = |s| s.split(separator).map(str::to_owned).collect();
-    /// The lines, without their ends.
+    /// Splits into lines, without their line ends.
     splitlines() -> Vec<String> = |s| split_lines(s);
-    /// The text before the first `separator`, the separator, and the text after it.
+    /// Splits at the first `separator`: into the part before it, the separator, and the part after
+    /// it.
     partition(separator: &str = String) -> (String, String, String) = |s| match s.split_once(separator) {
         Some((a, b)) => (a.to_owned(), separator.to_owned(), b.to_owned()),
         None => (s.to_owned(), String::new(), String::new()),
     };
-    /// The text before the last `separator`, the separator, and the text after it.
+    /// Splits at the last `separator`: into the part before it, the separator, and the part after
+    /// it.
     rpartition(separator: &str = String) -> (String, String, String) = |s| match s.rsplit_once(separator) {
         Some((a, b)) => (a.to_owned(), separator.to_owned(), b.to_owned()),
         None => (String::new(), String::new(), s.to_owned()),
     };
-    /// With `new` for every `old`.
+    /// Replaces every `old` by `new`.
     replace(old: &str = String, new: &str = String) -> String = |s| s.replace(old, new);
-    /// Without `prefix`, where it begins with that.
+    /// Removes `prefix`, if the string starts with it.
     removeprefix(prefix: &str = String) -> String = |s| s.strip_prefix(prefix).unwrap_or(s).to_owned();
-    /// Without `suffix`, where it ends with that.
+    /// Removes `suffix`, if the string ends with it.
     removesuffix(suffix: &str = String) -> String = |s| s.strip_suffix(suffix).unwrap_or(s).to_owned();
-    /// Whether it begins with `prefix`.
+    /// Returns whether the string starts with `prefix`.
     startswith(prefix: &str = String) -> bool = |s| s.starts_with(prefix);
-    /// Whether it ends with `suffix`.
+    /// Returns whether the string ends with `suffix`.
     endswith(suffix: &str = String) -> bool = |s| s.ends_with(suffix);
-    /// Whether `part` is in it.
+    /// Returns whether the string contains `part`.
     contains(part: &str = String) -> bool = |s| s.contains(part);
-    /// Number of characters.
+    /// Returns the number of characters.
     len() -> u64 = |s| s.chars().count() as u64;
-    /// How often `part` is in it, without overlap.
+    /// Counts the non-overlapping occurrences of `part`.
     count(part: &str = String) -> u64 = |s| s.matches(part).count() as u64;
-    /// Number of characters before the first `part`; -1 where it is not there.
+    /// Returns the position of the first `part` in characters, or -1.
     find(part: &str = String) -> i64 = |s| place(s, s.find(part));
-    /// Number of characters before the last `part`; -1 where it is not there.
+    /// Returns the position of the last `part` in characters, or -1.
     rfind(part: &str = String) -> i64 = |s| place(s, s.rfind(part));
-    /// In the middle of `width` characters.
+    /// Centers the string in `width` characters, padded with spaces.
     center(width: usize = usize) -> String = |s| padded(s, width, |n| n / 2 + (n & width & 1));
-    /// At the left of `width` characters.
+    /// Left-justifies the string to `width` characters, padded with spaces at the end.
     ljust(width: usize = usize) -> String = |s| padded(s, width, |_| 0);
-    /// At the right of `width` characters.
+    /// Right-justifies the string to `width` characters, padded with spaces at the start.
     rjust(width: usize = usize) -> String = |s| padded(s, width, |n| n);
-    /// Zeros before a number, for `width` characters.
+    /// Pads a number with zeros at the start, after its sign, to `width` characters.
     zfill(width: usize = usize) -> String = |s| filled(s, width);
-    /// With spaces for tabs, to every multiple of `size` characters.
+    /// Replaces each tab by spaces up to the next multiple of `size` characters.
     expandtabs(size: usize = usize) -> String = |s| expanded(s, size);
-    /// Put between the characters.
+    /// Joins the characters with `between`.
     join_chars(between: &str = String) -> String = |s| s.chars().map(String::from).collect::<Vec<_>>().join(between);
-    /// Whether there are characters, and all are letters or digits.
+    /// Returns whether the string is not empty and all characters are alphanumeric.
     isalnum() -> bool = |s| all(s, char::is_alphanumeric);
-    /// Whether there are characters, and all are letters.
+    /// Returns whether the string is not empty and all characters are letters.
     isalpha() -> bool = |s| all(s, char::is_alphabetic);
-    /// Whether all characters are ASCII.
+    /// Returns whether all characters are ASCII.
     isascii() -> bool = |s| s.is_ascii();
-    /// Whether there are characters, and all are digits.
+    /// Returns whether the string is not empty and all characters are ASCII digits.
     isdigit() -> bool = |s| all(s, |c| c.is_ascii_digit());
-    /// Whether there are characters, and all are numeric.
+    /// Returns whether the string is not empty and all characters are numeric.
     isnumeric() -> bool = |s| all(s, char::is_numeric);
-    /// Whether there are letters, and all are in lower case.
+    /// Returns whether the string has cased letters and all of them are lower case.
     islower() -> bool = |s| s.chars().any(char::is_lowercase) && !s.chars().any(char::is_uppercase);
-    /// Whether there are letters, and all are in upper case.
+    /// Returns whether the string has cased letters and all of them are upper case.
     isupper() -> bool = |s| s.chars().any(char::is_uppercase) && !s.chars().any(char::is_lowercase);
-    /// Whether there are characters, and all are white space.
+    /// Returns whether the string is not empty and all characters are whitespace.
     isspace() -> bool = |s| all(s, char::is_whitespace);
-    /// Whether it is a name in Rust or Python.
+    /// Returns whether the string is an identifier.
     isidentifier() -> bool = |s| s.chars().all(|c| c.is_alphanumeric() || c == '_') && s.starts_with(|c: char| !c.is_numeric());
-    /// The bytes in UTF-8.
+    /// Encodes the string as UTF-8 bytes.
     encode() -> Vec<u8> = |s| s.as_bytes().to_vec();
 }
 
 impl<T: Element + AsRef<str>> Strings<T> {
-    /// The texts themselves that match a pattern with `*`, `?` and `[..]`.
+    /// Keeps the strings that match a glob pattern with `*`, `?` and `[..]`.
     ///
     /// # Panics
-    /// Where the pattern is none.
+    /// Panics if the pattern is invalid.
     #[track_caller]
     #[allow(clippy::should_implement_trait)]
     pub fn match_(&self, pattern: &str) -> Bag<T> {
@@ -167,7 +169,7 @@ impl<T: Element + AsRef<str>> Strings<T> {
 #[track_caller]
 #[inline(never)]
 fn pattern_of(pattern: &str) -> Opaque {
-    Opaque::new(glob::Pattern::new(pattern).unwrap_or_else(|e| panic!("match_: {pattern:?} is no pattern: {e}")))
+    Opaque::new(glob::Pattern::new(pattern).unwrap_or_else(|e| panic!("match_: invalid pattern {pattern:?}: {e}")))
 }
 
 #[inline(never)]
@@ -175,7 +177,7 @@ fn matches(pattern: &Opaque, text: &str) -> bool {
     pattern.get::<glob::Pattern>().matches(text)
 }
 
-/// Spaces for `width` characters, `before` of the missing ones before the text.
+/// Pads a string with spaces to `width` characters; `before` returns how many of them go before it.
 fn padded(s: &str, width: usize, before: impl Fn(usize) -> usize) -> String {
     let missing = width.saturating_sub(s.chars().count());
     let left = before(missing);
@@ -185,7 +187,7 @@ fn padded(s: &str, width: usize, before: impl Fn(usize) -> usize) -> String {
 fn split_lines(s: &str) -> Vec<String> {
     let joined = s.replace("\r\n", "\n").replace('\r', "\n");
     let mut lines: Vec<String> = joined.split('\n').map(str::to_owned).collect();
-    // The end of the last line begins no other.
+    // The end of the last line does not start another one.
     if lines.last().is_some_and(String::is_empty) {
         lines.pop();
     }

@@ -1,4 +1,5 @@
-//! Bags as users meet them: the same answers at every block size and number of workers.
+//! Tests of bags through the public methods: equal results at every block size and number of
+//! workers.
 
 use super::*;
 use crate::html;
@@ -7,7 +8,7 @@ use crate::sched::tests::with_cluster;
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A folder with these files.
+/// Creates a folder with these files.
 fn folder(files: &[(&str, &[u8])]) -> (tempfile::TempDir, impl Fn(&str) -> String + use<>) {
     let dir = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -72,13 +73,13 @@ fn compressed_files_of_every_kind_come_back() {
         let lines = back.str().rstrip().compute().unwrap();
         assert!(lines.len() == 1000 && lines[999] == "line 999", "{ending}");
         if ending == "txt.gz" {
-            // Members one after the other are one text.
+            // Concatenated members are read as one text.
             let both: Vec<u8> = paths.iter().flat_map(|p| std::fs::read(p).unwrap()).collect();
             std::fs::write(at("both.gz"), both).unwrap();
             assert_eq!(read_text(&at("both.gz")).count().compute().unwrap(), 1000);
         }
     }
-    // Lines that were read end their lines themselves.
+    // Lines that were read keep their line ends.
     read_text(&at("out-0.txt")).to_textfiles(&at("again/*.txt")).unwrap();
     assert_eq!(std::fs::read(at("again/0.txt")).unwrap(), std::fs::read(at("out-0.txt")).unwrap());
 }
@@ -103,14 +104,14 @@ fn bad_texts_are_told_with_file_and_byte_and_the_next_compute_works() {
         folder(&[("bad.txt", b"good\nb\xffd\nend\n"), ("latin.txt", b"caf\xe9\n"), ("cut.txt.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0no")]);
     for size in ["3", "1000"] {
         let e = Text::new().blocksize(size).read(&at("bad.txt")).compute().unwrap_err().to_string();
-        assert!(e.contains("bad.txt") && e.contains("byte 6") && e.contains("0xFF"), "{size}: {e}");
+        assert!(e.contains("bad.txt") && e.contains("offset 6") && e.contains("0xFF"), "{size}: {e}");
     }
     assert_eq!(Text::new().errors("replace").read(&at("bad.txt")).compute().unwrap()[1], "b\u{fffd}d\n");
     assert_eq!(Text::new().encoding("latin1").read(&at("latin.txt")).compute().unwrap(), ["caf\u{e9}\n"]);
     assert!(read_text(&at("cut.txt.gz")).compute().unwrap_err().to_string().contains("cut.txt.gz"));
     for (text, part) in [
         (Text::new().read(&at("nothing.txt")), "no file matches"),
-        (Text::new().blocksize("big").read(&at("bad.txt")), "blocksize: \"big\""),
+        (Text::new().blocksize("big").read(&at("bad.txt")), "blocksize: invalid size \"big\""),
         (Text::new().encoding("klingon").read(&at("bad.txt")), "klingon"),
         (Text::new().errors("lenient").read(&at("bad.txt")), "lenient"),
         (Text::new().compression("rar").read(&at("bad.txt")), "rar"),
@@ -152,7 +153,7 @@ fn texts_come_from_http_and_s3() {
     assert!(e.contains("s3://bucket/logs/c.txt"), "{e}");
 }
 
-/// The rows of a Stack Exchange dump.
+/// Returns the rows of a Stack Exchange dump.
 fn posts() -> String {
     let rows = [
         ("5", "1", "2014-05-13T23:58:30.457", "9", "<p>I've \"asked\" 1 &lt; 2 &amp; 3</p>\n\n<p>second</p>\n", Some("<machine-learning>")),
@@ -223,7 +224,7 @@ fn structs_become_frames_by_serde() {
     assert!(e.contains("neither a map nor a struct"), "{e}");
     let e = people.filter(|_| false).to_dataframe(&[]).compute().unwrap_err().to_string();
     assert!(e.contains("empty"), "{e}");
-    // A bag whose partitions are made of one another is made once.
+    // A bag whose partitions depend on one another is computed once.
     let groups = people.groupby(|p| p.name.len()).map(|(n, list)| serde_json::json!({ "letters": n, "people": list.len() }));
     let t = groups.to_dataframe(&[("letters", DType::Int64), ("people", DType::Int64)]).compute().unwrap();
     let mut counts = t.column("people").unwrap().to_vec::<i64>().unwrap();
@@ -267,7 +268,7 @@ fn every_method_gives_the_same_at_every_partitioning() {
                 bag.frequencies(),
                 bag.foldby(|x| x.rem_euclid(5), 0i64, |t, x| t + x, |a, b| a + b),
                 bag.groupby(|x| x.rem_euclid(10)),
-                bag.fold(0i64, |t, x| t * 3 % 1009 + x, |a, b| (a + b) % 1009).map(|_| "fold of an operation that is no monoid"),
+                bag.fold(0i64, |t, x| t * 3 % 1009 + x, |a, b| (a + b) % 1009).map(|_| "fold of an operation that is not a monoid"),
                 bag.reduce(|a, b| a.max(b)),
                 bag.reduction(|p| p.into_iter().sum::<i64>(), |sums| sums.into_iter().sum::<i64>()),
                 bag.filter(|x| x % 2 == 0).remove(|x| *x < 0),
@@ -399,7 +400,7 @@ fn a_mark_belongs_to_its_encoding() {
     for (name, label) in [("le", "utf-16"), ("be", "utf-16"), ("le", "utf-16le"), ("be", "utf-16be")] {
         assert_eq!(Text::new().encoding(label).read(&at(name)).compute().unwrap(), ["a\n", "b"], "{name} as {label}");
     }
-    assert!(read_text(&at("le")).compute().unwrap_err().to_string().contains("byte 0"));
+    assert!(read_text(&at("le")).compute().unwrap_err().to_string().contains("offset 0"));
     assert_eq!(Text::new().encoding("latin1").read(&at("latin")).compute().unwrap(), ["\u{ff}\u{fe}a"]);
     let bars = Text::new().encoding("shift_jis").linedelimiter("|").blocksize("1").read(&at("bar"));
     assert_eq!(bars.compute().unwrap(), ["\u{30dd}|", "b"]);
@@ -428,9 +429,9 @@ fn chains_run_as_one_task_and_what_is_shared_runs_once() {
     let mut points = Vec::new();
     bag.each_point(&mut |point| points.push(point));
     assert_eq!(tasks(points), 10);
-    // Ten partial sums, two merges by eight, one more, and the last word.
+    // Ten partial sums, two merges of up to eight, one more merge, and the final task.
     assert_eq!(tasks(vec![bag.sum().point()]), 10 + 2 + 1 + 1);
-    assert_eq!(tasks(vec![bag.sum().point(), bag.max().point()]), 10 + 2 * 14, "the list is made once for both");
+    assert_eq!(tasks(vec![bag.sum().point(), bag.max().point()]), 10 + 2 * 14, "the list is computed once for both");
     let svg = bag.visualize().rankdir("LR").show().data["image/svg+xml"].clone();
     for name in ["from-sequence", "map", "filter"] {
         assert!(svg.contains(name), "{name}");

@@ -1,4 +1,4 @@
-//! Texts as bags of lines: `read_text`, and its options.
+//! Text files as bags of lines: `read_text` and its options.
 
 use super::blocks::{Blocks, Delimiter};
 use super::handle::{Bag, Element, source};
@@ -13,13 +13,16 @@ use crate::poison;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// Bytes of a partition where nothing else is said: small enough for many partitions, large enough for each to pay.
+/// Default size of a partition in bytes: small enough for many partitions, large enough to outweigh
+/// the cost of a task.
 const BLOCKSIZE: u64 = 16 << 20;
 
-/// The lines of the texts that a path, a pattern such as `"logs/*.txt"`, or a URL names; see [`Text`] for options.
+/// Reads the lines of text files, by a path, a pattern such as `"logs/*.txt"`, or a URL; see
+/// [`Text`] for options.
 ///
-/// A line keeps its end (`\n`, `\r\n` or `\r`). Files ending in `.gz`, `.bz2`, `.zst` or `.xz` are decompressed, each in one
-/// partition; others are cut into partitions of 16 MiB where lines end. The files are taken in the order of their names.
+/// Lines keep their line ends (`\n`, `\r\n` or `\r`). Files ending in `.gz`, `.bz2`, `.zst` or
+/// `.xz` are decompressed, each in one partition; others are split at line ends into partitions of
+/// 16 MiB. Files are read in the order of their names.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -35,7 +38,7 @@ pub fn read_text(pattern: &str) -> Bag<Line> {
     Text::new().read(pattern)
 }
 
-/// Options for reading texts.
+/// Options for reading text files.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -62,14 +65,14 @@ impl Default for Text {
     }
 }
 
-/// A part of the input: whole files, or a range of one.
+/// A part of the input: whole files, or a range of one file.
 #[derive(Debug, Clone)]
 enum Piece {
     Range { file: usize, start: u64, end: u64 },
     Files(std::ops::Range<usize>),
 }
 
-/// What the partitions are read with.
+/// The plan for reading the partitions.
 struct Plan {
     files: Vec<String>,
     pieces: Vec<Piece>,
@@ -79,7 +82,7 @@ struct Plan {
 }
 
 impl Text {
-    /// Lines that end in `\n`, `\r\n` or `\r`, in UTF-8.
+    /// Creates the default options: UTF-8, lines that end in `\n`, `\r\n` or `\r`.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -92,50 +95,52 @@ impl Text {
         }
     }
 
-    /// Size of a partition, such as `"10MB"`; lines are never cut, and no result depends on it. Default: 16 MiB.
+    /// Sets the size of a partition, such as `"10MB"`; lines are never split, and no result depends
+    /// on it. Default: 16 MiB.
     #[must_use]
     pub fn blocksize(mut self, size: &str) -> Self {
         self.blocksize = Some(size.to_owned());
         self
     }
 
-    /// `"gzip"`, `"bz2"`, `"zstd"`, `"xz"`, `"none"`, or `"infer"` (by the ending of the name, the default).
+    /// Sets the compression: `"gzip"`, `"bz2"`, `"zstd"`, `"xz"`, `"none"`, or `"infer"` (by the
+    /// file extension, the default).
     #[must_use]
     pub fn compression(mut self, name: &str) -> Self {
         name.clone_into(&mut self.compression);
         self
     }
 
-    /// Encoding of the texts, by its label. Default: `"utf-8"`.
+    /// Sets the encoding by its label. Default: `"utf-8"`.
     #[must_use]
     pub fn encoding(mut self, label: &str) -> Self {
         label.clone_into(&mut self.encoding);
         self
     }
 
-    /// What is done with bytes that are no text: `"strict"` fails with file and byte (the default), `"replace"` puts U+FFFD in
-    /// their place, `"ignore"` leaves them out.
+    /// Sets the handling of invalid bytes: `"strict"` fails and reports the file and the offset
+    /// (the default), `"replace"` reads them as U+FFFD, `"ignore"` skips them.
     #[must_use]
     pub fn errors(mut self, how: &str) -> Self {
         how.clone_into(&mut self.errors);
         self
     }
 
-    /// What ends a line instead of a line end; it stays at the end of the line.
+    /// Sets the string that ends a line, instead of a line end; lines keep it at their end.
     #[must_use]
     pub fn linedelimiter(mut self, delimiter: &str) -> Self {
         self.delimiter = Some(delimiter.to_owned());
         self
     }
 
-    /// Puts this many files, each whole, into one partition.
+    /// Reads this many whole files into each partition.
     #[must_use]
     pub fn files_per_partition(mut self, files: usize) -> Self {
         self.files_per_partition = files;
         self
     }
 
-    /// Gives each line together with the path of its file.
+    /// Returns each line with the path of its file.
     ///
     /// ```no_run
     /// use rask::prelude::*;
@@ -147,7 +152,8 @@ impl Text {
         TextWithPath { text: self, include }
     }
 
-    /// The lines. An option that is wrong, or a file that is not there, is told at once and again by `compute`.
+    /// Reads the lines. An invalid option or a missing file is reported immediately, and again by
+    /// `compute`.
     #[track_caller]
     pub fn read(&self, pattern: &str) -> Bag<Line> {
         match self.plan(pattern) {
@@ -166,7 +172,7 @@ impl Text {
         let decoder = Decoder::new(&self.encoding, Errors::named(&self.errors)?)?;
         let delimiter = match &self.delimiter {
             Some(d) if d.is_empty() => {
-                let message = "the delimiter is empty; it takes at least one character to end a line".to_owned();
+                let message = "the delimiter is empty: expected at least one character".to_owned();
                 return Err(ErrorKind::BadArgument { method: "linedelimiter".to_owned(), message }.into());
             }
             Some(d) => Delimiter::Text(d.as_str().into()),
@@ -179,7 +185,7 @@ impl Text {
     }
 }
 
-/// Options for reading texts, with the path of each line's file.
+/// Options for reading text files, with the path of each line's file.
 #[derive(Debug, Clone)]
 pub struct TextWithPath {
     text: Text,
@@ -187,7 +193,8 @@ pub struct TextWithPath {
 }
 
 impl TextWithPath {
-    /// The lines, each with the path of its file; the path is empty where it was not to be included.
+    /// Reads the lines, each with the path of its file; the path is empty if `include_path` is
+    /// `false`.
     #[track_caller]
     pub fn read(&self, pattern: &str) -> Bag<(Line, String)> {
         let include = self.include;
@@ -198,14 +205,14 @@ impl TextWithPath {
     }
 }
 
-/// A bag that has nothing but an error.
+/// Builds a bag whose computation returns an error.
 fn poisoned<T: Element>(error: Error, place: &'static Location<'static>) -> Bag<T> {
     poison::note(&error, place);
     source(Name::new("read-text"), 1, move |_, _| Err(error.clone()))
 }
 
 impl Plan {
-    /// Ranges of files that can be cut, and whole files.
+    /// Cuts the files into pieces: ranges of files that can be split, and whole files.
     fn cut(&self, blocksize: u64, files_per_partition: usize) -> Result<Vec<Piece>> {
         if files_per_partition > 1 {
             let starts = (0..self.files.len()).step_by(files_per_partition);

@@ -1,4 +1,4 @@
-//! Bags as text files, one per partition. A file gets its name when it is whole.
+//! Writes bags to text files, one per partition. A file gets its final name when it is complete.
 
 use super::handle::{Bag, Element};
 use crate::delayed::take_or_clone;
@@ -14,12 +14,13 @@ use std::path::Path;
 impl<T: Element + Display> Bag<T> {
     /// Writes each partition to a file, one line per element, and returns the paths.
     ///
-    /// The `*` of `pattern` becomes the number of the partition, with zeros before it so that names sort; a pattern without
-    /// one is taken as a folder. Names that end in `.gz`, `.bz2`, `.zst` or `.xz` are compressed. Elements that end with a
-    /// line end, as lines that were read do, get no other; the last line of a file gets one too.
+    /// The `*` of `pattern` becomes the number of the partition, padded with zeros so that names
+    /// sort; a pattern without `*` is a folder. Files whose names end in `.gz`, `.bz2`, `.zst` or
+    /// `.xz` are compressed. Every line ends with a line end; none is added to elements that
+    /// already end with one, such as lines from `read_text`.
     ///
     /// # Errors
-    /// Where a file cannot be written: no file of that name is left behind then.
+    /// Fails if a file cannot be written; no incomplete file is left behind.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -37,16 +38,16 @@ impl<T: Element + Display> Bag<T> {
     }
 }
 
-/// Takes an element, and tells whether more are wanted.
+/// A callback that takes an element, and returns whether it wants more.
 type Line<'a> = &'a mut dyn FnMut(&dyn Display) -> bool;
-/// Calls its argument with every element of a partition, until no more are wanted.
+/// A function that calls its argument with every element of a partition, until it wants no more.
 type Each<'a> = &'a mut dyn FnMut(Line<'_>) -> Result<()>;
 
 /// The files of a bag, one per partition.
 struct Files(Vec<String>);
 
 impl Files {
-    /// Finds the names, and makes the folders.
+    /// Determines the names, and creates the folders.
     #[inline(never)]
     fn named(pattern: &str, n: usize) -> Result<Self> {
         let paths = names(pending::local("to_textfiles", pattern)?, n);
@@ -56,7 +57,7 @@ impl Files {
         Ok(Self(paths))
     }
 
-    /// Writes one of them, and returns its path.
+    /// Writes one file and returns its path.
     #[inline(never)]
     fn write(&self, index: u32, each: Each<'_>) -> Result<String> {
         let path = &self.0[index as usize];
@@ -79,7 +80,7 @@ fn paths_of(layer: &Opaque) -> Result<Vec<String>> {
     Ok(super::handle::compute(layer)?.into_iter().map(take_or_clone).collect())
 }
 
-/// The names of `n` files.
+/// Returns the names of `n` files.
 fn names(pattern: &str, n: usize) -> Vec<String> {
     if pending::star(pattern).is_some() {
         pending::numbered(pattern, n)
@@ -93,10 +94,10 @@ fn failed(path: &str, source: std::io::Error) -> Error {
     Error::io("to_textfiles", path)(source)
 }
 
-/// One element and the end of its line.
+/// Writes an element and its line end.
 fn line(to: &mut Pending, x: &dyn Display) -> std::io::Result<()> {
     use std::fmt::Write as _;
-    // The end of what is written tells whether the element ends its line itself.
+    // The last byte shows whether the element has a line end itself.
     struct Last<'a>(&'a mut Pending, Option<u8>, Option<std::io::Error>);
     impl std::fmt::Write for Last<'_> {
         fn write_str(&mut self, s: &str) -> std::fmt::Result {

@@ -1,4 +1,4 @@
-//! Futures: calls that run in the background from the moment they are submitted.
+//! Futures: calls that run in the background as soon as they are submitted.
 
 use crate::config;
 use crate::delayed::args::{Arg, Inputs, IntoArg};
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// How a future stands.
+/// The state of a future.
 enum State {
     Pending,
     Finished(Value),
@@ -25,10 +25,10 @@ enum State {
     Cancelled,
 }
 
-/// What is called when a future is done, with how it went and the microseconds it took.
+/// A callback for the end of a future; the argument is `true` on success.
 type Callback = Box<dyn FnOnce(bool) + Send>;
 
-/// One call: its state, who waits for it, and what it waits for.
+/// A call: its state, the callbacks that wait for it, and the inputs that it waits for.
 struct Cell {
     state: Mutex<(State, Vec<Callback>)>,
     name: Arc<str>,
@@ -42,7 +42,7 @@ impl Cell {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the end of the call, where it has none yet.
+    /// Sets the final state of the call, unless it has one already.
     fn end(&self, end: State) {
         let mut state = self.lock();
         if !matches!(state.0, State::Pending) {
@@ -53,12 +53,12 @@ impl Cell {
         let callbacks = std::mem::take(&mut state.1);
         drop(state);
         for f in callbacks {
-            // One that panics is nobody else's business.
+            // A panic in one callback does not affect the others.
             sched::guarded(|| f(well));
         }
     }
 
-    /// Runs the call, where nobody has begun to.
+    /// Runs the call, unless it has been started already.
     fn run(&self) {
         let run = self.run.lock().unwrap_or_else(PoisonError::into_inner).take();
         run.into_iter().for_each(|run| run());
@@ -77,18 +77,18 @@ impl Cell {
         }
     }
 
-    /// The error of a call that has no value.
+    /// Returns the error of a call without a value.
     fn without_value(&self) -> Error {
         ErrorKind::Cancelled { task: self.name.to_string() }.into()
     }
 }
 
-/// The work of a task that stands for a future.
+/// The work of a task that represents a future.
 struct Promise(Arc<Cell>);
 
 impl Work for Promise {
     fn run(&self, _: u32, _: Vec<Value>) -> Result<Value> {
-        // It is only begun when the future is done.
+        // Calls that take the future start when it is done; others fail while it is pending.
         self.0.value().unwrap_or_else(|| Err(self.0.without_value()))
     }
 
@@ -119,7 +119,8 @@ impl Waits for Cell {
     }
 }
 
-/// The value of a call that runs in the background. Cheap to clone; the value is held as long as a future of it is there.
+/// The result of a call that runs in the background. Cheap to clone; the value stays in memory as
+/// long as any clone of the future exists.
 pub struct Future<T> {
     cell: Opaque,
     of: PhantomData<fn() -> T>,
@@ -149,7 +150,8 @@ fn begin(point: Point) -> Opaque {
         };
         Cell { state: Mutex::new((State::Pending, Vec::new())), name, run: Mutex::new(Some(Box::new(run))), inputs }
     });
-    // One more than there are, so that it cannot begin before all have been asked.
+    // One more than the number of inputs, so that the call cannot start before all callbacks are
+    // set.
     let open = Arc::new(AtomicUsize::new(cell.inputs.len() + 1));
     let told = |cell: &Arc<Cell>| {
         let (open, cell) = (open.clone(), cell.clone());
@@ -167,7 +169,8 @@ fn begin(point: Point) -> Opaque {
     Opaque::of(cell)
 }
 
-/// Waits until all are done; the computation's view shows how many are. False where the user does not want to wait.
+/// Waits until all are done, with progress in the live view. Returns `false` if the user
+/// interrupted or the time is over.
 #[inline(never)]
 fn wait_for(cells: &[Arc<Cell>], at_most: Option<Duration>) -> bool {
     let pending: Vec<_> = cells.iter().filter(|c| !c.is_done()).collect();
@@ -183,7 +186,7 @@ fn wait_for(cells: &[Arc<Cell>], at_most: Option<Duration>) -> bool {
     let job = Arc::new(Job::begin(names.clone()));
     let left = Arc::new((Mutex::new(pending.len()), Condvar::new()));
     for cell in pending {
-        // The name was put into the list above.
+        // The list above contains the name.
         let name = names.iter().position(|n| **n == *cell.name).unwrap_or(0) as u32;
         job.expect(name, 1);
         let (job, left, begun) = (job.clone(), left.clone(), Instant::now());
@@ -203,7 +206,7 @@ fn wait_for(cells: &[Arc<Cell>], at_most: Option<Duration>) -> bool {
         waker.1.notify_all();
     }));
     let open = left.0.lock().unwrap_or_else(PoisonError::into_inner);
-    // Without a limit it is a century.
+    // No limit: a century.
     let at_most = at_most.unwrap_or(Duration::from_secs(100 * 365 * 86_400));
     let waiting = left.1.wait_timeout_while(open, at_most, |n| *n > 0 && !sched::cancelled());
     let open = waiting.unwrap_or_else(PoisonError::into_inner).0;
@@ -231,36 +234,37 @@ impl<T> Future<T> {
         Self { cell: self.cell.again(), of: PhantomData }
     }
 
-    /// Whether it has ended, in one way or another.
+    /// Returns whether the call has ended: finished, failed or cancelled.
     #[must_use]
     pub fn done(&self) -> bool {
         done(&self.cell)
     }
 
-    /// How it stands: `"pending"`, `"finished"`, `"error"` or `"cancelled"`.
+    /// Returns the status: `"pending"`, `"finished"`, `"error"` or `"cancelled"`.
     #[must_use]
     pub fn status(&self) -> &'static str {
         status(&self.cell)
     }
 
-    /// Whether it was cancelled.
+    /// Returns whether the future was cancelled.
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.status() == "cancelled"
     }
 
-    /// Has it end without a value, where it has not ended yet. A function that is running goes on to its end.
+    /// Cancels the future if it is pending: it ends without a value. A function that is already
+    /// running is not interrupted.
     pub fn cancel(&self) {
         cancel(&self.cell);
     }
 
-    /// Its error, once it has one: waits for its end.
+    /// Waits for the end of the call and returns its error, or `None` if it succeeded.
     #[must_use]
     pub fn exception(&self) -> Option<Error> {
         exception(&self.cell)
     }
 
-    /// Calls `f` when it has ended, or at once where it has.
+    /// Calls `f` when the call has ended, or immediately if it already has.
     pub fn add_done_callback(&self, f: impl FnOnce() + Send + 'static) {
         call_back(&self.cell, Box::new(f));
     }
@@ -317,7 +321,7 @@ fn result(cell: &Opaque) -> Result<Value> {
 fn result_within(cell: &Opaque, timeout: &str, of: &str) -> Result<Value> {
     let at_most = config::time("result_within", timeout)?;
     if !wait_for(&[cell.arc()], Some(at_most)) && !sched::cancelled() {
-        let message = format!("{} has no value after {timeout}; it goes on, and can be asked again", shown(cell, of));
+        let message = format!("{} has no value after {timeout}; the call continues, and the value can be requested again", shown(cell, of));
         return Err(Error::bad_argument("result_within", message));
     }
     result(cell)
@@ -340,7 +344,7 @@ fn typed_result<T: Clone + Send + Sync + 'static>(value: Result<Value>) -> Resul
     }
 }
 
-/// The handles of futures, without their types.
+/// Returns the type-erased handles of futures.
 fn cells<T>(futures: &[Future<T>]) -> Vec<&Opaque> {
     let mut all = Vec::with_capacity(futures.len());
     for future in futures {
@@ -361,18 +365,18 @@ fn all_results(cells: &[&Opaque]) -> Result<Vec<Value>> {
 #[inline(never)]
 fn wait_for_all(cells: &[&Opaque]) {
     if !wait_for(&arcs(cells), None) {
-        // The cell is left here; inside of a task there is nothing to wait for any more.
+        // This ends the cell; inside of a task there is nothing left to wait for.
         let _ = sched::stop_here(ErrorKind::Interrupted.into());
     }
 }
 
-/// Gives the number of the next of them that ends, while there is one.
+/// Returns a function that returns the index of the next future that ends, until all have ended.
 #[inline(never)]
 fn ended(cells: &[&Opaque]) -> Box<dyn FnMut() -> Option<usize> + Send> {
     let (sender, ended) = std::sync::mpsc::channel();
     for (i, cell) in arcs(cells).iter().enumerate() {
         let sender = sender.clone();
-        // Where the iterator is gone, nobody wants to know.
+        // Sending fails if the iterator has been dropped.
         cell.on_done(Box::new(move |_| {
             let _ = sender.send(i);
         }));
@@ -398,30 +402,33 @@ impl<T: Clone + Send + Sync + 'static> Future<T> {
     /// Waits for the value.
     ///
     /// # Errors
-    /// Where the function panics, or the future is cancelled.
+    /// Fails if the function panicked, or the future was cancelled.
     pub fn result(&self) -> Result<T> {
         typed_result(result(&self.cell))
     }
 
-    /// Waits for the value, `timeout` at most, such as `"300ms"` or `"5 seconds"`. The call goes on when the time is over.
+    /// Waits for the value, at most for a `timeout` such as `"300ms"` or `"5 seconds"`. The call
+    /// continues after a timeout.
     ///
     /// # Errors
-    /// As [`result`](Future::result), where the time is over, and where it cannot be read.
+    /// As [`result`](Future::result); also fails on a timeout, or if `timeout` is not a valid
+    /// duration.
     pub fn result_within(&self, timeout: &str) -> Result<T> {
         typed_result(result_within(&self.cell, timeout, std::any::type_name::<T>()))
     }
 
-    /// The value as a delayed one. Computing it waits for nothing: it is an error while the future is pending.
+    /// Returns the future as a delayed value. Computing it does not wait: it fails while the future
+    /// is pending.
     #[must_use]
     pub fn to_delayed(&self) -> Delayed<T> {
         Delayed::of_point(self.layer())
     }
 }
 
-/// Waits for futures and returns their values, in their order.
+/// Waits for futures and returns their values, in the same order.
 ///
 /// # Errors
-/// The first error, in the order of the futures.
+/// Returns the first error, in the order of the futures.
 pub fn gather<T: Clone + Send + Sync + 'static>(futures: &[Future<T>]) -> Result<Vec<T>> {
     let mut all = Vec::with_capacity(futures.len());
     match all_results(&cells(futures)) {
@@ -431,12 +438,12 @@ pub fn gather<T: Clone + Send + Sync + 'static>(futures: &[Future<T>]) -> Result
     Ok(all)
 }
 
-/// Waits until all futures have ended, in one way or another.
+/// Waits until all futures have ended: finished, failed or cancelled.
 pub fn wait<T>(futures: &[Future<T>]) {
     wait_for_all(&cells(futures));
 }
 
-/// The futures in the order in which they end.
+/// Returns an iterator over the futures in the order in which they end.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -455,7 +462,7 @@ pub fn as_completed<T>(futures: &[Future<T>]) -> impl Iterator<Item = Future<T>>
     std::iter::from_fn(move || next().map(|i| list[i].again()))
 }
 
-/// The number of the next one that ends; `None` where the user does not want to wait.
+/// Returns the index of the next future that ends; `None` if the user interrupted.
 #[inline(never)]
 fn next_of(ended: &std::sync::mpsc::Receiver<usize>) -> Option<usize> {
     const LOOK: Duration = Duration::from_millis(50);

@@ -1,5 +1,5 @@
-//! The client: how many workers compute, with how much memory, and where they can be watched. One is there by itself; a
-//! client of one's own takes its place until it is closed.
+//! The client: the number of workers, their memory limit, and the dashboard. A default client
+//! always exists; a client that the user starts replaces it until it is closed.
 
 mod future;
 
@@ -14,10 +14,10 @@ use crate::show::{self, Bundle, Show, html};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A handle of the workers that compute, in this process.
+/// A handle of the workers of this process.
 ///
-/// Without one, a default client is there by itself: a worker for each core up to four, above that fewer workers with
-/// several threads each, and all of the machine's memory between them, as in Dask.
+/// Without one, a default client is used: a worker per core on machines of up to four cores, else
+/// fewer workers with several threads each, which share all of the machine's memory, as in Dask.
 ///
 /// ```
 /// use rask::prelude::*;
@@ -32,12 +32,12 @@ pub struct Client {
     number: u64,
 }
 
-/// The client whose workers compute; zero is the default one.
+/// The number of the current client; zero is the default one.
 static CURRENT: AtomicU64 = AtomicU64::new(0);
 
-/// A client that is to be started, made by [`Client::local`].
+/// Builder of a client, created by [`Client::local`].
 #[derive(Debug, Clone, Default)]
-#[must_use = "nothing is started before start()"]
+#[must_use = "no client is started before start()"]
 pub struct Local {
     workers: Option<usize>,
     threads: Option<usize>,
@@ -46,36 +46,38 @@ pub struct Local {
 }
 
 impl Local {
-    /// Number of workers.
+    /// Sets the number of workers.
     pub fn workers(mut self, n: usize) -> Self {
         self.workers = Some(n);
         self
     }
 
-    /// Threads of each worker. Where only the workers are given: as many as it takes to use every core.
+    /// Sets the number of threads per worker. If only the number of workers is given, the default
+    /// is as many as it takes to use every core.
     pub fn threads_per_worker(mut self, n: usize) -> Self {
         self.threads = Some(n);
         self
     }
 
-    /// Memory for the values that one worker holds: `"2GB"`, `"500 MiB"`, a part of the machine's such as `"0.5"`, or `"0"`
-    /// for no limit. Above 60 % of it values that are not in use and rows of frames go to disk, above 80 % no work is begun
-    /// that only adds.
+    /// Sets the memory limit of each worker: `"2GB"`, `"500 MiB"`, a fraction of the machine's
+    /// memory such as `"0.5"`, or `"0"` for no limit. Above 60 % of it, unused values and rows of
+    /// frames are spilled to disk; above 80 %, no task is started that only adds values.
     pub fn memory_limit(mut self, limit: &str) -> Self {
         self.memory = Some(limit.to_owned());
         self
     }
 
-    /// Folder for values that memory has no room for. Default: the system's folder for temporary files.
+    /// Sets the folder of spilled values. Default: the system's folder of temporary files.
     pub fn local_directory(mut self, folder: &str) -> Self {
         self.folder = Some(folder.to_owned());
         self
     }
 
-    /// Starts the workers; computations run on them from now on.
+    /// Starts the workers; later computations run on them.
     ///
     /// # Errors
-    /// A number of workers or threads that is zero, a limit that cannot be read, a folder that is not there.
+    /// Fails if the number of workers or threads is zero or too large, the memory limit is invalid,
+    /// or the folder does not exist.
     pub fn start(self) -> Result<Client> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let cluster = self.cluster()?;
@@ -90,17 +92,17 @@ impl Local {
         let bad = |method: &str, message: String| ErrorKind::BadArgument { method: method.to_owned(), message };
         for (method, n) in [("workers", self.workers), ("threads_per_worker", self.threads)] {
             if n.is_some_and(|n| n == 0 || n > MOST) {
-                return Err(bad(method, format!("{} is not a number of {method}; it lies between 1 and {MOST}", n.unwrap_or(0))).into());
+                return Err(bad(method, format!("{} is not a valid value of `{method}`: expected 1 to {MOST}", n.unwrap_or(0))).into());
             }
         }
         let memory = self.memory.as_deref().map(limit).transpose()?;
         let mut cluster = Cluster::local(self.workers, self.threads, memory);
         if cluster.threads() > 4 * MOST {
-            return Err(bad("start", format!("{} threads in all are too many; {} at most", cluster.threads(), 4 * MOST)).into());
+            return Err(bad("start", format!("{} threads in total are too many: expected at most {}", cluster.threads(), 4 * MOST)).into());
         }
         if let Some(folder) = &self.folder {
             if !std::path::Path::new(folder).is_dir() {
-                return Err(bad("local_directory", format!("there is no folder {folder:?}")).into());
+                return Err(bad("local_directory", format!("folder {folder:?} does not exist")).into());
             }
             cluster.local_directory = folder.into();
         }
@@ -108,7 +110,7 @@ impl Local {
     }
 }
 
-/// A limit of memory: bytes, a part of the machine's memory, or none.
+/// Parses a memory limit: bytes, a fraction of the machine's memory, or `None` for no limit.
 fn limit(text: &str) -> Result<Option<u64>> {
     if let (Ok(part), Some(all)) = (text.trim().parse::<f64>(), config::system_memory())
         && part > 0.0
@@ -120,54 +122,57 @@ fn limit(text: &str) -> Result<Option<u64>> {
 }
 
 impl Client {
-    /// A client of this machine, to be started; what is not said is as in Dask.
+    /// Returns a builder of a client on this machine; defaults are those of Dask.
     pub fn local() -> Local {
         Local::default()
     }
 
-    /// The client whose workers compute now: the one started last that is not closed, or the default one.
+    /// Returns the current client: the one started last, unless it is closed, or the default one.
     #[must_use]
     pub fn current() -> Self {
         Self { number: CURRENT.load(Ordering::SeqCst) }
     }
 
-    /// Goes back to the default client, where this is the one in use. What is in memory stays there.
+    /// Closes the client: if it is the current one, the default client is current again. Values in
+    /// memory are kept.
     pub fn close(&self) {
         if self.number > 0 && CURRENT.compare_exchange(self.number, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             config::set_cluster(Cluster::local(None, None, None));
         }
     }
 
-    /// Whether this client's workers are those that compute.
+    /// Returns whether this is the current client.
     #[must_use]
     pub fn is_current(&self) -> bool {
         CURRENT.load(Ordering::SeqCst) == self.number
     }
 
-    /// Link to a page that shows workers, tasks, memory and the task stream of every computation of this session, while they
-    /// run. It is served to this machine only, from the first call on, and only to who has the link.
+    /// Returns the link to the dashboard, a live page of the workers, tasks, memory and task stream
+    /// of every computation of this session. It is served from the first call on, only to this
+    /// machine, and only with the token in the link.
     ///
     /// # Panics
-    /// Where this machine has no port left.
+    /// Panics if no port is free.
     #[must_use]
     pub fn dashboard_link(&self) -> String {
         dashboard::link().unwrap_or_else(|e| panic!("{e}"))
     }
 
-    /// Number of workers.
+    /// Returns the number of workers.
     #[must_use]
     pub fn nworkers(&self) -> usize {
         config::cluster().workers
     }
 
-    /// Number of threads of all workers.
+    /// Returns the number of threads of all workers together.
     #[must_use]
     pub fn nthreads(&self) -> usize {
         config::threads()
     }
 
-    /// Runs a function now, in the background. Arguments are as those of a [`Delayed`](crate::prelude::Delayed) call, and
-    /// futures: the function begins when those are finished.
+    /// Runs a function in the background, starting now. Arguments are those of a
+    /// [`Delayed`](crate::prelude::Delayed) call, or futures: the function starts when they have
+    /// finished.
     pub fn submit<A, F, I>(&self, function: F, args: I) -> Future<F::Output>
     where
         A: Send + Sync + 'static,
@@ -200,15 +205,16 @@ impl Client {
         futures
     }
 
-    /// Waits for futures and returns their values, in their order.
+    /// Waits for futures and returns their values, in the same order.
     ///
     /// # Errors
-    /// The first error, in the order of the futures.
+    /// Returns the first error, in the order of the futures.
     pub fn gather<T: Clone + Send + Sync + 'static>(&self, futures: &[Future<T>]) -> Result<Vec<T>> {
         gather(futures)
     }
 
-    /// A finished future of a value that is there: what takes it as an argument shares it.
+    /// Returns a finished future of an existing value; calls that take it as an argument share the
+    /// value.
     pub fn scatter<T: Clone + Send + Sync + 'static>(&self, value: T) -> Future<T> {
         Future::finished(value)
     }
@@ -225,7 +231,7 @@ fn card(number: u64, current: bool) -> Bundle {
     let cluster = config::cluster();
     let memory = cluster.memory_limit.map_or_else(|| "no limit".to_owned(), |m| html::bytes(m * cluster.workers as u64));
     let each = cluster.memory_limit.map_or_else(|| "no limit".to_owned(), html::bytes);
-    let state = if current { "" } else { " (closed; these are the workers in use)" };
+    let state = if current { "" } else { " (closed; showing the current workers)" };
     let name = if number == 0 { "default".to_owned() } else { number.to_string() };
     let link = dashboard::link().unwrap_or_else(|e| e.to_string());
     let text =

@@ -1,4 +1,4 @@
-//! What users do with clients and futures.
+//! Tests of clients and futures through the public methods.
 
 use super::*;
 use crate::sched::tests::with_cluster;
@@ -15,7 +15,7 @@ fn what_is_not_said_is_as_in_dask() {
     for (local, part) in [
         (Client::local().workers(0), "workers: 0"),
         (Client::local().threads_per_worker(0), "threads_per_worker: 0"),
-        (Client::local().memory_limit("a lot"), "memory_limit: \"a lot\""),
+        (Client::local().memory_limit("a lot"), "memory_limit: invalid size \"a lot\""),
         (Client::local().local_directory("/no/such"), "/no/such"),
     ] {
         let e = local.start().unwrap_err().to_string();

@@ -1,44 +1,44 @@
-//! A block: complete rows of one file, with the places of their fields.
+//! A block: complete rows of one file, with the offsets of their fields.
 
 use super::scan::{Index, Row};
 use arrow::buffer::NullBuffer;
 
-/// Complete rows and the places of their fields.
+/// Complete rows and the offsets of their fields.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Block {
     pub(crate) data: Vec<u8>,
     /// As in [`Index`].
     pub(crate) bounds: Vec<u32>,
     pub(crate) rows: Vec<Row>,
-    /// Fields may stand in these quotes.
+    /// The quote character, if fields may be quoted.
     pub(crate) quote: Option<u8>,
-    /// The fields were copied out of the file, without quotes.
+    /// Whether the fields were copied out of the file, without quotes.
     pub(crate) bare: bool,
-    /// Where spaces before a field are no part of it.
+    /// Whether spaces before a field are skipped.
     pub(crate) trim: bool,
-    /// Place in the file of the block's first byte.
+    /// Offset in the file of the block's first byte.
     pub(crate) origin: u64,
-    /// Where the fields are bare: the place of each row, from `origin`.
+    /// If the fields are bare: the offset of each row, from `origin`.
     pub(crate) places: Vec<u64>,
-    /// The text ended inside of quotes.
+    /// Whether the text ended inside of quotes.
     pub(crate) open_quote: bool,
 }
 
 impl Block {
-    /// Text that was scanned.
+    /// Builds a block of scanned text.
     pub(crate) fn scanned(data: Vec<u8>, index: Index, quote: Option<u8>) -> Self {
         let quote = quote.filter(|_| index.quoted);
         Self { data, bounds: index.bounds, rows: index.rows, quote, ..Self::default() }
     }
 
-    /// Where a field of a row begins and ends, which must be there.
+    /// Returns the start and end of a field, which the row must have.
     #[inline(always)]
     pub(crate) fn ends(&self, row: Row, column: u32) -> (usize, usize) {
         let j = (row.first + column) as usize;
         (self.bounds[j] as usize, self.bounds[j + 1] as usize - 1)
     }
 
-    /// A field of a row as it stands there; `None` where the row is too short.
+    /// Returns a field of a row with its quotes; `None` if the row is too short.
     #[inline(always)]
     pub(crate) fn raw(&self, row: Row, column: u32) -> Option<&[u8]> {
         if column >= row.fields {
@@ -53,7 +53,7 @@ impl Block {
         Some(&bytes[blanks..])
     }
 
-    /// A field of a row without its quotes.
+    /// Returns a field of a row without its quotes; `None` if the row is too short.
     #[inline(always)]
     pub(crate) fn field<'a>(&'a self, row: Row, column: u32, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         let raw = self.raw(row, column)?;
@@ -72,13 +72,13 @@ impl Block {
         self.rows.retain(|r| keep(*r));
     }
 
-    /// Place of a row in the file.
+    /// Returns the offset of a row in the file.
     pub(crate) fn place(&self, row: usize) -> u64 {
         let inside = if self.bare { self.places[row] } else { u64::from(self.bounds[self.rows[row].first as usize]) };
         self.origin + inside
     }
 
-    /// The text of a row, for messages.
+    /// Returns the text of a row, for messages.
     pub(crate) fn text(&self, row: usize) -> String {
         let row = self.rows[row];
         let (start, end) = (self.bounds[row.first as usize] as usize, self.bounds[(row.first + row.fields) as usize] as usize - 1);
@@ -90,7 +90,7 @@ impl Block {
     }
 }
 
-/// What stands between the quotes, two of them for one.
+/// Replaces each pair of quotes in a quoted field by one.
 #[cold]
 fn many<'a>(inner: &[u8], quote: u8, scratch: &'a mut Vec<u8>) -> &'a [u8] {
     scratch.clear();
@@ -103,16 +103,16 @@ fn many<'a>(inner: &[u8], quote: u8, scratch: &'a mut Vec<u8>) -> &'a [u8] {
 }
 
 fn unquoted<'a>(raw: &'a [u8], quote: u8, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    // A regular field in quotes ends with one.
+    // A regular quoted field ends with a quote.
     let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
     if memchr::memchr(quote, inner).is_some() { many(inner, quote, scratch) } else { inner }
 }
 
-/// The first value of a column that is not of its type: the row's number in the block.
+/// The first value of a column that does not parse as its type: the row's index in the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Misfit(pub(crate) usize);
 
-/// The validity of a column's values; `None` where no value is null.
+/// Returns the validity of a column's values; `None` if no value is null.
 pub(super) fn nulls(missing: &[usize], rows: usize) -> Option<NullBuffer> {
     (!missing.is_empty()).then(|| {
         let mut valid = vec![true; rows];

@@ -1,4 +1,4 @@
-//! Fields to arrays: one column of a block at a time, in a loop for each type.
+//! Conversion of fields to arrays: one column of a block at a time, in a loop for each type.
 
 use super::block::{Block, Misfit, nulls};
 use super::kind::{self, Kind};
@@ -9,17 +9,17 @@ use arrow::array::{ArrayRef, BooleanArray, BooleanBuilder, PrimitiveArray};
 use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use std::sync::Arc;
 
-/// How the values of a column are read.
+/// The type of a column, and how its values are parsed.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
     pub(crate) kind: Kind,
-    /// The type was given: codes may be numbers, and other values are errors.
+    /// Whether the user gave the type: codes may be numbers, and other values are errors.
     pub(crate) given: bool,
-    /// Formats of instants, in the order in which they are tried.
+    /// Formats of timestamps, in the order in which they are tried.
     pub(crate) formats: Arc<Vec<Format>>,
 }
 
-/// Reads a column of the rows of a block.
+/// Parses a column of the rows of a block.
 pub(crate) fn column(block: &Block, rows: &[Row], column: u32, reading: &Reading, values: &Values) -> Result<ArrayRef, Misfit> {
     let fields = Fields { block, rows, column, values };
     let own = !reading.given;
@@ -55,7 +55,8 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// Reads what most fields are by `quick`, in a loop with nothing else in it, and what that does not know by `parse`.
+    /// Parses most fields by `quick`, in a tight loop, and those for which it returns `None` by
+    /// `parse`.
     #[inline(always)]
     fn numbers<T: ArrowPrimitiveType>(
         &self,
@@ -94,7 +95,7 @@ impl Fields<'_> {
     }
 }
 
-/// `own`: the type was not given, so a text that looks like a number is one.
+/// Parses booleans. `own`: the type was inferred, so text that looks like a number is a misfit.
 fn bools(block: &Block, rows: &[Row], column: u32, values: &Values, own: bool) -> Result<BooleanArray, Misfit> {
     let mut out = BooleanBuilder::with_capacity(rows.len());
     let mut scratch = Vec::new();

@@ -1,11 +1,11 @@
-//! How a CSV file is written: what separates fields, what quotes them, what is a comment. Here it is read byte by byte, by
-//! the rules that pandas' parser follows; plain dialects are mostly read by `scan`, which must find the same.
+//! The dialect of a CSV file: separator, quotes, comments. Parses byte by byte, by the rules of
+//! pandas' parser; plain dialects are mostly parsed by `scan`, which must find the same rows.
 
 use super::block::Block;
 use super::scan::{Marks, Row};
 use regex::bytes::Regex;
 
-/// What separates fields.
+/// The separator of fields.
 #[derive(Debug, Clone)]
 pub(crate) enum Sep {
     Byte(u8),
@@ -15,12 +15,12 @@ pub(crate) enum Sep {
     White,
 }
 
-/// How a file is written.
+/// The dialect of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Dialect {
     pub(crate) sep: Sep,
     pub(crate) quote: Option<u8>,
-    /// Two quotes inside of quotes stand for one.
+    /// Whether two quotes inside of quotes mean one.
     pub(crate) double_quote: bool,
     pub(crate) escape: Option<u8>,
     pub(crate) comment: Option<u8>,
@@ -34,7 +34,7 @@ impl Default for Dialect {
 }
 
 impl Dialect {
-    /// The marks for a scan, where the dialect has nothing that a scan cannot tell.
+    /// Returns the marks for a scan, if a scan can parse the dialect.
     pub(crate) fn plain(&self) -> Option<Marks> {
         match self.sep {
             Sep::Byte(sep) if self.escape.is_none() && self.comment.is_none() && (self.double_quote || self.quote.is_none()) => {
@@ -44,8 +44,9 @@ impl Dialect {
         }
     }
 
-    /// The complete rows of `text`, which begins with a row, as a block of bare fields, and how many bytes they are. `last`:
-    /// the text ends with its last row, whether a line end follows or not.
+    /// Parses the complete rows of `text`, which starts with a row, to a block of bare fields. Also
+    /// returns the number of bytes parsed. `last`: the end of the text ends the last row, with or
+    /// without a line end.
     pub(crate) fn rows(&self, text: &[u8], last: bool) -> (Block, usize) {
         let mut out = Block { bounds: vec![0], bare: true, ..Block::default() };
         let mut at = 0;
@@ -58,7 +59,7 @@ impl Dialect {
                 break;
             }
             let fields = (out.bounds.len() - first) as u32;
-            // A line without a byte is no row, and neither is a comment.
+            // Empty lines and comments are not rows.
             if fields > 0 {
                 out.rows.push(Row { first: first as u32 - 1, fields });
                 out.places.push(at as u64);
@@ -68,10 +69,11 @@ impl Dialect {
         (out, at)
     }
 
-    /// One line: its fields go to `out`; where the next begins, and whether a line end was there.
+    /// Parses a line and appends its fields to `out`. Returns the start of the next line, and
+    /// whether a line end was found.
     fn row(&self, text: &[u8], start: usize, out: &mut Block) -> (usize, bool) {
         let is_white = matches!(self.sep, Sep::White);
-        // A line of blanks is an empty one, if no separator is among them.
+        // A line of blanks counts as empty, unless one of them is a separator.
         let blanks = if is_white { spaces(&text[start..]) } else { self.blanks(&text[start..]) };
         let separates = |at: usize| !is_white && self.separator(&text[at..]).is_some();
         let filled = if (start..start + blanks).any(separates) { start } else { start + blanks };
@@ -99,13 +101,13 @@ impl Dialect {
         }
     }
 
-    /// As [`line_end`], which comes with the mark of a comment too.
+    /// As [`line_end`], but a comment also ends the line.
     fn line_end(&self, text: &[u8], at: usize) -> Option<(usize, bool)> {
         let comment = self.comment.is_some() && text.get(at).copied() == self.comment;
         if comment { Some(skip_line(text, at)) } else { line_end(text, at) }
     }
 
-    /// One field without its quotes; where it ends.
+    /// Appends a field without its quotes to `out`. Returns the end of the field.
     fn field(&self, text: &[u8], mut at: usize, out: &mut Block) -> usize {
         if self.quote.is_some() && text.get(at).copied() == self.quote {
             at = self.quoted(text, at + 1, out);
@@ -124,7 +126,7 @@ impl Dialect {
         at
     }
 
-    /// What stands inside of quotes; where it ends, behind the closing quote.
+    /// Appends the quoted part of a field to `out`. Returns the offset behind the closing quote.
     fn quoted(&self, text: &[u8], mut at: usize, out: &mut Block) -> usize {
         while at < text.len() {
             let byte = text[at];
@@ -142,18 +144,18 @@ impl Dialect {
                 at += 1;
             }
         }
-        // The text ends inside of quotes: its row is not complete, or the last one.
+        // The text ends inside of quotes: the row is incomplete, or the last one.
         out.open_quote = true;
         at
     }
 
-    /// Length of the spaces that are left out before a field; a separator is none of them.
+    /// Returns the length of the spaces that are skipped before a field, not counting separators.
     fn blanks(&self, text: &[u8]) -> usize {
         let sep = if let Sep::Byte(sep) = self.sep { Some(sep) } else { None };
         text.iter().take_while(|b| matches!(b, b' ' | b'\t') && Some(**b) != sep).count()
     }
 
-    /// Length of the separator that `text` begins with.
+    /// Returns the length of the separator at the start of `text`.
     fn separator(&self, text: &[u8]) -> Option<usize> {
         match &self.sep {
             Sep::Byte(sep) => (text[0] == *sep).then_some(1),
@@ -161,7 +163,7 @@ impl Dialect {
             Sep::White => Some(spaces(text)).filter(|n| *n > 0),
             Sep::Pattern(pattern) => {
                 let line = &text[..memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len())];
-                // The pattern is anchored when it is made.
+                // The pattern is anchored at the start.
                 pattern.find(line).map(|m| m.end()).filter(|n| *n > 0)
             }
         }
@@ -172,12 +174,13 @@ fn spaces(text: &[u8]) -> usize {
     text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
 }
 
-/// Whether a line or the text ends here: where the next line begins, and whether there is a line end.
+/// If a line or the text ends here, returns the start of the next line, and whether there is a line
+/// end.
 fn line_end(text: &[u8], at: usize) -> Option<(usize, bool)> {
     match (text.get(at), text.get(at + 1)) {
         (None, _) => Some((at, false)),
         (Some(b'\r'), Some(b'\n')) => Some((at + 2, true)),
-        // Whether a line feed follows is not known yet: it would be a blank line.
+        // If the text ends in `\r`, a line feed may still follow: it is then read as a blank line.
         (Some(b'\n' | b'\r'), _) => Some((at + 1, true)),
         _ => None,
     }
@@ -241,10 +244,10 @@ mod tests {
             let (slow, end) = Dialect::default().rows(&text, false);
             let fast = Block::scanned(text.clone(), index, Some(b'"'));
             assert_eq!(fields(&fast), fields(&slow), "{:?}", String::from_utf8_lossy(&text));
-            // A row that ends in `\r` alone is told apart by the next byte only.
+            // Only the next byte shows whether a row ends in `\r` alone.
             assert!(fast.bounds.last().is_none_or(|b| (*b as usize) <= end), "{:?}", String::from_utf8_lossy(&text));
             compared += usize::from(!slow.rows.is_empty() && n % 150 > 4);
         }
-        assert!(compared > 300, "{compared} texts were regular");
+        assert!(compared > 300, "only {compared} texts were regular");
     }
 }

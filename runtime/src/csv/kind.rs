@@ -1,12 +1,12 @@
-//! The types of columns: what a text looks like, and the type that holds what two others hold.
+//! The types of columns: the type of a value's text, and the common type of two types.
 
 use super::value::{self, Field, Values};
 use arrow::datatypes::{DataType, TimeUnit};
 
-/// The type of a column, as far as its values tell.
+/// The type of a column, as inferred from its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
-    /// Only missing values so far.
+    /// Only nulls so far.
     Nothing,
     Bool,
     Int,
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// What a value is. Digits that begin with a zero are a code, which is text.
+    /// Returns the type of a value. Digits with a leading zero are a code, which is a string.
     pub(crate) fn of(text: &[u8], values: &Values) -> Self {
         if values.is_missing(text) {
             Self::Nothing
@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// The type that holds both.
+    /// Returns the common type of both.
     pub(crate) fn and(self, other: Self) -> Self {
         use Kind::{Date, Float, Int, Nothing, Text, Time};
         match (self, other) {
@@ -50,7 +50,7 @@ impl Kind {
 
     pub(crate) fn arrow(self) -> DataType {
         match self {
-            // As in pandas, a column of nothing but missing values can be added up.
+            // As in pandas, a column of only nulls can be summed.
             Self::Nothing | Self::Float => DataType::Float64,
             Self::Bool => DataType::Boolean,
             Self::Int => DataType::Int64,
@@ -61,20 +61,20 @@ impl Kind {
     }
 }
 
-/// Digits that begin with a zero: an article's number, a postal code.
+/// Returns whether a number has a leading zero: an article number, a postal code.
 #[inline]
 pub(crate) fn is_code(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
     digits.len() > 1 && digits[0] == b'0' && digits[1].is_ascii_digit()
 }
 
-/// A whole number that 64 bits do not hold: as a decimal it would lose digits.
+/// Returns whether an integer may exceed 64 bits: as a float it would lose digits.
 #[inline]
 pub(crate) fn is_long_number(text: &[u8]) -> bool {
     text.len() > 18 && text.trim_ascii().iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+'))
 }
 
-/// A whole number that is none of the decimals of a column.
+/// Returns whether an integer must not be read as a float: it is a code, or has too many digits.
 #[inline]
 pub(crate) fn is_no_decimal(text: &[u8]) -> bool {
     is_code(text) && text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+')) || is_long_number(text)

@@ -1,16 +1,16 @@
-//! Comma-separated values: from bytes to columns. Nothing here knows of frames or queries.
+//! CSV: parsing bytes to columns and printing columns. Independent of frames and queries.
 //!
 //! | file | what it is for |
 //! |---|---|
-//! | `scan` | where fields and rows end, many bytes at a time |
-//! | `dialect` | the same byte by byte, for everything that a scan cannot tell |
-//! | `block` | complete rows with the places of their fields |
-//! | `read` | blocks of a file, or of a part of it |
-//! | `quotes` | what is inside of quotes at any place of a file |
-//! | `value` | text to numbers, dates and the like |
-//! | `kind` | the types of columns, and how two of them become one |
-//! | `column`, `texts` | fields to arrays |
-//! | `print` | arrays to text |
+//! | `scan` | finds the ends of fields and rows, many bytes at a time |
+//! | `dialect` | the same byte by byte, for dialects and text that a scan cannot handle |
+//! | `block` | complete rows with the offsets of their fields |
+//! | `read` | reads the blocks of a file, or of a part of it |
+//! | `quotes` | whether an offset of a file is inside of quotes |
+//! | `value` | parses numbers, dates, timestamps and booleans |
+//! | `kind` | the types of columns, and their common types |
+//! | `column`, `texts` | convert fields to arrays |
+//! | `print` | writes arrays as CSV |
 
 pub(crate) mod block;
 pub(crate) mod column;

@@ -1,4 +1,4 @@
-//! Arrays to text: rows of a batch as lines of CSV, which read back to the same values.
+//! Writes arrays as CSV: the rows of a batch become lines, which read back to the same values.
 
 use super::kind::Kind;
 use super::texts::views;
@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::io::Write;
 
-/// How values are written.
+/// The format of the values.
 #[derive(Debug, Clone)]
 pub(crate) struct Printing {
     pub(crate) sep: u8,
@@ -18,13 +18,13 @@ pub(crate) struct Printing {
     pub(crate) quote_all: bool,
     pub(crate) missing: String,
     pub(crate) decimal: u8,
-    /// Decimals of floats; `None` for as few as read back to the same number.
+    /// Decimal places of floats; `None` for the shortest text that reads back to the same number.
     pub(crate) decimals: Option<usize>,
-    /// Format of instants and days, as for strftime.
+    /// Format of timestamps and dates, as for strftime.
     pub(crate) date_format: Option<String>,
 }
 
-/// A column, as it is written.
+/// A column, by the way it is written.
 enum Column<'a> {
     Int(arrow::array::PrimitiveArray<Int64Type>),
     Float(&'a Float64Array),
@@ -73,7 +73,7 @@ impl<'a> Column<'a> {
 }
 
 impl Printing {
-    /// The names of the columns as a line.
+    /// Writes the names of the columns as a line.
     pub(crate) fn header<'a>(&self, names: impl Iterator<Item = &'a String>, out: &mut Vec<u8>) {
         let line = out.len();
         for name in names {
@@ -83,7 +83,8 @@ impl Printing {
         self.line(line, out);
     }
 
-    /// Ends a line that began at this place. One without a byte, or of blanks alone, would be no row.
+    /// Ends the line that starts at `start`. A line that is empty or only blanks is quoted: it
+    /// would not be read as a row.
     fn line(&self, start: usize, out: &mut Vec<u8>) {
         let last = out.len().saturating_sub(1);
         if out[start..last].iter().all(|b| matches!(b, b' ' | b'\t') && *b != self.sep) {
@@ -93,7 +94,7 @@ impl Printing {
         end_line(out);
     }
 
-    /// The rows of a batch as lines.
+    /// Writes the rows of a batch as lines.
     pub(crate) fn rows(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         let options = FormatOptions::default();
         let columns = batch.columns().iter().map(|c| Column::of(c.as_ref(), &options)).collect::<Result<Vec<_>, _>>()?;
@@ -117,7 +118,7 @@ impl Printing {
         Ok(())
     }
 
-    /// Whether numbers, dates or missing values may have marks in them.
+    /// Returns whether numbers, dates or nulls may contain separators or quotes.
     fn is_risky(&self) -> bool {
         let marks = [self.sep, self.quote];
         let values = b"0123456789+-.:eE TrueFalsNinf";
@@ -125,7 +126,7 @@ impl Printing {
         own.chain(values.iter().copied()).any(|b| marks.contains(&b)) || self.missing.contains(['\n', '\r'])
     }
 
-    /// Puts what was written in quotes where it has marks in it.
+    /// Quotes what was written since `start`, if it contains special characters.
     fn protect(&self, start: usize, out: &mut Vec<u8>) {
         if !out[start..].iter().any(|b| self.is_special(*b)) {
             return;
@@ -134,7 +135,7 @@ impl Printing {
         self.quoted(&value, out);
     }
 
-    /// Whether a text with this byte needs quotes.
+    /// Returns whether text with this byte needs quotes.
     fn is_special(&self, byte: u8) -> bool {
         byte == self.sep || byte == self.quote || byte == b'\n' || byte == b'\r'
     }
@@ -176,7 +177,7 @@ impl Printing {
     }
 
     fn text(&self, text: &str, out: &mut Vec<u8>) {
-        // An empty text in quotes is told from a missing value; spaces at the ends would be lost by readers that trim.
+        // An empty string is quoted, to distinguish it from a null.
         if !self.quote_all && !text.is_empty() && !text.bytes().any(|b| self.is_special(b)) {
             return out.extend_from_slice(text.as_bytes());
         }
@@ -190,7 +191,7 @@ impl Printing {
         day(days, out);
     }
 
-    /// A timestamp to the last digit.
+    /// Writes a timestamp with all its digits.
     fn nanos(&self, nanos: i64, out: &mut Vec<u8>) {
         if nanos % 1000 == 0 {
             return self.time(nanos / 1000, out);
@@ -207,7 +208,7 @@ impl Printing {
     fn time(&self, micros: i64, out: &mut Vec<u8>) {
         if let (Some(format), Some(time)) = (&self.date_format, chrono::DateTime::from_timestamp_micros(micros)) {
             let mut text = String::new();
-            // The format was tried when it was given.
+            // The format was validated when it was set.
             let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{}", time.naive_utc().format(format)));
             return self.text(&text, out);
         }
@@ -227,7 +228,7 @@ impl Printing {
     }
 }
 
-/// The last separator of a line becomes its end.
+/// Replaces the last separator of a line by the line end.
 fn end_line(out: &mut [u8]) {
     if let Some(last) = out.last_mut() {
         *last = b'\n';
@@ -253,6 +254,6 @@ fn day(days: i64, out: &mut Vec<u8>) {
 }
 
 fn padded(n: i64, width: usize, out: &mut Vec<u8>) {
-    // A vector takes everything.
+    // Writing to a vector cannot fail.
     let _ = write!(out, "{n:0width$}");
 }

@@ -1,24 +1,24 @@
-//! What is inside of quotes at any place of a file: the parts of a file are looked at side by side, each for every way in
-//! which it may begin, and put together afterwards.
+//! Finds whether an offset of a file is inside of quotes: the parts of a file are scanned in
+//! parallel, each for every state in which it may start, and combined afterwards.
 
 use super::scan::{self, Carry, Marks};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Bytes that are looked at together.
+/// Bytes that are read at once.
 const PIECE: usize = 1 << 20;
 
-/// Whether a place is inside of quotes.
+/// Whether an offset is inside of quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Outside,
     Inside,
-    /// Behind a quote that may be the first of two.
+    /// Behind a quote that may be the first of a pair.
     Behind,
 }
 
-/// How a part of a file leaves off, for each way in which it may begin.
+/// The state at the end of a part of a file, for each state at its start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Passage([State; 3]);
 
@@ -28,31 +28,32 @@ impl Passage {
     }
 }
 
-/// Goes along a text.
+/// Tracks the state along a text.
 #[derive(Debug, Clone)]
 pub(crate) struct Walker {
     marks: Marks,
-    /// Spaces before a quote that opens a field are no part of it.
+    /// Whether spaces before a quote that opens a field are skipped.
     trim: bool,
     pub(crate) state: State,
-    /// The last byte that was seen and counts.
+    /// The last byte that was seen, not counting skipped spaces.
     before: u8,
 }
 
 impl Walker {
-    /// At a place of a file whose data begin at `start`; there the file is read on.
+    /// Creates a walker at an offset of a file whose data starts at `start`, and seeks the file to
+    /// that offset.
     pub(crate) fn at(file: &mut File, place: u64, start: u64, (marks, trim): (Marks, bool), state: State) -> io::Result<Self> {
         let before = byte_before(file, place, start, trim.then_some(marks.sep))?;
         file.seek(SeekFrom::Start(place))?;
         Ok(Self { marks, trim, state, before })
     }
 
-    /// Whether a quote would open a field.
+    /// Returns whether a quote would open a field.
     fn at_field_start(&self) -> bool {
         self.before == self.marks.sep || matches!(self.before, b'\n' | b'\r')
     }
 
-    /// The state after a text.
+    /// Advances the state over a text.
     fn pass(&mut self, text: &[u8]) {
         let Some(quote) = self.marks.quote else { return };
         if memchr::memchr(quote, text).is_none() {
@@ -67,7 +68,8 @@ impl Walker {
         self.rest(text, seen);
     }
 
-    /// Goes along the words of a text where their quotes are regular; what is left of it.
+    /// Advances the state over the words of a text if their quotes are regular. Returns the rest of
+    /// the text.
     fn pass_words<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let (words, rest) = text.as_chunks::<64>();
         if self.trim || self.state == State::Behind || words.is_empty() {
@@ -85,10 +87,10 @@ impl Walker {
         rest
     }
 
-    /// The place behind the first line end that is outside of quotes.
+    /// Returns the offset behind the first line end outside of quotes.
     pub(crate) fn line_end(&mut self, text: &[u8]) -> Option<usize> {
         let mut seen = 0;
-        // Without quotes, a line end is looked for in the place of one.
+        // Without quotes, the search for a quote is one for a line end.
         let quote = self.marks.quote.unwrap_or(b'\n');
         for at in memchr::memchr3_iter(quote, b'\n', b'\r', text) {
             if Some(text[at]) == self.marks.quote {
@@ -102,7 +104,7 @@ impl Walker {
         None
     }
 
-    /// A quote at `at`; what lies before `seen` is done with.
+    /// Handles a quote at `at`; the bytes before `seen` have been handled.
     fn quote(&mut self, text: &[u8], seen: usize, at: usize) {
         self.rest(&text[..at], seen);
         self.state = match self.state {
@@ -114,7 +116,7 @@ impl Walker {
         self.before = text[at];
     }
 
-    /// The bytes from `seen` to the end of the text, among which is no quote.
+    /// Handles the bytes from `seen` to the end of the text, none of which is a quote.
     fn rest(&mut self, text: &[u8], seen: usize) {
         let rest = &text[seen..];
         if !rest.is_empty() && self.state == State::Behind {
@@ -127,13 +129,13 @@ impl Walker {
     }
 }
 
-/// Spaces and tabs, where they are left out behind this separator.
+/// Returns whether a byte is a space or tab that is skipped behind this separator.
 fn is_blank(byte: u8, sep: u8) -> bool {
     matches!(byte, b' ' | b'\t') && byte != sep
 }
 
-/// The byte before a place; at the start of the data, as behind a line end. Where blanks behind a separator are left out, the
-/// one before them.
+/// Returns the byte before an offset; at the start of the data, a line end. If blanks behind a
+/// separator are skipped, returns the byte before them.
 fn byte_before(file: &mut File, mut at: u64, start: u64, blanks: Option<u8>) -> io::Result<u8> {
     let mut before = [b'\n'];
     while at > start {
@@ -147,18 +149,18 @@ fn byte_before(file: &mut File, mut at: u64, start: u64, blanks: Option<u8>) -> 
     Ok(b'\n')
 }
 
-/// How the part of a file from `from` to `to` leaves off.
+/// Scans the part of a file from `from` to `to`.
 pub(crate) fn passage(path: &Path, start: u64, from: u64, to: u64, rules: (Marks, bool)) -> io::Result<Passage> {
     let mut file = File::open(path)?;
     let walker = Walker::at(&mut file, from, start, rules, State::Outside)?;
     let mut walkers = [State::Outside, State::Inside, State::Behind].map(|state| Walker { state, ..walker.clone() });
-    // The start of the data is outside of quotes, and nothing else.
+    // The start of the data is always outside of quotes.
     let ways = if from == start { 1 } else { walkers.len() };
     pass(&mut walkers[..ways], file.take(to - from))?;
     Ok(Passage(walkers.map(|w| w.state)))
 }
 
-/// The state at each of these places of a file, which are in order.
+/// Returns the state at each of these offsets of a file, which are sorted.
 pub(crate) fn states(path: &Path, start: u64, places: &[u64], rules: (Marks, bool)) -> io::Result<Vec<State>> {
     let (mut at, mut state, mut states) = (start, State::Outside, Vec::new());
     for place in places {
@@ -171,7 +173,7 @@ pub(crate) fn states(path: &Path, start: u64, places: &[u64], rules: (Marks, boo
     Ok(states)
 }
 
-/// Goes along a text in several ways, or a part of the way where the user stops it.
+/// Advances several walkers over a text; stops early if the user interrupts.
 fn pass(ways: &mut [Walker], mut text: impl Read) -> io::Result<()> {
     let mut piece = Vec::with_capacity(PIECE);
     loop {

@@ -1,38 +1,39 @@
-//! Blocks of a file, or of a part of it: text is read in large steps and cut behind the last complete row.
+//! Reads the blocks of a file, or of a part of it: text is read in large steps and cut behind the
+//! last complete row.
 
 use super::block::Block;
 use super::dialect::Dialect;
 use super::scan::{self, Index};
 use std::io::{self, Read};
 
-/// What must hold a row: its end is looked for no further.
+/// Maximum bytes of a row: the search for its end stops there.
 pub(crate) const LONGEST: usize = 1 << 30;
 
-/// Why there is no next block.
+/// The reason why there is no next block.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Io(io::Error),
-    /// The file ends inside of the quotes of a row that begins at this place.
+    /// The file ends inside of the quotes of a row that starts at this offset.
     OpenQuote(u64),
-    /// A row that begins at this place is longer than [`LONGEST`].
+    /// The row that starts at this offset is longer than [`LONGEST`].
     TooLong(u64),
 }
 
-/// Reads blocks; the text begins with a row.
+/// Reads blocks; the text starts with a row.
 pub(crate) struct Blocks<R> {
     from: R,
     dialect: Dialect,
-    /// Bytes that are read in one step.
+    /// Bytes that are read per step.
     step: usize,
-    /// Place of the first byte of `text`.
+    /// Offset of the first byte of `text`.
     place: u64,
-    /// Rows that begin behind this place belong to others.
+    /// Rows that start behind this offset belong to the next part.
     end: Option<u64>,
     text: Vec<u8>,
-    /// Memory of a block that was given back.
+    /// Memory of a returned block, for reuse.
     spare: (Vec<u8>, Index),
     over: bool,
-    /// The text that is left is looked at once more.
+    /// Whether the remaining text is parsed once more.
     again: bool,
 }
 
@@ -41,14 +42,14 @@ impl<R: Read> Blocks<R> {
         Self { from, dialect, step: step.max(1), place, end, text: Vec::new(), spare: Default::default(), over: false, again: false }
     }
 
-    /// Takes back the memory of a block.
+    /// Takes the memory of a block for reuse.
     pub(crate) fn give_back(&mut self, block: Block) {
         if !block.bare {
             self.spare = (block.data, Index { bounds: block.bounds, rows: block.rows, quoted: false });
         }
     }
 
-    /// The next rows; some blocks have none.
+    /// Returns the next rows; a block may be empty.
     pub(crate) fn next(&mut self) -> Result<Option<Block>, Stop> {
         let mut wanted = self.step;
         while !self.over {
@@ -75,7 +76,7 @@ impl<R: Read> Blocks<R> {
         Ok(None)
     }
 
-    /// Leaves out rows that begin behind the end.
+    /// Drops the rows that start behind the end.
     fn keep_own(&mut self, block: &mut Block) {
         let Some(end) = self.end else { return };
         self.over |= self.place > end;
@@ -89,10 +90,10 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Reads more; whether that was the end of the file.
+    /// Reads more text. Returns whether the end of the file was reached.
     fn fill(&mut self, wanted: usize) -> io::Result<bool> {
         let here = self.place + self.text.len() as u64;
-        // Behind the end only the rest of one row is wanted.
+        // Behind the end, only the rest of one row is needed.
         let wanted = match self.end {
             Some(end) if end > here => wanted.min((end - here) as usize + 4096),
             Some(_) => wanted.min(64 << 10),
@@ -103,7 +104,7 @@ impl<R: Read> Blocks<R> {
         Ok(read < wanted)
     }
 
-    /// The complete rows of the text, whose bytes move into the block; how many bytes they are.
+    /// Moves the complete rows of the text into a block. Also returns the number of their bytes.
     fn cut(&mut self, eof: bool) -> Result<(Block, usize), Stop> {
         let marks = self.dialect.plain();
         let added = eof && marks.is_some() && !matches!(self.text.last(), Some(b'\n' | b'\r'));
@@ -116,7 +117,7 @@ impl<R: Read> Blocks<R> {
             let used = index.end();
             data.clear();
             data.extend_from_slice(&self.text[used..]);
-            // What is left over becomes the text, and the text the block's.
+            // The rest becomes the text, and the text becomes the block's data.
             std::mem::swap(&mut data, &mut self.text);
             data.truncate(used);
             return Ok((Block::scanned(data, index, self.dialect.quote), used - usize::from(added)));
@@ -130,7 +131,7 @@ impl<R: Read> Blocks<R> {
             if place == 0 || block.rows.len() < 2 {
                 return Err(Stop::OpenQuote(self.place + place));
             }
-            // The rows before come out first.
+            // The rows before it are returned first.
             block.rows.pop();
             block.places.pop();
             block.open_quote = false;
@@ -148,7 +149,7 @@ impl<R: Read> Blocks<R> {
 mod tests {
     use super::*;
 
-    /// All rows, as the text of their fields, with places.
+    /// Returns all rows, as the text of their fields, with their offsets.
     fn rows(text: &[u8], dialect: &Dialect, step: usize) -> Vec<(u64, Vec<String>)> {
         let mut blocks = Blocks::new(text, dialect.clone(), step, 0, None);
         let (mut all, mut scratch) = (Vec::new(), Vec::new());

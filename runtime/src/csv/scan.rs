@@ -1,24 +1,26 @@
-//! Where fields and rows end in plain CSV: 64 bytes at a time become masks of bits, in which text inside of quotes is
-//! blanked out. The widest instructions that the processor has are chosen when the program runs.
+//! Finds the ends of fields and rows in plain CSV: 64 bytes at a time become bit masks, in which
+//! quoted text is masked out. The widest SIMD instructions of the processor are selected at run
+//! time.
 //!
-//! The way is that of Langdale and Lemire, "Parsing gigabytes of JSON per second", VLDB Journal 28 (2019), for CSV.
+//! The algorithm is that of Langdale and Lemire, "Parsing gigabytes of JSON per second", VLDB
+//! Journal 28 (2019), for CSV.
 #![allow(unsafe_code)]
 
-/// What ends a field, and what quotes one.
+/// The separator and the quote character.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Marks {
     pub(crate) sep: u8,
     pub(crate) quote: Option<u8>,
 }
 
-/// A row: its fields are those of these numbers.
+/// A row: the index of its first field, and the number of fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) first: u32,
     pub(crate) fields: u32,
 }
 
-/// The fields of some text: field `j` begins at `bounds[j]` and ends one byte before `bounds[j + 1]`.
+/// The fields of a text: field `j` starts at `bounds[j]` and ends one byte before `bounds[j + 1]`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Index {
     pub(crate) bounds: Vec<u32>,
@@ -28,17 +30,17 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Bytes of the complete rows, blank lines included.
+    /// Returns the bytes of the complete rows, including blank lines.
     pub(crate) fn end(&self) -> usize {
         self.bounds.last().map_or(0, |b| *b as usize)
     }
 }
 
-/// A quote stands where a plain scan cannot tell what it means, such as inside of a field that is not quoted.
+/// A quote that a plain scan cannot interpret, such as one inside of an unquoted field.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Irregular;
 
-/// The bytes of a word of 64 that are marks: bit `i` stands for byte `i`.
+/// The special characters in a word of 64 bytes: bit `i` represents byte `i`.
 #[derive(Clone, Copy)]
 struct Masks {
     ends: u64,
@@ -46,10 +48,11 @@ struct Masks {
     quotes: u64,
 }
 
-/// Puts fields and rows of `data` into `out`, whose memory is used again. The text begins with a row; what follows the last line end is left out. Blank lines are no rows.
+/// Writes the fields and rows of `data` to `out`, whose memory is reused. The text starts with a
+/// row; text after the last line end is ignored. Blank lines are not rows.
 pub(crate) fn index(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
     rows(data, marks, out)?;
-    // A line of blanks is an empty one.
+    // A line of blanks counts as empty.
     let is_blank = |bytes: &[u8]| bytes.iter().all(|b| matches!(b, b' ' | b'\t') && *b != marks.sep);
     let bounds = &out.bounds;
     out.rows.retain(|r| r.fields > 1 || !is_blank(&data[bounds[r.first as usize] as usize..bounds[r.first as usize + 1] as usize - 1]));
@@ -60,7 +63,7 @@ fn rows(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
     #[cfg(target_arch = "x86_64")]
     {
         if has_avx512() {
-            // SAFETY: the processor has what the function is compiled for, as the line above has found.
+            // SAFETY: the condition above checked the function's target features.
             return unsafe { index_avx512(data, marks, out) };
         }
         if has_avx2() {
@@ -113,7 +116,7 @@ fn index_avx512(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregu
     let numbers: [u8; 64] = std::array::from_fn(|i| i as u8 + 1);
     // SAFETY: as above.
     let numbers = unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) };
-    // The places of the ends move together, and become numbers sixteen at a time.
+    // The offsets of the ends are compressed, and widened to integers sixteen at a time.
     let note = |bounds: &mut [u32; 64], base: u32, ends: u64| {
         let places = _mm512_maskz_compress_epi8(ends, numbers);
         let base = _mm512_set1_epi32(base as i32);
@@ -132,11 +135,11 @@ fn index_avx512(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregu
     walk(data, out, masks, note)
 }
 
-/// The words of a text alone, without the places of its fields: what is known at its end.
+/// Scans the words of a text without recording its fields. Returns the state at its end.
 pub(crate) fn carry(words: &[[u8; 64]], marks: Marks, from: Carry) -> Result<Carry, Irregular> {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
-        // SAFETY: the processor has what the function is compiled for, as the line above has found.
+        // SAFETY: the condition above checked the function's target features.
         return unsafe { carry_avx2(words, marks, from) };
     }
     carry_over(words, from, |word| masks(word, marks))
@@ -177,7 +180,7 @@ fn masks_avx2(marks: Marks) -> impl Fn(&[u8; 64]) -> Masks {
     }
 }
 
-/// The masks without special instructions: eight bytes at a time.
+/// Computes the masks without SIMD instructions: eight bytes at a time.
 fn masks(word: &[u8; 64], marks: Marks) -> Masks {
     let equal = |byte: u8| {
         let wanted = u64::from_le_bytes([byte; 8]);
@@ -187,15 +190,15 @@ fn masks(word: &[u8; 64], marks: Marks) -> Masks {
     Masks { ends: equal(marks.sep) | lines, lines, quotes: marks.quote.map_or(0, equal) }
 }
 
-/// A bit for each byte of eight that is zero.
+/// Returns a bit for each of eight bytes, set where the byte is zero.
 fn zeros(x: u64) -> u64 {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     let high = !(((x & LOW) + LOW) | x | LOW);
-    // The product brings the eight bits together in the highest byte.
+    // The product gathers the eight bits in the highest byte.
     (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
-/// Each bit is the exclusive or of all up to it: inside of quotes or not.
+/// Computes the prefix xor: each bit tells whether it is inside of quotes.
 #[inline(always)]
 fn parity(mut x: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
@@ -204,18 +207,18 @@ fn parity(mut x: u64) -> u64 {
     x
 }
 
-/// What is known at the end of a word about its last byte.
+/// The state at the end of a word: facts about its last byte.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Carry {
     pub(crate) inside: bool,
-    /// It ended a field. So does what stands before the text.
+    /// It ended a field, as does the start of the text.
     pub(crate) ended: bool,
-    /// It was a quote that closed a text.
+    /// It was a closing quote.
     pub(crate) closed: bool,
 }
 
 impl Carry {
-    /// The ends that are not inside of quotes.
+    /// Returns the ends that are not inside of quotes.
     #[inline(always)]
     fn outside(&mut self, m: Masks) -> Result<u64, Irregular> {
         let after = parity(m.quotes) ^ if self.inside { !0 } else { 0 };
@@ -232,11 +235,11 @@ impl Carry {
     }
 }
 
-/// Room that is made at once for places of ends.
+/// Number of offsets by which the list of ends grows.
 const ROOM: usize = 4096;
 
-/// Writes down the places behind the ends of a word, eight at a time: how many there are is hard to foresee, and what is
-/// written beyond them is written over.
+/// Writes the offsets behind the ends of a word, eight at a time: their number is hard to predict,
+/// and surplus entries are overwritten.
 #[inline(always)]
 fn note(bounds: &mut [u32; 64], base: u32, mut ends: u64) {
     let count = ends.count_ones() as usize;
@@ -280,7 +283,7 @@ fn walk(
         if out.bounds.len() < found + 64 {
             out.bounds.resize(found + ROOM, 0);
         }
-        // There is room by now.
+        // The list has been extended above.
         note(out.bounds[found..].first_chunk_mut().expect("there is room for a word"), base, m.ends);
         found += m.ends.count_ones() as usize;
         while lines != 0 {
@@ -303,7 +306,7 @@ fn walk(
 mod tests {
     use super::*;
 
-    /// Texts of the marks and a few letters, all that are short and many that are long.
+    /// Generates random texts of separators, quotes and a few letters, many short and some long.
     fn texts() -> Vec<Vec<u8>> {
         use rand::{RngExt, SeedableRng};
         let mut random = rand::rngs::StdRng::seed_from_u64(7);
@@ -318,7 +321,7 @@ mod tests {
 
     type Way = unsafe fn(&[u8], Marks, &mut Index) -> Result<(), Irregular>;
 
-    /// The ways with special instructions, and whether the processor has those.
+    /// Returns the SIMD implementations, and whether the processor supports each.
     fn ways() -> Vec<(fn() -> bool, Way)> {
         #[cfg(target_arch = "x86_64")]
         return vec![(has_avx2, index_avx2 as Way), (has_avx512, index_avx512 as Way)];
@@ -336,7 +339,7 @@ mod tests {
                 let ended = walk(&text, &mut portable, |w| masks(w, marks), note);
                 for (has, way) in ways() {
                     if has() {
-                        // SAFETY: the processor has what the function is compiled for, as the line above has found.
+                        // SAFETY: the condition above checked the function's target features.
                         assert_eq!(unsafe { way(&text, marks, &mut fast) }, ended, "{:?}", String::from_utf8_lossy(&text));
                         assert!(ended.is_err() || fast == portable, "{:?}", String::from_utf8_lossy(&text));
                     }
@@ -344,7 +347,7 @@ mod tests {
                 regular += usize::from(ended.is_ok());
             }
         }
-        assert!(regular > 1000, "{regular} of the texts are regular");
+        assert!(regular > 1000, "only {regular} of the texts are regular");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Random and mutated files, read here and by the `csv` crate, which must find the same rows. `RASK_FUZZ_FILES` sets how many
-//! this looks for a difference; the suite's own time is a minute.
+//! Reads random and mutated files with this module and the `csv` crate, which must find the same
+//! rows. `RASK_FUZZ_FILES` sets the number of files.
 
 use super::compared_tests::{Rows, expected, found};
 use super::dialect::Dialect;
@@ -10,7 +10,8 @@ use rand::{RngExt, SeedableRng};
 use std::fs::File;
 use std::io::Cursor;
 
-/// A text: runs of letters and marks, rows as they are written by good programs, or those with a few bytes changed.
+/// Generates a text: random letters and special characters, well-formed rows, or those with a few
+/// bytes changed.
 fn text(random: &mut StdRng) -> Vec<u8> {
     let length = [3, 20, 80, 300, 1500][random.random_range(0..5)];
     let marks: [&[u8]; 3] = [b"a,\n\"", b"ab ,,\r\n\"\"", b"abcdefgh12345,\n"];
@@ -50,7 +51,7 @@ fn text(random: &mut StdRng) -> Vec<u8> {
     out
 }
 
-/// The rows of a file that is read in parts which begin anywhere.
+/// Reads the rows of a file in parts that start anywhere.
 fn in_parts(path: &std::path::Path, text: &[u8], cuts: &[usize], step: usize) -> Option<Rows> {
     let dialect = Dialect::default();
     let rules = (dialect.plain().unwrap(), false);

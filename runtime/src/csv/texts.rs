@@ -1,5 +1,6 @@
-//! Texts of fields as an array of views. Those of up to twelve bytes, which most are, lie in the view itself and are moved as one
-//! number; longer ones are copied into one buffer, so that no array keeps the block that it was read from.
+//! Conversion of fields to an array of string views. Strings of up to twelve bytes, which most are,
+//! are stored in the view itself and moved as one integer; longer ones are copied into one buffer,
+//! so that no array keeps the block that it was read from in memory.
 #![allow(unsafe_code)]
 
 use super::block::{Block, Misfit, nulls};
@@ -11,11 +12,13 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-/// The highest bit of each byte: set in all that is not ASCII.
+/// The highest bit of each byte, which is set in non-ASCII text.
 const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
 
+/// Converts a column of the rows of a block to strings.
+///
 /// # Errors
-/// The first row whose bytes are no UTF-8.
+/// Returns the first row whose bytes are not valid UTF-8.
 pub(crate) fn texts(block: &Block, rows: &[Row], column: u32, values: &Values) -> Result<StringViewArray, Misfit> {
     let mut out = Texts::with_capacity(rows.len());
     let mut scratch = Vec::new();
@@ -35,11 +38,11 @@ pub(crate) fn texts(block: &Block, rows: &[Row], column: u32, values: &Values) -
     out.finish()
 }
 
-/// The texts of a column as views.
+/// Casts a column of strings to views.
 pub(crate) fn views(array: &dyn Array) -> Result<StringViewArray, ArrowError> {
     let cast = |array: &dyn Array| cast(array, &DataType::Utf8View).map(|a| a.as_string_view().clone());
     match array.data_type() {
-        // Not at once, as a missing value among its values would become an empty text.
+        // Not cast directly: a null among the dictionary's values would become an empty string.
         DataType::Dictionary(..) => cast(&arrow::compute::cast(array, &DataType::Utf8)?),
         _ => cast(array),
     }
@@ -50,7 +53,7 @@ struct Texts {
     views: Vec<u128>,
     missing: Vec<usize>,
     long: Vec<u8>,
-    /// All bytes of short texts in one.
+    /// Bitwise or of the views of all short strings.
     seen: u128,
 }
 
@@ -72,7 +75,7 @@ impl Texts {
         self.views.push(view);
     }
 
-    /// The view of a text that is long, or stands too close to the end of the block.
+    /// Builds the view of a string that is long, or too close to the end of the block.
     #[inline(never)]
     fn other(&mut self, text: &[u8]) -> u128 {
         let offset = self.long.len();
@@ -85,15 +88,15 @@ impl Texts {
 
     fn finish(self) -> Result<StringViewArray, Misfit> {
         let Self { views, missing, long, seen } = self;
-        // Bytes that are no text (lengths, places in the buffer) may be seen along, which costs a look at each text and no more.
+        // Lengths and buffer offsets are included, which at worst causes a check of each string.
         let ascii = seen & HIGH == 0 && long.is_ascii();
         if !ascii && let Some(bad) = views.iter().position(|v| !is_text(*v, &long)) {
             return Err(Misfit(bad));
         }
         let nulls = nulls(&missing, views.len());
         let buffers = if long.is_empty() { Vec::new() } else { vec![Buffer::from_vec(long)] };
-        // SAFETY: each view is either of up to twelve bytes with zeros behind them, or what `make_view` made of a text that lies
-        // in the one buffer; all texts are UTF-8, as the lines above have looked at.
+        // SAFETY: each view is either up to twelve bytes padded with zeros, or was built by
+        // `make_view` for a string in the only buffer; the lines above checked that all are UTF-8.
         Ok(unsafe { StringViewArray::new_unchecked(ScalarBuffer::from(views), buffers, nulls) })
     }
 }

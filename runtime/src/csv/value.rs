@@ -1,11 +1,13 @@
-//! Text to values: whole numbers, decimals, dates and instants, true and false, and what stands for a missing value.
+//! Parsing of values: integers, floats, dates and timestamps, booleans, and the texts that mean
+//! null.
 //!
-//! Decimals of up to 2^53 without their point, scaled by up to 10^22, are divided or multiplied once, which rounds right
-//! (Clinger, "How to read floating point numbers accurately", PLDI 1990); others go to the standard library.
+//! A float whose digits are at most 2^53 as an integer, scaled by up to 10^22, takes one division,
+//! which rounds correctly (Clinger, "How to read floating point numbers accurately", PLDI 1990);
+//! others are parsed by the standard library.
 
 use chrono::{NaiveDate, NaiveDateTime};
 
-/// What stands for a missing value where nothing else is said: pandas' list.
+/// The texts that mean null by default: pandas' list.
 pub(crate) const MISSING: [&str; 19] = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None",
     "n/a", "nan", "null",
@@ -13,7 +15,7 @@ pub(crate) const MISSING: [&str; 19] = [
 const TRUE: [&str; 3] = ["True", "TRUE", "true"];
 const FALSE: [&str; 3] = ["False", "FALSE", "false"];
 
-/// A field where it stands: what lies before it is read along, and blanked out.
+/// A field inside of its text: bytes before it may be read too, and are masked out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field<'a> {
     pub(crate) data: &'a [u8],
@@ -31,7 +33,7 @@ impl<'a> Field<'a> {
         &self.data[self.start..self.end]
     }
 
-    /// The sign, and the field without it.
+    /// Returns whether the field has a minus sign, and the field without its sign.
     #[inline(always)]
     fn unsigned(self) -> (bool, Self) {
         match self.data.get(self.start).filter(|_| self.start < self.end) {
@@ -41,7 +43,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Up to 16 bytes as one number, the last one highest, with zeros of text before them; `None` where there is no room.
+    /// Returns up to 16 bytes as an integer, the last byte highest, padded with the digit `0` at
+    /// the front; `None` if the field is empty, longer, or too close to the start of the text.
     #[inline(always)]
     fn sixteen(self) -> Option<u128> {
         const ZEROS: u128 = 0x3030_3030_3030_3030_3030_3030_3030_3030;
@@ -54,20 +57,20 @@ impl<'a> Field<'a> {
         Some(bytes & own | ZEROS & !own)
     }
 
-    /// The eight bytes before a place of the text.
+    /// Returns the eight bytes before an offset of the text.
     #[inline(always)]
     fn eight_before(self, end: usize) -> Option<u64> {
         self.data.get(..end)?.last_chunk().map(|eight| u64::from_le_bytes(*eight))
     }
 
-    /// Whether the field, which has no sign, begins with a zero that another digit follows.
+    /// Returns whether the field, which has no sign, has a leading zero.
     #[inline(always)]
     fn leads_with_zero(self) -> bool {
         self.data[self.start] == b'0' && self.end - self.start > 1 && self.data[self.start + 1] != b'.'
     }
 
-    /// The field as Arrow's view of a text, where it has up to twelve bytes: its length, the bytes, and zeros. `None` where it
-    /// has more, or there is no room behind it.
+    /// Returns a field of up to twelve bytes as Arrow's inline string view: its length, its bytes,
+    /// and zeros. `None` if it is longer, or too close to the end of the text.
     #[inline(always)]
     pub(crate) fn short_view(self) -> Option<u128> {
         let n = self.end - self.start;
@@ -78,7 +81,7 @@ impl<'a> Field<'a> {
         Some((bytes & ((1 << (8 * n)) - 1)) << 32 | n as u128)
     }
 
-    /// As [`sixteen`](Field::sixteen), for up to 8.
+    /// As [`sixteen`](Field::sixteen), for up to 8 bytes.
     #[inline(always)]
     fn eight(self) -> Option<u64> {
         let n = self.end - self.start;
@@ -91,14 +94,14 @@ impl<'a> Field<'a> {
     }
 }
 
-/// How the text of a field becomes a value.
+/// The rules by which fields are parsed.
 #[derive(Debug, Clone)]
 pub(crate) struct Values {
     missing: Vec<Vec<u8>>,
     longest: usize,
-    /// For each first byte of what stands for a missing value, a bit for each length.
+    /// For each first byte of a text that means null, a bit for each length.
     starts: Box<[u64; 256]>,
-    /// Something that could be a number stands for a missing value, so that must be looked at first.
+    /// Whether a text that means null may be a number, so that fields are checked for null first.
     pub(crate) missing_first: bool,
     trues: Vec<Vec<u8>>,
     falses: Vec<Vec<u8>>,
@@ -126,7 +129,7 @@ impl Values {
         }
     }
 
-    /// Whether a text stands for a missing value.
+    /// Returns whether a text means null.
     #[inline]
     pub(crate) fn is_missing(&self, text: &[u8]) -> bool {
         let may = text.len() <= self.longest && text.first().is_none_or(|b| self.starts[*b as usize] >> text.len().min(63) & 1 == 1);
@@ -138,7 +141,7 @@ impl Values {
         if among(&self.trues) { Some(true) } else { among(&self.falses).then_some(false) }
     }
 
-    /// Whether numbers have no marks of their own.
+    /// Returns whether numbers have a decimal point and no thousands separator.
     pub(crate) fn are_plain(&self) -> bool {
         self.decimal == b'.' && self.thousands.is_none()
     }
@@ -156,7 +159,7 @@ impl Values {
         if self.are_plain() { float(field) } else { self.marked(field.text()) }
     }
 
-    /// A decimal number with marks of its own.
+    /// Parses a float with another decimal mark or a thousands separator.
     fn marked(&self, text: &[u8]) -> Option<f64> {
         let mut plain = match self.thousands {
             Some(mark) => grouped(text, mark, self.decimal)?,
@@ -172,24 +175,25 @@ impl Values {
     }
 }
 
-/// A number without the marks between its thousands, of which none may follow the decimal point.
+/// Removes the thousands separators; `None` if one follows the decimal mark, or is at either end of
+/// the integer part.
 fn grouped(text: &[u8], mark: u8, decimal: u8) -> Option<Vec<u8>> {
     let whole = &text[..memchr::memchr(decimal, text).unwrap_or(text.len())];
     let sound = !text[whole.len()..].contains(&mark) && whole.first() != Some(&mark) && whole.last() != Some(&mark);
     sound.then(|| text.iter().copied().filter(|b| *b != mark).collect())
 }
 
-/// Eight zeros of text.
+/// The text `00000000`.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// Eight digits at once, where all eight bytes are digits.
+/// Parses eight digits at once; `None` if any byte is not a digit.
 #[inline(always)]
 fn eight_digits(x: u64) -> Option<u64> {
     let digits = x.wrapping_sub(0x3030_3030_3030_3030);
     if (x.wrapping_add(0x4646_4646_4646_4646) | digits) & 0x8080_8080_8080_8080 != 0 {
         return None;
     }
-    // Neighbours are put together: digits to pairs, pairs to fours, fours to eight.
+    // Neighbours are combined: digits to pairs, pairs to fours, fours to eight.
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     let low = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
     let high = (pairs >> 16 & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
@@ -201,13 +205,13 @@ fn sixteen_digits(x: u128) -> Option<u64> {
     Some(eight_digits(x as u64)? * 100_000_000 + eight_digits((x >> 64) as u64)?)
 }
 
-/// The number that the digits at the start of a text are, continued from another one, and how many they are.
+/// Appends the digits at the start of a text to a number; also returns how many there are.
 fn digits(text: &[u8], number: u64) -> (u64, usize) {
     let n = text.iter().take_while(|b| b.is_ascii_digit()).count();
     (text[..n].iter().fold(number, |number, b| number.wrapping_mul(10).wrapping_add(u64::from(b - b'0'))), n)
 }
 
-/// A whole number; spaces around it are no part of it.
+/// Parses an integer; surrounding spaces are ignored.
 #[inline(always)]
 pub(crate) fn int(field: Field<'_>) -> Option<i64> {
     let (negative, bare) = field.unsigned();
@@ -221,15 +225,15 @@ pub(crate) fn int(field: Field<'_>) -> Option<i64> {
     }
 }
 
-/// Of eight bytes the last `n`, one at least, with zeros of text before them.
+/// Returns the last `n` of eight bytes (at least one), padded with the digit `0` at the front.
 #[inline(always)]
 fn last_of(eight: u64, n: usize) -> u64 {
     let own = u64::MAX << ((64 - 8 * n as u32) & 63);
     eight & own | ZEROS & !own
 }
 
-/// A whole number of up to sixteen digits, after other text of eight bytes or more. `None` for others, and for codes; it is told
-/// by less than [`int`] needs.
+/// Parses an integer of up to sixteen digits that at least eight bytes of other text precede.
+/// `None` for others and for codes; faster than [`int`].
 #[inline(always)]
 pub(crate) fn plain_int(field: Field<'_>) -> Option<i64> {
     let (negative, bare) = field.unsigned();
@@ -246,8 +250,8 @@ pub(crate) fn plain_int(field: Field<'_>) -> Option<i64> {
     Some(if negative { -(number as i64) } else { number as i64 })
 }
 
-/// A decimal number of up to sixteen bytes whose point, if it has one, is among the last eight, after other text of eight bytes
-/// or more. `None` for others, and for codes; it is told by less than [`float`] needs.
+/// Parses a float of up to sixteen bytes whose point, if any, is among the last eight, and that at
+/// least eight bytes of other text precede. `None` for others and for codes; faster than [`float`].
 #[inline(always)]
 pub(crate) fn plain_float(field: Field<'_>) -> Option<f64> {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -258,14 +262,14 @@ pub(crate) fn plain_float(field: Field<'_>) -> Option<f64> {
     }
     let last = last_of(bare.eight_before(bare.end)?, n.min(8));
     let no_point = last ^ (ONES * u64::from(b'.'));
-    // The lowest byte that is a point; those above it may be told wrong, but then no digits are left.
+    // The lowest byte that is a point; bytes above it may be wrong, but then the digit check fails.
     let points = no_point.wrapping_sub(ONES) & !no_point & ONES << 7;
     if points == 0 || n == 1 {
         let number = if n <= 8 { eight_digits(last)? } else { return None };
         return Some(if negative { -(number as f64) } else { number as f64 });
     }
     let place = points.trailing_zeros() & !7;
-    // What stands before the point moves up into its place.
+    // The digits before the point are shifted over it.
     let moved = last & (!0xff << place) | (last & ((1 << place) - 1)) << 8;
     let number = if n <= 8 {
         eight_digits(moved | u64::from(b'0'))?
@@ -273,12 +277,13 @@ pub(crate) fn plain_float(field: Field<'_>) -> Option<f64> {
         let before = last_of(bare.eight_before(bare.end - 8)?, n - 8);
         eight_digits(before << 8 | u64::from(b'0'))? * 100_000_000 + eight_digits(moved | before >> 56)?
     };
-    // There are fifteen digits at most, which are less than 2^53.
+    // At most fifteen digits, so the number is less than 2^53.
     let value = number as f64 / POWERS[(7 - place / 8) as usize];
     Some(if negative { -value } else { value })
 }
 
-/// What is too long, or stands too close to the start of the text, or is none.
+/// Parses what the fast path rejects: long integers, those near the start of the text, and text
+/// that is not an integer.
 #[cold]
 fn odd_int(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
@@ -287,7 +292,7 @@ fn odd_int(text: &[u8]) -> Option<i64> {
 const POWERS: [f64; 23] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
 
-/// A decimal number, or infinity; spaces around it are no part of it.
+/// Parses a float, or infinity; surrounding spaces are ignored.
 #[inline(always)]
 pub(crate) fn float(field: Field<'_>) -> Option<f64> {
     let (negative, bare) = field.unsigned();
@@ -298,13 +303,14 @@ pub(crate) fn float(field: Field<'_>) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
-/// A number of up to sixteen characters, one of which may be a point: its digits, and how many of them are decimals.
+/// Parses a number of up to sixteen characters, one of which may be a point. Returns its digits,
+/// and the number of decimal places.
 #[inline(always)]
 fn short_decimal(x: u128, length: usize) -> Option<(u64, u32)> {
     const ONES: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
     const HIGH: u128 = ONES << 7;
     let no_point = x ^ (ONES * b'.' as u128);
-    // The lowest byte that is a point; those above it may be told wrong, but then no digits are left.
+    // The lowest byte that is a point; bytes above it may be wrong, but then the digit check fails.
     let points = no_point.wrapping_sub(ONES) & !no_point & HIGH;
     if points == 0 {
         return sixteen_digits(x).filter(|n| *n <= 1 << 53).map(|n| (n, 0));
@@ -314,7 +320,7 @@ fn short_decimal(x: u128, length: usize) -> Option<(u64, u32)> {
     }
     let place = points.trailing_zeros() - 7;
     let below = (1u128 << place) - 1;
-    // What stands before the point moves up into its place.
+    // The digits before the point are shifted over it.
     let joined = x & !(below | 0xff << place) | (x & below) << 8 | u128::from(b'0');
     let decimals = 15 - place / 8;
     sixteen_digits(joined).filter(|n| *n <= 1 << 53).map(|n| (n, decimals))
@@ -345,7 +351,7 @@ fn odd_float(text: &[u8]) -> Option<f64> {
     (number || infinite).then(|| text.parse().ok()).flatten()
 }
 
-/// A number of `N` digits and no more.
+/// Parses exactly `N` digits.
 #[inline(always)]
 fn fixed<const N: usize>(text: &[u8], at: usize) -> Option<u32> {
     let field: &[u8; N] = text.get(at..at + N)?.first_chunk()?;
@@ -358,8 +364,8 @@ fn fixed<const N: usize>(text: &[u8], at: usize) -> Option<u32> {
     digits.then_some(number)
 }
 
-/// Numbers of two digits in eight bytes: the one that begins at byte `i` is byte `i` of the result. `digits` has ones where there
-/// must be digits.
+/// Parses two-digit numbers in eight bytes: the number that starts at byte `i` is byte `i` of the
+/// result. `digits` masks the bytes that must be digits.
 #[inline(always)]
 fn pairs(eight: u64, digits: u64) -> Option<u64> {
     let x = eight & digits | ZEROS & !digits;
@@ -375,7 +381,7 @@ fn byte(x: u64, i: u32) -> u32 {
     (x >> (8 * i)) as u32 & 0xff
 }
 
-/// Days since 1970 of `YYYY-MM-DD`.
+/// Parses `YYYY-MM-DD` to days since 1970.
 #[inline]
 pub(crate) fn date(text: &[u8]) -> Option<i32> {
     let text: &[u8; 10] = text.try_into().ok()?;
@@ -388,12 +394,13 @@ pub(crate) fn date(text: &[u8]) -> Option<i32> {
     days(byte(start, 0) * 100 + byte(start, 2), byte(start, 5), byte(end, 6))
 }
 
-/// Days since 1970, by the rules of Gregory. Nothing hangs on a guess of the processor: dates come in any order.
+/// Returns the days since 1970 in the Gregorian calendar. Free of unpredictable branches, as dates
+/// come in any order.
 #[inline(always)]
 fn days(year: u32, month: u32, day: u32) -> Option<i32> {
     const LENGTHS: [u8; 16] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0];
     const BEFORE: [u16; 16] = [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 0, 0, 0];
-    // Of hundreds, those that 16 divides are those that 400 divides.
+    // A multiple of 100 is divisible by 400 if and only if it is divisible by 16.
     let leap = year.is_multiple_of(4) & (!year.is_multiple_of(100) | year.is_multiple_of(16));
     let length = u32::from(*LENGTHS.get(month as usize)?) + u32::from(leap & (month == 2));
     if day.wrapping_sub(1) >= length {
@@ -403,15 +410,16 @@ fn days(year: u32, month: u32, day: u32) -> Option<i32> {
     Some(before_year(year as i32) - before_year(1970) + before + day as i32 - 1)
 }
 
-/// Days before a year, from one that lies 4000 years before the first.
+/// Returns the days before a year, counted from 4000 years before year 1.
 #[inline(always)]
 const fn before_year(year: i32) -> i32 {
     let y = year + 3999;
     y * 365 + y / 4 - y / 100 + y / 400
 }
 
-/// Year, month and day of a day since 1970 (Neri and Schneider, "Euclidean affine functions and their application to calendar
-/// algorithms", Software: Practice and Experience 53 (2023); far from today by the way of `days` back).
+/// Converts days since 1970 to year, month and day (Neri and Schneider, "Euclidean affine functions
+/// and their application to calendar algorithms", Software: Practice and Experience 53 (2023);
+/// dates far from today by a slower algorithm).
 #[inline(always)]
 pub(crate) fn civil(days: i64) -> (i32, i32, i32) {
     const AHEAD: i64 = 82;
@@ -439,13 +447,14 @@ fn far_civil(days: i64) -> (i32, i32, i32) {
     ((year + era * 400 + i64::from(month <= 2)) as i32, month as i32, day as i32)
 }
 
-/// The first day of a year, as days since 1970.
+/// Returns the first day of a year, as days since 1970.
 pub(crate) fn first_of_january(year: i32) -> i64 {
     let y = i64::from(year) - 1;
     y * 365 + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) - 719_162
 }
 
-/// Microseconds since 1970 of `YYYY-MM-DD HH:MM[:SS[.f]]`, with a space or a `T`, up to six decimals; or of a date alone.
+/// Parses `YYYY-MM-DD HH:MM[:SS[.f]]`, with a space or a `T` and up to six decimal places, or a
+/// date alone, to microseconds since 1970.
 #[inline]
 pub(crate) fn time(text: &[u8]) -> Option<i64> {
     if text.len() == 10 {
@@ -479,15 +488,16 @@ pub(crate) fn time(text: &[u8]) -> Option<i64> {
     Some((day * 86_400 + i64::from(hour * 3600 + minute * 60 + second)) * 1_000_000 + micros)
 }
 
-/// A format of strftime, taken apart once.
+/// A parsed strftime format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Format {
     text: String,
-    /// Where it is made of fields of a fixed width alone: where they stand.
+    /// The offsets of the fields, if all have a fixed width.
     fixed: Option<Fixed>,
 }
 
-/// Places in a text of a fixed length: of the year, and of month, day, hour, minute and second; bytes that must be there.
+/// Offsets in a text of a fixed length: of the year, of month, day, hour, minute and second, and of
+/// literal bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Fixed {
     length: usize,
@@ -506,7 +516,7 @@ impl Format {
         &self.text
     }
 
-    /// Microseconds since 1970 of a text in this format.
+    /// Parses a text in this format to microseconds since 1970.
     #[inline]
     pub(crate) fn micros(&self, text: &[u8]) -> Option<i64> {
         self.fixed.as_ref().and_then(|fixed| fixed.micros(text)).or_else(|| formatted(text, &self.text))
@@ -514,7 +524,8 @@ impl Format {
 }
 
 impl Fixed {
-    /// The places of a format that has a year, a month and a day once each, and nothing that chrono would read more freely.
+    /// Returns the offsets of a format that has a year, a month and a day once each, and no field
+    /// that chrono parses more leniently.
     fn new(format: &str) -> Option<Self> {
         let mut fixed = Self::default();
         let mut bytes = format.bytes();
@@ -538,7 +549,7 @@ impl Fixed {
         (fixed.year.is_some() && fixed.others[0].is_some() && fixed.others[1].is_some()).then_some(fixed)
     }
 
-    /// The instant, where every field has its full width; others are left to chrono.
+    /// Parses a timestamp in which every field has its full width; others are left to chrono.
     #[inline(always)]
     fn micros(&self, text: &[u8]) -> Option<i64> {
         if text.len() != self.length || self.marks.iter().any(|(at, byte)| text[*at] != *byte) {
@@ -560,12 +571,12 @@ impl Fixed {
     }
 }
 
-/// Microseconds since 1970 of a text in a format of strftime.
+/// Parses a text in a strftime format to microseconds since 1970.
 fn formatted(text: &[u8], format: &str) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let instant = NaiveDateTime::parse_from_str(text, format).ok();
     let instant = instant.or_else(|| NaiveDate::parse_from_str(text, format).ok().and_then(|d| d.and_hms_opt(0, 0, 0)));
-    // A year, or a year and a month, stands for its first day.
+    // A year, or a year and a month, means its first day.
     let instant = instant.or_else(|| {
         let mut parts = chrono::format::Parsed::new();
         chrono::format::parse(&mut parts, text, chrono::format::StrftimeItems::new(format)).ok()?;
@@ -575,7 +586,7 @@ fn formatted(text: &[u8], format: &str) -> Option<i64> {
     instant.and_then(micros_of)
 }
 
-/// Microseconds since 1970 of a timestamp that has no digits below them.
+/// Returns the microseconds since 1970; `None` if the timestamp has smaller digits.
 pub(crate) fn micros_of(t: NaiveDateTime) -> Option<i64> {
     let t = t.and_utc();
     t.timestamp_subsec_nanos().is_multiple_of(1000).then(|| t.timestamp_micros())
@@ -605,14 +616,14 @@ mod tests {
         }
         let mut quick = [0; 2];
         for t in texts.iter().filter(|t| !t.contains("NaN")) {
-            // Alone, and behind other text.
+            // On its own, and after other text.
             let behind = format!("0123456789,.-+{t}");
             let alone = Field::of(t.as_bytes());
             for field in [alone, Field { data: behind.as_bytes(), start: 14, end: behind.len() }] {
                 assert_eq!(int(field), t.parse().ok(), "{t}");
                 let (got, want) = (float(field), t.parse::<f64>().ok());
                 assert_eq!(got.map(f64::to_bits), want.map(f64::to_bits), "{t}");
-                // What the quick ways tell is the same.
+                // The fast paths give the same results.
                 quick[0] += usize::from(plain_int(field).is_some_and(|n| Some(n) == int(field) || panic!("{t}: {n}")));
                 quick[1] +=
                     usize::from(plain_float(field).is_some_and(|n| got.map(f64::to_bits) == Some(n.to_bits()) || panic!("{t}: {n}")));
@@ -620,7 +631,7 @@ mod tests {
                 assert!(!code || plain_int(field).or(plain_float(field).map(|n| n as i64)).is_none(), "{t}");
             }
         }
-        assert!(quick[0] > 1000 && quick[1] > 10_000, "{quick:?} are read in the quick ways");
+        assert!(quick[0] > 1000 && quick[1] > 10_000, "only {quick:?} take the fast paths");
         let number = |t: &str| float(Field::of(t.as_bytes()));
         assert_eq!((int(Field::of(b" 7 ")), number(" 1.5\t"), number("-inf")), (Some(7), Some(1.5), Some(f64::NEG_INFINITY)));
         assert_eq!((number("nan"), number("x"), number("1.2.3"), number("--1")), (None, None, None, None));

@@ -1,4 +1,4 @@
-//! What can stand for the arguments of a lazy call: plain values, delayed ones, and containers of delayed ones.
+//! The arguments of a lazy call: plain values, delayed values, and containers of delayed values.
 
 use super::value::{Delayed, typed};
 use crate::graph::pack::packer_of;
@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-/// The tasks whose values the arguments of one call need; a list whose drop code stays here.
+/// The tasks whose values the arguments of a call need; a list whose drop code is compiled here.
 pub struct Inputs(Box<dyn Any>);
 
 impl Inputs {
-    // The box holds the list that `new` puts in.
+    // The box holds the list that `new` creates.
     const LIST: &str = "inputs are a list of points";
 
     #[inline(never)]
@@ -43,19 +43,19 @@ impl Inputs {
     }
 }
 
-/// Values of the tasks; each is taken once.
+/// The values of the tasks; each is taken once.
 pub type Values = [Option<Value>];
 
-/// Makes an argument of the values of several tasks.
+/// A function that builds an argument from the values of several tasks.
 type Make<T> = Box<dyn Fn(&mut Values) -> T + Send + Sync>;
 
-/// An argument once the call has been made: a value, or where to find it among the values of the tasks.
+/// An argument of a call: a value, or where to find it among the values of the tasks.
 pub enum Arg<T> {
     /// A plain value.
     Plain(T),
     /// The value of one task.
     Task(u32),
-    /// How to make it of the values of several tasks.
+    /// A function that builds it from the values of several tasks.
     Made(Make<T>),
 }
 
@@ -77,23 +77,23 @@ impl<T: Clone + Send + Sync + 'static> Arg<T> {
     }
 }
 
-/// An argument without its type.
+/// A type-erased argument.
 pub enum Seen<'a> {
     /// A plain value, and the name of its type.
     Plain(&'a dyn Any, &'static str),
     /// The value of one task.
     Task(u32),
-    /// Made of the values of several tasks.
+    /// Built from the values of several tasks.
     Made,
 }
 
-/// Arguments that can be looked at one after the other.
+/// Arguments that can be visited one by one.
 pub trait Look {
-    /// Calls `see` with each.
+    /// Calls `see` with each argument.
     fn each(&self, see: &mut dyn FnMut(Seen<'_>));
 }
 
-/// Plain arguments as text.
+/// Formats the plain arguments.
 #[inline(never)]
 pub(super) fn literals(args: &dyn Look) -> Vec<String> {
     let mut out = Vec::new();
@@ -105,7 +105,8 @@ pub(super) fn literals(args: &dyn Look) -> Vec<String> {
     out
 }
 
-/// A number that is equal for equal plain values and the same places among the tasks; `None` where it cannot be told.
+/// Returns a hash that is equal for equal plain values and equal indices among the tasks; `None` if
+/// the arguments cannot be compared.
 #[inline(never)]
 pub(super) fn token(args: &dyn Look) -> Option<u64> {
     let mut tokens = Some(Vec::new());
@@ -114,7 +115,7 @@ pub(super) fn token(args: &dyn Look) -> Option<u64> {
         let token = match seen {
             Seen::Plain(value, _) => token_of(value),
             Seen::Task(i) => Some(u64::from(i)),
-            // Which of the tasks go where is not told by their keys.
+            // The keys of the tasks do not determine which task goes where.
             Seen::Made => None,
         };
         match token {
@@ -135,31 +136,31 @@ fn token_of(value: &dyn Any) -> Option<u64> {
     Some(hash.hash_one((value.type_id(), bytes)))
 }
 
-/// What `call` makes of the values of the tasks, each of which it may take once.
+/// Calls `call` with the values of the tasks, each of which it may take once.
 #[inline(never)]
 pub(super) fn with_values(values: Vec<Value>, call: &mut dyn FnMut(&mut Values) -> Value) -> Value {
     let mut values: Vec<Option<Value>> = values.into_iter().map(Some).collect();
     call(&mut values)
 }
 
-/// The value for an argument: taken over from the task where nobody else reads it, else cloned.
+/// Returns the value for an argument: moved from the task if nothing else reads it, else cloned.
 fn value_at<T: Clone + Send + Sync + 'static>(values: &mut Values, i: u32) -> T {
     Arc::unwrap_or_clone(typed(take(values, i)))
 }
 
 #[inline(never)]
 fn take(values: &mut Values, i: u32) -> Value {
-    // Each place is asked for once: `Inputs::add` gives every argument places of its own.
+    // Each index is read once: `Inputs::add` gives every argument its own indices.
     values[i as usize].take().expect("a value is taken once")
 }
 
-/// What can stand for an argument of type `T`.
+/// A value that can be an argument of type `T`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of type `{T}`",
     note = "an argument is a plain value of that type, or a `Delayed` of it; for a `Vec`, an array, an `Option`, a pair or a `HashMap` also one of `Delayed`s"
 )]
 pub trait IntoArg<T> {
-    /// Notes what the argument needs.
+    /// Converts the value to an argument, and adds the tasks it needs to `inputs`.
     fn into_arg(self, inputs: &mut Inputs) -> Arg<T>;
 }
 
@@ -181,11 +182,11 @@ impl<T> IntoArg<T> for Delayed<T> {
     }
 }
 
-/// An element of a task's value is that value's type.
+/// The type of a task's value inside of a container.
 trait Element: Clone + Send + Sync + 'static {}
 impl<T: Clone + Send + Sync + 'static> Element for T {}
 
-/// Places of the values of several tasks: the first, and that behind the last.
+/// Adds several tasks and returns the index of the first and the one behind the last.
 fn range<T>(inputs: &mut Inputs, delayed: &[Delayed<T>]) -> (u32, u32) {
     let start = inputs.len();
     for d in delayed {
@@ -204,7 +205,7 @@ impl<T: Element> IntoArg<Vec<T>> for &Vec<Delayed<T>> {
     fn into_arg(self, inputs: &mut Inputs) -> Arg<Vec<T>> {
         let (start, end) = range(inputs, self);
         Arg::Made(Box::new(move |values| {
-            // A plain loop: an iterator over numbers makes the compiler of a cell look through far more.
+            // A plain loop: an iterator over a range costs the compiler of a cell far more.
             let (mut list, mut next) = (Vec::with_capacity((end - start) as usize), start);
             while next < end {
                 list.push(value_at(values, next));
@@ -259,21 +260,21 @@ impl<K: Element + Eq + Hash, T: Element> IntoArg<HashMap<K, T>> for HashMap<K, D
     }
 }
 
-/// What can stand for the arguments `A` of a function: a tuple of [`IntoArg`].
+/// A value that can be the arguments `A` of a function: a tuple of [`IntoArg`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the arguments `{A}` of a lazy call",
     note = "arguments are given as a tuple, one for each of the function: `call((1, 2))`, `call((x,))`, `call(())`"
 )]
 pub trait IntoArgs<A> {
-    /// The arguments of a call, ready to be unpacked for a run.
+    /// The stored arguments of a call, which every run unpacks.
     type Packed: Unpack<A> + Look + Send + Sync + 'static;
-    /// Notes what the arguments need.
+    /// Converts the tuple to arguments, and adds the tasks they need to `inputs`.
     fn into_args(self, inputs: &mut Inputs) -> Self::Packed;
 }
 
 /// Arguments that can be unpacked.
 pub trait Unpack<A> {
-    /// The arguments, with the tasks' values put in.
+    /// Returns the arguments, with the tasks' values inserted.
     fn unpack(&self, values: &mut Values) -> A;
 }
 
@@ -283,9 +284,9 @@ pub trait Unpack<A> {
     note = "a task is a function of up to eight arguments that are Clone + Send + Sync + 'static, and so is its result"
 )]
 pub trait TaskFn<A>: Send + Sync + 'static {
-    /// What it returns.
+    /// The type of the result.
     type Output: Send + Sync + 'static;
-    /// Calls it.
+    /// Calls the function.
     fn apply(&self, args: A) -> Self::Output;
 }
 

@@ -1,4 +1,4 @@
-//! Functions that are called lazily.
+//! Lazy functions: `delayed`, its options and calls.
 
 use super::args::{self, Inputs, IntoArgs, Look, TaskFn, Unpack};
 use super::value::{Delayed, from_layer};
@@ -11,7 +11,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// Makes a function lazy: calling the result adds a task to a graph, and nothing runs until `compute`.
+/// Makes a function lazy: a call of the result adds a task to a graph, and nothing runs until
+/// `compute`.
 ///
 /// The task is named after the function; a closure's task is named `closure`, see [`DelayedFn::name`].
 ///
@@ -28,7 +29,7 @@ pub fn delayed<F>(function: F) -> DelayedFn<F> {
     DelayedFn { function: Arc::new(function), name: named_after(std::any::type_name::<F>()), retries: 0, pure: false }
 }
 
-/// A lazy function, made by [`delayed`].
+/// A lazy function, created by [`delayed`].
 #[derive(Clone)]
 pub struct DelayedFn<F> {
     function: Arc<F>,
@@ -38,14 +39,14 @@ pub struct DelayedFn<F> {
 }
 
 impl<F> DelayedFn<F> {
-    /// Names the tasks.
+    /// Sets the name of the tasks.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = Name::new(name);
         self
     }
 
-    /// Runs a task that panics again, up to `times` more, before its error counts.
+    /// Retries a task that panics up to `times` times before it fails.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -61,10 +62,12 @@ impl<F> DelayedFn<F> {
         self
     }
 
-    /// Promises that equal arguments give equal results: equal calls are then one task with one key.
+    /// Declares that equal arguments give equal results: equal calls then become one task with one
+    /// key.
     ///
-    /// Arguments are compared where they are delayed values, or their types are numbers, text, or lists or pairs of those; a
-    /// call with others, and every call of a closure that captures something, stays a task of its own.
+    /// Arguments are compared if they are delayed values, numbers, strings, or lists or pairs of
+    /// those; a call with other arguments, and every call of a closure that captures variables,
+    /// remains a separate task.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -78,10 +81,12 @@ impl<F> DelayedFn<F> {
         self
     }
 
-    /// A lazy call. Each argument is a plain value, a [`Delayed`] value (by reference or not), or a `Vec`, an array, an
-    /// `Option`, a pair or the values of a `HashMap` of those.
+    /// Calls the function lazily. Each argument is a plain value, a [`Delayed`] value (by reference
+    /// or not), or a `Vec`, an array, an `Option`, a tuple of two or three, or a `HashMap` of
+    /// [`Delayed`] values.
     ///
-    /// An argument that the function takes by value is cloned from the value of its task where others read that too.
+    /// An argument is moved out of the value of its task, or cloned if other tasks read that value
+    /// too.
     #[must_use = "a lazy call does nothing until it is computed"]
     pub fn call<A, I>(&self, args: I) -> Delayed<F::Output>
     where
@@ -127,7 +132,7 @@ where
     }
 
     fn size(&self, value: &Value) -> Size {
-        // Only this work makes the value.
+        // Only this task computes the value.
         size_typed(value.downcast_ref::<F::Output>().expect("a task's value has the task's type"))
     }
 
@@ -149,7 +154,8 @@ fn layer(key: Key, inputs: Inputs, work: Box<dyn Work>) -> Opaque {
     Opaque::of(Layer::boxed(key, 1, inputs.take(), work))
 }
 
-/// `ctx::shapes::area<f64>` is `area`, and a closure `closure`.
+/// Returns the task name of a function: `ctx::shapes::area<f64>` becomes `area`, and a closure
+/// `closure`.
 #[inline(never)]
 pub(crate) fn named_after(type_name: &str) -> Name {
     if type_name.ends_with("{{closure}}") {

@@ -1,7 +1,7 @@
-//! `delayed`: any function as a lazy task. The typed part of a call unpacks the arguments and packs the result; the graph,
-//! the scheduler and the picture see values without types.
+//! `delayed`: functions as lazy tasks. The typed part of a call unpacks the arguments and packs the
+//! result; the graph, the scheduler and the picture see type-erased values.
 //!
-//! [`args`] says what can stand for an argument, `ops` what can be done with a delayed value.
+//! [`args`] defines the possible arguments, `ops` the operations on delayed values.
 
 pub mod args;
 mod function;

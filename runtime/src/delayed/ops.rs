@@ -1,4 +1,4 @@
-//! What can be done with a delayed value without computing it: a function applied, its parts taken, arithmetic.
+//! Lazy operations on delayed values: applying functions, taking parts, arithmetic.
 
 use super::function::{DelayedFn, delayed};
 use super::value::Delayed;
@@ -9,10 +9,10 @@ use crate::sched::{self, budget::Share};
 use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 use std::sync::Arc;
 
-/// A value that is there already: given by the user, or kept in memory by `persist`.
+/// Values that are already computed: given by the user, or kept in memory by `persist`.
 pub(crate) struct Kept {
     values: Vec<Value>,
-    /// Bytes that are counted as held for as long as the values are.
+    /// Accounts for the bytes of the values as long as they are in memory.
     share: Share,
 }
 
@@ -25,25 +25,25 @@ impl Work for Kept {
         Some(self.share.bytes())
     }
 
-    /// What is counted once already.
+    /// Zero: the bytes are already counted in `share`.
     fn size(&self, _: &Value) -> Size {
         Size { bytes: 0, exact: true }
     }
 }
 
-/// Computes the points' values and keeps them: a layer of values that are there, each of the `size` that its point gives it.
+/// Computes the values of `points` and keeps them in a layer; `size` measures the value of a point.
 pub(crate) fn keep(name: &str, points: &[Point], size: impl Fn(&Point, &Value) -> Size) -> Result<Arc<Layer>> {
     let values = sched::compute(points)?;
     let bytes = points.iter().zip(&values).map(|(p, v)| size(p, v).bytes).sum();
     Ok(kept(name, values, bytes))
 }
 
-/// A layer of values that are there.
+/// Builds a layer of computed values.
 fn kept(name: &str, values: Vec<Value>, bytes: u64) -> Arc<Layer> {
     Layer::new(Key::new(Name::new(name)), values.len() as u32, Vec::new(), Kept { values, share: Share::of(bytes) })
 }
 
-/// Bytes that a layer of values holds which are there; `None` for other layers.
+/// Returns the bytes of a layer of computed values; `None` for other layers.
 pub(crate) fn held(layer: &Layer) -> Option<u64> {
     layer.work.held()
 }
@@ -55,7 +55,7 @@ fn persist(point: Point) -> Result<Point> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Delayed<T> {
-    /// A delayed value that is there already.
+    /// Wraps an existing value as a delayed value.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -68,7 +68,7 @@ impl<T: Clone + Send + Sync + 'static> Delayed<T> {
         Self::of_point(there(Arc::new(value)))
     }
 
-    /// Applies a function to the value: one more task, named after the function.
+    /// Applies a function to the value, as a task that is named after the function.
     pub fn map<U, F>(&self, function: F) -> Delayed<U>
     where
         U: Clone + Send + Sync + 'static,
@@ -85,7 +85,7 @@ impl<T: Clone + Send + Sync + 'static> Delayed<T> {
         function.call((self,))
     }
 
-    /// Computes the value now and keeps it in memory: what is built on the result does not compute it again.
+    /// Computes the value now and keeps it in memory; calls on the result do not compute it again.
     ///
     /// # Errors
     /// As [`compute`](Delayed::compute).
@@ -104,7 +104,7 @@ fn there(value: Value) -> Point {
 }
 
 impl<A: Clone + Send + Sync + 'static, B: Clone + Send + Sync + 'static> Delayed<(A, B)> {
-    /// Both outputs of a function that returns a pair, each as a delayed value of its own.
+    /// Splits a delayed pair, such as the two outputs of a function, into two delayed values.
     ///
     /// ```
     /// use rask::prelude::*;
@@ -119,7 +119,7 @@ impl<A: Clone + Send + Sync + 'static, B: Clone + Send + Sync + 'static> Delayed
 }
 
 impl<T: Clone + Send + Sync + 'static> Delayed<Vec<T>> {
-    /// The element at `index`; its task panics where there is none.
+    /// Returns the element at `index`; its task panics if the index is out of bounds.
     #[must_use]
     pub fn item(&self, index: usize) -> Delayed<T> {
         let get = move |mut list: Vec<T>| {
@@ -128,7 +128,8 @@ impl<T: Clone + Send + Sync + 'static> Delayed<Vec<T>> {
         self.then(delayed(get).name("getitem"))
     }
 
-    /// The first `n` elements, each as a delayed value of its own: several outputs of one function.
+    /// Returns the first `n` elements as separate delayed values, such as several outputs of one
+    /// function.
     #[must_use]
     pub fn items(&self, n: usize) -> Vec<Delayed<T>> {
         let mut all = Vec::with_capacity(n);
@@ -142,7 +143,7 @@ impl<T: Clone + Send + Sync + 'static> Delayed<Vec<T>> {
 #[cold]
 #[inline(never)]
 fn no_item(index: usize, length: usize) -> ! {
-    panic!("item {index} was asked for, and there are {length}")
+    panic!("item {index} is out of bounds: there are {length} items")
 }
 
 macro_rules! operators {

@@ -1,4 +1,4 @@
-//! What users write with `delayed`, and what comes of it.
+//! Tests of `delayed` through the public methods.
 
 use super::*;
 use crate::error::ErrorKind;
@@ -89,7 +89,7 @@ fn pure_calls_of_equal_arguments_are_one_task() {
     assert_eq!(delayed(|a: u64, b: u64| (a, b)).call((one, other)).compute().unwrap(), (15, 33));
     let captured = 5u64;
     let g = delayed(move |x: u64| x + captured).pure(true);
-    assert_ne!(g.call((1,)).key(), g.call((1,)).key(), "what is captured is not compared");
+    assert_ne!(g.call((1,)).key(), g.call((1,)).key(), "captured variables are not compared");
 }
 
 #[test]

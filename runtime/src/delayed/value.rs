@@ -1,4 +1,4 @@
-//! A value that a task will make, and how values without types become typed ones.
+//! Delayed values, and the conversion of type-erased values to typed ones.
 
 use crate::error::Result;
 use crate::graph::picture::Picture;
@@ -11,18 +11,19 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// A delayed value of the layer's first task, whose work makes a `T`.
+/// Returns the delayed value of the layer's first task, whose work returns a `T`.
 pub(crate) fn from_layer<T>(layer: Opaque) -> Delayed<T> {
     Delayed { layer, index: 0, of: PhantomData }
 }
 
-/// The handle of a task; here, so that no cell compiles how a layer is dropped.
+/// Returns the handle of a task; a separate function, so that no cell compiles the drop code of a
+/// layer.
 #[inline(never)]
 fn handle(point: Point) -> (Opaque, u32) {
     (Opaque::of(point.layer), point.index)
 }
 
-/// A value that will be computed by a task, and by the tasks that it needs.
+/// A lazy value: the result of a task and of the tasks that it depends on.
 pub struct Delayed<T> {
     layer: Opaque,
     index: u32,
@@ -36,23 +37,23 @@ impl<T> Clone for Delayed<T> {
 }
 
 impl<T> Delayed<T> {
-    /// The task, for this crate.
+    /// Returns the task of the value.
     pub(crate) fn point(&self) -> Point {
         point(&self.layer, self.index)
     }
 
-    /// The value of a task whose work makes a `T`.
+    /// Returns the delayed value of a task whose work returns a `T`.
     pub(crate) fn of_point(point: Point) -> Self {
         let (layer, index) = handle(point);
         Self { layer, index, of: PhantomData }
     }
 
-    /// The graph of tasks as a picture: functions round, data boxed. Runs nothing.
+    /// Draws the task graph: functions as circles, data as boxes. Runs nothing.
     pub fn visualize(&self) -> Picture {
         picture_of(self.point())
     }
 
-    /// Name of the task in all computations of this process.
+    /// Returns the key of the task, its name in all computations of this process.
     #[must_use]
     pub fn key(&self) -> String {
         key_of(self.point())
@@ -64,11 +65,12 @@ impl<T> Delayed<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Delayed<T> {
-    /// Computes the value, every task that it needs once, in parallel.
+    /// Computes the value. Every task that it depends on runs once, in parallel where possible.
     ///
     /// # Errors
-    /// [`TaskPanicked`](crate::ErrorKind::TaskPanicked) with the task's name, input and text where a function panics;
-    /// [`ResultTooLarge`](crate::ErrorKind::ResultTooLarge) where the value does not fit below the limit of memory.
+    /// [`TaskPanicked`](crate::ErrorKind::TaskPanicked) with the task's name, input and message if
+    /// a function panics; [`ResultTooLarge`](crate::ErrorKind::ResultTooLarge) if the value exceeds
+    /// the memory limit.
     pub fn compute(&self) -> Result<T> {
         match compute(self.point()) {
             Ok(value) => Ok(Arc::unwrap_or_clone(typed(value))),
@@ -77,26 +79,27 @@ impl<T: Clone + Send + Sync + 'static> Delayed<T> {
     }
 }
 
-// A handle of `T` is only made for a task whose work makes a `T`.
+// A handle of `T` is only created for a task whose work returns a `T`.
 #[inline(never)]
 fn other_type() -> ! {
     unreachable!("a task's value has the task's type")
 }
 
-/// A value that is known to be a `T`.
+/// Downcasts a value that is known to be a `T`.
 pub(crate) fn typed<T: Send + Sync + 'static>(value: Value) -> Arc<T> {
-    // Not `expect`: every cell would have the compiler look for the error's `Debug` form, among the types of all crates.
+    // Not `expect`: in every cell the compiler would search the types of all crates for the error's
+    // `Debug`.
     value.downcast().unwrap_or_else(|_| other_type())
 }
 
-/// The value, if nothing else holds it.
+/// Returns the value mutably, if nothing else holds it.
 #[inline(never)]
 pub(crate) fn sole(value: &mut Value) -> Option<&mut (dyn std::any::Any + Send + Sync)> {
     Arc::get_mut(value)
 }
 
-/// Moves a `T` out of its value, or clones it where something else holds the value too.
-// Not by the `Arc<T>`, whose code would be compiled again in every cell, for every type.
+/// Moves a `T` out of its value, or clones it if something else holds the value too.
+// Not through `Arc<T>`, whose code would be compiled in every cell, for every type.
 pub(crate) fn take_or_clone<T: Clone + Default + Send + Sync + 'static>(mut value: Value) -> T {
     if let Some(own) = sole(&mut value) {
         match own.downcast_mut() {
@@ -108,7 +111,7 @@ pub(crate) fn take_or_clone<T: Clone + Default + Send + Sync + 'static>(mut valu
     }
 }
 
-/// A value that is known to be a `T`, by reference.
+/// Downcasts a value that is known to be a `T`, by reference.
 pub(crate) fn typed_ref<T: Send + Sync + 'static>(value: &Value) -> &T {
     match value.downcast_ref() {
         Some(value) => value,
@@ -116,7 +119,8 @@ pub(crate) fn typed_ref<T: Send + Sync + 'static>(value: &Value) -> &T {
     }
 }
 
-/// Calls `f` with each value; here, so that no cell compiles how a list of values is taken apart.
+/// Calls `f` with each value; a separate function, so that no cell compiles the iteration over
+/// values.
 #[inline(never)]
 pub(crate) fn each(values: Vec<Value>, f: &mut dyn FnMut(Value)) {
     values.into_iter().for_each(f);

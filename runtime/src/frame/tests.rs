@@ -59,8 +59,8 @@ fn bad_steps_say_what_would_be_right() {
         (df.filter(col("Days").gt(1)), &["filter", "did you mean \"days\""]),
         (df.groupby("cty").size(), &["groupby", "did you mean \"city\""]),
         (df.groupby("city").sum("dayz"), &["groupby(..).sum", "did you mean \"days\""]),
-        (df.groupby("city").sum("city"), &["\"city\" is used twice"]),
-        (df.select(["days", "days"]), &["select", "used twice"]),
+        (df.groupby("city").sum("city"), &["duplicate column name \"city\""]),
+        (df.select(["days", "days"]), &["select", "duplicate column name"]),
         (
             DataFrame::from_columns([("a", Series::from_iter([1i64])), ("b", Series::from_iter([1i64, 2]))]),
             &["\"b\" has 2 rows", "\"a\" has 1"],

@@ -121,7 +121,7 @@ impl DisplayAs for Watched {
 }
 
 impl ExecutionPlan for Watched {
-    passthrough!(input |p| &p.inner, no_expressions);
+    passthrough!(input | p | &p.inner, no_expressions);
 
     fn name(&self) -> &str {
         self.inner.name()
