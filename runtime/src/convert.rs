@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::frame::DType;
 use crate::frame::DataFrame;
 use crate::frame::Table;
-use crate::frame::dataframe::partitions::Together;
+use crate::frame::dataframe::partitions::RetryOnce;
 use crate::frame::source::generated::Partition;
 use crate::frame::types::batch::{BATCH, nullable, pieces, with_columns};
 use crate::frame::types::record::each_row;
@@ -15,7 +15,7 @@ use crate::graph::chains::fuse_streams;
 use crate::graph::pack::{self, Pack};
 use crate::graph::size::{self, Size, size_list};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use crate::sched;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
@@ -378,7 +378,7 @@ fn frame(schema: Result<SchemaRef>, points: &[Point], convert: Batches) -> DataF
     // Partitions that depend on one another are all computed at once, and kept as long as the frame
     // exists.
     let alone = points.iter().all(|p| p.layer.inputs.is_empty());
-    let together = Together::new();
+    let together = RetryOnce::new();
     let make: Partition = Arc::new(move |i| {
         let point = if alone {
             points[i as usize].clone()

@@ -8,7 +8,7 @@
 
 use crate::graph::value::short_type;
 use crate::sched::{self, pool};
-use crate::{ask, comm, poison, widget, wire};
+use crate::{comm, deferred, input, widget, wire};
 use cell::CELL;
 use rask_wire::{Place, ToEvaluator, ToKernel, env, session};
 use std::cell::{Cell, RefCell};
@@ -115,10 +115,10 @@ fn hear(frame: ToEvaluator) {
             if *running == Some(cell) {
                 sched::cancel();
                 streams::close();
-                ask::answer(Err("the cell was interrupted".to_owned()));
+                input::answer(Err("the cell was interrupted".to_owned()));
             }
         }
-        ToEvaluator::Input(answer) => ask::answer(answer),
+        ToEvaluator::Input(answer) => input::answer(answer),
         ToEvaluator::Comm(message) => comm::hear(message),
         ToEvaluator::Environment(_) => {}
     }
@@ -195,7 +195,7 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
         sched::reset_cancel();
         streams::open();
     }
-    for (error, place) in poison::take() {
+    for (error, place) in deferred::take() {
         fail("Error", &error.to_string(), Some(place_of(place)));
     }
     wire::send_in_order(&ToKernel::Done);
@@ -274,9 +274,9 @@ fn user_error(type_name: &str, error: Writing<'_>) {
         streams::open();
         fail("Interrupted", INTERRUPTED, None);
     }
-    for (noted, at) in poison::take() {
+    for (noted, at) in deferred::take() {
         if noted.to_string() != message {
-            poison::note(&noted, at);
+            deferred::note(&noted, at);
         }
     }
     fail(&short_type(type_name), &message, Some(place_of(place)));

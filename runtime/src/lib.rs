@@ -5,13 +5,13 @@
 //!
 //! | module | what it is for | may use |
 //! |---|---|---|
-//! | `units`, `error`, `poison`, `opaque`, `config`, `exact` | parsing and formatting of sizes and durations, errors, errors of lazy steps, type-erased values, settings, exact sums | the modules before it |
+//! | `units`, `error`, `deferred`, `handle`, `config`, `exact` | parsing and formatting of sizes and durations, errors, errors of lazy steps, type-erased values, settings, exact sums | the modules before it |
 //! | `wire`, [`comm`] | this process's end of the connection to the kernel; channels to objects in the front end | the above |
 //! | [`show`], `widget` | results to MIME bundles, HTML and SVG; ipywidgets | the above |
 //! | `graph` | keys, layers of tasks, streams, optimization passes, pictures; no side effects | the above |
 //! | `sched` | the scheduler: state machine, threads, memory and spilling, progress, live view, dashboard | the above |
-//! | `ask` | input from the user | the above |
-//! | [`delayed`], [`fs`], `decode`, `pending`, [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; decompression and decoding; atomic file writes; bags; HTML, JSON and XML text | the above |
+//! | `input` | input from the user | the above |
+//! | [`delayed`], [`fs`], `decode`, `atomic_file`, [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; decompression and decoding; atomic file writes; bags; HTML, JSON and XML text | the above |
 //! | `csv` | reading and writing CSV: bytes to columns and back | the above |
 //! | [`frame`] | data frames; independent of bags and delayed calls | the above except those two |
 //! | `convert`, `collect`, [`client`] | conversions between collections; computing several collections at once; workers, memory, futures | the above |
@@ -40,7 +40,7 @@ extern crate rand as _;
 extern crate regex as _;
 extern crate serde as _;
 
-mod ask;
+mod atomic_file;
 pub mod bag;
 pub mod client;
 mod collect;
@@ -50,19 +50,19 @@ mod convert;
 mod csv;
 pub mod datasets;
 mod decode;
+mod deferred;
 pub mod delayed;
 mod error;
 mod exact;
 pub mod frame;
 pub mod fs;
 mod graph;
+mod handle;
 pub mod host;
 pub mod html;
+mod input;
 pub mod json;
-mod opaque;
-mod pending;
 pub mod plot;
-mod poison;
 mod sched;
 pub mod show;
 mod units;
@@ -70,15 +70,14 @@ mod widget;
 mod wire;
 pub mod xml;
 
-pub use ask::{clear_output, input, password};
 pub use collect::{Collection, compute};
 pub use error::{Error, ErrorKind, Result};
 pub use graph::picture::Picture;
+pub use input::{clear_output, input, password};
 pub use sched::view::ProgressBar;
 
 /// The names that are in scope in every cell.
 pub mod prelude {
-    pub use crate::ask::{clear_output, input, password};
     pub use crate::bag::{self, Bag, Line, Text, from_iter, from_sequence, read_text};
     pub use crate::client::{Client, Future, as_completed, gather, wait};
     pub use crate::collect::compute;
@@ -87,6 +86,7 @@ pub mod prelude {
         Agg, BadLines, Column, Csv, DType, DataFrame, Expr, GroupBy, Join, LazySeries, Merge, MergeAsof, Parquet, RankMethod, Scalar,
         Series, Table, ValueCounts, col, concat, lit, read_csv, read_ipc, read_json, read_parquet, read_sql, sql, when,
     };
+    pub use crate::input::{clear_output, input, password};
     pub use crate::sched::view::ProgressBar;
     pub use crate::show::{Bundle, Show, display};
     pub use crate::{Error, ErrorKind, datasets, fs, html, json, plot, xml};

@@ -12,7 +12,7 @@ use super::reduce::{merged, part_name};
 use crate::delayed::{take_or_clone, typed_ref};
 use crate::graph::Name;
 use crate::graph::stream::Part;
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use std::any::TypeId;
 use std::hash::Hash;
 use std::sync::Arc;

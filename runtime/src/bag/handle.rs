@@ -8,7 +8,7 @@ use crate::graph::size::{Size, size_list, size_typed};
 use crate::graph::stream::{Make, Part, Sink, Stream};
 use crate::graph::value::short_type;
 use crate::graph::{Key, Layer, Name, Point, Value};
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use crate::sched;
 use crate::show::{Bundle, Show, html};
 

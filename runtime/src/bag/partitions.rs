@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::graph::size::Size;
 use crate::graph::stream::{Make, Part, Sink, Stream};
 use crate::graph::{Key, Layer, Name, Value, Work};
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use crate::sched;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

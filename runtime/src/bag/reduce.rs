@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::size::Size;
 use crate::graph::stream::Part;
 use crate::graph::{Name, Value};
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use std::cmp::Ordering;
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use super::layers::Reads;
 use crate::delayed::Delayed;
 use crate::graph::stream::Part;
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use std::sync::Arc;
 
 /// Returns the partition size by Dask's rule: one element for up to a hundred, then a tenth of the

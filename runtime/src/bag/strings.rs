@@ -1,7 +1,7 @@
 //! String methods of bags (`.str()`), with Python's names.
 
 use super::handle::{Bag, Element};
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 
 /// The string methods of a bag, returned by [`Bag::str`].
 #[derive(Debug, Clone)]

@@ -5,11 +5,11 @@ use super::handle::{Bag, Element, source};
 use super::line::{Line, known};
 use crate::config;
 use crate::decode::{Compression, Decoder, Errors};
+use crate::deferred;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fs;
 use crate::graph::Name;
 use crate::graph::stream::Sink;
-use crate::poison;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -207,7 +207,7 @@ impl TextWithPath {
 
 /// Builds a bag whose computation returns an error.
 fn poisoned<T: Element>(error: Error, place: &'static Location<'static>) -> Bag<T> {
-    poison::note(&error, place);
+    deferred::note(&error, place);
     source(Name::new("read-text"), 1, move |_, _| Err(error.clone()))
 }
 

@@ -1,11 +1,11 @@
 //! Writes bags to text files, one per partition. A file gets its final name when it is complete.
 
 use super::handle::{Bag, Element};
+use crate::atomic_file::{self, AtomicFile};
 use crate::delayed::take_or_clone;
 use crate::error::{Error, Result};
 use crate::graph::Name;
-use crate::opaque::Opaque;
-use crate::pending::{self, Pending};
+use crate::handle::Opaque;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Write;
@@ -50,7 +50,7 @@ impl Files {
     /// Determines the names, and creates the folders.
     #[inline(never)]
     fn named(pattern: &str, n: usize) -> Result<Self> {
-        let paths = names(pending::local("to_textfiles", pattern)?, n);
+        let paths = names(atomic_file::local("to_textfiles", pattern)?, n);
         for folder in paths.iter().filter_map(|p| Path::new(p).parent()).collect::<BTreeSet<_>>() {
             std::fs::create_dir_all(folder).map_err(|source| failed(&folder.display().to_string(), source))?;
         }
@@ -61,7 +61,7 @@ impl Files {
     #[inline(never)]
     fn write(&self, index: u32, each: Each<'_>) -> Result<String> {
         let path = &self.0[index as usize];
-        let mut file = Pending::create("to_textfiles", path)?;
+        let mut file = AtomicFile::create("to_textfiles", path)?;
         let mut error = None;
         each(&mut |x| {
             error = line(&mut file, x).err();
@@ -82,10 +82,10 @@ fn paths_of(layer: &Opaque) -> Result<Vec<String>> {
 
 /// Returns the names of `n` files.
 fn names(pattern: &str, n: usize) -> Vec<String> {
-    if pending::star(pattern).is_some() {
-        pending::numbered(pattern, n)
+    if atomic_file::star(pattern).is_some() {
+        atomic_file::numbered(pattern, n)
     } else {
-        pending::numbered(&format!("{}/*.part", pattern.trim_end_matches('/')), n)
+        atomic_file::numbered(&format!("{}/*.part", pattern.trim_end_matches('/')), n)
     }
 }
 
@@ -95,10 +95,10 @@ fn failed(path: &str, source: std::io::Error) -> Error {
 }
 
 /// Writes an element and its line end.
-fn line(to: &mut Pending, x: &dyn Display) -> std::io::Result<()> {
+fn line(to: &mut AtomicFile, x: &dyn Display) -> std::io::Result<()> {
     use std::fmt::Write as _;
     // The last byte shows whether the element has a line end itself.
-    struct Last<'a>(&'a mut Pending, Option<u8>, Option<std::io::Error>);
+    struct Last<'a>(&'a mut AtomicFile, Option<u8>, Option<std::io::Error>);
     impl std::fmt::Write for Last<'_> {
         fn write_str(&mut self, s: &str) -> std::fmt::Result {
             self.1 = s.bytes().next_back().or(self.1);

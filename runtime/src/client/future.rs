@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::size::Size;
 use crate::graph::value::short_type;
 use crate::graph::{Graph, Key, Layer, Name, Point, Value, Waits, Work};
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use crate::sched::progress::{Job, Outcome, Record};
 use crate::sched::{self, pool};
 use crate::show::{Bundle, Show};

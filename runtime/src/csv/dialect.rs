@@ -2,7 +2,7 @@
 //! pandas' parser; plain dialects are mostly parsed by `scan`, which must find the same rows.
 
 use super::block::Block;
-use super::scan::{Marks, Row};
+use super::scan::{Delimiters, Row};
 use regex::bytes::Regex;
 
 /// The separator of fields.
@@ -35,10 +35,10 @@ impl Default for Dialect {
 
 impl Dialect {
     /// Returns the marks for a scan, if a scan can parse the dialect.
-    pub(crate) fn plain(&self) -> Option<Marks> {
+    pub(crate) fn plain(&self) -> Option<Delimiters> {
         match self.sep {
             Sep::Byte(sep) if self.escape.is_none() && self.comment.is_none() && (self.double_quote || self.quote.is_none()) => {
-                Some(Marks { sep, quote: self.quote })
+                Some(Delimiters { sep, quote: self.quote })
             }
             _ => None,
         }
@@ -238,7 +238,7 @@ mod tests {
             let mut text: Vec<u8> = (0..n % 150).map(|_| letters[random.random_range(0..letters.len())]).collect();
             text.push(b'\n');
             let mut index = scan::Index::default();
-            if scan::index(&text, Marks { sep: b',', quote: Some(b'"') }, &mut index).is_err() {
+            if scan::index(&text, Delimiters { sep: b',', quote: Some(b'"') }, &mut index).is_err() {
                 continue;
             }
             let (slow, end) = Dialect::default().rows(&text, false);

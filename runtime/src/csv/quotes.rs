@@ -1,7 +1,7 @@
 //! Finds whether an offset of a file is inside of quotes: the parts of a file are scanned in
 //! parallel, each for every state in which it may start, and combined afterwards.
 
-use super::scan::{self, Carry, Marks};
+use super::scan::{self, Carry, Delimiters};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -20,9 +20,9 @@ pub(crate) enum State {
 
 /// The state at the end of a part of a file, for each state at its start.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Passage([State; 3]);
+pub(crate) struct Transition([State; 3]);
 
-impl Passage {
+impl Transition {
     pub(crate) fn from(self, state: State) -> State {
         self.0[state as usize]
     }
@@ -31,7 +31,7 @@ impl Passage {
 /// Tracks the state along a text.
 #[derive(Debug, Clone)]
 pub(crate) struct Walker {
-    marks: Marks,
+    marks: Delimiters,
     /// Whether spaces before a quote that opens a field are skipped.
     trim: bool,
     pub(crate) state: State,
@@ -42,7 +42,7 @@ pub(crate) struct Walker {
 impl Walker {
     /// Creates a walker at an offset of a file whose data starts at `start`, and seeks the file to
     /// that offset.
-    pub(crate) fn at(file: &mut File, place: u64, start: u64, (marks, trim): (Marks, bool), state: State) -> io::Result<Self> {
+    pub(crate) fn at(file: &mut File, place: u64, start: u64, (marks, trim): (Delimiters, bool), state: State) -> io::Result<Self> {
         let before = byte_before(file, place, start, trim.then_some(marks.sep))?;
         file.seek(SeekFrom::Start(place))?;
         Ok(Self { marks, trim, state, before })
@@ -150,18 +150,18 @@ fn byte_before(file: &mut File, mut at: u64, start: u64, blanks: Option<u8>) -> 
 }
 
 /// Scans the part of a file from `from` to `to`.
-pub(crate) fn passage(path: &Path, start: u64, from: u64, to: u64, rules: (Marks, bool)) -> io::Result<Passage> {
+pub(crate) fn transition(path: &Path, start: u64, from: u64, to: u64, rules: (Delimiters, bool)) -> io::Result<Transition> {
     let mut file = File::open(path)?;
     let walker = Walker::at(&mut file, from, start, rules, State::Outside)?;
     let mut walkers = [State::Outside, State::Inside, State::Behind].map(|state| Walker { state, ..walker.clone() });
     // The start of the data is always outside of quotes.
     let ways = if from == start { 1 } else { walkers.len() };
     pass(&mut walkers[..ways], file.take(to - from))?;
-    Ok(Passage(walkers.map(|w| w.state)))
+    Ok(Transition(walkers.map(|w| w.state)))
 }
 
 /// Returns the state at each of these offsets of a file, which are sorted.
-pub(crate) fn states(path: &Path, start: u64, places: &[u64], rules: (Marks, bool)) -> io::Result<Vec<State>> {
+pub(crate) fn states(path: &Path, start: u64, places: &[u64], rules: (Delimiters, bool)) -> io::Result<Vec<State>> {
     let (mut at, mut state, mut states) = (start, State::Outside, Vec::new());
     for place in places {
         let mut file = File::open(path)?;
@@ -197,7 +197,7 @@ mod tests {
         let mut random = rand::rngs::StdRng::seed_from_u64(3);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
-        let marks = Marks { sep: b',', quote: Some(b'"') };
+        let marks = Delimiters { sep: b',', quote: Some(b'"') };
         for n in 0..400 {
             let length = if n % 10 == 0 { 200 } else { n % 60 };
             let text: Vec<u8> = (0..length).map(|_| b"ab,,\n\r\"\"\" "[random.random_range(0..10)]).collect();
@@ -207,7 +207,7 @@ mod tests {
             let open = dialect.rows(&text, true).0.open_quote;
             let end = text.len() as u64;
             for cut in 0..=end {
-                let parts = [(0, cut), (cut, end)].map(|(a, b)| passage(&path, 0, a, b, (marks, trim)).unwrap());
+                let parts = [(0, cut), (cut, end)].map(|(a, b)| transition(&path, 0, a, b, (marks, trim)).unwrap());
                 let state = parts[1].from(parts[0].from(State::Outside));
                 assert_eq!(state == State::Inside, open, "{:?} cut at {cut}", String::from_utf8_lossy(&text));
                 assert_eq!(states(&path, 0, &[cut, end], (marks, trim)).unwrap(), [parts[0].from(State::Outside), state]);

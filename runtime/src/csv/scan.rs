@@ -8,7 +8,7 @@
 
 /// The separator and the quote character.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Marks {
+pub(crate) struct Delimiters {
     pub(crate) sep: u8,
     pub(crate) quote: Option<u8>,
 }
@@ -50,7 +50,7 @@ struct Masks {
 
 /// Writes the fields and rows of `data` to `out`, whose memory is reused. The text starts with a
 /// row; text after the last line end is ignored. Blank lines are not rows.
-pub(crate) fn index(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
+pub(crate) fn index(data: &[u8], marks: Delimiters, out: &mut Index) -> Result<(), Irregular> {
     rows(data, marks, out)?;
     // A line of blanks counts as empty.
     let is_blank = |bytes: &[u8]| bytes.iter().all(|b| matches!(b, b' ' | b'\t') && *b != marks.sep);
@@ -59,7 +59,7 @@ pub(crate) fn index(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Ir
     Ok(())
 }
 
-fn rows(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
+fn rows(data: &[u8], marks: Delimiters, out: &mut Index) -> Result<(), Irregular> {
     #[cfg(target_arch = "x86_64")]
     {
         if has_avx512() {
@@ -92,14 +92,14 @@ fn has_avx2() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn index_avx2(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
+fn index_avx2(data: &[u8], marks: Delimiters, out: &mut Index) -> Result<(), Irregular> {
     let masks = masks_avx2(marks);
     walk(data, out, masks, note)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,bmi1,bmi2,popcnt")]
-fn index_avx512(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregular> {
+fn index_avx512(data: &[u8], marks: Delimiters, out: &mut Index) -> Result<(), Irregular> {
     use std::arch::x86_64::{
         __m128i, _mm512_add_epi32, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32,
         _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512,
@@ -136,7 +136,7 @@ fn index_avx512(data: &[u8], marks: Marks, out: &mut Index) -> Result<(), Irregu
 }
 
 /// Scans the words of a text without recording its fields. Returns the state at its end.
-pub(crate) fn carry(words: &[[u8; 64]], marks: Marks, from: Carry) -> Result<Carry, Irregular> {
+pub(crate) fn carry(words: &[[u8; 64]], marks: Delimiters, from: Carry) -> Result<Carry, Irregular> {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the condition above checked the function's target features.
@@ -155,14 +155,14 @@ fn carry_over(words: &[[u8; 64]], mut carry: Carry, masks: impl Fn(&[u8; 64]) ->
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn carry_avx2(words: &[[u8; 64]], marks: Marks, from: Carry) -> Result<Carry, Irregular> {
+fn carry_avx2(words: &[[u8; 64]], marks: Delimiters, from: Carry) -> Result<Carry, Irregular> {
     let masks = masks_avx2(marks);
     carry_over(words, from, masks)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn masks_avx2(marks: Marks) -> impl Fn(&[u8; 64]) -> Masks {
+fn masks_avx2(marks: Delimiters) -> impl Fn(&[u8; 64]) -> Masks {
     use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8};
     let [sep, quote, line, back] = [marks.sep, marks.quote.unwrap_or(0), b'\n', b'\r'].map(|b| _mm256_set1_epi8(b as i8));
     let half = move |at: *const u8| {
@@ -181,7 +181,7 @@ fn masks_avx2(marks: Marks) -> impl Fn(&[u8; 64]) -> Masks {
 }
 
 /// Computes the masks without SIMD instructions: eight bytes at a time.
-fn masks(word: &[u8; 64], marks: Marks) -> Masks {
+fn masks(word: &[u8; 64], marks: Delimiters) -> Masks {
     let equal = |byte: u8| {
         let wanted = u64::from_le_bytes([byte; 8]);
         word.as_chunks::<8>().0.iter().enumerate().fold(0, |mask, (i, eight)| mask | zeros(u64::from_le_bytes(*eight) ^ wanted) << (8 * i))
@@ -319,7 +319,7 @@ mod tests {
         all
     }
 
-    type Way = unsafe fn(&[u8], Marks, &mut Index) -> Result<(), Irregular>;
+    type Way = unsafe fn(&[u8], Delimiters, &mut Index) -> Result<(), Irregular>;
 
     /// Returns the SIMD implementations, and whether the processor supports each.
     fn ways() -> Vec<(fn() -> bool, Way)> {
@@ -334,7 +334,7 @@ mod tests {
         let mut regular = 0;
         for text in texts() {
             for quote in [None, Some(b'"')] {
-                let marks = Marks { sep: b',', quote };
+                let marks = Delimiters { sep: b',', quote };
                 let (mut portable, mut fast) = (Index::default(), Index::default());
                 let ended = walk(&text, &mut portable, |w| masks(w, marks), note);
                 for (has, way) in ways() {

@@ -3,7 +3,7 @@
 
 use super::compared_tests::{Rows, expected, found};
 use super::dialect::Dialect;
-use super::quotes::{State, Walker, passage};
+use super::quotes::{State, Walker, transition};
 use super::read::Blocks;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -64,7 +64,7 @@ fn in_parts(path: &std::path::Path, text: &[u8], cuts: &[usize], step: usize) ->
             let blocks = Blocks::new(Cursor::new(&text[start..]), dialect.clone(), step, start as u64, end);
             rows.extend(found(blocks)?);
         }
-        state = passage(path, 0, from as u64, to as u64, rules).unwrap().from(state);
+        state = transition(path, 0, from as u64, to as u64, rules).unwrap().from(state);
         from = to;
     }
     Some(rows)

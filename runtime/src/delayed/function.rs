@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::graph::size::{Size, size_typed};
 use crate::graph::value::short_type;
 use crate::graph::{Key, Layer, Name, Value, Work};
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::graph::picture::Picture;
 use crate::graph::value::short_type;
 use crate::graph::{Graph, Point, Value};
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use crate::sched;
 use crate::show::{self, Bundle, Show};
 use std::fmt;

@@ -232,7 +232,7 @@ impl Show for Scatter {
         match self.svg() {
             Ok((svg, text)) => svg::bundle(&svg, &text),
             Err(e) => {
-                crate::poison::note(&e, std::panic::Location::caller());
+                crate::deferred::note(&e, std::panic::Location::caller());
                 Bundle::text(format!("cannot draw the plot: {e}"))
             }
         }

@@ -51,7 +51,7 @@ pub(crate) fn stop_here(error: Error) -> Error {
 
 /// Computes the values of the points in parallel, running each task once.
 pub(crate) fn compute(wanted: &[Point]) -> Result<Vec<Value>> {
-    run::run(Graph::new(&fuse_streams(wanted))).inspect_err(crate::poison::told).map_err(stop_here)
+    run::run(Graph::new(&fuse_streams(wanted))).inspect_err(crate::deferred::told).map_err(stop_here)
 }
 
 /// Runs `work` as part of a task that is already counted: its computations are not shown

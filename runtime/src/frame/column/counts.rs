@@ -3,11 +3,11 @@
 use crate::error::{During, Result};
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::dataframe::DataFrame;
-use crate::frame::expr::udf::columnwise;
-use crate::frame::expr::{Expr, bare, col, window_function};
-use crate::frame::plan::bound;
+use crate::frame::expr::udf::window_fn;
+use crate::frame::expr::{Expr, col, ident, window_function};
 use crate::frame::plan::order::{numbered, sorted};
-use crate::frame::types::names::{IntoNames, ROW, unique};
+use crate::frame::plan::resolve;
+use crate::frame::types::names::{IntoNames, ROW, check_names};
 use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::functions_aggregate::expr_fn;
@@ -79,21 +79,21 @@ impl DataFrame {
     #[track_caller]
     fn counted_with(&self, columns: &[String], options: ValueCounts) -> Self {
         let counts = self.step("value_counts", |_, plan| {
-            let keys = columns.iter().map(|n| bound("value_counts", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
-            unique("value_counts", columns.iter().chain([&"count".to_owned()]))?;
+            let keys = columns.iter().map(|n| resolve("value_counts", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            check_names("value_counts", columns.iter().chain([&"count".to_owned()]))?;
             let b = LogicalPlanBuilder::from(numbered(plan).during("value_counts")?);
             let there = columns.iter().filter(|_| options.dropna);
-            let there = there.map(|n| bound("value_counts", col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
+            let there = there.map(|n| resolve("value_counts", col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
             let b = match there.into_iter().reduce(df::Expr::and) {
                 Some(there) => b.filter(there).during("value_counts")?,
                 None => b,
             };
-            let counts = [expr_fn::count(df::lit(1)).alias("count"), expr_fn::min(bare(ROW)).alias(ROW)];
+            let counts = [expr_fn::count(df::lit(1)).alias("count"), expr_fn::min(ident(ROW)).alias(ROW)];
             let b = b.aggregate(keys, counts).during("value_counts")?;
-            sorted(b, [bare("count").sort(options.ascending, false), bare(ROW).sort(true, false)], None).during("value_counts")
+            sorted(b, [ident("count").sort(options.ascending, false), ident(ROW).sort(true, false)], None).during("value_counts")
         });
         let names: Vec<_> = columns.iter().cloned().chain(["count".to_owned()]).collect();
-        let counts = counts.project("value_counts", |_| Ok(names.iter().map(|n| bare(n)).collect()));
+        let counts = counts.project("value_counts", |_| Ok(names.iter().map(|n| ident(n)).collect()));
         if options.normalize {
             counts.put_columns("value_counts", vec![("count".to_owned(), share(&col("count")))]).rename([("count", "proportion")])
         } else {
@@ -104,7 +104,7 @@ impl DataFrame {
 
 /// Returns each count as a fraction of the total.
 fn share(counts: &Expr) -> Expr {
-    let function = columnwise(
+    let function = window_fn(
         "share",
         String::new(),
         |_| Ok(DataType::Float64),

@@ -8,7 +8,7 @@ use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
 use crate::frame::column::timestamps::{of_instants, since_1970, wall};
 use crate::frame::expr::Expr;
-use crate::frame::expr::udf::rowwise;
+use crate::frame::expr::udf::scalar_fn;
 use crate::frame::types::clock::{Changes, exact};
 use crate::frame::types::freq::DAY;
 use crate::frame::types::wrong::wrong_type;
@@ -78,7 +78,7 @@ pub(in crate::frame) fn to_datetime(x: &Expr, format: &str, coerce: bool) -> Exp
     };
     let key = format!("{format}, {coerce}");
     let format = (!format.is_empty()).then(|| Format::new(format));
-    Expr::new(rowwise("to_datetime", key, vec![x.get().clone()], returns, move |a| {
+    Expr::new(scalar_fn("to_datetime", key, vec![x.get().clone()], returns, move |a| {
         if a[0].data_type().is_string() {
             return Ok(Arc::new(parsed(&a[0], format.as_ref(), coerce)?));
         }

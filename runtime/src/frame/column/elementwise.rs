@@ -1,18 +1,18 @@
 //! Elementwise methods, on expressions and on the columns of frames.
 
+use crate::deferred;
 use crate::frame::column::datetime::to_datetime;
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
 use crate::frame::column::timestamps::of_zone;
 use crate::frame::expr::arithmetic::widened;
 use crate::frame::expr::number::{either, number};
-use crate::frame::expr::udf::rowwise;
+use crate::frame::expr::udf::scalar_fn;
 use crate::frame::expr::{Expr, IntoExpr, col};
 use crate::frame::types::dtype::DType;
 use crate::frame::types::rows::arrow_type;
 use crate::frame::types::table::Column;
 use crate::frame::types::wrong::{wrong_type, wrong_value};
-use crate::poison;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array};
 use arrow::compute::{CastOptions, cast, cast_with_options, is_null, nullif};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
@@ -184,7 +184,7 @@ impl IntoList<LazySeries> for &LazySeries {
         match self.unique().dropna().compute() {
             Ok(column) => column.into_list(),
             Err(e) => {
-                poison::note(&e, std::panic::Location::caller());
+                deferred::note(&e, std::panic::Location::caller());
                 Vec::new()
             }
         }
@@ -221,7 +221,7 @@ fn field(x: &Expr, name: &str) -> Expr {
         },
         other => wrong_type("field", other, "a struct (such as a JSON object)"),
     };
-    Expr::new(rowwise("field", name.to_owned(), vec![x.get().clone()], returns, move |a| {
+    Expr::new(scalar_fn("field", name.to_owned(), vec![x.get().clone()], returns, move |a| {
         let Some(values) = a[0].as_struct().column_by_name(&of) else {
             return wrong_value(format!("field: unknown field {of:?}"));
         };
@@ -255,7 +255,7 @@ fn bins(x: df::Expr, edges: &[f64]) -> df::Expr {
     if edges.len() < 2 || edges.windows(2).any(|e| e[0].partial_cmp(&e[1]) != Some(std::cmp::Ordering::Less)) {
         let problem = format!("cut: invalid bin edges {edges:?}: expected at least two, in increasing order");
         let returns = move |_: &[DataType]| Err(datafusion::error::DataFusionError::Plan(problem.clone()));
-        return rowwise("cut", format!("{edges:?}"), vec![x], returns, |a| Ok(a[0].clone()));
+        return scalar_fn("cut", format!("{edges:?}"), vec![x], returns, |a| Ok(a[0].clone()));
     }
     let none = df::lit(datafusion::common::ScalarValue::Utf8(None));
     edges.windows(2).rev().fold(none, |rest, edge| {
@@ -275,7 +275,7 @@ fn rounded(x: df::Expr, decimals: i32) -> df::Expr {
         t if t.is_integer() || t.is_floating() => Ok(t.clone()),
         t => wrong_type("round", t, "a number"),
     };
-    rowwise("round", decimals.to_string(), vec![x], returns, move |a| {
+    scalar_fn("round", decimals.to_string(), vec![x], returns, move |a| {
         if a[0].data_type().is_integer() {
             if decimals >= 0 {
                 return Ok(a[0].clone());
@@ -321,7 +321,7 @@ fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> 
         None if is_whole(types) => Ok(DataType::Int64),
         None => Ok(DataType::Float64),
     };
-    rowwise(name, String::new(), vec![x, by], returns, move |a| {
+    scalar_fn(name, String::new(), vec![x, by], returns, move |a| {
         let types = [a[0].data_type().clone(), a[1].data_type().clone()];
         if is_whole(&types) {
             let fits = CastOptions { safe: false, ..CastOptions::default() };
@@ -353,7 +353,7 @@ fn converted(x: df::Expr, dtype: &DType, or_null: bool) -> df::Expr {
         Ok(wanted) if or_null => df::try_cast(x, wanted),
         Ok(wanted) => df::cast(x, wanted),
         Err(e) => {
-            poison::note(&e, std::panic::Location::caller());
+            deferred::note(&e, std::panic::Location::caller());
             x
         }
     }

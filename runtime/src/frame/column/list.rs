@@ -2,7 +2,7 @@
 
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
-use crate::frame::expr::udf::{none, rowwise};
+use crate::frame::expr::udf::{none, scalar_fn};
 use crate::frame::expr::{Expr, IntoExpr};
 use crate::frame::types::wrong::wrong_type;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray, make_comparator};
@@ -96,14 +96,14 @@ impl<T: Target> List<T> {
 #[inline(never)]
 fn len(x: &Expr) -> Expr {
     let returns = |t: &[DataType]| items("list().len", &t[0]).map(|_| DataType::Int64);
-    Expr::new(rowwise("list_len", String::new(), vec![x.get().clone()], returns, |a| {
+    Expr::new(scalar_fn("list_len", String::new(), vec![x.get().clone()], returns, |a| {
         Ok(Arc::new(ranges(&a[0])?.0.into_iter().map(|r| r.map(|(a, b)| (b - a) as i64)).collect::<Int64Array>()))
     }))
 }
 
 #[inline(never)]
 fn get(x: &Expr, place: i64) -> Expr {
-    Expr::new(rowwise(
+    Expr::new(scalar_fn(
         "list_get",
         place.to_string(),
         vec![x.get().clone()],
@@ -123,7 +123,7 @@ fn get(x: &Expr, place: i64) -> Expr {
 fn join(x: &Expr, sep: &str) -> Expr {
     let returns = |t: &[DataType]| items("list().join", &t[0]).map(|_| DataType::Utf8);
     let sep = sep.to_owned();
-    Expr::new(rowwise("list_join", sep.clone(), vec![x.get().clone()], returns, move |a| {
+    Expr::new(scalar_fn("list_join", sep.clone(), vec![x.get().clone()], returns, move |a| {
         let (ranges, values) = ranges(&a[0])?;
         let texts = cast(&values, &DataType::Utf8)?;
         let texts = texts.as_string::<i32>();
@@ -137,7 +137,7 @@ fn join(x: &Expr, sep: &str) -> Expr {
 #[inline(never)]
 fn contains(x: &Expr, value: &Expr) -> Expr {
     let returns = |t: &[DataType]| items("list().contains", &t[0]).map(|_| DataType::Boolean);
-    Expr::new(rowwise("list_contains", String::new(), vec![x.get().clone(), value.get().clone()], returns, |a| {
+    Expr::new(scalar_fn("list_contains", String::new(), vec![x.get().clone(), value.get().clone()], returns, |a| {
         let (ranges, values) = ranges(&a[0])?;
         let wanted = cast(&a[1], values.data_type())?;
         let same = make_comparator(&values, &wanted, SortOptions::default())?;

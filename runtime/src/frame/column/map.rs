@@ -3,11 +3,11 @@
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
 use crate::frame::expr::Expr;
-use crate::frame::expr::udf::rowwise;
+use crate::frame::expr::udf::scalar_fn;
 use crate::frame::types::cell::{FromCell, each_text, is_text};
 use crate::frame::types::series::{Element, Series};
 use crate::frame::types::wrong::wrong_type;
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use datafusion::error::Result as DfResult;
@@ -125,7 +125,7 @@ fn applied(x: &Expr, closure: &Erased) -> Expr {
         }
         wrong_type("map", &t[0], &format!("{}, as the closure expects", told.wanted))
     };
-    Expr::new(rowwise("map", number, vec![x.get().clone()], check, move |a| {
+    Expr::new(scalar_fn("map", number, vec![x.get().clone()], check, move |a| {
         let mut made = None;
         (of.call)(&a[0], &mut made)?;
         // A closure that has read its array has stored a series.

@@ -7,11 +7,11 @@ use crate::frame::dataframe::{DataFrame, index};
 use crate::frame::engine::{self, collect};
 use crate::frame::expr::agg::{Agg, aggregates};
 use crate::frame::expr::sums::groups::Statistic;
-use crate::frame::expr::{IntoExpr, bare, col};
+use crate::frame::expr::{IntoExpr, col, ident};
 use crate::frame::plan::aggregate::aggregated;
 use crate::frame::plan::order::{self, numbered};
 use crate::frame::plan::scan::held;
-use crate::frame::plan::{bound, names_of};
+use crate::frame::plan::{names_of, resolve};
 use crate::frame::types::names::{IntoNames, ROW};
 use crate::frame::types::scalar::{Scalar, scalar};
 use crate::frame::types::table::Column;
@@ -37,7 +37,7 @@ impl DataFrame {
     #[track_caller]
     pub fn col(&self, name: &str) -> LazySeries {
         let frame =
-            self.project("col", |plan| bound("col", col(name).get(), plan).map(|_| names_of(plan).iter().map(|n| bare(n)).collect()));
+            self.project("col", |plan| resolve("col", col(name).get(), plan).map(|_| names_of(plan).iter().map(|n| ident(n)).collect()));
         LazySeries { frame, name: name.to_owned() }
     }
 
@@ -104,7 +104,7 @@ impl DataFrame {
         let sorted = self.step(method, |_, plan| {
             let mut keys = by.iter().map(|(n, up)| Ok(order::key(method, n, plan)?.sort(*up, false))).collect::<Result<Vec<_>>>()?;
             // Equal rows keep their order.
-            keys.push(bare(ROW).sort(true, false));
+            keys.push(ident(ROW).sort(true, false));
             order::sorted(LogicalPlanBuilder::from(numbered(plan).during(method)?), keys, None).during(method)
         });
         sorted.unnumbered(self)
@@ -263,7 +263,7 @@ impl LazySeries {
     #[track_caller]
     fn pairs(&self, method: &str, other: &str, statistic: Statistic) -> LazyScalar {
         LazyScalar(self.frame.step(method, |b, plan| {
-            let [x, y] = [&self.name, other].map(|n| bound(method, col(n).get(), plan).map(|e| df::cast(e, DataType::Float64)));
+            let [x, y] = [&self.name, other].map(|n| resolve(method, col(n).get(), plan).map(|e| df::cast(e, DataType::Float64)));
             b.aggregate(Vec::<df::Expr>::new(), [statistic.of(vec![x?, y?]).alias(&self.name)]).during(method)
         }))
     }

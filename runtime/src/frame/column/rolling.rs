@@ -4,8 +4,8 @@ use crate::csv::kind::Kind;
 use crate::exact::moving::Moving;
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
-use crate::frame::expr::udf::{columnwise, quantiles};
-use crate::frame::expr::{Expr, bare, window_function};
+use crate::frame::expr::udf::{quantiles, window_fn};
+use crate::frame::expr::{Expr, ident, window_function};
 use crate::frame::types::clock::exact;
 use crate::frame::types::freq::step;
 use crate::frame::types::wrong::{wrong_type, wrong_value};
@@ -197,13 +197,13 @@ fn rolled(x: &Expr, name: &'static str, key: &str, spec: (&WindowSize, Option<us
         (None, t) => wrong_type(&format!("rolling(..).{name}"), t, "a number"),
     };
     let (windows, f) = (Windows { size: size.clone(), center }, f.clone());
-    let function = columnwise(&format!("rolling_{name}"), format!("{size:?}, {needed}, {center}, {key}"), returns, move |columns| {
+    let function = window_fn(&format!("rolling_{name}"), format!("{size:?}, {needed}, {center}, {key}"), returns, move |columns| {
         let values = cast(&columns[0], &DataType::Float64)?;
         let values = values.as_primitive::<Float64Type>();
         let ranges = windows.ranges(values.len(), columns.get(1))?;
         Ok(Arc::new(f.results(name, needed, ranges, values)))
     });
-    let args = std::iter::once(x.get().clone()).chain(on.map(bare)).collect();
+    let args = std::iter::once(x.get().clone()).chain(on.map(ident)).collect();
     window_function::in_order(function, args)
 }
 

@@ -6,7 +6,7 @@ use crate::frame::column::reduce::LazyScalar;
 use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::agg::Agg;
 use crate::frame::expr::{Expr, IntoExpr, col};
-use crate::frame::plan::bound;
+use crate::frame::plan::resolve;
 use crate::frame::types::batch;
 use crate::frame::types::dtype::DType;
 use crate::frame::types::table::Table;
@@ -79,7 +79,7 @@ impl LazySeries {
     #[track_caller]
     fn nearly(&self, method: &str, f: fn(df::Expr, &DataType) -> df::Expr) -> LazyScalar {
         LazyScalar::of(self.frame().step(method, |b, plan| {
-            let x = bound(method, col(self.name()).get(), plan)?;
+            let x = resolve(method, col(self.name()).get(), plan)?;
             let t = df::ExprSchemable::get_type(&x, plan.schema()).during(method)?;
             b.aggregate(Vec::<df::Expr>::new(), [f(x, &t).alias(self.name())]).during(method)
         }))

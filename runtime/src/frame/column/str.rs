@@ -5,8 +5,8 @@ use crate::csv::texts::views;
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
 use crate::frame::dataframe::DataFrame;
-use crate::frame::expr::udf::{keyed, rowwise};
-use crate::frame::expr::{Expr, bare, col};
+use crate::frame::expr::udf::{keyed, scalar_fn};
+use crate::frame::expr::{Expr, col, ident};
 use crate::frame::types::cell::is_text;
 use crate::frame::types::names::IntoNames;
 use crate::frame::types::wrong::wrong_type;
@@ -104,7 +104,7 @@ fn over<R: Made>(
         (t, None) if is_text(t) => Ok(R::dtype()),
         (t, None) => wrong_type(&format!("str().{name}"), t, "a string; help: cast it with astype(DType::Str)"),
     };
-    Expr::new(rowwise(&format!("str_{name}"), key, vec![x.get().clone()], returns, move |a| {
+    Expr::new(scalar_fn(&format!("str_{name}"), key, vec![x.get().clone()], returns, move |a| {
         let texts = views(&a[0])?;
         Ok(R::array(texts.iter().map(|t| t.and_then(&f)).collect()))
     }))
@@ -315,9 +315,9 @@ fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
         Some(other) => wrong_type("str().cat", other, "a string; help: cast it with astype(DType::Str)"),
         None => Ok(DataType::Utf8),
     };
-    let args = std::iter::once(x.get().clone()).chain(others.iter().map(|n| bare(n))).collect();
+    let args = std::iter::once(x.get().clone()).chain(others.iter().map(|n| ident(n))).collect();
     let sep = sep.to_owned();
-    Expr::new(rowwise("str_cat", format!("{sep:?}"), args, returns, move |a| {
+    Expr::new(scalar_fn("str_cat", format!("{sep:?}"), args, returns, move |a| {
         let texts = a.iter().map(|a| views(a)).collect::<Result<Vec<_>, _>>()?;
         let row = |i: usize| {
             let parts: Option<Vec<&str>> = texts.iter().map(|t| t.is_valid(i).then(|| t.value(i))).collect();

@@ -3,7 +3,7 @@
 use crate::csv::kind::Kind;
 use crate::frame::column::dt::{Dt, is_time};
 use crate::frame::column::target::Target;
-use crate::frame::expr::udf::{columnwise, rowwise};
+use crate::frame::expr::udf::{scalar_fn, window_fn};
 use crate::frame::expr::{Expr, window_function};
 use crate::frame::types::clock::{
     Below, Changes, Clock, IntoAmbiguous, Never, Rule, Twice, datetimes, exact, located, micros, naive, nanos_below, zone_of,
@@ -48,7 +48,7 @@ pub(in crate::frame) fn of_instants(
         Ok(gives) if is_time(&t[0]) || t[0].is_null() => Ok(gives.clone()),
         Ok(_) => wrong_type(&format!("dt().{name}"), &t[0], "a datetime; help: parse strings with to_datetime(format)"),
     };
-    Expr::new(rowwise(&format!("dt_{name}"), key, vec![x.get().clone()], returns, move |a| f(&a[0])))
+    Expr::new(scalar_fn(&format!("dt_{name}"), key, vec![x.get().clone()], returns, move |a| f(&a[0])))
 }
 
 /// Builds a function of local times.
@@ -167,9 +167,9 @@ fn applied(
     let (key, args) = (format!("{key}, {rule:?}"), vec![x.get().clone()]);
     let run = move |a: &[ArrayRef]| compute(a, rule);
     if rule.0 == Twice::Infer {
-        return window_function::in_order(columnwise(&name, key, checked, run), args);
+        return window_function::in_order(window_fn(&name, key, checked, run), args);
     }
-    Expr::new(rowwise(&name, key, args, checked, run))
+    Expr::new(scalar_fn(&name, key, args, checked, run))
 }
 
 /// Returns the type of timestamps in microseconds, with their zone.
@@ -340,7 +340,7 @@ fn in_zone(x: &Expr, zone: &str) -> Expr {
         other => wrong_type("dt().tz_convert", other, "a datetime with a time zone; help: set the zone with dt().tz_localize(zone)"),
     };
     let to = zoned(zone);
-    Expr::new(rowwise("dt_tz_convert", zone.to_owned(), vec![x.get().clone()], returns, move |a| {
+    Expr::new(scalar_fn("dt_tz_convert", zone.to_owned(), vec![x.get().clone()], returns, move |a| {
         Ok(cast(&exact("dt().tz_convert", &a[0])?, &to)?)
     }))
 }
@@ -354,7 +354,7 @@ pub(in crate::frame) fn of_zone(x: &Expr, zone: &str) -> Expr {
         true => kept("astype", &t[0]).map(|_| zoned(&name)),
         false => Err(DataFusionError::Plan(format!("astype: unknown time zone {name:?}"))),
     };
-    Expr::new(rowwise("of_zone", zone.to_owned(), vec![x.get().clone()], returns, move |a| {
+    Expr::new(scalar_fn("of_zone", zone.to_owned(), vec![x.get().clone()], returns, move |a| {
         let times = exact("astype", &a[0])?;
         match zone_of(&a[0]) {
             Some(_) => Ok(cast(&times, &to)?),
@@ -372,7 +372,7 @@ pub(in crate::frame) fn since_1970(x: &Expr, unit: &str) -> Expr {
         Ok(_) if t[0].is_numeric() || t[0].is_null() => Ok(Kind::Time.arrow()),
         Ok(_) => wrong_type("to_datetime_from", &t[0], "a number"),
     };
-    Expr::new(rowwise("to_datetime_from", unit.to_owned(), vec![x.get().clone()], returns, move |a| {
+    Expr::new(scalar_fn("to_datetime_from", unit.to_owned(), vec![x.get().clone()], returns, move |a| {
         if a[0].data_type().is_integer() {
             let whole = cast(&a[0], &DataType::Int64)?;
             let one = |v: Option<i64>| match v.map(|v| (v, v.checked_mul(n))) {
@@ -400,7 +400,7 @@ macro_rules! lengths {
                         DataType::Duration(_) | DataType::Null => Ok($dtype),
                         other => wrong_type(concat!("dt().", stringify!($name)), other, "a duration; help: subtract two timestamps to get one"),
                     };
-                    Expr::new(rowwise(concat!("dt_", stringify!($name)), String::new(), vec![x.get().clone()], returns, |a| {
+                    Expr::new(scalar_fn(concat!("dt_", stringify!($name)), String::new(), vec![x.get().clone()], returns, |a| {
                         let micros = cast(&a[0], &DataType::Duration(TimeUnit::Microsecond))?;
                         Ok(Arc::new(micros.as_primitive::<DurationMicrosecondType>().iter().map(|m| m.map(|$m| $body)).collect::<$array>()))
                     }))

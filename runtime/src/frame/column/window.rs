@@ -7,9 +7,9 @@ use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::target::Target;
 use crate::frame::expr::arithmetic::Whole;
 use crate::frame::expr::keys::one_value;
-use crate::frame::expr::udf::{columnwise, keyed};
+use crate::frame::expr::udf::{keyed, window_fn};
 use crate::frame::expr::window_function::in_order;
-use crate::frame::expr::{Expr, bare};
+use crate::frame::expr::{Expr, ident};
 use crate::frame::types::names::IntoNames;
 use crate::frame::types::wrong::{wrong_type, wrong_value};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, make_comparator};
@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub(in crate::frame) fn over(expr: &Expr, keys: &[String]) -> Expr {
     let grouped = expr.get().clone().transform_up(|e| match e {
         df::Expr::WindowFunction(mut w) if w.params.partition_by.is_empty() => {
-            w.params.partition_by = keys.iter().map(|k| bare(k)).collect();
+            w.params.partition_by = keys.iter().map(|k| ident(k)).collect();
             Ok(Transformed::yes(df::Expr::WindowFunction(w)))
         }
         other => Ok(Transformed::no(other)),
@@ -198,7 +198,7 @@ macro_rules! windows {
             $(#[inline(never)]
             pub(in crate::frame) fn $name(x: &Expr, $($a: $t),*) -> Expr {
                 let key = keyed(&[$(format!("{:?}", $a)),*]);
-                let function = columnwise(stringify!($name), key, $returns, move |columns: &[ArrayRef]| { let $x = &columns[0]; $body });
+                let function = window_fn(stringify!($name), key, $returns, move |columns: &[ArrayRef]| { let $x = &columns[0]; $body });
                 in_order(function, vec![x.get().clone()])
             })*
         }

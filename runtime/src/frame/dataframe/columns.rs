@@ -3,12 +3,12 @@
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::dataframe::{DataFrame, sql};
 use crate::frame::expr::agg::{Agg, IntoSpec, Spec, aggregates, specs};
-use crate::frame::expr::{Expr, IntoExpr, bare, col};
+use crate::frame::expr::{Expr, IntoExpr, col, ident};
 use crate::frame::plan::aggregate::aggregated;
 use crate::frame::plan::order::{indexed, numbered, sorted};
-use crate::frame::plan::{Plan, bound, names_of};
+use crate::frame::plan::{Plan, names_of, resolve};
 use crate::frame::types::dtype::{self, DType};
-use crate::frame::types::names::{IntoNames, ROW, free, put_pair, unique};
+use crate::frame::types::names::{IntoNames, ROW, check_names, free, put_pair};
 use crate::frame::types::table::Table;
 use datafusion::functions_aggregate::expr_fn;
 use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
@@ -17,11 +17,11 @@ use datafusion::logical_expr::{self as df, LogicalPlanBuilder};
 fn renamed(method: &str, plan: &Plan, names: &[(String, String)]) -> Result<Vec<df::Expr>> {
     let have = names_of(plan);
     for (old, _) in names {
-        bound(method, col(old).get(), plan)?;
+        resolve(method, col(old).get(), plan)?;
     }
     let new: Vec<_> = have.iter().map(|n| names.iter().find(|(old, _)| old == n).map_or(n, |(_, new)| new)).collect();
-    unique(method, new.iter().copied())?;
-    Ok(have.iter().zip(new).map(|(old, new)| bare(old).alias(new)).collect())
+    check_names(method, new.iter().copied())?;
+    Ok(have.iter().zip(new).map(|(old, new)| ident(old).alias(new)).collect())
 }
 
 /// Collects columns with their names, as a user lists them.
@@ -114,8 +114,8 @@ impl DataFrame {
     #[track_caller]
     fn without(&self, columns: &[String]) -> Self {
         self.project("drop", |plan| {
-            columns.iter().try_for_each(|n| bound("drop", col(n).get(), plan).map(drop))?;
-            Ok(names_of(plan).iter().filter(|n| !columns.contains(n)).map(|n| bare(n)).collect())
+            columns.iter().try_for_each(|n| resolve("drop", col(n).get(), plan).map(drop))?;
+            Ok(names_of(plan).iter().filter(|n| !columns.contains(n)).map(|n| ident(n)).collect())
         })
     }
 
@@ -146,7 +146,7 @@ impl DataFrame {
         self.project("select_dtypes", |plan| {
             let fits = dtype::named(kind).ok_or_else(|| Error::bad_argument("select_dtypes", dtype::unknown(kind)))?;
             let fields = plan.schema().fields().iter().filter(|f| fits(&DType::of(f.data_type()), kind));
-            Ok(fields.map(|f| bare(f.name())).collect())
+            Ok(fields.map(|f| ident(f.name())).collect())
         })
     }
 
@@ -181,7 +181,7 @@ impl DataFrame {
     fn dropna_of(&self, method: &str, columns: Option<Vec<String>>) -> Self {
         self.step(method, |b, plan| {
             let columns = columns.unwrap_or_else(|| names_of(plan));
-            let there = columns.iter().map(|n| bound(method, col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
+            let there = columns.iter().map(|n| resolve(method, col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
             match there.into_iter().reduce(df::Expr::and) {
                 Some(there) => b.filter(there).during(method),
                 None => Ok(b),
@@ -264,8 +264,8 @@ impl DataFrame {
     pub fn tail(&self, n: usize) -> Result<Table> {
         let last = self.step("tail", |_, plan| {
             let plan = numbered(plan).during("tail")?;
-            let b = sorted(LogicalPlanBuilder::from(plan), [bare(ROW).sort(false, false)], Some(n));
-            b.and_then(|b| sorted(b, [bare(ROW).sort(true, false)], None)).during("tail")
+            let b = sorted(LogicalPlanBuilder::from(plan), [ident(ROW).sort(false, false)], Some(n));
+            b.and_then(|b| sorted(b, [ident(ROW).sort(true, false)], None)).during("tail")
         });
         last.unnumbered(self).compute()
     }
@@ -276,7 +276,7 @@ impl DataFrame {
         match like.quiet() {
             Ok(plan) => {
                 let names = names_of(plan);
-                self.project("order", |_| Ok(names.iter().map(|n| bare(n)).collect()))
+                self.project("order", |_| Ok(names.iter().map(|n| ident(n)).collect()))
             }
             Err(_) => self.clone(),
         }
@@ -300,9 +300,9 @@ impl DataFrame {
     #[track_caller]
     fn top(&self, method: &str, n: usize, column: &str, ascending: bool) -> Self {
         let sorted = self.step(method, |_, plan| {
-            let key = bound(method, col(column).get(), plan)?;
+            let key = resolve(method, col(column).get(), plan)?;
             let b = LogicalPlanBuilder::from(numbered(plan).during(method)?);
-            sorted(b, [key.sort(ascending, false), bare(ROW).sort(true, false)], Some(n)).during(method)
+            sorted(b, [key.sort(ascending, false), ident(ROW).sort(true, false)], Some(n)).during(method)
         });
         sorted.unnumbered(self)
     }
@@ -328,11 +328,11 @@ impl DataFrame {
                 return Ok(b);
             }
             let by = by.unwrap_or_else(|| all.clone());
-            let keys = by.iter().map(|n| bound(method, col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
-            let row = || vec![bare(ROW).sort(true, false)];
+            let keys = by.iter().map(|n| resolve(method, col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            let row = || vec![ident(ROW).sort(true, false)];
             let others = all.iter().filter(|n| !by.contains(n));
-            let mut firsts: Vec<_> = others.map(|n| expr_fn::first_value(bare(n), row()).alias(n)).collect();
-            firsts.push(expr_fn::min(bare(ROW)).alias(ROW));
+            let mut firsts: Vec<_> = others.map(|n| expr_fn::first_value(ident(n), row()).alias(n)).collect();
+            firsts.push(expr_fn::min(ident(ROW)).alias(ROW));
             let b = LogicalPlanBuilder::from(numbered(plan).during(method)?).aggregate(keys, firsts).during(method)?;
             sorted(b, row(), None).during(method)
         });
@@ -351,7 +351,7 @@ impl DataFrame {
     #[track_caller]
     pub fn explode(&self, column: &str) -> Self {
         self.step("explode", |_, plan| {
-            bound("explode", col(column).get(), plan)?;
+            resolve("explode", col(column).get(), plan)?;
             let field = plan.schema().field_with_unqualified_name(column).during("explode")?;
             let arrow::datatypes::DataType::List(_) = field.data_type() else {
                 let (dtype, wanted) = (DType::of(field.data_type()).to_string(), "a list".to_owned());
@@ -363,7 +363,7 @@ impl DataFrame {
             // Row numbers keep the rows in order, which DataFusion's unnest alone does not.
             let names = names_of(plan);
             let b = LogicalPlanBuilder::from(numbered(plan).during("explode")?);
-            let b = b.project(names.iter().map(|n| bare(n))).during("explode")?;
+            let b = b.project(names.iter().map(|n| ident(n))).during("explode")?;
             b.unnest_column_with_options(datafusion::common::Column::new_unqualified(column), options).during("explode")
         })
     }
@@ -383,9 +383,9 @@ impl DataFrame {
         self.step("with_row_index", |_, plan| {
             let mut names = vec![name.to_owned()];
             names.extend(names_of(plan));
-            unique("with_row_index", names.iter())?;
+            check_names("with_row_index", names.iter())?;
             let indexed = indexed(plan, name).during("with_row_index")?;
-            LogicalPlanBuilder::from(indexed).project(names.iter().map(|n| bare(n))).during("with_row_index")
+            LogicalPlanBuilder::from(indexed).project(names.iter().map(|n| ident(n))).during("with_row_index")
         })
     }
 
@@ -449,7 +449,7 @@ impl DataFrame {
     fn agg_all(&self, specs: Result<Vec<Spec>>) -> Self {
         self.step("agg", |_, plan| {
             let specs = specs?;
-            unique("agg", specs.iter().map(|s| &s.0))?;
+            check_names("agg", specs.iter().map(|s| &s.0))?;
             free("agg", specs.iter().map(|s| &s.0))?;
             aggregated("agg", plan, &[], &specs)
         })

@@ -5,9 +5,9 @@ use crate::csv::value;
 use crate::error::{During, Error, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::engine::{self, collect};
-use crate::frame::expr::{Expr, IntoExpr, bare, col};
+use crate::frame::expr::{Expr, IntoExpr, col, ident};
 use crate::frame::plan::order::{NUMBERED, ORDERED};
-use crate::frame::plan::{Plan, bound};
+use crate::frame::plan::{Plan, resolve};
 use crate::frame::source::provider::source_of;
 use crate::frame::types::names::ROW;
 use crate::frame::types::scalar::{self, Scalar};
@@ -157,7 +157,7 @@ impl DataFrame {
             };
             let inside = low.into_iter().chain(high).reduce(|a, b| a.and(b));
             let Some(inside) = inside else { return Ok(b) };
-            b.filter(bound("loc", inside.get(), plan)?).during("loc")
+            b.filter(resolve("loc", inside.get(), plan)?).during("loc")
         })
     }
 
@@ -176,7 +176,7 @@ impl DataFrame {
     pub fn divisions(&self) -> Result<Vec<Scalar>> {
         let plan = self.plan()?;
         let name = required("divisions", plan)?;
-        let only = LogicalPlanBuilder::from(plan.clone()).project([bare(&name)]).and_then(LogicalPlanBuilder::build);
+        let only = LogicalPlanBuilder::from(plan.clone()).project([ident(&name)]).and_then(LogicalPlanBuilder::build);
         let only = only.during("divisions")?;
         let ends = |_, mut rows: datafusion::execution::SendableRecordBatchStream| async move {
             let mut ends: Option<[ArrayRef; 2]> = None;

@@ -10,18 +10,18 @@ pub(in crate::frame) mod show;
 pub(in crate::frame) mod sql;
 pub(in crate::frame) mod tables;
 
+use crate::deferred;
 use crate::error::{During, Error, Result};
 use crate::frame::engine::{Rows, collect, refresh};
-use crate::frame::expr::{Expr, IntoExpr, bare, col};
+use crate::frame::expr::{Expr, IntoExpr, col, ident};
 use crate::frame::plan::scan::{batches, memory};
 use crate::frame::plan::windows::prepared;
-use crate::frame::plan::{Plan, bound, names_of, order};
+use crate::frame::plan::{Plan, names_of, order, resolve};
 use crate::frame::types::dtype::DType;
-use crate::frame::types::names::{self, IntoNames, unique};
+use crate::frame::types::names::{self, IntoNames, check_names};
 use crate::frame::types::series::Series;
 use crate::frame::types::table::Table;
-use crate::opaque::Opaque;
-use crate::poison;
+use crate::handle::Opaque;
 use arrow::array::RecordBatch;
 use datafusion::logical_expr as df;
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -52,7 +52,7 @@ impl DataFrame {
     #[track_caller]
     pub(in crate::frame) fn from_result(plan: Result<Plan>) -> Self {
         if let Err(e) = &plan {
-            poison::note(e, std::panic::Location::caller());
+            deferred::note(e, std::panic::Location::caller());
         }
         Self(Opaque::new(plan))
     }
@@ -60,7 +60,7 @@ impl DataFrame {
     /// Returns the plan, or the error of an earlier step, which is thereby reported to the user.
     pub(in crate::frame) fn plan(&self) -> Result<&Plan> {
         self.0.get::<Result<Plan>>().as_ref().map_err(|e| {
-            poison::told(e);
+            deferred::told(e);
             e.clone()
         })
     }
@@ -137,8 +137,8 @@ impl DataFrame {
     #[track_caller]
     pub(in crate::frame) fn select_all(&self, names: &[String]) -> Self {
         self.step("select", |b, plan| {
-            let columns = names.iter().map(|n| bound("select", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
-            unique("select", names.iter())?;
+            let columns = names.iter().map(|n| resolve("select", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            check_names("select", names.iter())?;
             b.project(columns).during("select")
         })
     }
@@ -170,8 +170,8 @@ impl DataFrame {
     pub(in crate::frame) fn put_columns(&self, method: &str, made: Vec<(String, Expr)>) -> Self {
         self.step(method, |b, plan| {
             let (names, values): (Vec<_>, Vec<_>) = made.into_iter().map(|(n, e)| (n, e.get().clone())).unzip();
-            unique(method, names.iter())?;
-            let mut columns: Vec<_> = names_of(plan).iter().map(|n| bare(n)).collect();
+            check_names(method, names.iter())?;
+            let mut columns: Vec<_> = names_of(plan).iter().map(|n| ident(n)).collect();
             let (input, values) = prepared(method, plan, values)?;
             for (name, value) in names.iter().zip(values) {
                 let value = value.alias(name);
@@ -243,7 +243,7 @@ impl DataFrame {
     #[track_caller]
     pub fn npartitions(&self) -> usize {
         let place = std::panic::Location::caller();
-        let told = self.physical().inspect_err(|e| poison::note(e, place));
+        let told = self.physical().inspect_err(|e| deferred::note(e, place));
         told.map_or(0, |p| p.output_partitioning().partition_count())
     }
 }

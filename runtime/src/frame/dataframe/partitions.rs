@@ -9,8 +9,8 @@ use crate::frame::engine::{self, Joins, Rows, collect};
 use crate::frame::expr::{Expr, IntoExpr, col};
 use crate::frame::plan::Plan;
 use crate::frame::plan::scan::{held, scan};
-use crate::frame::source::disk::Spool;
-use crate::frame::source::generated::{Lazy, Partition};
+use crate::frame::source::disk::SpillFile;
+use crate::frame::source::generated::{Generated, Partition};
 use crate::frame::threads;
 use crate::frame::types::batch::{self, nullable, pieces, with_columns};
 use crate::frame::types::table::Table;
@@ -34,16 +34,16 @@ pub(crate) struct Partitions {
 /// How partitions are computed.
 enum Made {
     /// Each on its own.
-    Alone(Arc<dyn ExecutionPlan>),
+    Independent(Arc<dyn ExecutionPlan>),
     /// From one another: all are computed at once, and kept.
-    Together(Together<Arc<Vec<RecordBatch>>>),
+    Dependent(RetryOnce<Arc<Vec<RecordBatch>>>),
 }
 
 /// A value that is computed once, when it is first needed. After a failure or an interrupt, the
 /// next call tries again.
-pub(crate) struct Together<T>(Mutex<Option<T>>);
+pub(crate) struct RetryOnce<T>(Mutex<Option<T>>);
 
-impl<T: Clone> Together<T> {
+impl<T: Clone> RetryOnce<T> {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(None))
     }
@@ -75,15 +75,15 @@ impl Partitions {
     fn planned_for(plan: &Plan, target: usize) -> Result<Self> {
         let physical = engine::planned(plan, target, Joins::Hash)?;
         let count = physical.output_partitioning().partition_count();
-        let made = if are_alone(&physical) { Made::Alone(physical) } else { Made::Together(Together::new()) };
+        let made = if are_alone(&physical) { Made::Independent(physical) } else { Made::Dependent(RetryOnce::new()) };
         Ok(Self { plan: plan.clone(), target, count, made })
     }
 
     /// Returns the rows of one partition.
     fn get(&self, number: usize) -> Result<RecordBatch> {
         match &self.made {
-            Made::Together(all) => Ok(all.get(|| self.all().map(Arc::new))?[number].clone()),
-            Made::Alone(physical) => {
+            Made::Dependent(all) => Ok(all.get(|| self.all().map(Arc::new))?[number].clone()),
+            Made::Independent(physical) => {
                 // What a source learned about its files is kept; the state of operators is not.
                 let physical = reset_plan_states(physical.clone()).during("partitions")?;
                 let batches = engine::nth(&physical, number, |rows| engine::keep("partitions")(0, rows))?;
@@ -179,7 +179,7 @@ impl Change {
 
 /// Creates a table of changed partitions. The first is computed immediately, as it determines the
 /// columns, and kept until it is read.
-fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Lazy> {
+fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Generated> {
     collect::retry_widened(plan, |plan, _| {
         let partitions = Arc::new(Partitions::of(plan)?);
         let count = if let Change::All(_) = change { 1 } else { partitions.count };
@@ -198,7 +198,7 @@ fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Lazy> {
             let fitting = with_columns(method, &made, &of)?;
             Ok(pieces(&fitting))
         };
-        Ok(Lazy::new(schema, count as u32, Arc::new(make)).over(plan.clone(), move |plan| changed(method, plan, &again)))
+        Ok(Generated::new(schema, count as u32, Arc::new(make)).over(plan.clone(), move |plan| changed(method, plan, &again)))
     })
 }
 
@@ -211,11 +211,11 @@ fn cut(plan: &Plan, places: impl FnOnce(usize, u64) -> Result<Vec<usize>>) -> Re
     };
     let batch = match collect::collect(plan, Rows::Spread) {
         Err(e) if matches!(e.kind(), ErrorKind::ResultTooLarge { .. }) => {
-            let spool = collect::retry_widened(plan, |plan, joins| engine::in_order(plan, joins, Spool::of))?;
+            let spool = collect::retry_widened(plan, |plan, joins| engine::in_order(plan, joins, SpillFile::of))?;
             let ranges = ranges(places(spool.rows(), spool.bytes)?, spool.rows());
             let (schema, count) = (spool.schema(), ranges.len() as u32);
             let make = move |i: u32| spool.read(ranges[i as usize].start, ranges[i as usize].end);
-            return scan(Arc::new(Lazy::new(schema, count, Arc::new(make)).ordered_by(index)), "repartition");
+            return scan(Arc::new(Generated::new(schema, count, Arc::new(make)).ordered_by(index)), "repartition");
         }
         other => other?,
     };
@@ -426,7 +426,7 @@ impl DataFrame {
     /// Creates a frame of the partitions that `make` computes; `schema` may be an earlier error.
     #[track_caller]
     pub(crate) fn from_partitions(schema: Result<SchemaRef>, partitions: u32, make: Partition) -> Self {
-        Self::from_result(schema.and_then(|schema| scan(Arc::new(Lazy::new(schema, partitions, make)), "to_dataframe")))
+        Self::from_result(schema.and_then(|schema| scan(Arc::new(Generated::new(schema, partitions, make)), "to_dataframe")))
     }
 }
 

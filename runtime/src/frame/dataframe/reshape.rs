@@ -7,11 +7,11 @@ use crate::frame::expr::number::number;
 use crate::frame::expr::sums::groups::Statistic;
 use crate::frame::expr::udf::quantiles_of;
 use crate::frame::expr::when::when;
-use crate::frame::expr::{Expr, IntoExpr, bare, col};
+use crate::frame::expr::{Expr, IntoExpr, col, ident};
 use crate::frame::plan::aggregate::aggregated;
 use crate::frame::plan::order::{numbered, sorted};
-use crate::frame::plan::{Plan, bound};
-use crate::frame::types::names::{IntoNames, ROW, unique};
+use crate::frame::plan::{Plan, resolve};
+use crate::frame::types::names::{IntoNames, ROW, check_names};
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -25,21 +25,21 @@ pub(in crate::frame) const ORDER: &str = "__rask_order__";
 fn named(column: &str, names: &[String]) -> datafusion::error::Result<Plan> {
     let rows = names.iter().enumerate().map(|(i, n)| vec![df::lit(i as i64), df::lit(n.as_str())]).collect();
     let values = LogicalPlanBuilder::values(rows)?;
-    values.project([bare("column1").alias(ORDER), bare("column2").alias(column)])?.build()
+    values.project([ident("column1").alias(ORDER), ident("column2").alias(column)])?.build()
 }
 
 /// Chooses a value for each of the numbered rows.
 fn by_order(values: impl IntoIterator<Item = df::Expr>) -> Result<df::Expr> {
     let choices = values.into_iter().enumerate().map(|(i, v)| (Box::new(df::lit(i as i64)), Box::new(v))).collect();
-    Ok(df::Expr::Case(df::Case::new(Some(Box::new(bare(ORDER))), choices, None)))
+    Ok(df::Expr::Case(df::Case::new(Some(Box::new(ident(ORDER))), choices, None)))
 }
 
 /// Lays out a plan of one row as a table: `rows` names its rows in the column `label`, and `cells`
 /// lists each column.
 fn laid_out(method: &str, plan: Plan, label: &str, rows: &[String], cells: Vec<(String, Vec<df::Expr>)>) -> Result<LogicalPlanBuilder> {
     let b = LogicalPlanBuilder::from(plan).cross_join(named(label, rows).during(method)?).during(method)?;
-    let b = sorted(b, [bare(ORDER).sort(true, false)], None).during(method)?;
-    let mut columns = vec![bare(label)];
+    let b = sorted(b, [ident(ORDER).sort(true, false)], None).during(method)?;
+    let mut columns = vec![ident(label)];
     for (name, values) in cells {
         columns.push(by_order(values)?.alias(name));
     }
@@ -89,8 +89,8 @@ impl DataFrame {
                 let hidden = |c: &str, what: &str| format!("__rask_{what}__{c}__");
                 let is_integer = |c: &str| plan.schema().field_with_unqualified_name(c).is_ok_and(|f| f.data_type().is_integer());
                 let (mut made, mut cells) = (Vec::new(), Vec::new());
-                for (c, list) in columns.iter().map(|c| (c, quantiles_of(df::cast(number(bare(c)), DataType::Float64), quantiles))) {
-                    let value = || number(bare(c));
+                for (c, list) in columns.iter().map(|c| (c, quantiles_of(df::cast(number(ident(c)), DataType::Float64), quantiles))) {
+                    let value = || number(ident(c));
                     let x = || df::cast(value(), DataType::Float64);
                     let part = |agg: &Agg| match agg {
                         Agg::Count => expr_fn::count(value()),
@@ -102,8 +102,8 @@ impl DataFrame {
                     };
                     made.extend(first.iter().chain([&Agg::Max]).map(|a| part(a).alias(hidden(c, &a.name()))));
                     made.push(list.alias(hidden(c, "quantiles")));
-                    let float = |name: &str| df::cast(bare(&hidden(c, name)), DataType::Float64);
-                    let quantile = |i: usize| Expr::new(bare(&hidden(c, "quantiles"))).list().get(i as i64).get().clone();
+                    let float = |name: &str| df::cast(ident(&hidden(c, name)), DataType::Float64);
+                    let quantile = |i: usize| Expr::new(ident(&hidden(c, "quantiles"))).list().get(i as i64).get().clone();
                     let middle = (0..quantiles.len()).map(quantile);
                     let all = first.iter().map(|a| float(&a.name())).chain(middle).chain([float("max")]);
                     cells.push((c.clone(), all.collect()));
@@ -137,7 +137,7 @@ impl DataFrame {
             for (name, counts) in names.iter().zip(plans) {
                 // One row, even if there are no values.
                 let place = LogicalPlanBuilder::empty(true).project([df::lit(0i64).alias(format!("place.{name}"))]);
-                let columns = [bare(name).alias(format!("top.{name}")), bare("count").alias(format!("freq.{name}"))];
+                let columns = [ident(name).alias(format!("top.{name}")), ident("count").alias(format!("freq.{name}"))];
                 let top =
                     LogicalPlanBuilder::from(counts).limit(0, Some(1)).and_then(|b| b.project(columns)).and_then(LogicalPlanBuilder::build);
                 let padded = place.and_then(|b| b.join_on(top?, df::JoinType::Left, [df::lit(true)])).and_then(LogicalPlanBuilder::build);
@@ -145,7 +145,7 @@ impl DataFrame {
             }
             let rows = ["count", "unique", "top", "freq"].map(str::to_owned);
             let cells =
-                names.iter().map(|n| (n.clone(), rows.iter().map(|r| df::cast(bare(&format!("{r}.{n}")), DataType::Utf8)).collect()));
+                names.iter().map(|n| (n.clone(), rows.iter().map(|r| df::cast(ident(&format!("{r}.{n}")), DataType::Utf8)).collect()));
             laid_out("describe", one.build().during("describe")?, "statistic", &rows, cells.collect())
         })
     }
@@ -173,11 +173,11 @@ impl DataFrame {
                 return Err(Error::bad_argument(method, "the frame has no numeric columns".to_owned()));
             }
             let name = |i: usize, j: usize| format!("__rask_{}_{}__", i.min(j), i.max(j));
-            let x = |i: usize| df::cast(number(bare(&columns[i])), DataType::Float64);
+            let x = |i: usize| df::cast(number(ident(&columns[i])), DataType::Float64);
             let pairs = (0..columns.len()).flat_map(|i| (i..columns.len()).map(move |j| (i, j)));
             let made: Vec<_> = pairs.map(|(i, j)| statistic.of(vec![x(i), x(j)]).alias(name(i, j))).collect();
             let one = b.aggregate(Vec::<df::Expr>::new(), made).and_then(LogicalPlanBuilder::build).during(method)?;
-            let cell = |i: usize| (columns[i].clone(), (0..columns.len()).map(|j| bare(&name(i, j))).collect());
+            let cell = |i: usize| (columns[i].clone(), (0..columns.len()).map(|j| ident(&name(i, j))).collect());
             laid_out(method, one, "column", &columns, (0..columns.len()).map(cell).collect())
         })
     }
@@ -193,12 +193,12 @@ impl DataFrame {
     #[track_caller]
     fn melted(&self, ids: &[String], values: &[String]) -> Self {
         self.step("melt", |_, plan| {
-            ids.iter().chain(values).try_for_each(|n| bound("melt", col(n).get(), plan).map(drop))?;
-            unique("melt", ids.iter().chain([&"variable".to_owned(), &"value".to_owned()]))?;
+            ids.iter().chain(values).try_for_each(|n| resolve("melt", col(n).get(), plan).map(drop))?;
+            check_names("melt", ids.iter().chain([&"variable".to_owned(), &"value".to_owned()]))?;
             let all = LogicalPlanBuilder::from(numbered(plan).during("melt")?).cross_join(named("variable", values).during("melt")?);
-            let b = all.and_then(|b| sorted(b, [bare(ORDER).sort(true, false), bare(ROW).sort(true, false)], None)).during("melt")?;
-            let value = by_order(values.iter().map(|n| bare(n)))?.alias("value");
-            b.project(ids.iter().map(|n| bare(n)).chain([bare("variable"), value])).during("melt")
+            let b = all.and_then(|b| sorted(b, [ident(ORDER).sort(true, false), ident(ROW).sort(true, false)], None)).during("melt")?;
+            let value = by_order(values.iter().map(|n| ident(n)))?.alias("value");
+            b.project(ids.iter().map(|n| ident(n)).chain([ident("variable"), value])).during("melt")
         })
     }
 

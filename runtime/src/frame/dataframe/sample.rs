@@ -2,8 +2,8 @@
 
 use crate::error::{During, Error, Result};
 use crate::frame::dataframe::DataFrame;
-use crate::frame::expr::bare;
-use crate::frame::expr::udf::rowwise;
+use crate::frame::expr::ident;
+use crate::frame::expr::udf::scalar_fn;
 use crate::frame::plan::order::indexed;
 use crate::frame::types::hash::{GOLDEN, scrambled, share_of};
 use crate::frame::types::names::INDEX;
@@ -148,10 +148,10 @@ impl DataFrame {
         let rows = self.step(method, |_, plan| {
             let plan = indexed(plan, INDEX).during(method)?;
             let key = format!("{chosen:?}, {seed}");
-            let is_chosen = rowwise(
+            let is_chosen = scalar_fn(
                 "chosen",
                 key,
-                vec![bare(INDEX)],
+                vec![ident(INDEX)],
                 |_| Ok(DataType::Boolean),
                 move |a| {
                     let places = a[0].as_primitive::<Int64Type>().values().iter();

@@ -1,5 +1,6 @@
 //! Display of frames: the columns, and a drawing of the tasks.
 
+use crate::deferred;
 use crate::error::Result;
 use crate::frame::dataframe::DataFrame;
 use crate::frame::engine::collect;
@@ -7,7 +8,6 @@ use crate::frame::exec::{coalesce, observe};
 use crate::frame::types::table;
 use crate::graph::drawing::{Direction, Drawing};
 use crate::graph::picture::Picture;
-use crate::poison;
 use crate::show::{self, Bundle, Show, html};
 use datafusion::physical_plan::ExecutionPlanProperties;
 use std::fmt;
@@ -31,7 +31,7 @@ impl DataFrame {
                 Picture::new(drawing, observe::tasks(&plan))
             }
             Err(e) => {
-                poison::note(&e, std::panic::Location::caller());
+                deferred::note(&e, std::panic::Location::caller());
                 Picture::new(drawing, 0)
             }
         }
@@ -78,7 +78,7 @@ impl Show for DataFrame {
             Ok(all) => all,
             Err(e) => {
                 // Displaying the error does not mark it as reported: the cell still ends in it.
-                poison::note(&e, std::panic::Location::caller());
+                deferred::note(&e, std::panic::Location::caller());
                 return Bundle::text(format!("DataFrame with an error: {e}"));
             }
         };

@@ -3,7 +3,7 @@
 
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::engine::{self, Joins, PlanOptions, Rows};
-use crate::frame::expr::bare;
+use crate::frame::expr::ident;
 use crate::frame::plan::Plan;
 use crate::frame::source::provider::{FrameSource, SourceTable, source_of};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
@@ -113,7 +113,7 @@ pub(in crate::frame) fn replan(plan: &Plan) -> Result<Option<Plan>> {
 /// Reads the columns that were in use when values did not fit, only to infer their types.
 fn finish_inference(source: &dyn FrameSource) -> Result<()> {
     let Some((columns, types_only)) = source.unfinished() else { return Ok(()) };
-    let columns: Vec<_> = columns.iter().map(|c| bare(c)).collect();
+    let columns: Vec<_> = columns.iter().map(|c| ident(c)).collect();
     let table = provider_as_source(SourceTable::provider(types_only));
     let plan = LogicalPlanBuilder::scan("frame", table, None).and_then(|b| b.project(columns)).and_then(LogicalPlanBuilder::build);
     engine::run(&plan.during("read_csv")?, PlanOptions { rows: Rows::Spread, joins: Joins::Hash }).map(drop)

@@ -5,8 +5,8 @@ use crate::csv::kind::Kind;
 use crate::error::{Error, Result};
 use crate::frame::expr::number::either;
 use crate::frame::expr::sums::groups::Statistic;
-use crate::frame::expr::udf::{quantiles_of, rowwise};
-use crate::frame::expr::{Expr, bare};
+use crate::frame::expr::udf::{quantiles_of, scalar_fn};
+use crate::frame::expr::{Expr, ident};
 use crate::frame::types::names::{INDEX, ROW};
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::DataType;
@@ -302,8 +302,8 @@ impl Agg {
             Self::Median => plain(expr_fn::median(float())),
             Self::Quantile(q) => (vec![quantiles_of(float(), &[q])], Box::new(|p| Expr::new(p[0].clone()).list().get(0).get().clone())),
             Self::Nunique => plain(expr_fn::count_distinct(x)),
-            Self::First => plain(first(x.clone(), vec![bare(ROW).sort(true, false)], &x)),
-            Self::Last => plain(first(x.clone(), vec![bare(ROW).sort(false, false)], &x)),
+            Self::First => plain(first(x.clone(), vec![ident(ROW).sort(true, false)], &x)),
+            Self::Last => plain(first(x.clone(), vec![ident(ROW).sort(false, false)], &x)),
             Self::Skew => plain(Statistic::Skewness.of(vec![float()])),
             Self::Kurt => plain(Statistic::Kurtosis.of(vec![float()])),
             Self::Any | Self::All => {
@@ -312,8 +312,8 @@ impl Agg {
                 (vec![part], Box::new(move |p| f::coalesce(vec![p[0].clone(), df::lit(none)])))
             }
             Self::Idxmin | Self::Idxmax => {
-                let order = vec![x.clone().sort(self == Self::Idxmin, false), bare(INDEX).sort(true, false)];
-                plain(first(bare(INDEX), order, &x))
+                let order = vec![x.clone().sort(self == Self::Idxmin, false), ident(INDEX).sort(true, false)];
+                plain(first(ident(INDEX), order, &x))
             }
         }
     }
@@ -329,7 +329,7 @@ fn first(value: df::Expr, order: Vec<df::SortExpr>, x: &df::Expr) -> df::Expr {
 /// Replaces a null result by a number. A column of nulls alone may turn out to be a column of
 /// integers.
 fn or_number(result: df::Expr, number: i64) -> df::Expr {
-    rowwise(
+    scalar_fn(
         "or_number",
         number.to_string(),
         vec![result],
@@ -352,5 +352,5 @@ pub(in crate::frame) fn part(all: &mut Vec<df::Expr>, made: df::Expr) -> df::Exp
         all.push(made.alias(format!("__rask_a{}__", all.len())));
         all.len() - 1
     });
-    bare(&format!("__rask_a{place}__"))
+    ident(&format!("__rask_a{place}__"))
 }

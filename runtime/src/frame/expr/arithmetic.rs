@@ -2,7 +2,7 @@
 //! quotient is a float.
 
 use crate::frame::expr::number::number;
-use crate::frame::expr::udf::rowwise;
+use crate::frame::expr::udf::scalar_fn;
 use crate::frame::types::wrong::wrong_value;
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::compute::kernels::numeric;
@@ -147,7 +147,7 @@ fn checked(op: Whole, e: df::BinaryExpr) -> df::Expr {
         let (left, right) = inputs(&t[0], &t[1])?;
         BinaryTypeCoercer::new(&left, &operator, &right).get_result_type()
     };
-    rowwise(op.name(), String::new(), vec![*e.left, *e.right], returns, move |a| {
+    scalar_fn(op.name(), String::new(), vec![*e.left, *e.right], returns, move |a| {
         if a[0].data_type().is_integer() && a[1].data_type().is_integer() {
             return op.of(&a[0], &a[1]);
         }
@@ -193,7 +193,7 @@ pub(in crate::frame) fn widened(x: df::Expr) -> df::Expr {
         t if t.is_integer() => DataType::Int64,
         t => t.clone(),
     };
-    rowwise("widened", String::new(), vec![x], move |t| Ok(wide(&t[0])), move |a| Ok(cast(&a[0], &wide(a[0].data_type()))?))
+    scalar_fn("widened", String::new(), vec![x], move |t| Ok(wide(&t[0])), move |a| Ok(cast(&a[0], &wide(a[0].data_type()))?))
 }
 
 #[cfg(test)]

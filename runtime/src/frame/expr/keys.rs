@@ -2,7 +2,7 @@
 //! up by floats. DataFusion's sorts, windows and lists compare bits.
 
 use crate::frame::expr::number::numbers;
-use crate::frame::expr::udf::rowwise;
+use crate::frame::expr::udf::scalar_fn;
 use arrow::array::ArrayRef;
 use datafusion::common::DFSchema;
 use datafusion::common::config::ConfigOptions;
@@ -36,7 +36,7 @@ pub(in crate::frame) fn one_value(array: &ArrayRef) -> ArrayRef {
 
 /// Builds the key of a value; other types than floats stay unchanged.
 pub(in crate::frame) fn key(x: Expr) -> Expr {
-    rowwise("key", String::new(), vec![x], |t| Ok(t[0].clone()), |a| Ok(one_value(&a[0])))
+    scalar_fn("key", String::new(), vec![x], |t| Ok(t[0].clone()), |a| Ok(one_value(&a[0])))
 }
 
 fn with_keys(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {

@@ -12,7 +12,7 @@ pub(in crate::frame) mod when;
 pub(in crate::frame) mod window_function;
 
 use crate::frame::types::scalar::Scalar;
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use datafusion::logical_expr as df;
 use datafusion::scalar::ScalarValue;
 use std::fmt;
@@ -259,7 +259,7 @@ impl IntoExpr for usize {
     }
 }
 
-pub(in crate::frame) fn bare(name: &str) -> df::Expr {
+pub(in crate::frame) fn ident(name: &str) -> df::Expr {
     df::Expr::Column(datafusion::common::Column::new_unqualified(name))
 }
 

@@ -1,6 +1,6 @@
 //! NaN as null: floats read from files may be NaN.
 
-use crate::frame::expr::udf::rowwise;
+use crate::frame::expr::udf::scalar_fn;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Float32Type, Float64Type};
 use datafusion::logical_expr as df;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Replaces NaN by null.
 pub(in crate::frame) fn number(x: df::Expr) -> df::Expr {
-    rowwise("number", String::new(), vec![x], |t| Ok(t[0].clone()), |a| Ok(numbers(&a[0])))
+    scalar_fn("number", String::new(), vec![x], |t| Ok(t[0].clone()), |a| Ok(numbers(&a[0])))
 }
 
 /// Replaces NaN in the values by null.

@@ -57,16 +57,16 @@ macro_rules! identified {
         }
     )*};
 }
-identified! { Rowwise Columnwise Groupwise }
+identified! { ScalarFn WindowFn AggregateFn }
 
 /// A function over the values of a row. With constant arguments its value is constant.
-struct Rowwise {
+struct ScalarFn {
     identity: Identity,
     gives: Gives,
     compute: ByFields,
 }
 
-impl ScalarUDFImpl for Rowwise {
+impl ScalarUDFImpl for ScalarFn {
     fn name(&self) -> &str {
         &self.identity.name
     }
@@ -99,7 +99,7 @@ impl ScalarUDFImpl for Rowwise {
 }
 
 /// Builds a function over the values of a row; `key` distinguishes it from others of its name.
-pub(in crate::frame) fn rowwise(
+pub(in crate::frame) fn scalar_fn(
     name: &str,
     key: String,
     args: Vec<Expr>,
@@ -113,7 +113,7 @@ pub(in crate::frame) fn rowwise(
     of_fields(name, key, args, gives, move |arrays, _| compute(arrays))
 }
 
-/// Builds a function like [`rowwise`], where more than the types of the columns matters.
+/// Builds a function like [`scalar_fn`], where more than the types of the columns matters.
 pub(in crate::frame) fn of_fields(
     name: &str,
     key: String,
@@ -121,18 +121,18 @@ pub(in crate::frame) fn of_fields(
     gives: impl Fn(&[FieldRef]) -> Result<Field> + Send + Sync + 'static,
     compute: impl Fn(&[ArrayRef], &[FieldRef]) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> Expr {
-    let function = Rowwise { identity: Identity::new(name, key), gives: Arc::new(gives), compute: Arc::new(compute) };
+    let function = ScalarFn { identity: Identity::new(name, key), gives: Arc::new(gives), compute: Arc::new(compute) };
     ScalarUDF::new_from_impl(function).call(args)
 }
 
 /// A function over all values of a group, or of the frame, in order.
-struct Columnwise {
+struct WindowFn {
     identity: Identity,
     returns: Returns,
     compute: Compute,
 }
 
-impl WindowUDFImpl for Columnwise {
+impl WindowUDFImpl for WindowFn {
     fn name(&self) -> &str {
         &self.identity.name
     }
@@ -166,7 +166,7 @@ impl PartitionEvaluator for Whole {
 }
 
 /// Builds a function over a column in order; the caller sets the window.
-pub(in crate::frame) fn columnwise(
+pub(in crate::frame) fn window_fn(
     name: &str,
     key: String,
     returns: impl Fn(&[DataType]) -> Result<DataType> + Send + Sync + 'static,
@@ -176,7 +176,7 @@ pub(in crate::frame) fn columnwise(
     // of those.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let name = format!("{name}#{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    let function = Columnwise { identity: Identity::new(&name, key), returns: Arc::new(returns), compute: Arc::new(compute) };
+    let function = WindowFn { identity: Identity::new(&name, key), returns: Arc::new(returns), compute: Arc::new(compute) };
     Arc::new(WindowUDF::new_from_impl(function))
 }
 
@@ -193,12 +193,12 @@ pub(in crate::frame) struct Fold {
 }
 
 /// Quantiles of the values of a group, as a list; keeps all values.
-struct Groupwise {
+struct AggregateFn {
     identity: Identity,
     of: Arc<[f64]>,
 }
 
-impl AggregateUDFImpl for Groupwise {
+impl AggregateUDFImpl for AggregateFn {
     fn name(&self) -> &str {
         &self.identity.name
     }
@@ -354,7 +354,7 @@ pub(in crate::frame) fn folded(fold: Fold) -> Box<dyn Accumulator> {
 /// Computes the exact quantiles of the non-null values of a group, as a list.
 pub(in crate::frame) fn quantiles_of(value: Expr, of: &[f64]) -> Expr {
     let name = format!("quantiles{of:?}");
-    let function = Groupwise { identity: Identity::new(&name, String::new()), of: of.into() };
+    let function = AggregateFn { identity: Identity::new(&name, String::new()), of: of.into() };
     AggregateUDF::new_from_impl(function).call(vec![value])
 }
 

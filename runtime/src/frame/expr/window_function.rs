@@ -1,7 +1,7 @@
 //! Window functions over all rows in order, for DataFusion.
 
-use crate::frame::expr::udf::columnwise;
-use crate::frame::expr::{Expr, bare};
+use crate::frame::expr::udf::window_fn;
+use crate::frame::expr::{Expr, ident};
 use crate::frame::types::names::ROW;
 use arrow::array::{Array, Int64Array};
 use arrow::datatypes::DataType;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Builds the function over all rows in order.
 pub(in crate::frame) fn in_order(function: Arc<WindowUDF>, args: Vec<df::Expr>) -> Expr {
     let mut made = WindowFunction::new(function, args);
-    made.params.order_by = vec![bare(ROW).sort(true, false)];
+    made.params.order_by = vec![ident(ROW).sort(true, false)];
     made.params.window_frame = WindowFrame::new(Some(true));
     Expr::new(df::Expr::WindowFunction(Box::new(made)))
 }
@@ -39,7 +39,7 @@ pub(in crate::frame) fn innermost(exprs: &[df::Expr]) -> Vec<df::Expr> {
 
 /// Returns the number of rows of the group, for each row.
 pub(in crate::frame) fn group_size(x: &Expr) -> Expr {
-    let function = columnwise(
+    let function = window_fn(
         "group_size",
         String::new(),
         |_| Ok(DataType::Int64),

@@ -42,7 +42,7 @@ impl GroupBy {
     #[inline(never)]
     #[track_caller]
     fn applied(&self, closure: Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>) -> DataFrame {
-        let rows = self.there().map_or_else(|| self.frame.clone(), |there| self.frame.filter(there));
+        let rows = self.non_null().map_or_else(|| self.frame.clone(), |non_null| self.frame.filter(non_null));
         let sorted = rows.sorted(METHOD, &self.keys, true);
         let keys = self.keys.clone();
         // Groups can span partitions.

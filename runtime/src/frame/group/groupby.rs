@@ -6,11 +6,11 @@ use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::agg::{Agg, IntoAgg, IntoSpec, Spec, aggregates, of_named_columns, specs};
 use crate::frame::expr::when::when;
 use crate::frame::expr::window_function::group_size;
-use crate::frame::expr::{Expr, IntoExpr, bare, col};
+use crate::frame::expr::{Expr, IntoExpr, col, ident};
 use crate::frame::plan::aggregate::aggregated_where;
-use crate::frame::plan::bound;
 use crate::frame::plan::order::{self, numbered};
-use crate::frame::types::names::{IntoNames, ROW, free, unique};
+use crate::frame::plan::resolve;
+use crate::frame::types::names::{IntoNames, ROW, check_names, free};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl GroupBy {
     }
 
     /// Returns the condition that a row belongs to a group; `None` if all rows do.
-    pub(in crate::frame) fn there(&self) -> Option<Expr> {
+    pub(in crate::frame) fn non_null(&self) -> Option<Expr> {
         self.keys.iter().filter(|_| self.dropna).map(|k| col(k).notna()).reduce(|a, b| a.and(b))
     }
 
@@ -100,11 +100,11 @@ impl GroupBy {
         let counts = self.frame.counted(&columns);
         let index = columns.iter().cloned().chain(["count".to_owned()]).collect::<Vec<_>>();
         let sorted = counts.step("value_counts", |_, plan| {
-            let keys = self.keys.iter().map(|k| bare(k).sort(true, false));
-            let by = keys.chain([bare("count").sort(false, false), bare(ROW).sort(true, false)]);
+            let keys = self.keys.iter().map(|k| ident(k).sort(true, false));
+            let by = keys.chain([ident("count").sort(false, false), ident(ROW).sort(true, false)]);
             order::sorted(LogicalPlanBuilder::from(numbered(plan).during("value_counts")?), by, None).during("value_counts")
         });
-        sorted.project("value_counts", |_| Ok(index.iter().map(|n| bare(n)).collect()))
+        sorted.project("value_counts", |_| Ok(index.iter().map(|n| ident(n)).collect()))
     }
 
     /// Returns the rows of one group.
@@ -174,7 +174,7 @@ impl GroupBy {
             crate::frame::join::merge::Merge::new().how(crate::frame::join::merge::Join::Left).on(&self.keys).join(&self.frame, &results);
         let names = self.frame.columns().unwrap_or_default();
         joined.project("transform", |_| {
-            let one = |n: &String| columns.iter().position(|c| c == n).map_or_else(|| bare(n), |i| bare(&hidden[i]).alias(n));
+            let one = |n: &String| columns.iter().position(|c| c == n).map_or_else(|| ident(n), |i| ident(&hidden[i]).alias(n));
             Ok(names.iter().map(one).collect())
         })
     }
@@ -188,7 +188,7 @@ impl GroupBy {
 
     /// Returns the value in rows that belong to a group; null in others.
     fn grouped(&self, value: &Expr) -> Expr {
-        self.there().map_or_else(|| value.clone(), |there| when(there).then(value).into_expr())
+        self.non_null().map_or_else(|| value.clone(), |non_null| when(non_null).then(value).into_expr())
     }
 
     /// Computes the sum of each given column for each group if at least this many values are not
@@ -217,10 +217,10 @@ impl GroupBy {
     pub(in crate::frame) fn aggregate(&self, method: &str, specs: Vec<Spec>) -> DataFrame {
         let method = format!("groupby(..).{method}");
         self.frame.step(&method, |_, plan| {
-            let keys = self.keys.iter().map(|k| bound("groupby", col(k).get(), plan)).collect::<Result<Vec<_>>>()?;
-            unique("groupby", self.keys.iter().chain(specs.iter().map(|s| &s.0)))?;
-            let there = self.there().map(|there| bound("groupby", there.get(), plan)).transpose()?;
-            let b = aggregated_where(&method, plan, there, &keys, &specs)?;
+            let keys = self.keys.iter().map(|k| resolve("groupby", col(k).get(), plan)).collect::<Result<Vec<_>>>()?;
+            check_names("groupby", self.keys.iter().chain(specs.iter().map(|s| &s.0)))?;
+            let non_null = self.non_null().map(|non_null| resolve("groupby", non_null.get(), plan)).transpose()?;
+            let b = aggregated_where(&method, plan, non_null, &keys, &specs)?;
             if self.keys.is_empty() {
                 return Ok(b);
             }

@@ -7,7 +7,7 @@ use crate::frame::column::steps::{Base, End, Origin, Step, Steps};
 use crate::frame::column::timestamps::kept;
 use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::agg::{Agg, IntoSpec, Spec, aggregates, filled, of_named_columns, specs};
-use crate::frame::expr::udf::rowwise;
+use crate::frame::expr::udf::scalar_fn;
 use crate::frame::expr::when::when;
 use crate::frame::expr::{Expr, IntoExpr, col};
 use crate::frame::types::clock::{Below, Clock, micros, zone_of};
@@ -179,11 +179,11 @@ impl Resampler {
         let steps = steps_between(&col(&self.on), &next, of.step);
         let steps = found.put_columns("resample", vec![(STEPS.to_owned(), steps)]).explode(STEPS);
         let value = |(name, _, agg): &Spec| {
-            let there = when(col(STEPS).eq(col(&self.on))).then(col(name)).into_expr();
+            let non_null = when(col(STEPS).eq(col(&self.on))).then(col(name)).into_expr();
             let value = match agg {
-                Agg::Sum | Agg::SumMinCount(0) | Agg::Count | Agg::Size | Agg::Nunique => or_number(&there, 0),
-                Agg::Prod => or_number(&there, 1),
-                _ => there,
+                Agg::Sum | Agg::SumMinCount(0) | Agg::Count | Agg::Size | Agg::Nunique => or_number(&non_null, 0),
+                Agg::Prod => or_number(&non_null, 1),
+                _ => non_null,
             };
             (name.clone(), value)
         };
@@ -225,7 +225,7 @@ impl Times {
 fn stepped(x: &Expr, first: Option<&Expr>, steps: Steps) -> Expr {
     let args = std::iter::once(x).chain(first).map(|e| e.get().clone()).collect();
     let returns = |t: &[DataType]| kept("resample", &t[0]);
-    Expr::new(rowwise("stepped", format!("{steps:?}"), args, returns, move |a| {
+    Expr::new(scalar_fn("stepped", format!("{steps:?}"), args, returns, move |a| {
         let times = Times::of(a[0].data_type(), steps.step)?;
         let below = if steps.closed == End::Right { Below::Up } else { Below::Down };
         let first = match a.get(1) {
@@ -245,7 +245,7 @@ fn stepped(x: &Expr, first: Option<&Expr>, steps: Steps) -> Expr {
 /// Replaces nulls by a number of the column's own type.
 fn or_number(x: &Expr, number: i64) -> Expr {
     let returns = |t: &[DataType]| Ok(t[0].clone());
-    Expr::new(rowwise("filled", number.to_string(), vec![x.get().clone()], returns, move |a| filled(&a[0], number)))
+    Expr::new(scalar_fn("filled", number.to_string(), vec![x.get().clone()], returns, move |a| filled(&a[0], number)))
 }
 
 /// Returns the intervals from one timestamp up to, not including, the next one, as lists.
@@ -253,7 +253,7 @@ fn steps_between(from: &Expr, to: &Expr, step: Step) -> Expr {
     const MOST: usize = 20_000_000;
     let args = vec![from.get().clone(), to.get().clone()];
     let returns = move |t: &[DataType]| Ok(DataType::new_list(kept("resample", &t[0])?, true));
-    Expr::new(rowwise("steps", format!("{step:?}"), args, returns, move |a| {
+    Expr::new(scalar_fn("steps", format!("{step:?}"), args, returns, move |a| {
         let times = Times::of(a[0].data_type(), step)?;
         let next = |t: &i64| Some(times.outward(step.next(times.inward(*t))));
         let [from, to] = [micros(&a[0], Below::Down)?, micros(&a[1], Below::Down)?];

@@ -1,5 +1,6 @@
 //! Files other than CSV: reads JSON Lines, Arrow IPC and SQLite; writes these and Parquet.
 
+use crate::atomic_file::{self, AtomicFile};
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::engine::{self, collect};
@@ -10,7 +11,6 @@ use crate::frame::plan::Plan;
 use crate::frame::source::lines;
 use crate::frame::source::row_groups::Split;
 use crate::frame::types::batch::{cast_to, plain};
-use crate::pending::{self, Pending};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::datasource::file_format::FileFormat;
@@ -89,28 +89,28 @@ fn ipc(path: &str) -> Result<Plan> {
 /// A writer of batches of one schema.
 trait Sink: Send {
     fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String>;
-    fn end(self: Box<Self>) -> std::result::Result<Pending, String>;
+    fn end(self: Box<Self>) -> std::result::Result<AtomicFile, String>;
 }
 
 /// A Parquet writer.
-struct ParquetRows(ArrowWriter<Pending>);
+struct ParquetRows(ArrowWriter<AtomicFile>);
 
 impl Sink for ParquetRows {
     fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
         self.0.write(batch).map_err(|e| e.to_string())
     }
-    fn end(self: Box<Self>) -> std::result::Result<Pending, String> {
+    fn end(self: Box<Self>) -> std::result::Result<AtomicFile, String> {
         self.0.into_inner().map_err(|e| e.to_string())
     }
 }
 
-struct Lines(arrow::json::LineDelimitedWriter<Pending>);
+struct Lines(arrow::json::LineDelimitedWriter<AtomicFile>);
 
 impl Sink for Lines {
     fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
         self.0.write(batch).map_err(|e| e.to_string())
     }
-    fn end(mut self: Box<Self>) -> std::result::Result<Pending, String> {
+    fn end(mut self: Box<Self>) -> std::result::Result<AtomicFile, String> {
         self.0.finish().map_err(|e| e.to_string())?;
         Ok(self.0.into_inner())
     }
@@ -118,19 +118,19 @@ impl Sink for Lines {
 
 /// An Arrow IPC writer. Categories are written as strings, as a file stores only one dictionary per
 /// column.
-struct Ipc(arrow::ipc::writer::FileWriter<Pending>, SchemaRef);
+struct Ipc(arrow::ipc::writer::FileWriter<AtomicFile>, SchemaRef);
 
 impl Sink for Ipc {
     fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
         self.0.write(&cast_to(batch, &self.1).map_err(|e| e.to_string())?).map_err(|e| e.to_string())
     }
-    fn end(mut self: Box<Self>) -> std::result::Result<Pending, String> {
+    fn end(mut self: Box<Self>) -> std::result::Result<AtomicFile, String> {
         self.0.finish().map_err(|e| e.to_string())?;
         self.0.into_inner().map_err(|e| e.to_string())
     }
 }
 
-type Make = fn(Pending, &SchemaRef) -> std::result::Result<Box<dyn Sink>, String>;
+type Make = fn(AtomicFile, &SchemaRef) -> std::result::Result<Box<dyn Sink>, String>;
 
 impl DataFrame {
     /// Computes the frame and writes it to Parquet files; as in [`to_csv`](DataFrame::to_csv), a
@@ -180,13 +180,13 @@ impl DataFrame {
 
     #[inline(never)]
     fn written(&self, method: &'static str, path: &str, make: Make) -> Result<Vec<String>> {
-        let path = pending::local(method, path)?;
-        pending::make_folder(method, path)?;
+        let path = atomic_file::local(method, path)?;
+        atomic_file::make_folder(method, path)?;
         collect::retry_widened(self.plan()?, |plan, joins| {
             // One file has all rows in order.
-            let files = if pending::star(path).is_some() {
+            let files = if atomic_file::star(path).is_some() {
                 let each = |parts| {
-                    let paths = Arc::new(pending::numbered(path, parts));
+                    let paths = Arc::new(atomic_file::numbered(path, parts));
                     Ok(move |i: usize, rows| write_rows(method, paths[i].clone(), rows, make))
                 };
                 engine::each_partition(plan, joins, each)?.1
@@ -194,15 +194,15 @@ impl DataFrame {
                 let to = path.to_owned();
                 vec![engine::in_order(plan, joins, move |rows| write_rows(method, to, rows, make))?]
             };
-            pending::finish_all(method, files)
+            atomic_file::finish_all(method, files)
         })
     }
 }
 
-async fn write_rows(method: &'static str, path: String, mut rows: SendableRecordBatchStream, make: Make) -> Result<Pending> {
+async fn write_rows(method: &'static str, path: String, mut rows: SendableRecordBatchStream, make: Make) -> Result<AtomicFile> {
     let bad =
         |message: String| -> Error { ErrorKind::Engine { operation: method.to_owned(), message: format!("{path:?}: {message}") }.into() };
-    let mut sink = make(Pending::create(method, &path)?, &rows.schema()).map_err(bad)?;
+    let mut sink = make(AtomicFile::create(method, &path)?, &rows.schema()).map_err(bad)?;
     while let Some(batch) = rows.next().await {
         sink.put(&batch.during(method)?).map_err(bad)?;
     }

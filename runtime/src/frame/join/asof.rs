@@ -40,7 +40,7 @@ impl From<&str> for Direction {
             _ => {
                 let expected = "expected \"backward\", \"forward\" or \"nearest\"";
                 let e = bad(format!("unknown direction {name:?}: {expected}"));
-                crate::poison::note(&e, std::panic::Location::caller());
+                crate::deferred::note(&e, std::panic::Location::caller());
                 Self::Backward
             }
         }

@@ -4,12 +4,12 @@ use crate::error::{During, Error, Result};
 use crate::frame::column::cat;
 use crate::frame::dataframe::DataFrame;
 use crate::frame::dataframe::tables::IntoFrame;
-use crate::frame::expr::{Expr, bare, col};
+use crate::frame::expr::{Expr, col, ident};
 use crate::frame::plan::order::{numbered, sorted};
-use crate::frame::plan::{Plan, bound, names_of};
+use crate::frame::plan::{Plan, names_of, resolve};
 use crate::frame::types::category;
 use crate::frame::types::dtype::DType;
-use crate::frame::types::names::{IntoNames, ROW, unique};
+use crate::frame::types::names::{IntoNames, ROW, check_names};
 use datafusion::common::{Column, NullEquality, ScalarValue};
 use datafusion::functions::expr_fn as f;
 use datafusion::logical_expr::{self as df, JoinType, LogicalPlanBuilder, Union};
@@ -52,7 +52,7 @@ impl From<&str> for Join {
         NAMES.iter().find(|(n, _)| *n == name).map_or_else(
             || {
                 let message = format!("unknown join {name:?}: expected {}", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
-                crate::poison::note(&Merge::bad(message), std::panic::Location::caller());
+                crate::deferred::note(&Merge::bad(message), std::panic::Location::caller());
                 Self::Inner
             },
             |(_, how)| *how,
@@ -193,7 +193,7 @@ impl Merge {
         }
         let keys: Vec<_> = self.left_on.iter().cloned().zip(self.right_on.iter().cloned()).collect();
         for (a, b) in &keys {
-            let (x, y) = (bound("merge", col(a).get(), left)?, bound("merge", col(b).get(), right)?);
+            let (x, y) = (resolve("merge", col(a).get(), left)?, resolve("merge", col(b).get(), right)?);
             let of = |e: &df::Expr, p: &Plan| df::ExprSchemable::get_type(e, p.schema()).during("merge");
             let (x, y) = (of(&x, left)?, of(&y, right)?);
             let fits = x == y
@@ -220,7 +220,7 @@ impl Merge {
             let is_key = |n: &String| keys.iter().any(|(x, y)| if mark == "l" { x == n } else { y == n });
             let is_float = |n: &String| plan.schema().field_with_unqualified_name(n).is_ok_and(|f| f.data_type().is_floating());
             // NaN is a key like null.
-            let column = |n: &String| if is_key(n) && is_float(n) { crate::frame::expr::keys::key(bare(n)) } else { bare(n) };
+            let column = |n: &String| if is_key(n) && is_float(n) { crate::frame::expr::keys::key(ident(n)) } else { ident(n) };
             let columns = names.iter().chain([&ROW.to_owned()]).map(|n| column(n).alias(format!("{mark}.{n}"))).collect::<Vec<_>>();
             LogicalPlanBuilder::from(numbered(plan)?).project(columns)?.build()
         };
@@ -243,12 +243,12 @@ impl Merge {
         };
         let b = b.and_then(|b| sorted(b, self.order(&keys), None)).during("merge")?;
         let columns = self.columns(&keys, &l, &r);
-        unique("merge", columns.iter().map(|c| &c.0))?;
+        check_names("merge", columns.iter().map(|c| &c.0))?;
         b.project(columns.into_iter().map(|(n, e)| e.alias(n))).during("merge")
     }
 
     fn order(&self, keys: &[(String, String)]) -> Vec<df::SortExpr> {
-        let row = |mark: &str| bare(&format!("{mark}.{ROW}")).sort(true, false);
+        let row = |mark: &str| ident(&format!("{mark}.{ROW}")).sort(true, false);
         match self.how {
             Join::Right => vec![row("r"), row("l")],
             Join::Semi | Join::Anti => vec![row("l")],
@@ -259,7 +259,7 @@ impl Merge {
 
     /// Returns a key of the result that both frames have under one name.
     fn key(&self, (left, right): &(String, String)) -> df::Expr {
-        let (left, right) = (bare(&format!("l.{left}")), bare(&format!("r.{right}")));
+        let (left, right) = (ident(&format!("l.{left}")), ident(&format!("r.{right}")));
         match self.how {
             Join::Outer => f::coalesce(vec![left, right]),
             Join::Right => right,
@@ -277,17 +277,17 @@ impl Merge {
         for n in l {
             match shared(n) {
                 Some(k) if !alone => columns.push((n.clone(), self.key(k))),
-                _ => columns.push((suffixed(n, r, &self.suffixes.0), bare(&format!("l.{n}")))),
+                _ => columns.push((suffixed(n, r, &self.suffixes.0), ident(&format!("l.{n}")))),
             }
         }
         if alone {
             return columns;
         }
         for n in r.iter().filter(|n| shared(n).is_none()) {
-            columns.push((suffixed(n, l, &self.suffixes.1), bare(&format!("r.{n}"))));
+            columns.push((suffixed(n, l, &self.suffixes.1), ident(&format!("r.{n}"))));
         }
         if self.indicator {
-            let from = |mark: &str| Expr::new(bare(&format!("{mark}.{ROW}"))).is_null();
+            let from = |mark: &str| Expr::new(ident(&format!("{mark}.{ROW}"))).is_null();
             let told = crate::frame::expr::when::when(from("l")).then("right_only").when(from("r")).then("left_only").otherwise("both");
             columns.push(("_merge".to_owned(), told.get().clone()));
         }
@@ -360,7 +360,7 @@ pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
         let column = |n: &String| match have.contains(n) {
             // Where frames have different categories, the result has unknown ones.
             true if differ(n) => cat::unknown(&col(n)).get().clone().alias(n),
-            true => bare(n),
+            true => ident(n),
             false => df::lit(ScalarValue::Null).alias(n),
         };
         // Row numbers keep the rows in order, which a union alone does not.
@@ -378,5 +378,5 @@ pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
         }
     };
     // Columns of a union are only known by the names in its first part.
-    union.project(names.iter().map(|n| bare(n))).and_then(LogicalPlanBuilder::build).during("concat")
+    union.project(names.iter().map(|n| ident(n))).and_then(LogicalPlanBuilder::build).during("concat")
 }

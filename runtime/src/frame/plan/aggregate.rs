@@ -4,7 +4,7 @@ use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::expr::agg::{Agg, Spec, part};
 use crate::frame::expr::col;
 use crate::frame::plan::order::{indexed, numbered, unsorted};
-use crate::frame::plan::{Plan, bound};
+use crate::frame::plan::{Plan, resolve};
 use crate::frame::types::dtype::DType;
 use crate::frame::types::names::INDEX;
 use arrow::datatypes::DataType;
@@ -38,7 +38,7 @@ pub(in crate::frame) fn aggregated_where(
         let (x, t) = match agg {
             Agg::Size => (df::lit(1), DataType::Int64),
             _ => {
-                let x = bound(method, col(column).get(), plan)?;
+                let x = resolve(method, col(column).get(), plan)?;
                 // `bound` has checked that it exists.
                 let t = plan.schema().field_with_unqualified_name(column).during(method)?.data_type().clone();
                 (x, t)

@@ -21,7 +21,7 @@ pub(in crate::frame) fn names_of(plan: &Plan) -> Vec<String> {
 }
 
 /// Binds an expression to a plan; an error if a column does not exist.
-pub(in crate::frame) fn bound(method: &str, expr: &df::Expr, plan: &Plan) -> Result<df::Expr> {
+pub(in crate::frame) fn resolve(method: &str, expr: &df::Expr, plan: &Plan) -> Result<df::Expr> {
     let available = names_of(plan);
     let mut missing = None;
     let walk = expr.apply(|e| {

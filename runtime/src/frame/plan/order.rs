@@ -4,8 +4,8 @@
 
 use crate::error::During;
 use crate::frame::expr::keys::FloatKeys;
-use crate::frame::expr::{bare, col};
-use crate::frame::plan::{Plan, bound};
+use crate::frame::expr::{col, ident};
+use crate::frame::plan::{Plan, resolve};
 use crate::frame::types::category::is_known;
 use crate::frame::types::names::ROW;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
@@ -58,7 +58,7 @@ pub(in crate::frame) fn sorted(
 
 /// Returns the sort key of a column: its values, or the codes of its known categories.
 pub(in crate::frame) fn key(method: &str, name: &str, plan: &Plan) -> crate::error::Result<Expr> {
-    let column = bound(method, col(name).get(), plan)?;
+    let column = resolve(method, col(name).get(), plan)?;
     let known = plan.schema().field_with_unqualified_name(name).is_ok_and(|f| is_known(f));
     if !known {
         return Ok(column);
@@ -309,10 +309,10 @@ pub(in crate::frame) fn with_planner(context: &SessionContext) -> SessionContext
 /// Adds a column of row indices, from 0, to the plan.
 pub(in crate::frame) fn indexed(plan: &Plan, name: &str) -> Result<Plan> {
     use datafusion::logical_expr::{ExprFunctionExt, lit};
-    let number = datafusion::functions_window::expr_fn::row_number().order_by(vec![bare(ROW).sort(true, false)]).build()?;
+    let number = datafusion::functions_window::expr_fn::row_number().order_by(vec![ident(ROW).sort(true, false)]).build()?;
     let plan = numbered(plan)?;
     let window = LogicalPlanBuilder::window_plan(plan.clone(), vec![number.clone()])?;
     let index = datafusion::logical_expr::cast(number, DataType::Int64) - lit(1i64);
-    let columns = plan.schema().fields().iter().map(|f| bare(f.name())).chain([index.alias(name)]);
+    let columns = plan.schema().fields().iter().map(|f| ident(f.name())).chain([index.alias(name)]);
     LogicalPlanBuilder::from(window).project(columns)?.build()
 }

@@ -5,7 +5,7 @@ use crate::frame::plan::Plan;
 use crate::frame::source::memory;
 use crate::frame::source::provider::{FrameSource, SourceTable};
 use crate::frame::types::batch::{self, pieces};
-use crate::frame::types::names::{self, unique};
+use crate::frame::types::names::{self, check_names};
 use crate::frame::types::series::Series;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema};
@@ -21,7 +21,7 @@ pub(in crate::frame) fn scan(source: Arc<dyn FrameSource>, method: &str) -> Resu
 }
 
 pub(in crate::frame) fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
-    unique("from_columns", columns.iter().map(|(n, _)| n))?;
+    check_names("from_columns", columns.iter().map(|(n, _)| n))?;
     names::free("from_columns", columns.iter().map(|(n, _)| n))?;
     let rows = columns.first().map_or(0, |(_, s)| s.len());
     if let Some((name, s)) = columns.iter().find(|(_, s)| s.len() != rows) {
@@ -41,7 +41,7 @@ pub(in crate::frame) fn held(
     parts: Vec<Vec<RecordBatch>>,
     index: Option<String>,
 ) -> Result<Plan> {
-    let table = memory::Held::new(schema, parts, index).during(method)?;
+    let table = memory::MemoryTable::new(schema, parts, index).during(method)?;
     scan(Arc::new(table), method)
 }
 

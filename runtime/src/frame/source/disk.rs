@@ -18,7 +18,7 @@ use std::os::unix::fs::FileExt;
 const METHOD: &str = "repartition";
 
 /// Rows on disk, in order.
-pub(in crate::frame) struct Spool {
+pub(in crate::frame) struct SpillFile {
     file: File,
     schema: SchemaRef,
     /// The index of the first row of each batch, and the total number of rows.
@@ -27,7 +27,7 @@ pub(in crate::frame) struct Spool {
     pub(in crate::frame) bytes: u64,
 }
 
-impl Spool {
+impl SpillFile {
     /// Writes all rows.
     pub(in crate::frame) async fn of(mut rows: SendableRecordBatchStream) -> Result<Self> {
         let folder = config::cluster().local_directory;

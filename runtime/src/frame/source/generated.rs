@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 pub(crate) type Partition = Arc<dyn Fn(u32) -> Result<Vec<RecordBatch>> + Send + Sync>;
 
 /// A table whose partitions are generated on demand.
-pub(in crate::frame) struct Lazy {
+pub(in crate::frame) struct Generated {
     schema: SchemaRef,
     partitions: u32,
     make: Partition,
@@ -41,9 +41,9 @@ struct Over {
     again: Again,
 }
 
-type Again = Box<dyn Fn(&Plan) -> Result<Lazy> + Send + Sync>;
+type Again = Box<dyn Fn(&Plan) -> Result<Generated> + Send + Sync>;
 
-impl Lazy {
+impl Generated {
     pub(in crate::frame) fn new(schema: SchemaRef, partitions: u32, make: Partition) -> Self {
         Self { schema, partitions, make, turns: Arc::new(Semaphore::new(config::threads())), over: None, index: None }
     }
@@ -59,14 +59,14 @@ impl Lazy {
     }
 }
 
-impl fmt::Debug for Lazy {
+impl fmt::Debug for Generated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Lazy({} partitions)", self.partitions)
     }
 }
 
 #[async_trait::async_trait]
-impl FrameSource for Lazy {
+impl FrameSource for Generated {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }

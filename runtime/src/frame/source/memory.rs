@@ -25,13 +25,13 @@ use std::sync::Arc;
 
 /// A table in memory.
 #[derive(Debug)]
-pub(in crate::frame) struct Held {
+pub(in crate::frame) struct MemoryTable {
     table: MemTable,
     /// If the rows are sorted by a column: its range in each partition, and the partitions.
     ranges: Option<(Ranges, Vec<Vec<RecordBatch>>)>,
 }
 
-impl Held {
+impl MemoryTable {
     pub(in crate::frame) fn new(schema: SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Result<Self> {
         let ranges = index.and_then(|index| Some((Ranges::of(&schema, &parts, index)?, parts.clone())));
         Ok(Self { table: MemTable::try_new(schema, parts)?, ranges })
@@ -77,7 +77,7 @@ impl PruningStatistics for Ranges {
 }
 
 #[async_trait::async_trait]
-impl FrameSource for Held {
+impl FrameSource for MemoryTable {
     fn schema(&self) -> SchemaRef {
         self.table.schema()
     }
@@ -100,21 +100,21 @@ impl FrameSource for Held {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let chosen = self.chosen(state, filters)?;
         let table = chosen.as_ref().unwrap_or(&self.table);
-        Ok(Arc::new(HeldExec(table.scan(state, projection, &[], limit).await?)))
+        Ok(Arc::new(MemoryExec(table.scan(state, projection, &[], limit).await?)))
     }
 }
 
 /// DataFusion's scan of the table, with its partitions unchanged.
 #[derive(Debug)]
-struct HeldExec(Arc<dyn ExecutionPlan>);
+struct MemoryExec(Arc<dyn ExecutionPlan>);
 
-impl DisplayAs for HeldExec {
+impl DisplayAs for MemoryExec {
     fn fmt_as(&self, style: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt_as(style, f)
     }
 }
 
-impl ExecutionPlan for HeldExec {
+impl ExecutionPlan for MemoryExec {
     passthrough!(no_input);
 
     fn name(&self) -> &str {

@@ -133,7 +133,7 @@ fn list<'a>(len: usize, name: &dyn Fn(usize) -> &'a str) -> Vec<String> {
 }
 
 /// Checks that no name occurs twice.
-pub(in crate::frame) fn unique<'a>(method: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
+pub(in crate::frame) fn check_names<'a>(method: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     for n in names {
         if !seen.insert(n) {

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::frame::types::batch::batch;
 use crate::frame::types::category;
 use crate::frame::types::dtype::DType;
-use crate::frame::types::names::unique;
+use crate::frame::types::names::check_names;
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
     RecordBatch, StringBuilder, StringDictionaryBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder,
@@ -68,7 +68,7 @@ pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<Data
 
 /// Returns the schema of columns given by names and types.
 pub(crate) fn schema(columns: &[(String, DType)]) -> Result<SchemaRef> {
-    unique("to_dataframe", columns.iter().map(|(n, _)| n))?;
+    check_names("to_dataframe", columns.iter().map(|(n, _)| n))?;
     let fields: Vec<_> = columns.iter().map(|(n, t)| Ok(Field::new(n, arrow_type("to_dataframe", n, t)?, true))).collect::<Result<_>>()?;
     Ok(Arc::new(Schema::new(fields)))
 }
@@ -198,7 +198,7 @@ impl Rows {
     }
 
     #[inline(never)]
-    fn end(&mut self, read: std::result::Result<(), Said>) -> Result<()> {
+    fn end(&mut self, read: std::result::Result<(), RowError>) -> Result<()> {
         let wrong = |message: String| ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message };
         read.map_err(|e| wrong(e.0))?;
         for (i, cell) in self.cells.iter().enumerate() {
@@ -222,21 +222,21 @@ impl Rows {
 
 /// Why a row cannot be read.
 #[derive(Debug)]
-struct Said(String);
+struct RowError(String);
 
-impl std::fmt::Display for Said {
+impl std::fmt::Display for RowError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
-impl std::error::Error for Said {}
-impl serde::ser::Error for Said {
+impl std::error::Error for RowError {}
+impl serde::ser::Error for RowError {
     fn custom<T: std::fmt::Display>(text: T) -> Self {
         Self(text.to_string())
     }
 }
 
-type Read<T> = std::result::Result<T, Said>;
+type Read<T> = std::result::Result<T, RowError>;
 
 /// Puts the fields of a row into its cells.
 struct RowReader<'a> {
@@ -257,7 +257,7 @@ fn cell_of<T: Serialize + ?Sized>(value: &T) -> Read<Cell> {
     match value.serialize(CellReader) {
         Ok(cell) => Ok(cell),
         // A list or a map in a cell becomes JSON.
-        Err(Said(s)) if s.is_empty() => serde_json::to_string(value).map(Cell::Text).map_err(Said::custom),
+        Err(RowError(s)) if s.is_empty() => serde_json::to_string(value).map(Cell::Text).map_err(RowError::custom),
         Err(e) => Err(e),
     }
 }
@@ -270,20 +270,20 @@ macro_rules! refuse {
     )*};
 }
 
-fn no_row() -> Said {
-    Said("an element is neither a map nor a struct with fields; help: map the elements to structs first".to_owned())
+fn no_row() -> RowError {
+    RowError("an element is neither a map nor a struct with fields; help: map the elements to structs first".to_owned())
 }
 
 impl<'a> Serializer for RowReader<'a> {
     type Ok = ();
-    type Error = Said;
-    type SerializeSeq = Impossible<(), Said>;
-    type SerializeTuple = Impossible<(), Said>;
-    type SerializeTupleStruct = Impossible<(), Said>;
-    type SerializeTupleVariant = Impossible<(), Said>;
+    type Error = RowError;
+    type SerializeSeq = Impossible<(), RowError>;
+    type SerializeTuple = Impossible<(), RowError>;
+    type SerializeTupleStruct = Impossible<(), RowError>;
+    type SerializeTupleVariant = Impossible<(), RowError>;
     type SerializeMap = Fields<'a>;
     type SerializeStruct = Self;
-    type SerializeStructVariant = Impossible<(), Said>;
+    type SerializeStructVariant = Impossible<(), RowError>;
 
     refuse! { no_row();
         serialize_bool(bool) serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_u8(u8)
@@ -331,7 +331,7 @@ struct Fields<'a> {
 
 impl SerializeMap for Fields<'_> {
     type Ok = ();
-    type Error = Said;
+    type Error = RowError;
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Read<()> {
         let cell = cell_of(key)?;
         self.key = text(&cell).ok().flatten().unwrap_or_default().into_owned();
@@ -348,7 +348,7 @@ impl SerializeMap for Fields<'_> {
 
 impl SerializeStruct for RowReader<'_> {
     type Ok = ();
-    type Error = Said;
+    type Error = RowError;
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Read<()> {
         self.put(key, value)
     }
@@ -370,14 +370,14 @@ macro_rules! cells {
 
 impl Serializer for CellReader {
     type Ok = Cell;
-    type Error = Said;
-    type SerializeSeq = Impossible<Cell, Said>;
-    type SerializeTuple = Impossible<Cell, Said>;
-    type SerializeTupleStruct = Impossible<Cell, Said>;
-    type SerializeTupleVariant = Impossible<Cell, Said>;
-    type SerializeMap = Impossible<Cell, Said>;
-    type SerializeStruct = Impossible<Cell, Said>;
-    type SerializeStructVariant = Impossible<Cell, Said>;
+    type Error = RowError;
+    type SerializeSeq = Impossible<Cell, RowError>;
+    type SerializeTuple = Impossible<Cell, RowError>;
+    type SerializeTupleStruct = Impossible<Cell, RowError>;
+    type SerializeTupleVariant = Impossible<Cell, RowError>;
+    type SerializeMap = Impossible<Cell, RowError>;
+    type SerializeStruct = Impossible<Cell, RowError>;
+    type SerializeStructVariant = Impossible<Cell, RowError>;
 
     cells! {
         serialize_bool(bool) = Cell::Bool;
@@ -415,24 +415,24 @@ impl Serializer for CellReader {
         value.serialize(self)
     }
     fn serialize_seq(self, _: Option<usize>) -> Read<Self::SerializeSeq> {
-        Err(Said(String::new()))
+        Err(RowError(String::new()))
     }
     fn serialize_tuple(self, _: usize) -> Read<Self::SerializeTuple> {
-        Err(Said(String::new()))
+        Err(RowError(String::new()))
     }
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Read<Self::SerializeTupleStruct> {
-        Err(Said(String::new()))
+        Err(RowError(String::new()))
     }
     fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Read<Self::SerializeTupleVariant> {
-        Err(Said(String::new()))
+        Err(RowError(String::new()))
     }
     fn serialize_map(self, _: Option<usize>) -> Read<Self::SerializeMap> {
-        Err(Said(String::new()))
+        Err(RowError(String::new()))
     }
     fn serialize_struct(self, _: &'static str, _: usize) -> Read<Self::SerializeStruct> {
-        Err(Said(String::new()))
+        Err(RowError(String::new()))
     }
     fn serialize_struct_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Read<Self::SerializeStructVariant> {
-        Err(Said(String::new()))
+        Err(RowError(String::new()))
     }
 }

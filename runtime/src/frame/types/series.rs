@@ -1,7 +1,7 @@
 //! Series: a column of values in memory, built from any iterator.
 
 use crate::frame::types::dtype::DType;
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use crate::show::{self, Bundle, Show};
 use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, ListBuilder, PrimitiveArray, StringArray, StringBuilder};
 use arrow::datatypes::{

@@ -6,7 +6,7 @@ use crate::exact::ExactSum;
 use crate::frame::types::cell::FromCell;
 use crate::frame::types::clock::datetimes;
 use crate::frame::types::dtype::DType;
-use crate::opaque::Opaque;
+use crate::handle::Opaque;
 use crate::show::html::{self, thousands};
 use crate::show::{self, Bundle, Show};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};

@@ -1,6 +1,7 @@
 //! Writes frames to CSV files: partitions are written in parallel, and files get their names when
 //! all are complete.
 
+use crate::atomic_file::{self, AtomicFile};
 use crate::csv::print::Printing;
 use crate::error::{During, Error, Result};
 use crate::frame::dataframe::DataFrame;
@@ -8,7 +9,6 @@ use crate::frame::engine::{self, Joins, collect};
 use crate::frame::io::csv::{Csv, Separator};
 use crate::frame::plan::Plan;
 use crate::frame::source::csv::options::{NameFunction, Options};
-use crate::pending::{self, Pending};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use std::io::{Seek, Write};
@@ -64,9 +64,9 @@ impl Csv {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn write(&self, frame: &DataFrame, path: &str) -> Result<Vec<String>> {
-        let (path, printing) = (pending::local(METHOD, path)?, Arc::new(printing(&self.0)?));
+        let (path, printing) = (atomic_file::local(METHOD, path)?, Arc::new(printing(&self.0)?));
         let plan = frame.plan()?;
-        let named = pending::star(path).is_some().then(|| self.0.name_function.clone());
+        let named = atomic_file::star(path).is_some().then(|| self.0.name_function.clone());
         collect::retry_widened(plan, |plan, joins| match &named {
             Some(name) => many((plan, joins), path, name.as_ref(), &printing, self.0.write_header),
             None => one((plan, joins), path, &printing, self.0.write_header),
@@ -134,8 +134,8 @@ async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header:
 /// Returns the paths for this many files.
 fn names(path: &str, files: usize, name: Option<&NameFunction>) -> Result<Vec<String>> {
     let paths: Vec<_> = match name {
-        Some(name) => (0..files).map(|i| pending::filled(path, &name(i))).collect(),
-        None => pending::numbered(path, files),
+        Some(name) => (0..files).map(|i| atomic_file::filled(path, &name(i))).collect(),
+        None => atomic_file::numbered(path, files),
     };
     let mut seen = std::collections::HashSet::new();
     match paths.iter().find(|p| !seen.insert(p.as_str())) {
@@ -154,24 +154,24 @@ fn many(
 ) -> Result<Vec<String>> {
     let (_, files) = engine::each_partition(plan, joins, |partitions| {
         let paths = names(path, partitions, name)?;
-        paths.iter().try_for_each(|p| pending::make_folder(METHOD, p))?;
+        paths.iter().try_for_each(|p| atomic_file::make_folder(METHOD, p))?;
         let (paths, printing) = (Arc::new(paths), printing.clone());
         Ok(move |i: usize, rows| {
             let (paths, printing) = (paths.clone(), printing.clone());
             async move {
-                let mut file = Pending::create(METHOD, &paths[i])?;
+                let mut file = AtomicFile::create(METHOD, &paths[i])?;
                 print(rows, &printing, header, &mut file, &paths[i]).await?;
                 Ok(file)
             }
         })
     })?;
-    pending::finish_all(METHOD, files)
+    atomic_file::finish_all(METHOD, files)
 }
 
 /// Writes one file: each partition is written to a temporary file, and these are concatenated in
 /// order.
 fn one((plan, joins): (&Plan, Joins), path: &str, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
-    pending::make_folder(METHOD, path)?;
+    atomic_file::make_folder(METHOD, path)?;
     let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let (to, printing) = (path.to_owned(), printing.clone());
     let work = move |i, rows| {
@@ -183,7 +183,7 @@ fn one((plan, joins): (&Plan, Joins), path: &str, printing: &Arc<Printing>, head
         }
     };
     let (_, parts) = engine::each_partition(plan, joins, |_| Ok(work))?;
-    let mut file = Pending::create(METHOD, path)?;
+    let mut file = AtomicFile::create(METHOD, path)?;
     for mut part in parts {
         part.rewind().and_then(|()| std::io::copy(&mut part, &mut file)).map_err(failed(path))?;
     }

@@ -29,7 +29,7 @@ pub(in crate::frame) async fn states(table: Arc<Table>, work: Arc<Vec<Vec<Piece>
             && to < table.files[file].size
         {
             let table = table.clone();
-            parts.push((file, to, tokio::task::spawn_blocking(move || table.passage(file, from, to))));
+            parts.push((file, to, tokio::task::spawn_blocking(move || table.transition(file, from, to))));
         }
     }
     let mut states = HashMap::new();

@@ -3,8 +3,8 @@
 use crate::csv::column::Reading;
 use crate::csv::dialect::{Dialect, Sep};
 use crate::csv::kind::Kind;
-use crate::csv::quotes::{Passage, State, Walker, passage, states};
-use crate::csv::scan::Marks;
+use crate::csv::quotes::{State, Transition, Walker, states, transition};
+use crate::csv::scan::Delimiters;
 use crate::csv::value::{Format, Values};
 use crate::decode::{Compression, Decoder, Transcode};
 use crate::error::{Error, ErrorKind, Result};
@@ -111,16 +111,16 @@ impl Table {
 
     /// Returns the marks of files that can be read from any offset, and whether spaces after
     /// separators are skipped.
-    fn rules(&self) -> (Marks, bool) {
+    fn rules(&self) -> (Delimiters, bool) {
         // Other dialects are never read from the middle.
-        let marks = self.dialect.plain().unwrap_or(Marks { sep: b',', quote: None });
+        let marks = self.dialect.plain().unwrap_or(Delimiters { sep: b',', quote: None });
         (marks, self.dialect.skip_initial_space)
     }
 
     /// Computes the transition of the quote state over a part of a file.
-    pub(in crate::frame) fn passage(&self, file: usize, from: u64, to: u64) -> Result<Passage> {
+    pub(in crate::frame) fn transition(&self, file: usize, from: u64, to: u64) -> Result<Transition> {
         let FileInfo { path, start, .. } = &self.files[file];
-        passage(Path::new(fs::local(path)), *start, from, to, self.rules()).map_err(|e| io_error(path, e))
+        transition(Path::new(fs::local(path)), *start, from, to, self.rules()).map_err(|e| io_error(path, e))
     }
 
     /// Verifies the guesses about offsets in the files (see [`Types::look_into`]).

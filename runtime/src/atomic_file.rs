@@ -7,7 +7,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 /// A file that is being written and does not have its final name yet.
-pub(crate) struct Pending {
+pub(crate) struct AtomicFile {
     to: Box<dyn Finish>,
     path: String,
     temporary: tempfile::TempPath,
@@ -40,7 +40,7 @@ finishes!(
     liblzma::write::XzEncoder<std::fs::File>
 );
 
-impl Pending {
+impl AtomicFile {
     /// Creates a file that will have this path.
     #[inline(never)]
     pub(crate) fn create(method: &str, path: &str) -> Result<Self> {
@@ -117,7 +117,7 @@ pub(crate) fn numbered(pattern: &str, n: usize) -> Vec<String> {
 }
 
 /// Renames files to their final names once all are complete; returns their paths.
-pub(crate) fn finish_all(method: &str, files: Vec<Pending>) -> Result<Vec<String>> {
+pub(crate) fn finish_all(method: &str, files: Vec<AtomicFile>) -> Result<Vec<String>> {
     let paths: Vec<_> = files.iter().map(|f| f.path.clone()).collect();
     let whole = files.into_iter().zip(&paths).map(|(file, path)| file.complete().map_err(Error::io(method, path)));
     for (file, path) in whole.collect::<Result<Vec<_>>>()?.into_iter().zip(&paths) {
@@ -139,7 +139,7 @@ impl Whole {
     }
 }
 
-impl Write for Pending {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.to.write(bytes)
     }
