@@ -15,7 +15,8 @@ const LAB: &str = "cargo lab --no-start";
 /// Runs all checks; returns 1 if one fails.
 pub(crate) fn run() -> Result<i32> {
     let spec = read_spec();
-    let runtime = spec.as_ref().ok().and_then(|s| Runtime::open(Path::new(s["argv"][3].as_str()?)).ok());
+    let runtime =
+        spec.as_ref().ok().and_then(|s| Runtime::open(Path::new(s["argv"][3].as_str()?)).ok());
     let checks = [
         ("kernelspec", kernelspec(&spec)),
         ("runtime", found_runtime(runtime.as_ref())),
@@ -35,7 +36,14 @@ pub(crate) fn run() -> Result<i32> {
             }
         }
     }
-    println!("{}", if failed == 0 { "all checks passed".to_owned() } else { format!("{failed} of {} checks failed", checks.len()) });
+    println!(
+        "{}",
+        if failed == 0 {
+            "all checks passed".to_owned()
+        } else {
+            format!("{failed} of {} checks failed", checks.len())
+        }
+    );
     Ok(i32::from(failed > 0))
 }
 
@@ -45,7 +53,9 @@ fn read_spec() -> std::result::Result<Value, String> {
     serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-fn kernelspec(spec: &std::result::Result<Value, String>) -> std::result::Result<String, (String, &'static str)> {
+fn kernelspec(
+    spec: &std::result::Result<Value, String>,
+) -> std::result::Result<String, (String, &'static str)> {
     let spec = spec.as_ref().map_err(|e| (e.clone(), LAB))?;
     let program = spec["argv"][0].as_str().unwrap_or_default();
     if Path::new(program).is_file() {
@@ -56,9 +66,15 @@ fn kernelspec(spec: &std::result::Result<Value, String>) -> std::result::Result<
 }
 
 fn found_runtime(runtime: Option<&Runtime>) -> std::result::Result<String, (String, &'static str)> {
-    let runtime = runtime.ok_or(("the folder named by the kernelspec contains no runtime".to_owned(), LAB))?;
+    let runtime = runtime
+        .ok_or(("the folder named by the kernelspec contains no runtime".to_owned(), LAB))?;
     match std::fs::metadata(runtime.library()) {
-        Ok(m) => Ok(format!("{} ({} MB, {} prebuilt crates)", runtime.library().display(), m.len() >> 20, runtime.manifest.crates.len())),
+        Ok(m) => Ok(format!(
+            "{} ({} MB, {} prebuilt crates)",
+            runtime.library().display(),
+            m.len() >> 20,
+            runtime.manifest.crates.len()
+        )),
         Err(e) => Err((format!("{}: {e}", runtime.library().display()), LAB)),
     }
 }
@@ -66,12 +82,20 @@ fn found_runtime(runtime: Option<&Runtime>) -> std::result::Result<String, (Stri
 fn compiler(runtime: Option<&Runtime>) -> std::result::Result<String, (String, &'static str)> {
     let runtime = runtime.ok_or(("unknown without a runtime".to_owned(), LAB))?;
     let rustc = runtime.tool("rustc");
-    let output = install::output(Command::new(&rustc).arg("-vV")).map_err(|e| (e.to_string(), LAB))?;
+    let output =
+        install::output(Command::new(&rustc).arg("-vV")).map_err(|e| (e.to_string(), LAB))?;
     let now = output.lines().next().unwrap_or_default();
     if now == runtime.manifest.rustc {
         Ok(format!("{now} at {}", rustc.display()))
     } else {
-        Err((format!("the runtime was built with {}, but {} is {now}", runtime.manifest.rustc, rustc.display()), LAB))
+        Err((
+            format!(
+                "the runtime was built with {}, but {} is {now}",
+                runtime.manifest.rustc,
+                rustc.display()
+            ),
+            LAB,
+        ))
     }
 }
 
@@ -88,7 +112,9 @@ fn rust_src(runtime: Option<&Runtime>) -> std::result::Result<String, (String, &
 fn linker() -> std::result::Result<String, (String, &'static str)> {
     match install::output(Command::new("cc").arg("--version")) {
         Ok(text) => Ok(text.lines().next().unwrap_or_default().to_owned()),
-        Err(e) => Err((e.to_string(), "install a C compiler, on Debian and Ubuntu: apt-get install gcc")),
+        Err(e) => {
+            Err((e.to_string(), "install a C compiler, on Debian and Ubuntu: apt-get install gcc"))
+        }
     }
 }
 
@@ -104,6 +130,9 @@ fn front_end() -> std::result::Result<String, (String, &'static str)> {
 fn python() -> std::result::Result<String, (String, &'static str)> {
     match install::output(Command::new("python3").arg("--version")) {
         Ok(text) => Ok(text.trim().to_owned()),
-        Err(e) => Err((e.to_string(), "install Python 3, on Debian and Ubuntu: apt-get install python3 python3-venv")),
+        Err(e) => Err((
+            e.to_string(),
+            "install Python 3, on Debian and Ubuntu: apt-get install python3 python3-venv",
+        )),
     }
 }

@@ -17,7 +17,9 @@ pub(crate) enum Error {
     Command { command: String, status: String, output: String },
     #[error("invalid {what}: {message}")]
     Format { what: String, message: String },
-    #[error("port {port} of {ip} cannot be used for {channel}: {message}; another kernel or program may be using it")]
+    #[error(
+        "port {port} of {ip} cannot be used for {channel}: {message}; another kernel or program may be using it"
+    )]
     Port { channel: &'static str, ip: String, port: u16, message: String },
     #[error("{problem}\n  help: {mend}")]
     Setup { problem: String, mend: String },

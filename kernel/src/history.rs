@@ -42,7 +42,10 @@ impl History {
             let last = entries(&String::from_utf8_lossy(&bytes)).map(|e| e.0).max().unwrap_or(0);
             if bytes.len() as u64 > LARGE {
                 let half = bytes.len() / 2;
-                let start = bytes[half..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |i| half + i + 1);
+                let start = bytes[half..]
+                    .iter()
+                    .position(|b| *b == b'\n')
+                    .map_or(bytes.len(), |i| half + i + 1);
                 file.set_len(0)?;
                 file.seek(SeekFrom::Start(0))?;
                 file.write_all(&bytes[start..])?;
@@ -78,12 +81,14 @@ impl History {
                 // Session 0 is this one; negative numbers count back from it.
                 let asked = number("session").unwrap_or(0);
                 let session = if asked > 0 { asked } else { self.session + asked };
-                let (start, stop) = (number("start").unwrap_or(0), number("stop").unwrap_or(i64::MAX));
+                let (start, stop) =
+                    (number("start").unwrap_or(0), number("stop").unwrap_or(i64::MAX));
                 all.into_iter().filter(|e| e.0 == session && e.1 >= start && e.1 < stop).collect()
             }
             Some("search") => {
                 let pattern = request["pattern"].as_str().unwrap_or("*");
-                let mut found: Vec<Entry> = all.into_iter().filter(|e| matches(pattern, &e.2)).collect();
+                let mut found: Vec<Entry> =
+                    all.into_iter().filter(|e| matches(pattern, &e.2)).collect();
                 if request["unique"].as_bool() == Some(true) {
                     let mut seen = std::collections::HashSet::new();
                     found.reverse();
@@ -95,12 +100,13 @@ impl History {
             _ => last(all, number("n")),
         };
         let with_output = request["output"].as_bool() == Some(true);
-        let shown =
-            found.into_iter().map(
-                |(session, line, input, output)| {
-                    if with_output { json!([session, line, [input, output]]) } else { json!([session, line, input]) }
-                },
-            );
+        let shown = found.into_iter().map(|(session, line, input, output)| {
+            if with_output {
+                json!([session, line, [input, output]])
+            } else {
+                json!([session, line, input])
+            }
+        });
         json!({ "status": "ok", "history": shown.collect::<Vec<_>>() })
     }
 }
@@ -122,7 +128,8 @@ fn entries(text: &str) -> impl Iterator<Item = Entry> {
 
 fn locked<T>(path: &Path, work: impl FnOnce(&mut File) -> std::io::Result<T>) -> Result<T> {
     let run = || {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         file.lock()?;
         work(&mut file)
     };
@@ -131,7 +138,8 @@ fn locked<T>(path: &Path, work: impl FnOnce(&mut File) -> std::io::Result<T>) ->
 
 /// Returns whether `text` matches a pattern, in which `*` stands for anything and `?` for one character.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t, mut back) = (0, 0, None);
     while t < text.len() {
         if p < pattern.len() && pattern[p] == '*' {
@@ -158,7 +166,12 @@ mod tests {
 
     fn inputs(history: &History, request: Value) -> Vec<String> {
         let answer = history.answer(&request);
-        answer["history"].as_array().unwrap().iter().map(|e| e[2].as_str().unwrap().to_owned()).collect()
+        answer["history"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e[2].as_str().unwrap().to_owned())
+            .collect()
     }
 
     #[test]
@@ -167,18 +180,37 @@ mod tests {
         let first = History::open(home.path());
         first.add(1, "let a = 1;", None);
         first.add(2, "a + 1", Some("2"));
-        std::fs::OpenOptions::new().append(true).open(home.path().join("history.jsonl")).unwrap().write_all(b"[1, 3, \"cut \xc3").unwrap();
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(home.path().join("history.jsonl"))
+            .unwrap()
+            .write_all(b"[1, 3, \"cut \xc3")
+            .unwrap();
         let second = History::open(home.path());
         second.add(1, "a + 1", None);
         assert_eq!((first.session, second.session), (1, 2));
         let tail = |n: i64| json!({ "hist_access_type": "tail", "n": n });
         assert_eq!(inputs(&second, tail(2)), ["a + 1", "a + 1"]);
         assert_eq!(inputs(&second, tail(99)).len(), 3);
-        assert_eq!(inputs(&second, json!({ "hist_access_type": "range", "session": -1, "start": 1, "stop": 2 })), ["let a = 1;"]);
-        assert_eq!(inputs(&second, json!({ "hist_access_type": "range", "session": 0 })), ["a + 1"]);
+        assert_eq!(
+            inputs(
+                &second,
+                json!({ "hist_access_type": "range", "session": -1, "start": 1, "stop": 2 })
+            ),
+            ["let a = 1;"]
+        );
+        assert_eq!(
+            inputs(&second, json!({ "hist_access_type": "range", "session": 0 })),
+            ["a + 1"]
+        );
         let search = |unique: bool| json!({ "hist_access_type": "search", "pattern": "a*", "unique": unique });
-        assert_eq!((inputs(&second, search(false)).len(), inputs(&second, search(true)).len()), (2, 1));
-        let with_output = second.answer(&json!({ "hist_access_type": "range", "session": 1, "start": 2, "output": true }));
+        assert_eq!(
+            (inputs(&second, search(false)).len(), inputs(&second, search(true)).len()),
+            (2, 1)
+        );
+        let with_output = second.answer(
+            &json!({ "hist_access_type": "range", "session": 1, "start": 2, "output": true }),
+        );
         assert_eq!(with_output["history"], json!([[1, 2, ["a + 1", "2"]]]));
     }
 

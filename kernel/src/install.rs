@@ -16,7 +16,13 @@ use std::time::Instant;
 /// Crates in scope of every cell, as the runtime was built with them.
 const IN_SCOPE: [&str; 6] = ["arrow", "chrono", "ndarray", "rand", "regex", "serde"];
 /// Flags that build the runtime as a library that cells link to.
-const LIBRARY_FLAGS: [&str; 5] = ["--crate-type=dylib", "-Cprefer-dynamic", "-Copt-level=3", "-Ccodegen-units=16", "--edition=2024"];
+const LIBRARY_FLAGS: [&str; 5] = [
+    "--crate-type=dylib",
+    "-Cprefer-dynamic",
+    "-Copt-level=3",
+    "-Ccodegen-units=16",
+    "--edition=2024",
+];
 
 /// Returns the installation folder: `RASK_HOME`, else `rask` in the user's data folder.
 pub(crate) fn home() -> PathBuf {
@@ -24,24 +30,31 @@ pub(crate) fn home() -> PathBuf {
 }
 
 fn data_folder() -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/".into())).join(".local/share");
+    let home = || {
+        PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/".into())).join(".local/share")
+    };
     std::env::var_os("XDG_DATA_HOME").filter(|d| !d.is_empty()).map_or_else(home, PathBuf::from)
 }
 
 /// Returns the folder of the kernelspec, which every Jupyter of the user searches.
 pub(crate) fn kernelspec() -> PathBuf {
-    let jupyter = std::env::var_os("JUPYTER_DATA_DIR").map_or_else(|| data_folder().join("jupyter"), PathBuf::from);
+    let jupyter = std::env::var_os("JUPYTER_DATA_DIR")
+        .map_or_else(|| data_folder().join("jupyter"), PathBuf::from);
     jupyter.join("kernels").join("rask")
 }
 
 /// Returns the source folder: where cargo started this program, else where it was built.
 pub(crate) fn source() -> Result<PathBuf> {
-    let kernel = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let kernel = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let root = kernel.parent().unwrap_or(&kernel).to_owned();
     if root.join("runtime/src/lib.rs").is_file() {
         return Ok(root);
     }
-    Err(Error::setup(format!("the source folder of Rask was not found at {}", root.display()), "run `cargo lab` in the source folder"))
+    Err(Error::setup(
+        format!("the source folder of Rask was not found at {}", root.display()),
+        "run `cargo lab` in the source folder",
+    ))
 }
 
 /// Prints a progress message.
@@ -52,12 +65,21 @@ pub(crate) fn say(text: &str) {
 /// Runs a command and returns what it wrote.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let shown = format!("{command:?}").replace('"', "");
-    let output = command.output().map_err(|source| Error::Start { command: shown.clone(), source })?;
+    let output =
+        command.output().map_err(|source| Error::Start { command: shown.clone(), source })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Err(Error::Command { command: shown, status: output.status.to_string(), output: text.trim().to_owned() })
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Err(Error::Command {
+        command: shown,
+        status: output.status.to_string(),
+        output: text.trim().to_owned(),
+    })
 }
 
 /// The toolchain that the source requires.
@@ -83,10 +105,14 @@ impl Toolchain {
             return Ok(());
         }
         say("adding the source of the standard library (rust-src)");
-        let added = output(Command::new("rustup").args(["component", "add", "rust-src"]).current_dir(root));
-        added
-            .map(drop)
-            .map_err(|e| Error::setup(format!("rust-src is missing and could not be added: {e}"), "run `rustup component add rust-src`"))
+        let added =
+            output(Command::new("rustup").args(["component", "add", "rust-src"]).current_dir(root));
+        added.map(drop).map_err(|e| {
+            Error::setup(
+                format!("rust-src is missing and could not be added: {e}"),
+                "run `rustup component add rust-src`",
+            )
+        })
     }
 }
 
@@ -111,7 +137,11 @@ pub(crate) fn install() -> Result<Runtime> {
 
 /// Hashes everything that a compiled cell depends on.
 fn build_id(root: &Path, tools: &Toolchain) -> Result<String> {
-    let mut files = vec![root.join("Cargo.toml"), root.join("Cargo.lock"), root.join("assets/fonts/DejaVuSans.ttf")];
+    let mut files = vec![
+        root.join("Cargo.toml"),
+        root.join("Cargo.lock"),
+        root.join("assets/fonts/DejaVuSans.ttf"),
+    ];
     for folder in ["runtime", "assets/data"] {
         walk(&root.join(folder), &mut files)?;
     }
@@ -154,7 +184,10 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command.current_dir(root);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"].iter().any(|p| text.starts_with(p)) {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+            .iter()
+            .any(|p| text.starts_with(p))
+        {
             command.env_remove(&name);
         }
     }
@@ -163,12 +196,18 @@ pub(crate) fn cargo(root: &Path) -> Command {
 
 /// Builds the workspace and shows the progress; returns the libraries by package id.
 fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
-    let total =
-        std::fs::read_to_string(root.join("Cargo.lock")).map_err(Error::file(root.join("Cargo.lock")))?.matches("[[package]]").count();
+    let total = std::fs::read_to_string(root.join("Cargo.lock"))
+        .map_err(Error::file(root.join("Cargo.lock")))?
+        .matches("[[package]]")
+        .count();
     say("building the runtime's libraries (the first time takes about 20 minutes on 2 cores)");
     let mut command = cargo(root);
-    command.args(["build", "--release", "--message-format=json-render-diagnostics"]).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(|source| Error::Start { command: "cargo build".to_owned(), source })?;
+    command
+        .args(["build", "--release", "--message-format=json-render-diagnostics"])
+        .stdout(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .map_err(|source| Error::Start { command: "cargo build".to_owned(), source })?;
     // It was configured as a pipe above.
     let stdout = child.stdout.take().expect("the output is piped");
     let mut found = HashMap::new();
@@ -187,23 +226,43 @@ fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
                 message["target"]["name"]
             );
         }
-        let kind = |k: &str| message["target"]["kind"].as_array().is_some_and(|a| a.iter().any(|x| x == k));
+        let kind = |k: &str| {
+            message["target"]["kind"].as_array().is_some_and(|a| a.iter().any(|x| x == k))
+        };
         let proc_macro = kind("proc-macro");
         // Dependencies of build scripts are compiled again without optimisation; cells never see those.
-        if !proc_macro && (kind("bin") || kind("custom-build") || message["profile"]["opt_level"] != "3") {
+        if !proc_macro
+            && (kind("bin") || kind("custom-build") || message["profile"]["opt_level"] != "3")
+        {
             continue;
         }
-        let texts = |v: &Value| v.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
+        let texts = |v: &Value| {
+            v.as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
         let name = message["target"]["name"].as_str().unwrap_or_default().replace('-', "_");
         let files = texts(&message["filenames"]).into_iter().map(PathBuf::from).collect();
-        found.insert(id, Artifact { name, features: texts(&message["features"]), files, proc_macro });
+        found.insert(
+            id,
+            Artifact { name, features: texts(&message["features"]), files, proc_macro },
+        );
     }
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[2K");
     }
-    let status = child.wait().map_err(|source| Error::Start { command: "cargo build".to_owned(), source })?;
+    let status = child
+        .wait()
+        .map_err(|source| Error::Start { command: "cargo build".to_owned(), source })?;
     if !status.success() {
-        return Err(Error::Command { command: "cargo build --release".to_owned(), status: status.to_string(), output: String::new() });
+        return Err(Error::Command {
+            command: "cargo build --release".to_owned(),
+            status: status.to_string(),
+            output: String::new(),
+        });
     }
     Ok(found)
 }
@@ -216,17 +275,21 @@ type Names = HashMap<String, (String, String)>;
 
 /// Returns the normal (non-build, non-dev) dependencies of each package, and the names of the packages.
 fn dependencies(root: &Path, host: &str) -> Result<(Edges, Names)> {
-    let args = ["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host];
+    let args =
+        ["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host];
     let text = output(cargo(root).args(args))?;
-    let metadata: Value =
-        serde_json::from_str(&text).map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
+    let metadata: Value = serde_json::from_str(&text)
+        .map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let packages = metadata["packages"].as_array().into_iter().flatten();
-    let names = packages.map(|p| (text(&p["id"]), (text(&p["name"]), text(&p["version"])))).collect();
+    let names =
+        packages.map(|p| (text(&p["id"]), (text(&p["name"]), text(&p["version"])))).collect();
     let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
     let edges = nodes.map(|n| {
         let deps = n["deps"].as_array().into_iter().flatten();
-        let running = deps.filter(|d| d["dep_kinds"].as_array().is_some_and(|k| k.iter().any(|k| k["kind"].is_null())));
+        let running = deps.filter(|d| {
+            d["dep_kinds"].as_array().is_some_and(|k| k.iter().any(|k| k["kind"].is_null()))
+        });
         (text(&n["id"]), running.map(|d| (text(&d["pkg"]), text(&d["name"]))).collect())
     });
     Ok((edges.collect(), names))
@@ -237,14 +300,14 @@ fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> 
     let built = artifacts(root)?;
     let (edges, names) = dependencies(root, &tools.host())?;
     let is = |id: &&String, name: &str| names.get(*id).is_some_and(|(n, _)| n == name);
-    let rask = edges
-        .keys()
-        .find(|k| is(k, "rask"))
-        .cloned()
-        .ok_or_else(|| Error::Format { what: "cargo metadata".to_owned(), message: "package `rask` not found".to_owned() })?;
+    let rask = edges.keys().find(|k| is(k, "rask")).cloned().ok_or_else(|| Error::Format {
+        what: "cargo metadata".to_owned(),
+        message: "package `rask` not found".to_owned(),
+    })?;
     let parent = folder.parent().unwrap_or(folder);
     std::fs::create_dir_all(parent).map_err(Error::file(parent))?;
-    let new = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(Error::file(parent))?;
+    let new =
+        tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(Error::file(parent))?;
     let at = new.path();
     for sub in ["lib", "deps", "facade", "data"] {
         std::fs::create_dir(at.join(sub)).map_err(Error::file(at.join(sub)))?;
@@ -255,17 +318,31 @@ fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> 
     for dep in closure(&rask, &edges) {
         let Some(artifact) = built.get(&dep) else { continue };
         let wanted = if artifact.proc_macro { "so" } else { "rmeta" };
-        let Some(file) = artifact.files.iter().find(|f| f.extension().is_some_and(|e| e == wanted)) else { continue };
+        let Some(file) = artifact.files.iter().find(|f| f.extension().is_some_and(|e| e == wanted))
+        else {
+            continue;
+        };
         let name = file.file_name().unwrap_or_default();
         copy(file, &at.join("deps").join(name))?;
         let (package, version) = names[&dep].clone();
-        let direct = IN_SCOPE.contains(&package.as_str()) && edges[&rask].iter().any(|(d, _)| *d == dep);
+        let direct =
+            IN_SCOPE.contains(&package.as_str()) && edges[&rask].iter().any(|(d, _)| *d == dep);
         let (features, file) = (artifact.features.clone(), name.to_string_lossy().into_owned());
-        crates.push(Prebuilt { package, name: artifact.name.clone(), version, features, file, direct });
+        crates.push(Prebuilt {
+            package,
+            name: artifact.name.clone(),
+            version,
+            features,
+            file,
+            direct,
+        });
     }
     crates.sort_by(|a, b| (&a.package, &a.version).cmp(&(&b.package, &b.version)));
     facade(root, &at.join("facade"))?;
-    for entry in std::fs::read_dir(root.join("assets/data")).map_err(Error::file(root.join("assets/data")))?.flatten() {
+    for entry in std::fs::read_dir(root.join("assets/data"))
+        .map_err(Error::file(root.join("assets/data")))?
+        .flatten()
+    {
         if entry.path().extension().is_some_and(|e| e == "parquet") {
             copy(&entry.path(), &at.join("data").join(entry.file_name()))?;
         }
@@ -273,7 +350,13 @@ fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> 
     readable_library(&tools.sysroot, at)?;
     copy(&root.join("Cargo.lock"), &at.join("Cargo.lock"))?;
     let rustc = tools.version.lines().next().unwrap_or_default().to_owned();
-    let manifest = Manifest { build_id: id.to_owned(), sysroot: tools.sysroot.clone(), rustc, host: tools.host(), crates };
+    let manifest = Manifest {
+        build_id: id.to_owned(),
+        sysroot: tools.sysroot.clone(),
+        rustc,
+        host: tools.host(),
+        crates,
+    };
     write(&at.join("runtime.json"), &json!(manifest).to_string())?;
     std::fs::rename(new.keep(), folder).map_err(Error::file(folder))
 }
@@ -295,20 +378,38 @@ fn closure(from: &str, edges: &Edges) -> Vec<String> {
 
 /// Compiles the runtime into one shared library, from the same dependencies that cargo has built. `cargo rustc` would not
 /// do: with one package selected, cargo resolves features again and builds half of the dependencies a second time.
-fn link(root: &Path, tools: &Toolchain, deps: &[(String, String)], built: &HashMap<String, Artifact>, to: &Path) -> Result<()> {
+fn link(
+    root: &Path,
+    tools: &Toolchain,
+    deps: &[(String, String)],
+    built: &HashMap<String, Artifact>,
+    to: &Path,
+) -> Result<()> {
     let mut command = Command::new(tools.sysroot.join("bin/rustc"));
-    command.args(["--crate-name", "rask", "runtime/src/lib.rs"]).args(LIBRARY_FLAGS).arg("-o").arg(to).current_dir(root);
+    command
+        .args(["--crate-name", "rask", "runtime/src/lib.rs"])
+        .args(LIBRARY_FLAGS)
+        .arg("-o")
+        .arg(to)
+        .current_dir(root);
     // A fixed soname for the loader, and the path of the standard library that the runtime shares with the cells.
     command.arg("-Clink-arg=-Wl,-soname,librask.so");
-    command.arg(format!("-Clink-arg=-Wl,-rpath,{}", tools.sysroot.join("lib/rustlib").join(tools.host()).join("lib").display()));
+    command.arg(format!(
+        "-Clink-arg=-Wl,-rpath,{}",
+        tools.sysroot.join("lib/rustlib").join(tools.host()).join("lib").display()
+    ));
     command.arg("-Cstrip=debuginfo").env("CARGO_MANIFEST_DIR", root.join("runtime"));
     for (dep, name) in deps {
         let Some(artifact) = built.get(dep) else { continue };
         let wanted = if artifact.proc_macro { "so" } else { "rlib" };
-        if let Some(file) = artifact.files.iter().find(|f| f.extension().is_some_and(|e| e == wanted)) {
+        if let Some(file) =
+            artifact.files.iter().find(|f| f.extension().is_some_and(|e| e == wanted))
+        {
             command.arg("--extern").arg(format!("{name}={}", file.display()));
             let folder = file.parent().unwrap_or(file);
-            command.arg(format!("-Ldependency={}", folder.join("deps").display())).arg(format!("-Ldependency={}", folder.display()));
+            command
+                .arg(format!("-Ldependency={}", folder.join("deps").display()))
+                .arg(format!("-Ldependency={}", folder.display()));
         }
     }
     output(&mut command).map(drop)
@@ -316,7 +417,10 @@ fn link(root: &Path, tools: &Toolchain, deps: &[(String, String)], built: &HashM
 
 /// Writes the runtime's source with a manifest without dependencies: evcxr's rust-analyzer reads it, cargo builds nothing.
 fn facade(root: &Path, to: &Path) -> Result<()> {
-    let manifest = format!("[package]\nname = \"rask\"\nversion = \"{}\"\nedition = \"2024\"\n\n[workspace]\n", env!("CARGO_PKG_VERSION"));
+    let manifest = format!(
+        "[package]\nname = \"rask\"\nversion = \"{}\"\nedition = \"2024\"\n\n[workspace]\n",
+        env!("CARGO_PKG_VERSION")
+    );
     write(&to.join("Cargo.toml"), &manifest)?;
     let mut files = Vec::new();
     let source = root.join("runtime/src");
@@ -334,7 +438,10 @@ fn readable_library(sysroot: &Path, at: &Path) -> Result<()> {
     for name in ["alloc", "core", "proc_macro", "std"] {
         let mut files = Vec::new();
         walk(&source.join(name).join("src"), &mut files)?;
-        for f in files.iter().filter(|f| f.extension().is_some_and(|e| e == "rs") && !f.components().any(|c| c.as_os_str() == "tests")) {
+        for f in files.iter().filter(|f| {
+            f.extension().is_some_and(|e| e == "rs")
+                && !f.components().any(|c| c.as_os_str() == "tests")
+        }) {
             copy(f, &at.join("library").join(f.strip_prefix(&source).unwrap_or(f)))?;
         }
         let empty = at.join("library-empty").join(name).join("src");
@@ -392,6 +499,7 @@ fn write_kernelspec(program: &Path, runtime: &Runtime) -> Result<()> {
     text.push('\n');
     let new = folder.join("kernel.json.new");
     write(&new, &text)?;
-    std::fs::rename(&new, folder.join("kernel.json")).map_err(Error::file(folder.join("kernel.json")))?;
+    std::fs::rename(&new, folder.join("kernel.json"))
+        .map_err(Error::file(folder.join("kernel.json")))?;
     std::io::stdout().flush().map_err(Error::file("standard output"))
 }

@@ -37,15 +37,18 @@ impl Options {
         let mut options = Self { start: true, browser: true, ..Self::default() };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
-            let mut value = || args.next().ok_or_else(|| Error::Usage(format!("{arg} needs a value")));
+            let mut value =
+                || args.next().ok_or_else(|| Error::Usage(format!("{arg} needs a value")));
             match arg.as_str() {
                 "--no-start" => options.start = false,
                 "--no-browser" => options.browser = false,
                 "--port" => {
                     let port = value()?;
-                    let number = port
-                        .parse()
-                        .map_err(|_| Error::Usage(format!("--port: invalid port {port:?}: expected a number from 1 to 65535")))?;
+                    let number = port.parse().map_err(|_| {
+                        Error::Usage(format!(
+                            "--port: invalid port {port:?}: expected a number from 1 to 65535"
+                        ))
+                    })?;
                     options.port = Some(number);
                 }
                 "--run" => options.run = Some(PathBuf::from(value()?)),
@@ -67,11 +70,18 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
     if let Some(file) = &options.run
         && !file.is_file()
     {
-        return Err(Error::setup(format!("notebook {} not found", file.display()), "give the path of an .ipynb file after --run"));
+        return Err(Error::setup(
+            format!("notebook {} not found", file.display()),
+            "give the path of an .ipynb file after --run",
+        ));
     }
     if let Some(port) = options.port {
-        TcpListener::bind(("127.0.0.1", port))
-            .map_err(|e| Error::setup(format!("port {port} cannot be used: {e}"), "choose another one with --port, or omit --port"))?;
+        TcpListener::bind(("127.0.0.1", port)).map_err(|e| {
+            Error::setup(
+                format!("port {port} cannot be used: {e}"),
+                "choose another one with --port, or omit --port",
+            )
+        })?;
     }
     let runtime = install::install()?;
     say(&format!("the kernel is installed: {}", install::kernelspec().display()));
@@ -81,7 +91,10 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
         return run_notebook(file, options.output.as_deref());
     }
     if !options.start {
-        say(&format!("everything is set up (build {}); `cargo lab` opens JupyterLab", runtime.manifest.build_id));
+        say(&format!(
+            "everything is set up (build {}); `cargo lab` opens JupyterLab",
+            runtime.manifest.build_id
+        ));
         return Ok(0);
     }
     start(&options)
@@ -100,9 +113,14 @@ pub(crate) fn need_packages(requirements: &str, stamp: &str) -> Result<()> {
             Error::setup(format!("cannot create a Python environment: {e}"), mend)
         })?;
     }
-    let names: Vec<_> = requirements.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
+    let names: Vec<_> =
+        requirements.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
     say(&format!("installing {}", names.join(", ")));
-    output(Command::new(python()).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(&names))?;
+    output(
+        Command::new(python())
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(&names),
+    )?;
     install::write(&stamp, requirements)
 }
 
@@ -130,7 +148,8 @@ fn run_notebook(file: &Path, copy: Option<&Path>) -> Result<i32> {
     let copy = copy.map_or_else(|| file.with_extension("executed.ipynb"), Path::to_owned);
     say(&format!("running {}", file.display()));
     let status = Command::new(python()).args(["-c", RUNNER]).arg(file).arg(&copy).status();
-    let status = status.map_err(|source| Error::Start { command: "the notebook runner".to_owned(), source })?;
+    let status = status
+        .map_err(|source| Error::Start { command: "the notebook runner".to_owned(), source })?;
     say(&format!("the executed copy is {}", copy.display()));
     Ok(status.code().unwrap_or(1))
 }
@@ -141,11 +160,16 @@ mod tests {
 
     #[test]
     fn options_are_read_and_wrong_ones_named() {
-        let read = |a: &[&str]| Options::read(&a.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+        let read =
+            |a: &[&str]| Options::read(&a.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
         let o = read(&["--no-browser", "--port", "8899"]).unwrap();
         assert_eq!((o.start, o.browser, o.port), (true, false, Some(8899)));
         assert_eq!(read(&["--run", "a.ipynb"]).unwrap().run, Some(PathBuf::from("a.ipynb")));
-        for (args, part) in [(&["--port", "x"][..], "65535"), (&["--port"], "needs a value"), (&["--nobrowser"], "--no-browser")] {
+        for (args, part) in [
+            (&["--port", "x"][..], "65535"),
+            (&["--port"], "needs a value"),
+            (&["--nobrowser"], "--no-browser"),
+        ] {
             assert!(read(args).unwrap_err().to_string().contains(part));
         }
     }

@@ -68,7 +68,9 @@ fn dispatch(name: &str, args: &[String]) -> Result<i32> {
     {
         return eval::tools::parent_death::run(rest);
     }
-    if std::env::var_os(eval::tools::rustc::MARKER).is_some() && args.first().is_some_and(|a| a.ends_with("rustc")) {
+    if std::env::var_os(eval::tools::rustc::MARKER).is_some()
+        && args.first().is_some_and(|a| a.ends_with("rustc"))
+    {
         let (runtime, session) = surroundings()?;
         return eval::tools::rustc::wrap(&runtime, &session, args);
     }
@@ -97,9 +99,9 @@ fn dispatch(name: &str, args: &[String]) -> Result<i32> {
 /// Returns the runtime and the session's folder that the kernel passed to this process.
 fn surroundings() -> Result<(Runtime, PathBuf)> {
     let folder = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .ok_or_else(|| Error::Usage(format!("this command is started by the kernel only: {name} is not set")))
+        std::env::var_os(name).map(PathBuf::from).ok_or_else(|| {
+            Error::Usage(format!("this command is started by the kernel only: {name} is not set"))
+        })
     };
     Ok((Runtime::open(&folder(rask_wire::env::RUNTIME)?)?, folder(rask_wire::env::SESSION)?))
 }
@@ -116,7 +118,8 @@ fn kernel(args: &[String]) -> Result<i32> {
         return enter_session(Path::new(folder), args);
     }
     let text = std::fs::read_to_string(file).map_err(Error::file(file))?;
-    let connection = serde_json::from_str(&text).map_err(|e| Error::Format { what: file.clone(), message: e.to_string() })?;
+    let connection = serde_json::from_str(&text)
+        .map_err(|e| Error::Format { what: file.clone(), message: e.to_string() })?;
     let (runtime, session) = surroundings()?;
     let served = server::serve(&connection, runtime, session.clone());
     let _ = std::fs::remove_dir_all(&session);
@@ -132,7 +135,10 @@ fn kernel(args: &[String]) -> Result<i32> {
 fn remove_dead_sessions() {
     for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let folder = entry.path();
-        let named = folder.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("rask-session-"));
+        let named = folder
+            .file_name()
+            .and_then(|n| n.to_str())
+            .is_some_and(|n| n.starts_with("rask-session-"));
         let owner = std::fs::read_to_string(folder.join("owner.pid")).ok();
         if named && owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
             // Another kernel may be removing it as well.
@@ -145,7 +151,11 @@ fn enter_session(folder: &Path, args: &[String]) -> Result<i32> {
     let runtime = Runtime::open(folder)?;
     let me = std::env::current_exe().map_err(Error::file("/proc/self/exe"))?;
     remove_dead_sessions();
-    let session = tempfile::Builder::new().prefix("rask-session-").tempdir().map_err(Error::file(std::env::temp_dir()))?.keep();
+    let session = tempfile::Builder::new()
+        .prefix("rask-session-")
+        .tempdir()
+        .map_err(Error::file(std::env::temp_dir()))?
+        .keep();
     // `exec` keeps the process id.
     let owner = session.join("owner.pid");
     std::fs::write(&owner, std::process::id().to_string()).map_err(Error::file(owner))?;
@@ -162,7 +172,13 @@ fn enter_session(folder: &Path, args: &[String]) -> Result<i32> {
     path.push(&user_path);
     let mut command = Command::new(&me);
     command.arg("kernel").args(args).env("PATH", path).env("RASK_USER_PATH", user_path);
-    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+    for name in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET",
+    ] {
         command.env_remove(name);
     }
     command

@@ -56,7 +56,13 @@ impl Outbox {
     }
 
     fn message(&self, msg_type: &'static str, parent: &Parent, content: Value) {
-        self.put(Out::Message { msg_type, parent: parent.clone(), metadata: json!({}), content, buffers: Vec::new() });
+        self.put(Out::Message {
+            msg_type,
+            parent: parent.clone(),
+            metadata: json!({}),
+            content,
+            buffers: Vec::new(),
+        });
     }
 
     /// Publishes the status: `starting`, `busy` or `idle`.
@@ -73,10 +79,21 @@ impl Outbox {
     }
 
     pub(crate) fn error(&self, parent: &Parent, name: &str, value: &str, traceback: &[String]) {
-        self.message("error", parent, json!({ "ename": name, "evalue": value, "traceback": traceback }));
+        self.message(
+            "error",
+            parent,
+            json!({ "ename": name, "evalue": value, "traceback": traceback }),
+        );
     }
 
-    pub(crate) fn show(&self, parent: &Parent, role: Role, id: Option<String>, bundle: &Bundle, count: u32) {
+    pub(crate) fn show(
+        &self,
+        parent: &Parent,
+        role: Role,
+        id: Option<String>,
+        bundle: &Bundle,
+        count: u32,
+    ) {
         let mut content = json!({ "data": data_of(bundle), "metadata": {} });
         if let Some(id) = id {
             content["transient"] = json!({ "display_id": id });
@@ -109,7 +126,13 @@ impl Outbox {
             CommEvent::Close => "comm_close",
         };
         let buffers = comm.buffers.into_iter().map(|b| Bytes::from(b.0)).collect();
-        self.put(Out::Message { msg_type, parent: parent.clone(), metadata: comm.metadata, content, buffers });
+        self.put(Out::Message {
+            msg_type,
+            parent: parent.clone(),
+            metadata: comm.metadata,
+            content,
+            buffers,
+        });
     }
 
     /// Waits until everything queued before has been sent.
@@ -224,14 +247,29 @@ async fn welcome(socket: &mut XPubSocket, signer: &Signer, message: &ZmqMessage)
         && frame.first() == Some(&1)
     {
         let topic = String::from_utf8_lossy(&frame[1..]).into_owned();
-        let frames = signer.encode(&[Bytes::from(topic.clone())], "iopub_welcome", None, &json!({}), &json!({ "subscription": topic }));
+        let frames = signer.encode(
+            &[Bytes::from(topic.clone())],
+            "iopub_welcome",
+            None,
+            &json!({}),
+            &json!({ "subscription": topic }),
+        );
         deliver(socket, frames).await;
     }
 }
 
 async fn flush(socket: &mut XPubSocket, signer: &Signer, pending: &mut Option<Pending>) {
     if let Some(p) = pending.take() {
-        send(socket, signer, "stream", &p.parent, &json!({}), &json!({ "name": p.name, "text": p.text }), Vec::new()).await;
+        send(
+            socket,
+            signer,
+            "stream",
+            &p.parent,
+            &json!({}),
+            &json!({ "name": p.name, "text": p.text }),
+            Vec::new(),
+        )
+        .await;
     }
 }
 

@@ -17,12 +17,17 @@ pub(crate) fn run() -> Result<i32> {
     want_graphviz();
     let cargo: [(&str, &[&str]); 4] = [
         ("formatting", &["fmt", "--all", "--check"]),
-        ("unit tests, documentation examples, structure, and the kernel through a strict client", &["test", "--release", "--workspace"]),
+        (
+            "unit tests, documentation examples, structure, and the kernel through a strict client",
+            &["test", "--release", "--workspace"],
+        ),
         ("lints", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         ("documentation", &["doc", "--release", "--workspace", "--no-deps"]),
     ];
     let total = cargo.len() + 3;
-    let step = |i: usize, what: &str| say(&format!("step {i} of {total}: {what} ({} min so far)", began.elapsed().as_secs() / 60));
+    let step = |i: usize, what: &str| {
+        say(&format!("step {i} of {total}: {what} ({} min so far)", began.elapsed().as_secs() / 60))
+    };
     // The strict client among the tests talks to the installed kernel.
     step(1, "installing the kernel");
     lab::run(&["--no-start".to_owned()])?;
@@ -38,7 +43,9 @@ pub(crate) fn run() -> Result<i32> {
     // One of the tests reads the list of generics from these pages.
     command.env("RASK_PAGES", pages(&root)?);
     // The tests start kernels as a user's Jupyter would: without the variables that cargo sets for this program.
-    for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("CARGO_") || n == "RUSTUP_TOOLCHAIN") {
+    for (name, _) in std::env::vars_os()
+        .filter(|(n, _)| n.to_string_lossy().starts_with("CARGO_") || n == "RUSTUP_TOOLCHAIN")
+    {
         command.env_remove(name);
     }
     check(&mut command)?;
@@ -47,15 +54,21 @@ pub(crate) fn run() -> Result<i32> {
 
 /// Returns the folder of the runtime's rustdoc pages.
 fn pages(root: &Path) -> Result<PathBuf> {
-    let text = output(install::cargo(root).args(["metadata", "--no-deps", "--format-version=1", "--offline"]))?;
-    let metadata: serde_json::Value =
-        serde_json::from_str(&text).map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
+    let text = output(install::cargo(root).args([
+        "metadata",
+        "--no-deps",
+        "--format-version=1",
+        "--offline",
+    ]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
     Ok(Path::new(metadata["target_directory"].as_str().unwrap_or_default()).join("doc/rask"))
 }
 
 fn check(command: &mut Command) -> Result<()> {
     let shown = format!("{command:?}").replace('"', "");
-    let status = command.status().map_err(|source| Error::Start { command: shown.clone(), source })?;
+    let status =
+        command.status().map_err(|source| Error::Start { command: shown.clone(), source })?;
     if status.success() {
         return Ok(());
     }
@@ -68,7 +81,10 @@ fn find_browser() -> Result<PathBuf> {
         apt_install("chromium", "Chromium for the browser tests")?;
     }
     browser().ok_or_else(|| {
-        Error::setup("the browser tests need Chromium, which was not found", "install it, on Debian: apt-get install chromium")
+        Error::setup(
+            "the browser tests need Chromium, which was not found",
+            "install it, on Debian: apt-get install chromium",
+        )
     })
 }
 
@@ -87,7 +103,13 @@ fn apt_install(package: &str, what: &str) -> Result<()> {
         return Ok(());
     }
     say(&format!("installing {what}"));
-    let install = || output(Command::new("apt-get").args(["install", "-y", package]).env("DEBIAN_FRONTEND", "noninteractive"));
+    let install = || {
+        output(
+            Command::new("apt-get")
+                .args(["install", "-y", package])
+                .env("DEBIAN_FRONTEND", "noninteractive"),
+        )
+    };
     if install().is_err() {
         output(Command::new("apt-get").arg("update"))?;
         install()?;

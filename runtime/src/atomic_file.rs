@@ -48,13 +48,25 @@ impl AtomicFile {
     }
 
     fn open(path: &str) -> std::io::Result<Self> {
-        let folder = Path::new(path).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let (file, temporary) = tempfile::Builder::new().prefix(".rask-").tempfile_in(folder)?.into_parts();
+        let folder = Path::new(path)
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let (file, temporary) =
+            tempfile::Builder::new().prefix(".rask-").tempfile_in(folder)?.into_parts();
         let to: Box<dyn Finish> = match Compression::of_name(path) {
             Compression::None => Box::new(BufWriter::new(file)),
-            Compression::Gzip => Box::new(BufWriter::new(flate2::write::GzEncoder::new(file, flate2::Compression::default()))),
-            Compression::Bzip2 => Box::new(BufWriter::new(bzip2::write::BzEncoder::new(file, bzip2::Compression::default()))),
-            Compression::Zstd => Box::new(BufWriter::new(zstd::stream::write::Encoder::new(file, 0)?)),
+            Compression::Gzip => Box::new(BufWriter::new(flate2::write::GzEncoder::new(
+                file,
+                flate2::Compression::default(),
+            ))),
+            Compression::Bzip2 => Box::new(BufWriter::new(bzip2::write::BzEncoder::new(
+                file,
+                bzip2::Compression::default(),
+            ))),
+            Compression::Zstd => {
+                Box::new(BufWriter::new(zstd::stream::write::Encoder::new(file, 0)?))
+            }
             Compression::Xz => Box::new(BufWriter::new(liblzma::write::XzEncoder::new(file, 6))),
         };
         Ok(Self { to, path: path.to_owned(), temporary })
@@ -82,7 +94,9 @@ pub(crate) fn local<'a>(method: &str, path: &'a str) -> Result<&'a str> {
     if crate::fs::is_remote(path) {
         return Err(Error::bad_argument(
             method,
-            format!("invalid path {path:?}: expected a local path, as remote files cannot be written"),
+            format!(
+                "invalid path {path:?}: expected a local path, as remote files cannot be written"
+            ),
         ));
     }
     Ok(crate::fs::local(path))
@@ -106,7 +120,8 @@ pub(crate) fn star(path: &str) -> Option<usize> {
 
 /// Replaces the `*` of a path by a string.
 pub(crate) fn filled(path: &str, with: &str) -> String {
-    star(path).map_or_else(|| path.to_owned(), |at| format!("{}{with}{}", &path[..at], &path[at + 1..]))
+    star(path)
+        .map_or_else(|| path.to_owned(), |at| format!("{}{with}{}", &path[..at], &path[at + 1..]))
 }
 
 /// Returns the paths of `n` files: the `*` is replaced by zero-padded numbers, so that the names
@@ -119,7 +134,10 @@ pub(crate) fn numbered(pattern: &str, n: usize) -> Vec<String> {
 /// Renames files to their final names once all are complete; returns their paths.
 pub(crate) fn finish_all(method: &str, files: Vec<AtomicFile>) -> Result<Vec<String>> {
     let paths: Vec<_> = files.iter().map(|f| f.path.clone()).collect();
-    let whole = files.into_iter().zip(&paths).map(|(file, path)| file.complete().map_err(Error::io(method, path)));
+    let whole = files
+        .into_iter()
+        .zip(&paths)
+        .map(|(file, path)| file.complete().map_err(Error::io(method, path)));
     for (file, path) in whole.collect::<Result<Vec<_>>>()?.into_iter().zip(&paths) {
         file.persist().map_err(Error::io(method, path))?;
     }

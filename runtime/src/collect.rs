@@ -184,7 +184,8 @@ mod tests {
             RUNS.fetch_add(1, Ordering::SeqCst);
             x * 2
         });
-        let (sum, count, some) = compute((&bag.sum(), &bag.count(), bag.filter(|x| x % 100 == 0))).unwrap();
+        let (sum, count, some) =
+            compute((&bag.sum(), &bag.count(), bag.filter(|x| x % 100 == 0))).unwrap();
         assert_eq!((sum, count, some), (10_100, 100, vec![100, 200]));
         assert_eq!(RUNS.load(Ordering::SeqCst), 100);
         let one = delayed(|| 1u64).call(());

@@ -53,7 +53,13 @@ impl Comm {
     /// Opens a comm with metadata, which some targets require.
     pub(crate) fn open_with(target: &str, data: &Value, metadata: Value) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let comm = Self { id: format!("rask-comm-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)) };
+        let comm = Self {
+            id: format!(
+                "rask-comm-{}-{}",
+                std::process::id(),
+                NEXT.fetch_add(1, Ordering::Relaxed)
+            ),
+        };
         table().comms.insert(comm.id.clone(), None);
         comm.post_with(CommEvent::Open, target, data, &[], metadata);
         comm
@@ -96,7 +102,14 @@ impl Comm {
         self.post_with(event, target, data, buffers, json!({}));
     }
 
-    fn post_with(&self, event: CommEvent, target: &str, data: &Value, buffers: &[Vec<u8>], metadata: Value) {
+    fn post_with(
+        &self,
+        event: CommEvent,
+        target: &str,
+        data: &Value,
+        buffers: &[Vec<u8>],
+        metadata: Value,
+    ) {
         wire::send(&ToKernel::Comm(Message {
             event,
             id: self.id.clone(),
@@ -127,7 +140,9 @@ fn set_target(target: &str, handler: Handler) {
 pub(crate) fn start() -> std::io::Result<()> {
     let (sender, inbox) = mpsc::channel::<Message>();
     *INBOX.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
-    let act = move || inbox.iter().for_each(|message| drop(catch_unwind(AssertUnwindSafe(|| act(&message)))));
+    let act = move || {
+        inbox.iter().for_each(|message| drop(catch_unwind(AssertUnwindSafe(|| act(&message)))))
+    };
     std::thread::Builder::new().name("comm".to_owned()).spawn(act).map(drop)
 }
 
@@ -169,7 +184,14 @@ mod tests {
     use super::*;
 
     fn message(event: CommEvent, id: &str, target: &str, data: Value) -> Message {
-        Message { event, id: id.into(), target: target.into(), data, metadata: json!({}), buffers: vec![Buffer(vec![7])] }
+        Message {
+            event,
+            id: id.into(),
+            target: target.into(),
+            data,
+            metadata: json!({}),
+            buffers: vec![Buffer(vec![7])],
+        }
     }
 
     #[test]
@@ -179,7 +201,9 @@ mod tests {
         on_open("test.target", move |comm, data, _| {
             seen.send(data.clone()).unwrap();
             let on_message = on_message.clone();
-            comm.on_message(move |_, data, buffers| on_message.send(json!([data, buffers])).unwrap());
+            comm.on_message(move |_, data, buffers| {
+                on_message.send(json!([data, buffers])).unwrap()
+            });
         });
         act(&message(CommEvent::Message, "one", "", json!("too early")));
         act(&message(CommEvent::Open, "one", "test.target", json!("open")));

@@ -18,12 +18,21 @@ pub(crate) struct Cluster {
     pub(crate) local_directory: PathBuf,
 }
 
-static CLUSTER: LazyLock<RwLock<Cluster>> = LazyLock::new(|| RwLock::new(Cluster::local(None, None, None)));
+static CLUSTER: LazyLock<RwLock<Cluster>> =
+    LazyLock::new(|| RwLock::new(Cluster::local(None, None, None)));
 
 impl Cluster {
     /// Returns the workers of this machine; `None` means Dask's default.
-    pub(crate) fn local(workers: Option<usize>, threads: Option<usize>, memory: Option<Option<u64>>) -> Self {
-        let cores = std::env::var("RASK_WORKERS").ok().and_then(|v| v.parse::<usize>().ok()).filter(|n| *n > 0).unwrap_or_else(cores);
+    pub(crate) fn local(
+        workers: Option<usize>,
+        threads: Option<usize>,
+        memory: Option<Option<u64>>,
+    ) -> Self {
+        let cores = std::env::var("RASK_WORKERS")
+            .ok()
+            .and_then(|v| v.parse::<usize>().ok())
+            .filter(|n| *n > 0)
+            .unwrap_or_else(cores);
         let (workers, threads_per_worker) = match (workers, threads) {
             (Some(w), Some(t)) => (w, t),
             (Some(w), None) => (w, cores.div_ceil(w)),
@@ -31,8 +40,10 @@ impl Cluster {
             (None, None) => split(cores),
         };
         let part = (threads_per_worker as f64 / cores as f64).min(1.0);
-        let memory_limit = memory.unwrap_or_else(|| system_memory().map(|m| (m as f64 * part) as u64));
-        let local_directory = std::env::var_os("RASK_TEMPORARY_DIRECTORY").map_or_else(std::env::temp_dir, PathBuf::from);
+        let memory_limit =
+            memory.unwrap_or_else(|| system_memory().map(|m| (m as f64 * part) as u64));
+        let local_directory = std::env::var_os("RASK_TEMPORARY_DIRECTORY")
+            .map_or_else(std::env::temp_dir, PathBuf::from);
         Self { workers, threads_per_worker, memory_limit, local_directory }
     }
 
@@ -53,7 +64,9 @@ pub(crate) fn own_folder(root: &Path) -> PathBuf {
     const NAME: &str = "rask-frames-";
     let is_over = |name: &str| {
         let pid = name.strip_prefix(NAME).filter(|p| p.parse::<u32>().is_ok());
-        pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists())
+        pid.is_some_and(|pid| {
+            Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists()
+        })
     };
     for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
         if is_over(&entry.file_name().to_string_lossy()) {
@@ -69,13 +82,15 @@ pub(crate) fn own_folder(root: &Path) -> PathBuf {
 /// Parses a size in bytes, an argument of `method`.
 pub(crate) fn bytes(method: &str, text: &str) -> Result<u64> {
     let message = || format!("invalid size {text:?}: expected {}", units::BYTES_LOOK);
-    Ok(units::parse_bytes(text).ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
+    Ok(units::parse_bytes(text)
+        .ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
 }
 
 /// Parses a duration, an argument of `method`.
 pub(crate) fn time(method: &str, text: &str) -> Result<std::time::Duration> {
     let message = || format!("invalid duration {text:?}: expected {}", units::TIME_LOOKS);
-    Ok(units::parse_time(text).ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
+    Ok(units::parse_time(text)
+        .ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
 }
 
 /// Returns the workers that computations run on.
@@ -116,7 +131,8 @@ pub(crate) fn system_memory() -> Option<u64> {
             Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
         });
         let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-        let group = group.iter().find_map(|f| std::fs::read_to_string(f).ok()?.trim().parse::<u64>().ok());
+        let group =
+            group.iter().find_map(|f| std::fs::read_to_string(f).ok()?.trim().parse::<u64>().ok());
         machine.into_iter().chain(group).min()
     });
     *BYTES
@@ -137,8 +153,17 @@ mod tests {
 
     #[test]
     fn cores_are_split_as_dask_splits_them() {
-        let cases =
-            [(1, (1, 1)), (2, (2, 1)), (4, (4, 1)), (6, (3, 2)), (8, (4, 2)), (12, (4, 3)), (16, (4, 4)), (24, (6, 4)), (64, (8, 8))];
+        let cases = [
+            (1, (1, 1)),
+            (2, (2, 1)),
+            (4, (4, 1)),
+            (6, (3, 2)),
+            (8, (4, 2)),
+            (12, (4, 3)),
+            (16, (4, 4)),
+            (24, (6, 4)),
+            (64, (8, 8)),
+        ];
         for (cores, want) in cases {
             assert_eq!(split(cores), want, "{cores}");
         }
@@ -153,7 +178,11 @@ mod tests {
         }
         let own = own_folder(root.path());
         assert!(own.is_dir() && own.ends_with(format!("rask-frames-{}", std::process::id())));
-        assert!(!at("rask-frames-4294967295").exists() && at("rask-frames-x").exists() && at("rask-frames-1").exists());
+        assert!(
+            !at("rask-frames-4294967295").exists()
+                && at("rask-frames-x").exists()
+                && at("rask-frames-1").exists()
+        );
     }
 
     #[test]

@@ -47,7 +47,11 @@ impl<T: Element + Serialize> Bag<T> {
     pub fn to_dataframe(&self, columns: &[(&str, DType)]) -> DataFrame {
         let mut points = Vec::new();
         self.each_point(&mut |point| points.push(point));
-        if columns.is_empty() { by_serde(points, self.first_lists(SAMPLE), rows_in::<T>) } else { named(points, columns, rows_in::<T>) }
+        if columns.is_empty() {
+            by_serde(points, self.first_lists(SAMPLE), rows_in::<T>)
+        } else {
+            named(points, columns, rows_in::<T>)
+        }
     }
 }
 
@@ -87,7 +91,9 @@ fn by_serde(points: Vec<Point>, first: Result<Vec<Value>>, rows_in: RowsIn) -> D
         first.iter().for_each(|list| rows_in(list, &mut rows));
         if rows.is_empty() {
             let message = "the bag is empty, so it has no columns; help: name them: to_dataframe(&[(\"x\", DType::Int64)])".to_owned();
-            return Err(ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into());
+            return Err(
+                ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into()
+            );
         }
         fields_of(&rows)
     };
@@ -98,7 +104,10 @@ fn by_serde(points: Vec<Point>, first: Result<Vec<Value>>, rows_in: RowsIn) -> D
 
 /// Returns a function that converts a partition's list to batches; `batch` converts some of its
 /// rows.
-fn batches(rows_in: RowsIn, batch: impl Fn(&[Row<'_>]) -> Result<RecordBatch> + Send + Sync + 'static) -> Batches {
+fn batches(
+    rows_in: RowsIn,
+    batch: impl Fn(&[Row<'_>]) -> Result<RecordBatch> + Send + Sync + 'static,
+) -> Batches {
     Arc::new(move |list: Value| {
         let mut rows = Vec::new();
         rows_in(&list, &mut rows);
@@ -210,11 +219,12 @@ impl DataFrame {
     pub fn to_delayed(&self) -> Vec<Delayed<Table>> {
         known_tables();
         let size = |table: &Value| size::size_of(&**table);
-        let (count, get): (_, Arc<dyn Fn(usize) -> Result<Table> + Send + Sync>) = match self.to_partitions() {
-            Ok(parts) => parts,
-            // The error is returned on computation.
-            Err(e) => (1, Arc::new(move |_| Err(e.clone()))),
-        };
+        let (count, get): (_, Arc<dyn Fn(usize) -> Result<Table> + Send + Sync>) =
+            match self.to_partitions() {
+                Ok(parts) => parts,
+                // The error is returned on computation.
+                Err(e) => (1, Arc::new(move |_| Err(e.clone()))),
+            };
         let parts = Parts { get: Box::new(move |i| Ok(Arc::new(get(i)?))), size };
         layer_of("to-delayed", count, parts).points().into_iter().map(Delayed::of_point).collect()
     }
@@ -233,7 +243,9 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     #[track_caller]
-    pub fn from_delayed<T: IntoTable, D: Borrow<Delayed<T>>>(parts: impl IntoIterator<Item = D>) -> Self {
+    pub fn from_delayed<T: IntoTable, D: Borrow<Delayed<T>>>(
+        parts: impl IntoIterator<Item = D>,
+    ) -> Self {
         let convert = |value: Value| typed::<T>(value).table();
         gathered(parts.into_iter().map(|p| p.borrow().point()).collect(), Arc::new(convert))
     }
@@ -306,26 +318,44 @@ fn layer_of(name: &str, count: usize, parts: Parts) -> Arc<Layer> {
 
 /// Builds the layer of a bag from a frame, partition by partition.
 #[inline(never)]
-fn bag_of(frame: &DataFrame, rows: fn(&Table) -> Result<Value>, size: fn(&Value) -> Size) -> Result<Opaque> {
+fn bag_of(
+    frame: &DataFrame,
+    rows: fn(&Table) -> Result<Value>,
+    size: fn(&Value) -> Size,
+) -> Result<Opaque> {
     let (count, get) = frame.to_partitions()?;
-    Ok(Opaque::of(layer_of("to-bag", count, Parts { get: Box::new(move |i| rows(&get(i)?)), size })))
+    Ok(Opaque::of(layer_of(
+        "to-bag",
+        count,
+        Parts { get: Box::new(move |i| rows(&get(i)?)), size },
+    )))
 }
 
 /// Builds the frame of delayed tables.
 #[track_caller]
 #[inline(never)]
-fn gathered(mut points: Vec<Point>, table: Arc<dyn Fn(Value) -> Result<Table> + Send + Sync>) -> DataFrame {
+fn gathered(
+    mut points: Vec<Point>,
+    table: Arc<dyn Fn(Value) -> Result<Table> + Send + Sync>,
+) -> DataFrame {
     known_tables();
     let mut first = || {
         let Some(point) = points.first_mut() else { return Ok(Arc::new(Schema::empty())) };
-        let kept = keep("from-delayed", std::slice::from_ref(point), |p, v| p.layer.work.size(v))?.at(0);
+        let kept =
+            keep("from-delayed", std::slice::from_ref(point), |p, v| p.layer.work.size(v))?.at(0);
         let value = sched::compute(std::slice::from_ref(&kept))?.remove(0);
         *point = kept;
         Ok(nullable(&table(value)?.batch().schema()))
     };
     let schema: Result<SchemaRef> = first();
     let of = schema.clone().unwrap_or_else(|_| Arc::new(Schema::empty()));
-    frame(schema, &points, Arc::new(move |value| Ok(pieces(&with_columns("from_delayed", table(value)?.batch(), &of)?))))
+    frame(
+        schema,
+        &points,
+        Arc::new(move |value| {
+            Ok(pieces(&with_columns("from_delayed", table(value)?.batch(), &of)?))
+        }),
+    )
 }
 
 /// Deserializes the rows of a table by serde.
@@ -356,13 +386,21 @@ fn batch_of(fields: &[FieldRef], rows: &[Row<'_>]) -> Result<RecordBatch> {
 
 /// Infers the columns of rows by serde.
 fn fields_of(rows: &[Row<'_>]) -> Result<Vec<FieldRef>> {
-    let options = TracingOptions::default().allow_null_fields(true).coerce_numbers(true).guess_dates(true);
-    Vec::<FieldRef>::from_samples(rows, options.sequence_as_large_list(false).strings_as_large_utf8(false)).map_err(|e| told(&e))
+    let options =
+        TracingOptions::default().allow_null_fields(true).coerce_numbers(true).guess_dates(true);
+    Vec::<FieldRef>::from_samples(
+        rows,
+        options.sequence_as_large_list(false).strings_as_large_utf8(false),
+    )
+    .map_err(|e| told(&e))
 }
 
 #[inline(never)]
 fn told(e: &serde_arrow::Error) -> Error {
-    let message = format!("{}; help: name the columns, as in to_dataframe(&[(\"x\", DType::Int64)])", e.message());
+    let message = format!(
+        "{}; help: name the columns, as in to_dataframe(&[(\"x\", DType::Int64)])",
+        e.message()
+    );
     ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message }.into()
 }
 
@@ -383,7 +421,8 @@ fn frame(schema: Result<SchemaRef>, points: &[Point], convert: Batches) -> DataF
         let point = if alone {
             points[i as usize].clone()
         } else {
-            let layer: Arc<Layer> = together.get(|| keep("to-dataframe", &points, |p, v| p.layer.work.size(v)))?;
+            let layer: Arc<Layer> =
+                together.get(|| keep("to-dataframe", &points, |p, v| p.layer.work.size(v)))?;
             layer.at(i)
         };
         convert(sched::compute(&[point])?.remove(0))
@@ -414,7 +453,8 @@ mod tests {
             let tables = df.to_delayed();
             assert_eq!(tables.len(), parts);
             assert_eq!(format!("{:?}", DataFrame::from_delayed(&tables).compute().unwrap()), want);
-            let doubled: Vec<_> = tables.iter().map(|t| delayed(|t: Table| t.len() * 2).call((t,))).collect();
+            let doubled: Vec<_> =
+                tables.iter().map(|t| delayed(|t: Table| t.len() * 2).call((t,))).collect();
             assert_eq!(compute(doubled).unwrap().iter().sum::<usize>(), 100);
             let rows = df.to_bag::<Row>().unwrap();
             assert_eq!(rows.npartitions(), parts);
@@ -438,8 +478,17 @@ mod tests {
         let other = |i: i64| if i == 0 { frame() } else { frame().rename([("x", "y")]) };
         let parts: Vec<_> = (0..2).map(|i| delayed(other).call((i,))).collect();
         let e = DataFrame::from_delayed(&parts).compute().unwrap_err().to_string();
-        assert!(e.contains("from_delayed") && e.contains("y: int64") && e.contains("x: int64"), "{e}");
-        let e = frame().rename([("x", "y")]).to_bag::<Row>().unwrap().compute().unwrap_err().to_string();
+        assert!(
+            e.contains("from_delayed") && e.contains("y: int64") && e.contains("x: int64"),
+            "{e}"
+        );
+        let e = frame()
+            .rename([("x", "y")])
+            .to_bag::<Row>()
+            .unwrap()
+            .compute()
+            .unwrap_err()
+            .to_string();
         assert!(e.contains('x'), "{e}");
         assert_eq!(DataFrame::from_delayed(Vec::<Delayed<Table>>::new()).len().unwrap(), 0);
     }

@@ -27,9 +27,16 @@ const COMPRESSIONS: [(&str, &[&str], Compression); 5] = [
 impl Compression {
     /// Returns the compression of a file by its extension.
     pub(crate) fn of_name(name: &str) -> Self {
-        let path = if crate::fs::is_remote(name) { name.split(['?', '#']).next().unwrap_or(name) } else { name };
+        let path = if crate::fs::is_remote(name) {
+            name.split(['?', '#']).next().unwrap_or(name)
+        } else {
+            name
+        };
         let ending = path.rsplit('.').next().unwrap_or_default().to_lowercase();
-        COMPRESSIONS.iter().find(|(_, endings, _)| endings.contains(&ending.as_str())).map_or(Self::None, |(_, _, c)| *c)
+        COMPRESSIONS
+            .iter()
+            .find(|(_, endings, _)| endings.contains(&ending.as_str()))
+            .map_or(Self::None, |(_, _, c)| *c)
     }
 
     /// Returns the compression of this name; `None` for `"infer"`.
@@ -37,14 +44,30 @@ impl Compression {
         if name == "infer" {
             return Ok(None);
         }
-        let known = COMPRESSIONS.iter().find(|(n, endings, _)| *n == name || endings.contains(&name));
+        let known =
+            COMPRESSIONS.iter().find(|(n, endings, _)| *n == name || endings.contains(&name));
         let names = || COMPRESSIONS.map(|(n, ..)| format!("{n:?}")).join(", ");
-        let message = || format!("unknown compression {name:?}: expected \"infer\" (by the file extension), {}", names());
-        Ok(Some(known.ok_or_else(|| ErrorKind::BadArgument { method: "compression".to_owned(), message: message() })?.2))
+        let message = || {
+            format!(
+                "unknown compression {name:?}: expected \"infer\" (by the file extension), {}",
+                names()
+            )
+        };
+        Ok(Some(
+            known
+                .ok_or_else(|| ErrorKind::BadArgument {
+                    method: "compression".to_owned(),
+                    message: message(),
+                })?
+                .2,
+        ))
     }
 
     /// Returns a reader of the decompressed bytes; concatenated members are read as one stream.
-    pub(crate) fn reader(self, from: impl Read + Send + 'static) -> std::io::Result<Box<dyn Read + Send>> {
+    pub(crate) fn reader(
+        self,
+        from: impl Read + Send + 'static,
+    ) -> std::io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::None => Box::new(from),
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(from)),
@@ -70,26 +93,43 @@ impl Errors {
             "replace" => Ok(Self::Replace),
             "ignore" => Ok(Self::Ignore),
             _ => {
-                let message = format!("unknown error handler {name:?}: expected \"strict\", \"replace\" or \"ignore\"");
+                let message = format!(
+                    "unknown error handler {name:?}: expected \"strict\", \"replace\" or \"ignore\""
+                );
                 Err(ErrorKind::BadArgument { method: "errors".to_owned(), message }.into())
             }
         }
     }
 
     /// Decodes bytes and appends them to `text`; `last`: no more bytes follow.
-    fn decode(self, decoder: &mut encoding_rs::Decoder, bytes: &[u8], last: bool, text: &mut String) -> std::result::Result<(), Bad> {
+    fn decode(
+        self,
+        decoder: &mut encoding_rs::Decoder,
+        bytes: &[u8],
+        last: bool,
+        text: &mut String,
+    ) -> std::result::Result<(), Bad> {
         let mut at = 0;
         loop {
             let left = &bytes[at..];
-            text.reserve(decoder.max_utf8_buffer_length_without_replacement(left.len()).unwrap_or(left.len()));
+            text.reserve(
+                decoder
+                    .max_utf8_buffer_length_without_replacement(left.len())
+                    .unwrap_or(left.len()),
+            );
             let (result, read) = decoder.decode_to_string_without_replacement(left, text, last);
             at += read;
             match (result, self) {
                 (DecoderResult::InputEmpty, _) => return Ok(()),
                 (DecoderResult::OutputFull, _) | (DecoderResult::Malformed(..), Self::Ignore) => {}
-                (DecoderResult::Malformed(..), Self::Replace) => text.push(char::REPLACEMENT_CHARACTER),
+                (DecoderResult::Malformed(..), Self::Replace) => {
+                    text.push(char::REPLACEMENT_CHARACTER)
+                }
                 (DecoderResult::Malformed(length, after), Self::Strict) => {
-                    return Err(Bad { behind: at - usize::from(after), length: usize::from(length) });
+                    return Err(Bad {
+                        behind: at - usize::from(after),
+                        length: usize::from(length),
+                    });
                 }
             }
         }
@@ -115,10 +155,15 @@ enum Charset {
 
 impl Decoder {
     #[cfg(test)]
-    pub(crate) const UTF_8: Self = Self { encoding: Charset::Known(encoding_rs::UTF_8), errors: Errors::Strict, by_mark: false };
+    pub(crate) const UTF_8: Self = Self {
+        encoding: Charset::Known(encoding_rs::UTF_8),
+        errors: Errors::Strict,
+        by_mark: false,
+    };
 
     pub(crate) fn new(label: &str, errors: Errors) -> Result<Self> {
-        let name: String = label.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        let name: String =
+            label.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
         let encoding = match name.as_str() {
             // Python's name for UTF-8 with a byte order mark, which is always removed here.
             "utf8sig" => Charset::Known(encoding_rs::UTF_8),
@@ -130,8 +175,12 @@ impl Decoder {
                     )
                 };
                 let with_dashes = label.replace('_', "-");
-                let known = Encoding::for_label(label.as_bytes()).or_else(|| Encoding::for_label(with_dashes.as_bytes()));
-                Charset::Known(known.ok_or_else(|| ErrorKind::BadArgument { method: "encoding".to_owned(), message: message() })?)
+                let known = Encoding::for_label(label.as_bytes())
+                    .or_else(|| Encoding::for_label(with_dashes.as_bytes()));
+                Charset::Known(known.ok_or_else(|| ErrorKind::BadArgument {
+                    method: "encoding".to_owned(),
+                    message: message(),
+                })?)
             }
         };
         Ok(Self { encoding, errors, by_mark: name == "utf16" })
@@ -196,9 +245,20 @@ impl Decoder {
         Ok(bytes.utf8_chunks().map(|c| c.valid()).collect())
     }
 
-    fn other(self, encoding: &'static Encoding, bytes: &[u8], path: &str, offset: u64) -> Result<String> {
+    fn other(
+        self,
+        encoding: &'static Encoding,
+        bytes: &[u8],
+        path: &str,
+        offset: u64,
+    ) -> Result<String> {
         let mut text = String::with_capacity(bytes.len() * 2);
-        match self.errors.decode(&mut encoding.new_decoder_without_bom_handling(), bytes, true, &mut text) {
+        match self.errors.decode(
+            &mut encoding.new_decoder_without_bom_handling(),
+            bytes,
+            true,
+            &mut text,
+        ) {
             Ok(()) => Ok(text),
             Err(Bad { behind, length }) => {
                 let bad = behind - length;
@@ -231,7 +291,16 @@ pub(crate) struct Transcode<R> {
 
 impl<R: Read> Transcode<R> {
     pub(crate) fn new(from: R, decoder: Decoder) -> Self {
-        Self { from, decoder, state: None, bytes: Vec::new(), text: String::new(), given: 0, place: 0, over: false }
+        Self {
+            from,
+            decoder,
+            state: None,
+            bytes: Vec::new(),
+            text: String::new(),
+            given: 0,
+            place: 0,
+            over: false,
+        }
     }
 
     fn more(&mut self) -> std::io::Result<()> {
@@ -276,7 +345,8 @@ impl<R: Read> Read for Transcode<R> {
 }
 
 fn invalid(path: &str, offset: u64, byte: u8, encoding: &str) -> crate::error::Error {
-    ErrorKind::InvalidText { path: path.to_owned(), offset, byte, encoding: encoding.to_owned() }.into()
+    ErrorKind::InvalidText { path: path.to_owned(), offset, byte, encoding: encoding.to_owned() }
+        .into()
 }
 
 #[cfg(test)]
@@ -286,32 +356,64 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_told_replaced_or_left_out() {
         let bytes = b"ab\xffcd".to_vec();
-        let with = |label: &str, errors| Decoder::new(label, errors).unwrap().decode(bytes.clone(), "f.txt", 100);
+        let with = |label: &str, errors| {
+            Decoder::new(label, errors).unwrap().decode(bytes.clone(), "f.txt", 100)
+        };
         let e = with("utf-8", Errors::Strict).unwrap_err().to_string();
-        assert!(e.contains("f.txt") && e.contains("offset 102") && e.contains("0xFF") && e.contains("replace"), "{e}");
+        assert!(
+            e.contains("f.txt")
+                && e.contains("offset 102")
+                && e.contains("0xFF")
+                && e.contains("replace"),
+            "{e}"
+        );
         assert_eq!(with("utf8", Errors::Replace).unwrap(), "ab\u{fffd}cd");
         assert_eq!(with("UTF-8", Errors::Ignore).unwrap(), "abcd");
         assert_eq!(with("latin1", Errors::Strict).unwrap(), "abÿcd");
-        let e = Decoder::new("shift_jis", Errors::Strict).unwrap().decode(b"a\x82".to_vec(), "f", 0).unwrap_err().to_string();
+        let e = Decoder::new("shift_jis", Errors::Strict)
+            .unwrap()
+            .decode(b"a\x82".to_vec(), "f", 0)
+            .unwrap_err()
+            .to_string();
         assert!(e.contains("offset 1") && e.contains("Shift_JIS"), "{e}");
-        assert_eq!(Decoder::new("utf-16le", Errors::Strict).unwrap().decode(b"a\0b\0".to_vec(), "f", 0).unwrap(), "ab");
-        assert!(Decoder::new("klingon", Errors::Strict).is_err() && Errors::named("lenient").is_err());
+        assert_eq!(
+            Decoder::new("utf-16le", Errors::Strict)
+                .unwrap()
+                .decode(b"a\0b\0".to_vec(), "f", 0)
+                .unwrap(),
+            "ab"
+        );
+        assert!(
+            Decoder::new("klingon", Errors::Strict).is_err() && Errors::named("lenient").is_err()
+        );
     }
 
     #[test]
     fn a_stream_is_decoded_as_the_whole_is() {
         let text: String = "naïve Straße \u{1f600} ".repeat(40_000);
         let latin = text.replace('\u{1f600}', "x");
-        let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let utf16: Vec<u8> = [0xff, 0xfe]
+            .into_iter()
+            .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
+            .collect();
         let (windows, ..) = encoding_rs::WINDOWS_1252.encode(&latin);
-        for (label, bytes, want) in [("utf-16", &utf16[..], &text), ("utf-8", text.as_bytes(), &text), ("cp1252", &windows[..], &latin)] {
+        for (label, bytes, want) in [
+            ("utf-16", &utf16[..], &text),
+            ("utf-8", text.as_bytes(), &text),
+            ("cp1252", &windows[..], &latin),
+        ] {
             let mut got = String::new();
-            Transcode::new(bytes, Decoder::new(label, Errors::Strict).unwrap()).read_to_string(&mut got).unwrap();
+            Transcode::new(bytes, Decoder::new(label, Errors::Strict).unwrap())
+                .read_to_string(&mut got)
+                .unwrap();
             assert!(got == *want, "{label}");
         }
         let mut bad = text.clone().into_bytes();
         bad[600_001] = 0xff;
-        let e = Transcode::new(&bad[..], Decoder::UTF_8).read_to_end(&mut Vec::new()).unwrap_err().to_string();
+        let e = Transcode::new(&bad[..], Decoder::UTF_8)
+            .read_to_end(&mut Vec::new())
+            .unwrap_err()
+            .to_string();
         assert!(e.contains("UTF-8") && e.contains("offset 60000"), "{e}");
     }
 
@@ -320,7 +422,10 @@ mod tests {
         for (name, endings, compression) in COMPRESSIONS {
             assert_eq!(Compression::named(name).unwrap(), Some(compression));
             for ending in endings {
-                assert_eq!(Compression::of_name(&format!("a.txt.{}", ending.to_uppercase())), compression);
+                assert_eq!(
+                    Compression::of_name(&format!("a.txt.{}", ending.to_uppercase())),
+                    compression
+                );
             }
         }
         assert_eq!(Compression::of_name("https://x.org/a.gz?x=1"), Compression::Gzip);

@@ -18,7 +18,11 @@ pub struct Error(Arc<dyn std::error::Error + Send + Sync>);
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A method was given the name of a column that does not exist.
-    #[error("{method}: no column {column:?}{}; available columns: {}", did_you_mean(column, available), list(available))]
+    #[error(
+        "{method}: no column {column:?}{}; available columns: {}",
+        did_you_mean(column, available),
+        list(available)
+    )]
     ColumnNotFound {
         /// The method that was called.
         method: String,
@@ -28,7 +32,10 @@ pub enum ErrorKind {
         available: Vec<String>,
     },
     /// No file matches the path.
-    #[error("{method}: no file matches {path:?} (looked in {folder}){}", did_you_mean(file_name(path), nearby))]
+    #[error(
+        "{method}: no file matches {path:?} (looked in {folder}){}",
+        did_you_mean(file_name(path), nearby)
+    )]
     FileNotFound {
         /// The method that was called.
         method: String,
@@ -40,7 +47,9 @@ pub enum ErrorKind {
         nearby: Vec<String>,
     },
     /// The file is empty, so it has no columns.
-    #[error("{method}: {path:?} is empty (0 bytes of content); expected a header line with the column names")]
+    #[error(
+        "{method}: {path:?} is empty (0 bytes of content); expected a header line with the column names"
+    )]
     EmptyFile {
         /// The method that was called.
         method: String,
@@ -48,7 +57,9 @@ pub enum ErrorKind {
         path: String,
     },
     /// Columns of one frame differ in length.
-    #[error("from_columns: column {column:?} has {length} rows but {first:?} has {expected}; expected columns of the same length")]
+    #[error(
+        "from_columns: column {column:?} has {length} rows but {first:?} has {expected}; expected columns of the same length"
+    )]
     LengthMismatch {
         /// The first column.
         first: String,
@@ -82,7 +93,9 @@ pub enum ErrorKind {
         hint: String,
     },
     /// DataFusion needs more memory than the memory limit allows, and could not spill to disk.
-    #[error("{operation}: memory limit exceeded: {message}; help: raise `memory_limit` or lower `threads_per_worker`")]
+    #[error(
+        "{operation}: memory limit exceeded: {message}; help: raise `memory_limit` or lower `threads_per_worker`"
+    )]
     OutOfMemory {
         /// The operation that failed.
         operation: String,
@@ -241,7 +254,9 @@ impl Error {
 
     /// Returns a function that wraps an I/O error of a file.
     pub(crate) fn io<'a>(method: &'a str, path: &'a str) -> impl Fn(std::io::Error) -> Self + 'a {
-        move |source| ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source }.into()
+        move |source| {
+            ErrorKind::Io { method: method.to_owned(), path: path.to_owned(), source }.into()
+        }
     }
 
     pub(crate) fn engine(operation: &str, source: &DataFusionError) -> Self {
@@ -260,8 +275,14 @@ impl Error {
         let message = source.strip_backtrace();
         // Of a wrapped error only the cause is shown: the user can act on that.
         let mut message = message.split("\ncaused by\n").last().unwrap_or(&message).trim();
-        const KINDS: [&str; 6] =
-            ["Error during planning: ", "Execution error: ", "Arrow error: ", "External error: ", "Schema error: ", "type_coercion: "];
+        const KINDS: [&str; 6] = [
+            "Error during planning: ",
+            "Execution error: ",
+            "Arrow error: ",
+            "External error: ",
+            "Schema error: ",
+            "type_coercion: ",
+        ];
         while let Some(rest) = KINDS.iter().find_map(|k| message.strip_prefix(k)) {
             message = rest;
         }
@@ -312,7 +333,8 @@ fn at(place: &Option<String>) -> String {
 
 fn list(names: &[String]) -> String {
     const SHOWN: usize = 20;
-    let mut text = names.iter().take(SHOWN).map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
+    let mut text =
+        names.iter().take(SHOWN).map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         text += &format!(" and {} more", names.len() - SHOWN);
     }
@@ -345,7 +367,12 @@ fn closest<'a>(name: &str, available: &'a [String]) -> Option<&'a String> {
         let begins = if length > 2 { distance(&lower, &start) + 1 } else { usize::MAX };
         distance(&lower, &n).min(begins)
     };
-    available.iter().map(|n| (far(n), n)).filter(|(d, _)| *d <= 1 + length / 4).min_by_key(|(d, _)| *d).map(|(_, n)| n)
+    available
+        .iter()
+        .map(|n| (far(n), n))
+        .filter(|(d, _)| *d <= 1 + length / 4)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, n)| n)
 }
 
 /// Returns the edit distance: insertions, deletions, replacements and swaps of neighbours (optimal
@@ -380,20 +407,34 @@ mod tests {
         assert_eq!(near("Year"), Some("year"));
         assert_eq!(near("county"), None);
         assert_eq!(near("buyer"), Some("BUYER_STATE"));
-        let e: Error = ErrorKind::ColumnNotFound { method: "sum".into(), column: "yaer".into(), available: names.to_vec() }.into();
+        let e: Error = ErrorKind::ColumnNotFound {
+            method: "sum".into(),
+            column: "yaer".into(),
+            available: names.to_vec(),
+        }
+        .into();
         assert!(e.to_string().contains("did you mean \"year\"?"), "{e}");
     }
 
     #[test]
     fn a_method_is_named_once() {
-        let said = |method: &str, message: &str| Error::bad_argument(method, message.to_owned()).to_string();
+        let said = |method: &str, message: &str| {
+            Error::bad_argument(method, message.to_owned()).to_string()
+        };
         assert_eq!(said("resample", "resample: resample: no"), "resample: no");
         assert_eq!(said("resample", "resampled: no"), "resample: resampled: no");
     }
 
     #[test]
     fn distance_is_symmetric_and_zero_on_equals() {
-        for (a, b, d) in [("", "", 0), ("abc", "abc", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("é", "e", 1), ("lta", "lat", 1)] {
+        for (a, b, d) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("abc", "", 3),
+            ("kitten", "sitting", 3),
+            ("é", "e", 1),
+            ("lta", "lat", 1),
+        ] {
             assert_eq!((distance(a, b), distance(b, a)), (d, d));
         }
     }

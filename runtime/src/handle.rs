@@ -32,6 +32,9 @@ impl Opaque {
     /// Returns the value, shared.
     pub(crate) fn arc<T: Any + Send + Sync>(&self) -> Arc<T> {
         // Not `expect`: in generic methods it makes every cell search for the error's `Debug` form.
-        self.0.clone().downcast().unwrap_or_else(|_| unreachable!("a handle holds the type of its module"))
+        self.0
+            .clone()
+            .downcast()
+            .unwrap_or_else(|_| unreachable!("a handle holds the type of its module"))
     }
 }

@@ -67,7 +67,9 @@ pub unsafe extern "C" fn rask_host_main(requests: RawFd, answers: RawFd) -> i32 
         let Ok(line) = line else { break };
         let mut words = line.split(' ');
         match (words.next(), words.next(), words.next()) {
-            (Some("LOAD_AND_RUN"), Some(library), Some(function)) => run(library, function, &mut variables),
+            (Some("LOAD_AND_RUN"), Some(library), Some(function)) => {
+                run(library, function, &mut variables)
+            }
             _ => {
                 eprintln!("unknown request from the kernel: {line:?}");
                 return 1;
@@ -179,11 +181,17 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
     match unsafe { libloading::Library::new(library) } {
         Ok(library) => {
             // SAFETY: evcxr writes this function with this signature into every cell.
-            let cell = unsafe { library.get::<unsafe extern "C" fn(*mut c_void) -> *mut c_void>(function.as_bytes()) };
+            let cell = unsafe {
+                library.get::<unsafe extern "C" fn(*mut c_void) -> *mut c_void>(function.as_bytes())
+            };
             match cell {
                 // SAFETY: the pointer is null or was returned by the previous cell.
                 Ok(cell) => *variables = unsafe { cell(*variables) },
-                Err(e) => fail("InternalError", &format!("function {function} not found in the compiled cell: {e}"), None),
+                Err(e) => fail(
+                    "InternalError",
+                    &format!("function {function} not found in the compiled cell: {e}"),
+                    None,
+                ),
             }
             std::mem::forget(library);
         }
@@ -215,7 +223,8 @@ pub fn notify(line: &str) {
         } else {
             // A panic that began on another thread, or under the user's own panic hook, was not
             // recorded here.
-            let (message, place) = PANICKED.take().unwrap_or_else(|| ("panic on another thread".to_owned(), None));
+            let (message, place) =
+                PANICKED.take().unwrap_or_else(|| ("panic on another thread".to_owned(), None));
             fail("Panic", &message, place);
         }
     }

@@ -2,7 +2,9 @@
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use html5ever::tokenizer::{
+    BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
 use std::cell::RefCell;
 
 /// Returns the text of a piece of HTML, without tags, comments, scripts and styles; character
@@ -98,13 +100,22 @@ mod tests {
     #[test]
     fn text_is_what_beautiful_soup_gives() {
         let cases = [
-            ("<p>I've \"asked\" 1 &lt; 2 &amp; 3</p>\n\n<p>second</p>\n", "I've \"asked\" 1 < 2 & 3\nsecond\n"),
+            (
+                "<p>I've \"asked\" 1 &lt; 2 &amp; 3</p>\n\n<p>second</p>\n",
+                "I've \"asked\" 1 < 2 & 3\nsecond\n",
+            ),
             ("<p>R & Python<br/>line</p>", "R & Pythonline"),
             ("<pre><code>x &lt;- 1</code></pre>", "x <- 1"),
-            ("<a href=\"http://e.org/?a=1&amp;b=2\">caf\u{e9}</a> \u{1f600}", "caf\u{e9} \u{1f600}"),
+            (
+                "<a href=\"http://e.org/?a=1&amp;b=2\">caf\u{e9}</a> \u{1f600}",
+                "caf\u{e9} \u{1f600}",
+            ),
             ("<pre>a\n\n</pre>\n \n<b> </b>", "a\n\n\n "),
             ("a<script>if (1 < 2) { \"<p>\" }</script>b<style>p { }</style><!-- c -->d", "abd"),
-            ("&notin; &eacute;&#233;&#xe9; &unknown; 1 < 2 > 0", "\u{2209} \u{e9}\u{e9}\u{e9} &unknown; 1 < 2 > 0"),
+            (
+                "&notin; &eacute;&#233;&#xe9; &unknown; 1 < 2 > 0",
+                "\u{2209} \u{e9}\u{e9}\u{e9} &unknown; 1 < 2 > 0",
+            ),
             ("plain", "plain"),
             ("", ""),
             ("<unclosed attr=\"", ""),

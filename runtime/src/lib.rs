@@ -83,8 +83,9 @@ pub mod prelude {
     pub use crate::collect::compute;
     pub use crate::delayed::{Delayed, delayed};
     pub use crate::frame::{
-        Agg, BadLines, Column, Csv, DType, DataFrame, Expr, GroupBy, Join, LazySeries, Merge, MergeAsof, Parquet, RankMethod, Scalar,
-        Series, Table, ValueCounts, col, concat, lit, read_csv, read_ipc, read_json, read_parquet, read_sql, sql, when,
+        Agg, BadLines, Column, Csv, DType, DataFrame, Expr, GroupBy, Join, LazySeries, Merge,
+        MergeAsof, Parquet, RankMethod, Scalar, Series, Table, ValueCounts, col, concat, lit,
+        read_csv, read_ipc, read_json, read_parquet, read_sql, sql, when,
     };
     pub use crate::input::{clear_output, input, password};
     pub use crate::sched::view::ProgressBar;

@@ -52,7 +52,8 @@ const TIMES: [(&str, f64); 21] = [
 /// The expected form of a number of bytes, for messages.
 pub(crate) const BYTES_LOOK: &str = "a number and a unit, such as \"2GB\", \"128 MiB\" or \"1e8\"";
 /// The expected form of a duration, for messages.
-pub(crate) const TIME_LOOKS: &str = "a number and a unit, such as \"300ms\", \"5s\" or \"1.5 hours\"";
+pub(crate) const TIME_LOOKS: &str =
+    "a number and a unit, such as \"300ms\", \"5s\" or \"1.5 hours\"";
 
 /// Parses a number of bytes: `"5kB"` is 5,000, `"5 kiB"` 5,120, `"1e6"` a million, `"MB"` a
 /// million.
@@ -70,13 +71,20 @@ pub(crate) fn parse_time(text: &str) -> Option<Duration> {
 pub fn show_bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kiB", "MiB", "GiB", "TiB", "PiB"];
     let power = if n < 1024 { 0 } else { ((63 - n.leading_zeros()) / 10).min(5) as usize };
-    if power == 0 { format!("{n} B") } else { format!("{:.2} {}", n as f64 / 1024f64.powi(power as i32), UNITS[power]) }
+    if power == 0 {
+        format!("{n} B")
+    } else {
+        format!("{:.2} {}", n as f64 / 1024f64.powi(power as i32), UNITS[power])
+    }
 }
 
 fn parse(text: &str, units: &[(&str, f64)]) -> Option<f64> {
-    let joined: String = text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect::<String>().to_lowercase();
+    let joined: String =
+        text.chars().filter(|c| !c.is_whitespace() && *c != '_').collect::<String>().to_lowercase();
     // The number is the longest prefix that parses as one: the `e` of `1e6` belongs to it.
-    let number = |end: &usize| joined.get(..*end).is_some_and(|s| !s.contains(['i', 'n']) && s.parse::<f64>().is_ok());
+    let number = |end: &usize| {
+        joined.get(..*end).is_some_and(|s| !s.contains(['i', 'n']) && s.parse::<f64>().is_ok())
+    };
     let end = (1..=joined.len()).rev().find(number).unwrap_or(0);
     let amount: f64 = if end == 0 { 1.0 } else { joined[..end].parse().ok()? };
     let (_, factor) = units.iter().find(|(name, _)| *name == &joined[end..])?;
@@ -127,7 +135,14 @@ mod tests {
 
     #[test]
     fn times_are_read_as_dask_reads_them() {
-        for (text, ms) in [("3s", 3000), ("3.5 seconds", 3500), ("300ms", 300), ("1 hour", 3_600_000), ("2", 2000), ("1 m", 60_000)] {
+        for (text, ms) in [
+            ("3s", 3000),
+            ("3.5 seconds", 3500),
+            ("300ms", 300),
+            ("1 hour", 3_600_000),
+            ("2", 2000),
+            ("1 m", 60_000),
+        ] {
             assert_eq!(parse_time(text).unwrap(), Duration::from_millis(ms), "{text}");
         }
         assert!(parse_time("3 fortnights").is_none());

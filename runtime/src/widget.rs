@@ -82,7 +82,8 @@ pub(crate) fn start() {
 
 /// Returns the states of all models, in the form of the reply to a page's request.
 fn states() -> Value {
-    let states: serde_json::Map<String, Value> = models().iter().map(|(id, m)| (id.clone(), described(&m.state))).collect();
+    let states: serde_json::Map<String, Value> =
+        models().iter().map(|(id, m)| (id.clone(), described(&m.state))).collect();
     json!({ "method": "update_states", "states": states, "buffer_paths": [] })
 }
 
@@ -132,10 +133,14 @@ fn heard(comm: &Comm, data: &Value) {
             if let Value::Object(changed) = &data["state"] {
                 model.state.extend(changed.clone());
                 // Other pages of the same kernel are updated by the echo.
-                comm.send(&json!({ "method": "echo_update", "state": changed, "buffer_paths": [] }));
+                comm.send(
+                    &json!({ "method": "echo_update", "state": changed, "buffer_paths": [] }),
+                );
             }
         }
-        Some("request_state") => comm.send(&json!({ "method": "update", "state": model.state, "buffer_paths": [] })),
+        Some("request_state") => {
+            comm.send(&json!({ "method": "update", "state": model.state, "buffer_paths": [] }))
+        }
         Some("custom") if data["content"]["event"] == "click" => {
             let clicked = model.on_click.clone();
             drop(models);
@@ -175,7 +180,8 @@ impl Widget {
     pub(crate) fn set(&self, parts: Value) {
         let (Value::Object(parts), mut models) = (parts, models()) else { return };
         let Some(model) = models.get_mut(&self.id) else { return };
-        let changed: serde_json::Map<String, Value> = parts.into_iter().filter(|(k, v)| model.state.get(k) != Some(v)).collect();
+        let changed: serde_json::Map<String, Value> =
+            parts.into_iter().filter(|(k, v)| model.state.get(k) != Some(v)).collect();
         if !changed.is_empty() {
             model.state.extend(changed.clone());
             model.comm.send(&json!({ "method": "update", "state": changed, "buffer_paths": [] }));
@@ -193,7 +199,8 @@ impl Widget {
     pub(crate) fn close(&self) {
         let Some(model) = models().remove(&self.id) else { return };
         model.comm.close();
-        let held = model.state.get("children").and_then(Value::as_array).cloned().unwrap_or_default();
+        let held =
+            model.state.get("children").and_then(Value::as_array).cloned().unwrap_or_default();
         for child in held.iter().chain(model.state.get("layout")) {
             if let Some(id) = child.as_str().and_then(|c| c.strip_prefix("IPY_MODEL_")) {
                 Self { id: id.to_owned() }.close();
@@ -216,7 +223,11 @@ mod tests {
 
     #[test]
     fn a_tree_is_opened_told_and_closed() {
-        let bar = Widget::with_layout(Kind::FloatProgress, json!({ "value": 0.0 }), json!({ "width": "300px" }));
+        let bar = Widget::with_layout(
+            Kind::FloatProgress,
+            json!({ "value": 0.0 }),
+            json!({ "width": "300px" }),
+        );
         let button = Widget::new(Kind::Button, json!({ "description": "Cancel" }));
         let tree = Widget::of(Kind::VBox, &[&bar, &button], json!({}));
         let clicks = Arc::new(AtomicBool::new(false));
@@ -237,6 +248,10 @@ mod tests {
         assert_eq!(states()["states"][button.id()]["state"]["description"], "No");
         tree.close();
         let left = states();
-        assert!([bar.id(), button.id(), tree.id(), &layout].iter().all(|id| left["states"].get(id).is_none()));
+        assert!(
+            [bar.id(), button.id(), tree.id(), &layout]
+                .iter()
+                .all(|id| left["states"].get(id).is_none())
+        );
     }
 }

@@ -18,7 +18,12 @@ static CONNECTION: OnceLock<Connection> = OnceLock::new();
 
 /// Sets the connection to the kernel.
 pub(crate) fn connect(stream: UnixStream) {
-    let new = Connection { stream: Mutex::new(stream), acks: Mutex::new(0), acked: Condvar::new(), turn: Mutex::new(0) };
+    let new = Connection {
+        stream: Mutex::new(stream),
+        acks: Mutex::new(0),
+        acked: Condvar::new(),
+        turn: Mutex::new(0),
+    };
     // Only the host calls this, once, before any cell runs.
     let _ = CONNECTION.set(new);
 }

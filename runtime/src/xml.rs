@@ -92,7 +92,9 @@ fn read(line: Line) -> Result<Attributes, String> {
                 }
                 break;
             }
-            Event::Text(text) if !text.iter().all(u8::is_ascii_whitespace) => return Err(shown(&"unexpected text before the element")),
+            Event::Text(text) if !text.iter().all(u8::is_ascii_whitespace) => {
+                return Err(shown(&"unexpected text before the element"));
+            }
             Event::Eof | Event::End(_) => break,
             _ => {}
         }
@@ -104,8 +106,11 @@ fn read(line: Line) -> Result<Attributes, String> {
 /// parser.
 fn quick(line: &str) -> Option<Vec<Attribute>> {
     let bytes = line.as_bytes();
-    let mut at = memchr::memchr(b'<', bytes).filter(|at| bytes[..*at].iter().all(u8::is_ascii_whitespace))? + 1;
-    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':') || b >= 0x80;
+    let mut at = memchr::memchr(b'<', bytes)
+        .filter(|at| bytes[..*at].iter().all(u8::is_ascii_whitespace))?
+        + 1;
+    let is_name =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':') || b >= 0x80;
     let end_of_name = |mut at: usize| {
         while at < bytes.len() && is_name(bytes[at]) {
             at += 1;
@@ -135,7 +140,9 @@ fn quick(line: &str) -> Option<Vec<Attribute>> {
         }
         let start = name.1 + 2;
         let end = start + memchr::memchr2(quote, b'<', &bytes[start..])?;
-        let twice = all.iter().any(|a| bytes[a.name.0 as usize..a.name.1 as usize] == bytes[name.0..name.1]);
+        let twice = all
+            .iter()
+            .any(|a| bytes[a.name.0 as usize..a.name.1 as usize] == bytes[name.0..name.1]);
         if bytes[end] != quote || twice {
             return None;
         }
@@ -168,9 +175,17 @@ impl Attribute {
         self.text.get_or_init(|| {
             let raw = &line[self.raw.0 as usize..self.raw.1 as usize];
             // Literal white space is a space, by XML's rules for attributes.
-            let plain = if raw.contains(['\t', '\r', '\n']) { raw.replace(['\t', '\r', '\n'], " ") } else { raw.to_owned() };
+            let plain = if raw.contains(['\t', '\r', '\n']) {
+                raw.replace(['\t', '\r', '\n'], " ")
+            } else {
+                raw.to_owned()
+            };
             // An unknown reference is left unchanged.
-            if plain.contains('&') { unescape(&plain).map(std::borrow::Cow::into_owned).unwrap_or(plain) } else { plain }
+            if plain.contains('&') {
+                unescape(&plain).map(std::borrow::Cow::into_owned).unwrap_or(plain)
+            } else {
+                plain
+            }
         })
     }
 }
@@ -224,7 +239,9 @@ impl Index<&str> for Attributes {
             Some(text) => text,
             None => {
                 let names: Vec<_> = self.all.iter().map(|a| a.name(&self.line)).collect();
-                panic!("the element has no attribute {name:?}; it has {names:?}; help: .get({name:?}) returns None for a missing attribute")
+                panic!(
+                    "the element has no attribute {name:?}; it has {names:?}; help: .get({name:?}) returns None for a missing attribute"
+                )
             }
         }
     }
@@ -265,25 +282,38 @@ mod tests {
             "  <row Id=\"5\" Body=\"&lt;p&gt;I've &quot;asked&quot; 1 &amp;lt; 2&lt;/p&gt;&#xA;\" Emoji='\u{1f600}&#128512;' Odd=\"a&nope;b\tc\" />\r\n",
         );
         assert_eq!(row["Body"], "<p>I've \"asked\" 1 &lt; 2</p>\n");
-        assert_eq!((row["Emoji"].as_str(), row["Odd"].as_str(), row.len()), ("\u{1f600}\u{1f600}", "a&nope;b c", 4));
+        assert_eq!(
+            (row["Emoji"].as_str(), row["Odd"].as_str(), row.len()),
+            ("\u{1f600}\u{1f600}", "a&nope;b c", 4)
+        );
         assert!(row["Id"] == "5" && row.get("Tags").is_none());
         assert_eq!(format!("{:?}", attributes("<a x='1' y='2'>")), "{\"x\": \"1\", \"y\": \"2\"}");
     }
 
     #[test]
     fn lines_without_an_element_have_no_attributes() {
-        for line in ["<?xml version=\"1.0\"?>", "<posts>", "</posts>", "", " \r\n", "<!-- a=\"b\" -->"] {
+        for line in
+            ["<?xml version=\"1.0\"?>", "<posts>", "</posts>", "", " \r\n", "<!-- a=\"b\" -->"]
+        {
             assert!(attributes(line).is_empty(), "{line:?}");
         }
     }
 
     #[test]
     fn what_is_no_xml_is_told_with_its_line() {
-        for line in ["<row Id=\"5", "<row Id=5 />", "<row Id />", "no tags", "<row a=\"1\" a=\"2\"/>"] {
+        for line in
+            ["<row Id=\"5", "<row Id=5 />", "<row Id />", "no tags", "<row a=\"1\" a=\"2\"/>"]
+        {
             let e = try_attributes(line).unwrap_err();
             assert!(e.contains(&format!("{line:?}")), "{e}");
         }
-        let missing = std::panic::catch_unwind(|| attributes("<row Id='1'/>")["Tag"].clone()).unwrap_err();
-        assert!(missing.downcast_ref::<String>().unwrap().contains("no attribute \"Tag\"; it has [\"Id\"]"));
+        let missing =
+            std::panic::catch_unwind(|| attributes("<row Id='1'/>")["Tag"].clone()).unwrap_err();
+        assert!(
+            missing
+                .downcast_ref::<String>()
+                .unwrap()
+                .contains("no attribute \"Tag\"; it has [\"Id\"]")
+        );
     }
 }

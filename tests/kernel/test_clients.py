@@ -55,7 +55,7 @@ class Tools(unittest.TestCase):
         self.notebook_says("03-csv.ipynb", [
             ("// A file with everything", ["id", "datetime", "float64", "lazy"]), ("shop.head", ["and &quot;more&quot;", "2024-02-01"]),
             ("let prices", ["on request", "line 24692", "because"]), ('Csv::new().na_values("on request")', ["44."]),
-            ('Csv::new().dtype("price"', ["line 24692", "is no float64"]), ('std::fs::write("csv/messy.txt"', ["1234.5", "-7.25", "3 rows"]),
+            ('Csv::new().dtype("price"', ["line 24692", "as float64"]), ('std::fs::write("csv/messy.txt"', ["1234.5", "-7.25", "3 rows"]),
             ('read_csv("csv/*.txt")', ["expected 1 field, saw 2"]), ("let df = shop", ["28 rows"])])
 
     def test_the_notebook_about_data_frames(self):

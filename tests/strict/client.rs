@@ -41,22 +41,29 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Returns the contents of the messages of one type.
 pub(super) fn content(messages: &[Value], kind: &str) -> Vec<Value> {
-    messages.iter().filter(|m| m["header"]["msg_type"] == kind).map(|m| m["content"].clone()).collect()
+    messages
+        .iter()
+        .filter(|m| m["header"]["msg_type"] == kind)
+        .map(|m| m["content"].clone())
+        .collect()
 }
 
 /// Returns the command of the installed kernel.
 fn argv() -> Vec<String> {
-    let data = std::env::var("JUPYTER_DATA_DIR").unwrap_or_else(|_| format!("{}/.local/share/jupyter", std::env::var("HOME").unwrap()));
+    let data = std::env::var("JUPYTER_DATA_DIR")
+        .unwrap_or_else(|_| format!("{}/.local/share/jupyter", std::env::var("HOME").unwrap()));
     let path = format!("{data}/kernels/rask/kernel.json");
-    let text =
-        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}; `cargo lab --no-start` installs the kernel that is tested"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| {
+        panic!("{path}: {e}; `cargo lab --no-start` installs the kernel that is tested")
+    });
     let spec: Value = serde_json::from_str(&text).unwrap();
     spec["argv"].as_array().unwrap().iter().map(|a| a.as_str().unwrap().to_owned()).collect()
 }
 
 fn free_ports() -> Value {
     // All ports are held until the last one is found, so that they differ.
-    let held: Vec<_> = (0..5).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let held: Vec<_> =
+        (0..5).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let port = |i: usize| held[i].local_addr().unwrap().port();
     json!({"shell": port(0), "control": port(1), "stdin": port(2), "iopub": port(3), "hb": port(4)})
 }
@@ -84,8 +91,14 @@ impl Client {
             connection[format!("{name}_port")] = port.clone();
         }
         std::fs::write(&file, connection.to_string()).unwrap();
-        let argv: Vec<String> = argv().iter().map(|a| a.replace("{connection_file}", file.to_str().unwrap())).collect();
-        let process = Command::new(&argv[0]).args(&argv[1..]).current_dir(folder.path()).stdin(Stdio::null()).spawn().unwrap();
+        let argv: Vec<String> =
+            argv().iter().map(|a| a.replace("{connection_file}", file.to_str().unwrap())).collect();
+        let process = Command::new(&argv[0])
+            .args(&argv[1..])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut client = Self {
             process,
             _folder: folder,
@@ -140,7 +153,13 @@ impl Client {
         self.send_with(channel, kind, content, &[]).await
     }
 
-    pub(super) async fn send_with(&mut self, channel: &str, kind: &str, content: Value, buffers: &[&[u8]]) -> String {
+    pub(super) async fn send_with(
+        &mut self,
+        channel: &str,
+        kind: &str,
+        content: Value,
+        buffers: &[&[u8]],
+    ) -> String {
         let (id, parts) = self.parts(kind, &content);
         let mut frames = vec![b"<IDS|MSG>".to_vec(), signature(&parts).into_bytes()];
         frames.extend(parts);
@@ -153,7 +172,10 @@ impl Client {
         self.sent += 1;
         let id = format!("request-{}", self.sent);
         let header = json!({"msg_id": id, "session": "strict", "username": "test", "date": "2026-01-01T00:00:00Z", "msg_type": kind, "version": "5.5"});
-        (id, [&header, &json!({}), &json!({}), content].map(|p| p.to_string().into_bytes()).to_vec())
+        (
+            id,
+            [&header, &json!({}), &json!({}), content].map(|p| p.to_string().into_bytes()).to_vec(),
+        )
     }
 
     /// Sends a message that is signed with another key.
@@ -165,7 +187,8 @@ impl Client {
     }
 
     pub(super) async fn send_raw(&mut self, channel: &str, frames: Vec<Vec<u8>>) {
-        let message = ZmqMessage::try_from(frames.into_iter().map(Bytes::from).collect::<Vec<_>>()).unwrap();
+        let message =
+            ZmqMessage::try_from(frames.into_iter().map(Bytes::from).collect::<Vec<_>>()).unwrap();
         match channel {
             "shell" => self.shell.send(message).await,
             "control" => self.control.send(message).await,
@@ -183,7 +206,10 @@ impl Client {
                 _ => self.stdin.recv().await,
             }
         };
-        let message = tokio::time::timeout(PATIENCE, next).await.unwrap_or_else(|_| panic!("nothing comes on {channel}")).unwrap();
+        let message = tokio::time::timeout(PATIENCE, next)
+            .await
+            .unwrap_or_else(|_| panic!("nothing comes on {channel}"))
+            .unwrap();
         self.checked(message)
     }
 
@@ -200,13 +226,18 @@ impl Client {
         let at = frames.iter().position(|f| f == b"<IDS|MSG>").expect("a delimiter");
         let parts = &frames[at + 2..at + 6];
         assert_eq!(String::from_utf8_lossy(&frames[at + 1]), signature(parts), "a bad signature");
-        let [header, parent, metadata, content] = [0, 1, 2, 3].map(|i| serde_json::from_slice::<Value>(&parts[i]).unwrap());
+        let [header, parent, metadata, content] =
+            [0, 1, 2, 3].map(|i| serde_json::from_slice::<Value>(&parts[i]).unwrap());
         for key in ["msg_id", "session", "username", "date", "msg_type", "version"] {
             assert!(header[key].is_string(), "{key} is missing in {header}");
         }
         assert_eq!(header["version"], "5.5");
         let session = header["session"].as_str().unwrap().to_owned();
-        assert_eq!(*self.session.get_or_insert(session.clone()), session, "one kernel, one session");
+        assert_eq!(
+            *self.session.get_or_insert(session.clone()),
+            session,
+            "one kernel, one session"
+        );
         assert!(metadata.is_object());
         let buffers: Vec<String> = frames[at + 6..].iter().map(|b| hex(b)).collect();
         json!({"header": header, "parent_header": parent, "metadata": metadata, "content": content, "buffers": buffers})
@@ -245,7 +276,9 @@ impl Client {
         messages.pop();
         messages.remove(0);
         // The busy of a running cell is sent again after the idle of another request.
-        messages.retain(|m| m["header"]["msg_type"] != "status" || m["content"]["execution_state"] != "busy");
+        messages.retain(|m| {
+            m["header"]["msg_type"] != "status" || m["content"]["execution_state"] != "busy"
+        });
         messages
     }
 
@@ -292,23 +325,39 @@ impl Client {
 
     /// Waits until a cell starts.
     pub(super) async fn until_input(&mut self, id: &str) {
-        let m = self.next(|m| m["parent_header"]["msg_id"] == id && m["header"]["msg_type"] == "execute_input").await;
+        let m = self
+            .next(|m| {
+                m["parent_header"]["msg_id"] == id && m["header"]["msg_type"] == "execute_input"
+            })
+            .await;
         self.heard.push_front(m);
         // Its busy came earlier.
-        let at = self.heard.iter().position(|m| m["parent_header"]["msg_id"] == id && m["header"]["msg_type"] == "status").unwrap();
+        let at = self
+            .heard
+            .iter()
+            .position(|m| m["parent_header"]["msg_id"] == id && m["header"]["msg_type"] == "status")
+            .unwrap();
         let busy = self.heard.remove(at).unwrap();
         self.heard.push_front(busy);
     }
 
     /// Receives the next message of a comm.
     pub(super) async fn comm_message(&mut self, comm: &str) -> Value {
-        self.next(|m| m["header"]["msg_type"].as_str().unwrap().starts_with("comm_") && m["content"]["comm_id"] == comm).await
+        self.next(|m| {
+            m["header"]["msg_type"].as_str().unwrap().starts_with("comm_")
+                && m["content"]["comm_id"] == comm
+        })
+        .await
     }
 
     /// Returns whether the cell's busy was sent again after the idle of another request.
     pub(super) async fn busy_again(&mut self, other: &str, cell: &str) -> bool {
-        let idle = |m: &Value| m["parent_header"]["msg_id"] == other && m["content"]["execution_state"] == "idle";
-        let busy = |m: &Value| m["parent_header"]["msg_id"] == cell && m["content"]["execution_state"] == "busy";
+        let idle = |m: &Value| {
+            m["parent_header"]["msg_id"] == other && m["content"]["execution_state"] == "idle"
+        };
+        let busy = |m: &Value| {
+            m["parent_header"]["msg_id"] == cell && m["content"]["execution_state"] == "busy"
+        };
         if !self.heard.iter().any(idle) {
             let m = self.next(idle).await;
             self.heard.push_back(m);
@@ -328,7 +377,8 @@ impl Client {
 
     /// Receives outstanding messages; drops the statuses of comm messages, which have no reply to wait for.
     async fn settle(&mut self) {
-        while let Ok(m) = tokio::time::timeout(Duration::from_millis(300), self.iopub.recv()).await {
+        while let Ok(m) = tokio::time::timeout(Duration::from_millis(300), self.iopub.recv()).await
+        {
             let m = self.checked(m.unwrap());
             self.heard.push_back(m);
         }

@@ -31,7 +31,11 @@ const CELLS: [&str; 8] = [
 fn request(dice: &mut Dice) -> (&'static str, &'static str, Value) {
     match dice.roll(8) {
         0 => ("shell", "complete_request", json!({"code": "kept.le", "cursor_pos": 7})),
-        1 => ("shell", "inspect_request", json!({"code": "kept.len", "cursor_pos": 6, "detail_level": 0})),
+        1 => (
+            "shell",
+            "inspect_request",
+            json!({"code": "kept.len", "cursor_pos": 6, "detail_level": 0}),
+        ),
         2 => ("shell", "is_complete_request", json!({"code": "fn f("})),
         3 => ("shell", "history_request", json!({"hist_access_type": "tail", "n": 3})),
         4 => ("shell", "comm_info_request", json!({})),
@@ -51,7 +55,13 @@ async fn play(k: &mut Client, seed: u64) {
         if dice.roll(3) == 0 {
             let code = CELLS[dice.roll(CELLS.len() as u64) as usize];
             loops |= code.starts_with("loop");
-            let id = k.send("shell", "execute_request", json!({"code": code, "stop_on_error": dice.roll(2) == 0})).await;
+            let id = k
+                .send(
+                    "shell",
+                    "execute_request",
+                    json!({"code": code, "stop_on_error": dice.roll(2) == 0}),
+                )
+                .await;
             waiting.entry("shell").or_default().push((id, "execute_request"));
         } else {
             let (channel, kind, content) = request(&mut dice);
@@ -62,8 +72,10 @@ async fn play(k: &mut Client, seed: u64) {
     }
     // Endless loops are queued: interrupt them until everything is answered.
     let mut stops = Vec::new();
-    let mut left: Vec<(&str, String, &str)> =
-        waiting.iter().flat_map(|(c, all)| all.iter().map(move |(id, kind)| (*c, id.clone(), *kind))).collect();
+    let mut left: Vec<(&str, String, &str)> = waiting
+        .iter()
+        .flat_map(|(c, all)| all.iter().map(move |(id, kind)| (*c, id.clone(), *kind)))
+        .collect();
     let shell = left.iter().filter(|l| l.0 == "shell").count();
     let mut order = Vec::new();
     for n in 0..shell {
@@ -77,7 +89,10 @@ async fn play(k: &mut Client, seed: u64) {
             }
         };
         let id = reply["parent_header"]["msg_id"].as_str().unwrap().to_owned();
-        let at = left.iter().position(|l| l.1 == id).unwrap_or_else(|| panic!("seed {seed}: answered twice or unasked: {reply}"));
+        let at = left
+            .iter()
+            .position(|l| l.1 == id)
+            .unwrap_or_else(|| panic!("seed {seed}: answered twice or unasked: {reply}"));
         let (_, _, kind) = left.remove(at);
         assert_eq!(reply["header"]["msg_type"], kind.replace("request", "reply"), "seed {seed}");
         if kind == "execute_request" {
@@ -85,7 +100,8 @@ async fn play(k: &mut Client, seed: u64) {
         }
         k.published(&id).await;
     }
-    let sent: Vec<String> = waiting["shell"].iter().filter(|w| w.1 == "execute_request").map(|w| w.0.clone()).collect();
+    let sent: Vec<String> =
+        waiting["shell"].iter().filter(|w| w.1 == "execute_request").map(|w| w.0.clone()).collect();
     assert_eq!(order, sent, "seed {seed}: cells are answered in the order in which they came");
     let controls: Vec<String> = left.into_iter().map(|l| l.1).chain(stops).collect();
     for id in controls {

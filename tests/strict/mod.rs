@@ -17,16 +17,30 @@ fn a_cell_is_told_in_order() {
     Client::with(async |k| {
         let (reply, messages) = k.cell(r#"print!("a"); eprintln!("b"); display(&1); 7"#).await;
         assert_eq!(reply["content"]["status"], "ok");
-        assert_eq!(kinds(&messages), ["execute_input", "stream", "stream", "display_data", "execute_result"]);
-        assert_eq!(content(&messages, "stream"), [json!({"name": "stdout", "text": "a"}), json!({"name": "stderr", "text": "b\n"})]);
+        assert_eq!(
+            kinds(&messages),
+            ["execute_input", "stream", "stream", "display_data", "execute_result"]
+        );
+        assert_eq!(
+            content(&messages, "stream"),
+            [json!({"name": "stdout", "text": "a"}), json!({"name": "stderr", "text": "b\n"})]
+        );
         let times = &reply["metadata"]["rask"];
-        assert!(times["compile_seconds"].as_f64().unwrap() > 0.01 && times["run_seconds"].as_f64().unwrap() < 1.0, "{times}");
+        assert!(
+            times["compile_seconds"].as_f64().unwrap() > 0.01
+                && times["run_seconds"].as_f64().unwrap() < 1.0,
+            "{times}"
+        );
         let (reply, messages) = k.execute(json!({"code": "let w = 41;", "user_expressions": {"e": "w + 1", "bad": "nothing"}})).await;
         assert_eq!(kinds(&messages), ["execute_input"]);
         let expressions = &reply["content"]["user_expressions"];
-        assert_eq!(expressions["e"], json!({"status": "ok", "data": {"text/plain": "42"}, "metadata": {}}));
+        assert_eq!(
+            expressions["e"],
+            json!({"status": "ok", "data": {"text/plain": "42"}, "metadata": {}})
+        );
         assert_eq!(expressions["bad"]["status"], "error");
-        let (_, messages) = k.execute(json!({"code": "println!(\"quiet\"); 1", "silent": true})).await;
+        let (_, messages) =
+            k.execute(json!({"code": "println!(\"quiet\"); 1", "silent": true})).await;
         assert!(messages.is_empty(), "{messages:?}");
         let count = reply["content"]["execution_count"].as_u64().unwrap();
         let (reply, _) = k.execute(json!({"code": "2", "store_history": false})).await;
@@ -38,9 +52,17 @@ fn a_cell_is_told_in_order() {
 #[test]
 fn outputs_can_be_cleared() {
     Client::with(async |k| {
-        let (_, messages) = k.cell("println!(\"1\"); clear_output(true); println!(\"2\"); clear_output(false);").await;
-        assert_eq!(kinds(&messages), ["execute_input", "stream", "clear_output", "stream", "clear_output"]);
-        assert_eq!(content(&messages, "clear_output"), [json!({"wait": true}), json!({"wait": false})]);
+        let (_, messages) = k
+            .cell("println!(\"1\"); clear_output(true); println!(\"2\"); clear_output(false);")
+            .await;
+        assert_eq!(
+            kinds(&messages),
+            ["execute_input", "stream", "clear_output", "stream", "clear_output"]
+        );
+        assert_eq!(
+            content(&messages, "clear_output"),
+            [json!({"wait": true}), json!({"wait": false})]
+        );
     });
 }
 
@@ -65,7 +87,10 @@ fn a_cell_asks_and_is_answered() {
         assert_eq!(content(&messages, "execute_result")[0]["data"]["text/plain"], "\"Ada!\"");
         let (reply, _) = k.execute(json!({"code": "input(\"?\")?", "allow_stdin": false})).await;
         assert_eq!(reply["content"]["status"], "error");
-        assert!(reply["content"]["evalue"].as_str().unwrap().contains("does not support input"), "{reply}");
+        assert!(
+            reply["content"]["evalue"].as_str().unwrap().contains("does not support input"),
+            "{reply}"
+        );
     });
 }
 
@@ -79,17 +104,36 @@ fn comms_carry_bytes_both_ways_while_a_cell_runs() {
             .await;
         assert_eq!(kinds(&messages), ["execute_input", "comm_open"]);
         assert_eq!(content(&messages, "comm_open")[0]["target_name"], "there");
-        let running = k.send("shell", "execute_request", json!({"code": "std::thread::sleep(std::time::Duration::from_secs(4));"})).await;
+        let running = k
+            .send(
+                "shell",
+                "execute_request",
+                json!({"code": "std::thread::sleep(std::time::Duration::from_secs(4));"}),
+            )
+            .await;
         k.until_input(&running).await;
         let (opened, at) = (
-            k.send_with("shell", "comm_open", json!({"comm_id": "c1", "target_name": "echo", "data": 5}), &[b"\x00\xff"]).await,
+            k.send_with(
+                "shell",
+                "comm_open",
+                json!({"comm_id": "c1", "target_name": "echo", "data": 5}),
+                &[b"\x00\xff"],
+            )
+            .await,
             std::time::Instant::now(),
         );
         let answer = k.comm_message("c1").await;
-        assert_eq!((&answer["content"]["data"], &answer["buffers"]), (&json!({"open": 5}), &json!(["00ff"])));
-        k.send_with("shell", "comm_msg", json!({"comm_id": "c1", "data": {"a": 1}}), &[b"xyz"]).await;
+        assert_eq!(
+            (&answer["content"]["data"], &answer["buffers"]),
+            (&json!({"open": 5}), &json!(["00ff"]))
+        );
+        k.send_with("shell", "comm_msg", json!({"comm_id": "c1", "data": {"a": 1}}), &[b"xyz"])
+            .await;
         let answer = k.comm_message("c1").await;
-        assert_eq!((&answer["content"]["data"], &answer["buffers"]), (&json!({"back": {"a": 1}}), &json!(["78797a"])));
+        assert_eq!(
+            (&answer["content"]["data"], &answer["buffers"]),
+            (&json!({"back": {"a": 1}}), &json!(["78797a"]))
+        );
         assert!(at.elapsed().as_secs() < 3, "comms wait for the cell");
         assert!(k.busy_again(&opened, &running).await, "the running cell's busy is sent again");
         let info = k.ask("shell", "comm_info_request", json!({})).await;
@@ -98,7 +142,8 @@ fn comms_carry_bytes_both_ways_while_a_cell_runs() {
         let info = k.ask("shell", "comm_info_request", json!({"target_name": "echo"})).await;
         assert_eq!(info["content"]["comms"], json!({}));
         // A comm with an unknown target is closed.
-        k.send("shell", "comm_open", json!({"comm_id": "c2", "target_name": "nobody", "data": {}})).await;
+        k.send("shell", "comm_open", json!({"comm_id": "c2", "target_name": "nobody", "data": {}}))
+            .await;
         assert_eq!(k.comm_message("c2").await["header"]["msg_type"], "comm_close");
         k.collect(&running).await;
         k.leave_rest();
@@ -108,8 +153,18 @@ fn comms_carry_bytes_both_ways_while_a_cell_runs() {
 #[test]
 fn forged_and_broken_messages_change_nothing() {
     Client::with(async |k| {
-        k.send_raw("shell", vec![b"<IDS|MSG>".to_vec(), b"00".to_vec(), b"{}".to_vec(), b"{}".to_vec(), b"{}".to_vec(), b"{}".to_vec()])
-            .await;
+        k.send_raw(
+            "shell",
+            vec![
+                b"<IDS|MSG>".to_vec(),
+                b"00".to_vec(),
+                b"{}".to_vec(),
+                b"{}".to_vec(),
+                b"{}".to_vec(),
+                b"{}".to_vec(),
+            ],
+        )
+        .await;
         k.send_forged("shell", "execute_request", json!({"code": "println!(\"forged\")"})).await;
         k.send_raw("shell", vec![b"nonsense".to_vec()]).await;
         let (_, messages) = k.cell("1").await;
@@ -134,8 +189,19 @@ fn what_is_not_there_is_refused_in_form() {
         }
         let info = k.ask("control", "kernel_info_request", json!({})).await;
         assert_eq!(info["content"]["protocol_version"], "5.5");
-        assert!(info["content"]["help_links"].as_array().unwrap().len() > 2 && info["content"]["language_info"]["version"] != "");
-        assert_eq!(k.ask("shell", "connect_request", json!({})).await["content"]["shell_port"], k.port("shell"));
-        assert!(k.ask("control", "usage_request", json!({})).await["content"]["kernel_memory"].as_u64().unwrap() > 10_000_000);
+        assert!(
+            info["content"]["help_links"].as_array().unwrap().len() > 2
+                && info["content"]["language_info"]["version"] != ""
+        );
+        assert_eq!(
+            k.ask("shell", "connect_request", json!({})).await["content"]["shell_port"],
+            k.port("shell")
+        );
+        assert!(
+            k.ask("control", "usage_request", json!({})).await["content"]["kernel_memory"]
+                .as_u64()
+                .unwrap()
+                > 10_000_000
+        );
     });
 }

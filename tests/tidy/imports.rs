@@ -10,14 +10,17 @@ pub(super) type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Returns the imports among the files of a crate, which are given by their paths relative to `src`.
 pub(super) fn imports(files: &[(String, String)]) -> Imports {
-    let modules: BTreeMap<Module, &str> = files.iter().map(|(f, text)| (module(f), text.as_str())).collect();
+    let modules: BTreeMap<Module, &str> =
+        files.iter().map(|(f, text)| (module(f), text.as_str())).collect();
     modules.iter().map(|(own, text)| (own.clone(), of_file(own, &code(text), &modules))).collect()
 }
 
 /// `frame/csv/mod.rs` is `frame::csv`, and `lib.rs` the root.
 fn module(file: &str) -> Module {
     let mut path: Module = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
-    if path.last().is_some_and(|l| l == "mod") || path.len() == 1 && (path[0] == "lib" || path[0] == "main") {
+    if path.last().is_some_and(|l| l == "mod")
+        || path.len() == 1 && (path[0] == "lib" || path[0] == "main")
+    {
         path.pop();
     }
     path
@@ -72,15 +75,20 @@ fn of_file(own: &Module, code: &str, modules: &BTreeMap<Module, &str>) -> BTreeS
     found
 }
 
-/// Returns where the next `use` begins.
+/// Returns where the next `use` begins, which is the first word of a line but for its visibility.
 fn next_use(code: &str) -> Option<usize> {
-    let word = |at: &usize| code[..*at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '"');
-    code.match_indices("use ").map(|(at, _)| at).find(word)
+    let first = |at: &usize| {
+        let before = code[..*at].rsplit('\n').next().unwrap_or("").trim();
+        before.is_empty() || before == "pub" || before.starts_with("pub(") && before.ends_with(')')
+    };
+    code.match_indices("use ").map(|(at, _)| at).find(first)
 }
 
 /// Returns the paths of a `use` tree.
 fn branches(tree: &str) -> Vec<String> {
-    let Some(open) = tree.find('{') else { return vec![tree.split_whitespace().next().unwrap_or("").to_owned()] };
+    let Some(open) = tree.find('{') else {
+        return vec![tree.split_whitespace().next().unwrap_or("").to_owned()];
+    };
     let Some(close) = tree.rfind('}') else { return Vec::new() };
     let (mut depth, mut parts) = (0, vec![String::new()]);
     for c in tree[open + 1..close].chars() {
@@ -92,7 +100,12 @@ fn branches(tree: &str) -> Vec<String> {
         }
     }
     let start = tree[..open].trim();
-    parts.iter().filter(|p| !p.trim().is_empty()).flat_map(|p| branches(p.trim())).map(|p| format!("{start}{p}")).collect()
+    parts
+        .iter()
+        .filter(|p| !p.trim().is_empty())
+        .flat_map(|p| branches(p.trim()))
+        .map(|p| format!("{start}{p}"))
+        .collect()
 }
 
 /// Returns all paths of at least two segments.
@@ -135,11 +148,16 @@ fn target(own: &Module, path: &str, modules: &BTreeMap<Module, &str>) -> Option<
 
 /// Returns the groups of modules that import each other, directly or indirectly, as sorted names.
 pub(super) fn circles(imports: &Imports) -> Vec<Vec<String>> {
-    let reached: BTreeMap<&Module, BTreeSet<&Module>> = imports.keys().map(|m| (m, reachable(m, imports))).collect();
+    let reached: BTreeMap<&Module, BTreeSet<&Module>> =
+        imports.keys().map(|m| (m, reachable(m, imports))).collect();
     let mut found = BTreeSet::new();
     for (module, far) in &reached {
         if far.contains(module) {
-            let circle: Vec<String> = far.iter().filter(|other| reached[*other].contains(module)).map(|m| name(m)).collect();
+            let circle: Vec<String> = far
+                .iter()
+                .filter(|other| reached[*other].contains(module))
+                .map(|m| name(m))
+                .collect();
             found.insert(circle);
         }
     }

@@ -41,19 +41,42 @@ const LAYERS: [(&str, &[&str]); 2] = [
             "host",
         ],
     ),
-    ("kernel/src", &["error", "protocol", "outbox", "history", "eval", "handlers", "server", "install", "lab", "doctor", "verify", "main"]),
+    (
+        "kernel/src",
+        &[
+            "error", "protocol", "outbox", "history", "eval", "handlers", "server", "install",
+            "lab", "doctor", "verify", "main",
+        ],
+    ),
 ];
 /// The files and folders of a folder, lowest first: each uses those before it, and itself.
 const FOLDERS: [(&str, &str, &[&str]); 2] = [
     (
         "runtime/src",
         "frame",
-        &["passthrough", "threads", "types", "expr", "source", "plan", "exec", "engine", "dataframe", "column", "join", "group", "io"],
+        &[
+            "passthrough",
+            "threads",
+            "types",
+            "expr",
+            "source",
+            "plan",
+            "exec",
+            "engine",
+            "dataframe",
+            "column",
+            "join",
+            "group",
+            "io",
+        ],
     ),
     (
         "kernel/src",
         "eval",
-        &["runtime", "source", "tools", "assist", "errors", "process", "text", "session", "shell", "commands", "magics", "run"],
+        &[
+            "runtime", "source", "tools", "assist", "errors", "process", "text", "session",
+            "shell", "commands", "magics", "run",
+        ],
     ),
 ];
 /// Modules that must not use each other, although their order would allow it.
@@ -64,8 +87,12 @@ const BLIND: [(&str, &str, &str); 4] = [
     ("kernel/src", "doctor", "handlers"),
 ];
 /// The only files with unsafe code.
-const UNSAFE: [&str; 4] =
-    ["runtime/src/host.rs", "runtime/src/csv/scan.rs", "runtime/src/csv/texts.rs", "kernel/src/eval/process/child.rs"];
+const UNSAFE: [&str; 4] = [
+    "runtime/src/host.rs",
+    "runtime/src/csv/scan.rs",
+    "runtime/src/csv/texts.rs",
+    "kernel/src/eval/process/child.rs",
+];
 const MOST_LINES: usize = 700;
 const MOST_LINES_OF_A_FUNCTION: usize = 80;
 
@@ -96,7 +123,11 @@ fn sources(ending: &str) -> Vec<(String, String)> {
 
 /// Returns the part of a file before its tests, as numbered lines.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let end = ["#[cfg(test)]\nmod", "#[cfg(test)]\npub"].iter().filter_map(|m| text.find(m)).min().unwrap_or(text.len());
+    let end = ["#[cfg(test)]\nmod", "#[cfg(test)]\npub"]
+        .iter()
+        .filter_map(|m| text.find(m))
+        .min()
+        .unwrap_or(text.len());
     text[..end].lines().enumerate().map(|(i, l)| (i + 1, l))
 }
 
@@ -112,7 +143,9 @@ fn report(problems: &[String]) {
 fn files_use_only_the_layers_below_them() {
     let mut problems = Vec::new();
     for (source, order) in LAYERS {
-        for (file, text) in sources("rs").iter().filter(|(f, _)| f.starts_with(source) && is_product(f)) {
+        for (file, text) in
+            sources("rs").iter().filter(|(f, _)| f.starts_with(source) && is_product(f))
+        {
             let module = file[source.len() + 1..].split(['/', '.']).next().unwrap();
             if module == "lib" || module == "main" {
                 continue;
@@ -122,10 +155,16 @@ fn files_use_only_the_layers_below_them() {
                 continue;
             };
             for (n, line) in code(text).filter(|(_, l)| !l.trim_start().starts_with("//")) {
-                for used in line.split("crate::").skip(1).map(|u| u.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap()) {
+                for used in line
+                    .split("crate::")
+                    .skip(1)
+                    .map(|u| u.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap())
+                {
                     let blind = BLIND.contains(&(source, module, used));
                     if blind || order.iter().position(|m| *m == used).is_some_and(|l| l > layer) {
-                        problems.push(format!("{file}:{n}: `{module}` uses `{used}`, which is not below it"));
+                        problems.push(format!(
+                            "{file}:{n}: `{module}` uses `{used}`, which is not below it"
+                        ));
                     }
                 }
             }
@@ -146,20 +185,29 @@ fn folders_use_only_what_stands_before_them() {
     for (source, folder, order) in FOLDERS {
         let imports = imports::imports(&files_of(source));
         let place = |module: &[String]| match module {
-            [first, second, ..] if first == folder => Some(order.iter().position(|m| m == second).ok_or(second.clone())),
+            [first, second, ..] if first == folder => {
+                Some(order.iter().position(|m| m == second).ok_or(second.clone()))
+            }
             _ => None,
         };
         for (file, used) in &imports {
             let own = match place(file) {
                 Some(Ok(own)) => own,
                 Some(Err(name)) => {
-                    problems.push(format!("{source}/{folder}: `{name}` is not in the table of folders"));
+                    problems.push(format!(
+                        "{source}/{folder}: `{name}` is not in the table of folders"
+                    ));
                     continue;
                 }
                 None => continue,
             };
-            for other in used.iter().filter(|o| matches!(place(o), Some(Ok(other)) if other > own)) {
-                problems.push(format!("{source}: `{}` uses `{}`, which is not below it", imports::name(file), imports::name(other)));
+            for other in used.iter().filter(|o| matches!(place(o), Some(Ok(other)) if other > own))
+            {
+                problems.push(format!(
+                    "{source}: `{}` uses `{}`, which is not below it",
+                    imports::name(file),
+                    imports::name(other)
+                ));
             }
         }
     }
@@ -171,7 +219,9 @@ fn no_files_import_each_other() {
     let mut problems = Vec::new();
     for (source, _) in LAYERS {
         let found = imports::circles(&imports::imports(&files_of(source)));
-        problems.extend(found.iter().map(|c| format!("{source}: these import each other, directly or not: {}", c.join(" "))));
+        problems.extend(found.iter().map(|c| {
+            format!("{source}: these import each other, directly or not: {}", c.join(" "))
+        }));
     }
     report(&problems);
 }
@@ -179,8 +229,14 @@ fn no_files_import_each_other() {
 #[test]
 fn every_file_says_what_it_is_for() {
     let missing = sources("rs").into_iter().filter(|(_, t)| !t.starts_with("//! ")).map(|(f, _)| f);
-    let python = sources("py").into_iter().filter(|(_, t)| !t.starts_with("\"\"\"")).map(|(f, _)| f);
-    report(&missing.chain(python).map(|f| format!("{f} does not begin with a sentence on what it is for")).collect::<Vec<_>>());
+    let python =
+        sources("py").into_iter().filter(|(_, t)| !t.starts_with("\"\"\"")).map(|(f, _)| f);
+    report(
+        &missing
+            .chain(python)
+            .map(|f| format!("{f} does not begin with a sentence on what it is for"))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -193,7 +249,11 @@ fn files_and_functions_stay_short() {
         }
         for (n, line) in &lines {
             let indent = line.len() - line.trim_start().len();
-            let head = line.trim_start().trim_start_matches("pub ").trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ");
+            let head = line
+                .trim_start()
+                .trim_start_matches("pub ")
+                .trim_start_matches("pub(crate) ")
+                .trim_start_matches("pub(super) ");
             if (head.starts_with("fn ") || head.starts_with("async fn ")) && line.ends_with('{') {
                 let closing = format!("{}}}", " ".repeat(indent));
                 let length = lines[*n..].iter().take_while(|(_, l)| **l != closing).count() + 2;
@@ -215,8 +275,12 @@ fn dangerous_words_stand_only_where_they_may() {
             if has(&[".unwrap()", "todo!(", "unimplemented!(", "thread::sleep", "dbg!("]) {
                 problems.push(format!("{file}:{n}: {}", line.trim()));
             }
-            if has(&["unsafe {", "unsafe extern", "unsafe fn"]) && !UNSAFE.contains(&file.as_str()) && !line.contains('"') {
-                problems.push(format!("{file}:{n}: unsafe code belongs in {}", UNSAFE.join(" or ")));
+            if has(&["unsafe {", "unsafe extern", "unsafe fn"])
+                && !UNSAFE.contains(&file.as_str())
+                && !line.contains('"')
+            {
+                problems
+                    .push(format!("{file}:{n}: unsafe code belongs in {}", UNSAFE.join(" or ")));
             }
         }
     }
@@ -228,12 +292,18 @@ fn versions_stand_in_the_root_manifest_alone() {
     let mut problems = Vec::new();
     // The fuzzer is a separate workspace.
     let own = ["Cargo.toml", "tests/fuzz/Cargo.toml"];
-    for (file, text) in sources("toml").iter().filter(|(f, _)| f.ends_with("Cargo.toml") && !own.contains(&f.as_str())) {
+    for (file, text) in sources("toml")
+        .iter()
+        .filter(|(f, _)| f.ends_with("Cargo.toml") && !own.contains(&f.as_str()))
+    {
         let mut section = "";
         for line in text.lines() {
             if line.starts_with('[') {
                 section = line;
-            } else if section.ends_with("dependencies]") && line.contains('=') && !line.contains("workspace = true") {
+            } else if section.ends_with("dependencies]")
+                && line.contains('=')
+                && !line.contains("workspace = true")
+            {
                 problems.push(format!("{file}: {line}"));
             }
         }
@@ -252,5 +322,8 @@ fn versions_stand_in_the_root_manifest_alone() {
 fn the_readme_leads_with_the_two_commands() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let top = &readme[..readme.len().min(1500)];
-    assert!(top.contains("cargo lab") && top.contains("cargo verify"), "README.md does not state both commands at its top");
+    assert!(
+        top.contains("cargo lab") && top.contains("cargo verify"),
+        "README.md does not state both commands at its top"
+    );
 }

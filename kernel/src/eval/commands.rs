@@ -12,12 +12,18 @@ enum Here {
     Refused(&'static str),
 }
 
-const ONE_COMPILER: &str = "this kernel compiles cells itself, with the compiler that the runtime was built with";
+const ONE_COMPILER: &str =
+    "this kernel compiles cells itself, with the compiler that the runtime was built with";
 
 /// The table of evcxr's commands that are overridden or rejected here.
 const COMMANDS: [(&str, Here); 19] = [
     (":help", Here::Own(command_help)),
-    (":quit", Here::Refused("not supported in a notebook; help: shut the kernel down in the front end (Kernel > Shut Down)")),
+    (
+        ":quit",
+        Here::Refused(
+            "not supported in a notebook; help: shut the kernel down in the front end (Kernel > Shut Down)",
+        ),
+    ),
     (":clear", Here::Own(|s, _| s.reset())),
     (":opt", Here::Own(opt)),
     (":fmt", Here::Own(fmt)),
@@ -81,7 +87,9 @@ pub(super) fn run(session: &mut Session, text: &str) -> Outcome {
                 }
                 together += &format!("{}\n", line.trim());
             }
-            Some((_, Here::Refused(why))) => return Err(CellError::plain("NotHere", &format!("{name}: {why}"))),
+            Some((_, Here::Refused(why))) => {
+                return Err(CellError::plain("NotHere", &format!("{name}: {why}")));
+            }
             Some((_, Here::Own(own))) => {
                 evcxr(session, &mut together)?;
                 own(session, args.trim())?;
@@ -102,10 +110,19 @@ fn say(session: &Session, text: String) -> Outcome {
 
 /// Shows evcxr's list of commands, without those that are rejected here.
 fn command_help(session: &mut Session, _: &str) -> Outcome {
-    let all = session.context.execute(":help").map_err(|e| CellError::plain("Error", &e.to_string()))?;
+    let all =
+        session.context.execute(":help").map_err(|e| CellError::plain("Error", &e.to_string()))?;
     let text = all.get("text/plain").unwrap_or_default();
-    let refused = |line: &str| COMMANDS.iter().any(|(n, h)| matches!(h, Here::Refused(_)) && line.split_whitespace().next() == Some(n));
-    let rows = text.lines().filter(|l| !refused(l)).filter_map(|l| l.split_once(' ')).map(|(n, h)| [n.to_owned(), h.trim().to_owned()]);
+    let refused = |line: &str| {
+        COMMANDS.iter().any(|(n, h)| {
+            matches!(h, Here::Refused(_)) && line.split_whitespace().next() == Some(n)
+        })
+    };
+    let rows = text
+        .lines()
+        .filter(|l| !refused(l))
+        .filter_map(|l| l.split_once(' '))
+        .map(|(n, h)| [n.to_owned(), h.trim().to_owned()]);
     session.shared.show(Role::Result, None, table(["command", "what it does"], rows.collect()));
     Ok(())
 }
@@ -114,13 +131,22 @@ fn opt(session: &mut Session, args: &str) -> Outcome {
     session.settings.level = match args {
         "auto" | "" => None,
         "0" | "1" | "2" | "3" | "s" | "z" => Some(args.to_owned()),
-        _ => return Err(bad(":opt", "invalid level: expected 0, 1, 2, 3, s, z, or auto (chosen for each cell)")),
+        _ => {
+            return Err(bad(
+                ":opt",
+                "invalid level: expected 0, 1, 2, 3, s, z, or auto (chosen for each cell)",
+            ));
+        }
     };
     say(
         session,
         format!(
             "Optimization: {}",
-            session.settings.level.as_deref().unwrap_or("auto (2 for cells with loops, closures or functions, else 0)")
+            session
+                .settings
+                .level
+                .as_deref()
+                .unwrap_or("auto (2 for cells with loops, closures or functions, else 0)")
         ),
     )
 }
@@ -148,7 +174,10 @@ fn type_of(session: &mut Session, args: &str) -> Outcome {
     let found = session.assist.scope().variables().into_iter().find(|v| v.name == args);
     match found {
         Some(v) => say(session, format!("{}: {}", v.name, v.type_name)),
-        None => Err(bad(":type", &format!("unknown variable {args:?}; help: `%who` lists the variables"))),
+        None => Err(bad(
+            ":type",
+            &format!("unknown variable {args:?}; help: `%who` lists the variables"),
+        )),
     }
 }
 

@@ -24,18 +24,38 @@ pub(super) struct Magic {
     run: fn(&mut Session, &Call) -> Outcome,
 }
 
-const fn magic(name: &'static str, usage: &'static str, help: &'static str, run: fn(&mut Session, &Call) -> Outcome) -> Magic {
+const fn magic(
+    name: &'static str,
+    usage: &'static str,
+    help: &'static str,
+    run: fn(&mut Session, &Call) -> Outcome,
+) -> Magic {
     Magic { name, usage, help, code: false, run }
 }
 
-const fn of_code(name: &'static str, usage: &'static str, help: &'static str, run: fn(&mut Session, &Call) -> Outcome) -> Magic {
+const fn of_code(
+    name: &'static str,
+    usage: &'static str,
+    help: &'static str,
+    run: fn(&mut Session, &Call) -> Outcome,
+) -> Magic {
     Magic { name, usage, help, code: true, run }
 }
 
 /// The table.
 pub(super) const MAGICS: [Magic; 15] = [
-    of_code("%time", "%time STATEMENT", "runs the statement and prints its time; variables that it defines are kept", time),
-    of_code("%%time", "%%time", "runs the rest of the cell and prints its time; variables that it defines are kept", time),
+    of_code(
+        "%time",
+        "%time STATEMENT",
+        "runs the statement and prints its time; variables that it defines are kept",
+        time,
+    ),
+    of_code(
+        "%%time",
+        "%%time",
+        "runs the rest of the cell and prints its time; variables that it defines are kept",
+        time,
+    ),
     of_code(
         "%timeit",
         "%timeit [-n LOOPS] [-r RUNS] EXPRESSION",
@@ -48,10 +68,30 @@ pub(super) const MAGICS: [Magic; 15] = [
         "runs the rest of the cell repeatedly and prints the time per loop; SETUP runs once before",
         timeit,
     ),
-    magic("%who", "%who [TYPE]", "lists the variables and their types; with TYPE, only those whose type contains this word", who),
-    magic("%reset", "%reset", "deletes all variables, functions, types and dependencies, and starts a new process", reset),
-    magic("%dep", "%dep NAME = \"VERSION\"", "adds a crate, as evcxr's :dep does; several in one cell are resolved together", dep),
-    magic("%env", "%env [NAME[=VALUE]]", "shows all environment variables or one of them, or sets one", env),
+    magic(
+        "%who",
+        "%who [TYPE]",
+        "lists the variables and their types; with TYPE, only those whose type contains this word",
+        who,
+    ),
+    magic(
+        "%reset",
+        "%reset",
+        "deletes all variables, functions, types and dependencies, and starts a new process",
+        reset,
+    ),
+    magic(
+        "%dep",
+        "%dep NAME = \"VERSION\"",
+        "adds a crate, as evcxr's :dep does; several in one cell are resolved together",
+        dep,
+    ),
+    magic(
+        "%env",
+        "%env [NAME[=VALUE]]",
+        "shows all environment variables or one of them, or sets one",
+        env,
+    ),
     magic("%load", "%load FILE", "replaces the cell with the content of a file", load),
     magic(
         "%%sql",
@@ -60,15 +100,24 @@ pub(super) const MAGICS: [Magic; 15] = [
         sql,
     ),
     magic("%%html", "%%html", "shows the rest of the cell as HTML", |s, c| show(s, c, "text/html")),
-    magic("%%markdown", "%%markdown", "shows the rest of the cell as Markdown", |s, c| show(s, c, "text/markdown")),
-    magic("%%bash", "%%bash", "runs the rest of the cell with bash; its output is streamed, Stop ends it", bash),
+    magic("%%markdown", "%%markdown", "shows the rest of the cell as Markdown", |s, c| {
+        show(s, c, "text/markdown")
+    }),
+    magic(
+        "%%bash",
+        "%%bash",
+        "runs the rest of the cell with bash; its output is streamed, Stop ends it",
+        bash,
+    ),
     magic("%lsmagic", "%lsmagic", "lists all magics", list),
     magic("%help", "%help [NAME]", "explains a magic, as NAME? does", help),
 ];
 
 /// Runs a magic, or explains it.
 pub(super) fn run(session: &mut Session, call: &Call) -> Outcome {
-    let Some(magic) = MAGICS.iter().find(|m| m.name == call.name) else { return Err(unknown(&call.name)) };
+    let Some(magic) = MAGICS.iter().find(|m| m.name == call.name) else {
+        return Err(unknown(&call.name));
+    };
     if call.help {
         explain(session, magic);
         return Ok(());
@@ -83,14 +132,22 @@ pub(super) fn complete(text: &str, at: usize) -> Option<Completions> {
     let typed = &before[start..];
     let names: Vec<(&str, &str)> = match typed.chars().next()? {
         '%' => MAGICS.iter().map(|m| (m.name, m.usage)).collect(),
-        ':' if !typed.starts_with("::") => commands::NAMES.iter().map(|n| (*n, "an evcxr command")).collect(),
+        ':' if !typed.starts_with("::") => {
+            commands::NAMES.iter().map(|n| (*n, "an evcxr command")).collect()
+        }
         _ => return None,
     };
     if typed.contains(' ') {
         return None;
     }
     let fitting = names.into_iter().filter(|(n, _)| n.starts_with(typed));
-    let items = fitting.map(|(n, usage)| Completion { text: n.to_owned(), kind: "magic", signature: usage.to_owned() }).collect();
+    let items = fitting
+        .map(|(n, usage)| Completion {
+            text: n.to_owned(),
+            kind: "magic",
+            signature: usage.to_owned(),
+        })
+        .collect();
     Some(Completions { start, end: at, items })
 }
 
@@ -99,13 +156,19 @@ pub(super) fn inspect(text: &str, at: usize) -> Option<Inspection> {
     let start = text.get(..at)?.rfind('\n').map_or(0, |i| i + 1);
     let word = text[start..].split(|c: char| c.is_whitespace() || c == '?').next()?;
     let magic = MAGICS.iter().find(|m| m.name == word && at <= start + word.len())?;
-    Some(Inspection::of(format!("{}\n    {}", magic.usage, magic.help), format!("```text\n{}\n```\n{}", magic.usage, magic.help)))
+    Some(Inspection::of(
+        format!("{}\n    {}", magic.usage, magic.help),
+        format!("```text\n{}\n```\n{}", magic.usage, magic.help),
+    ))
 }
 
 fn unknown(name: &str) -> CellError {
     let near = nearest(name, MAGICS.iter().map(|m| m.name));
     let hint = near.map_or_else(String::new, |n| format!("; did you mean {n}?"));
-    CellError::plain("UnknownMagic", &format!("unknown magic {name}{hint}; help: `%lsmagic` lists the magics"))
+    CellError::plain(
+        "UnknownMagic",
+        &format!("unknown magic {name}{hint}; help: `%lsmagic` lists the magics"),
+    )
 }
 
 /// Returns whether the argument of a magic is Rust.
@@ -114,7 +177,11 @@ pub(super) fn is_code(name: &str) -> bool {
 }
 
 fn explain(session: &Session, magic: &Magic) {
-    session.shared.show(Role::Display, None, Bundle::text(format!("{}\n    {}", magic.usage, magic.help)));
+    session.shared.show(
+        Role::Display,
+        None,
+        Bundle::text(format!("{}\n    {}", magic.usage, magic.help)),
+    );
 }
 
 fn help(session: &mut Session, call: &Call) -> Outcome {
@@ -123,7 +190,10 @@ fn help(session: &mut Session, call: &Call) -> Outcome {
         return list(session, call);
     }
     let bare = wanted.trim_start_matches('%');
-    let found: Vec<_> = MAGICS.iter().filter(|m| m.name == wanted || m.name.trim_start_matches('%') == bare).collect();
+    let found: Vec<_> = MAGICS
+        .iter()
+        .filter(|m| m.name == wanted || m.name.trim_start_matches('%') == bare)
+        .collect();
     found.iter().for_each(|m| explain(session, m));
     if found.is_empty() { Err(unknown(&wanted)) } else { Ok(()) }
 }
@@ -134,7 +204,11 @@ fn list(session: &mut Session, _: &Call) -> Outcome {
         [":COMMAND", "an evcxr command; :help lists them"],
         ["%NAME?", "explains a magic"],
     ]);
-    session.shared.show(Role::Result, None, table(["magic", "what it does"], rows.map(|r| r.map(str::to_owned)).collect()));
+    session.shared.show(
+        Role::Result,
+        None,
+        table(["magic", "what it does"], rows.map(|r| r.map(str::to_owned)).collect()),
+    );
     Ok(())
 }
 
@@ -155,8 +229,15 @@ fn time(session: &mut Session, call: &Call) -> Outcome {
     let (ran, cpu) = (times.ran.saturating_sub(before.ran), times.cpu.saturating_sub(before.cpu));
     let compiled = began.elapsed().saturating_sub(ran);
     // The system counts CPU time in hundredths of a second.
-    let cpu = if ran >= Duration::from_millis(50) { format!("CPU {}; ", span(cpu)) } else { String::new() };
-    session.shared.publish("stdout", format!("Wall time: {} ({cpu}compiled in {})\n", span(ran), span(compiled)));
+    let cpu = if ran >= Duration::from_millis(50) {
+        format!("CPU {}; ", span(cpu))
+    } else {
+        String::new()
+    };
+    session.shared.publish(
+        "stdout",
+        format!("Wall time: {} ({cpu}compiled in {})\n", span(ran), span(compiled)),
+    );
     result
 }
 
@@ -169,7 +250,9 @@ fn timeit(session: &mut Session, call: &Call) -> Outcome {
         let Some(flag) = ["-n", "-r"].into_iter().find(|f| rest.starts_with(f)) else { break };
         let value = rest[2..].trim_start();
         let digits = value.len() - value.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let number: u64 = value[..digits].parse().map_err(|_| bad(&call.name, &format!("{flag} needs a number, as in `{flag} 100`")))?;
+        let number: u64 = value[..digits]
+            .parse()
+            .map_err(|_| bad(&call.name, &format!("{flag} needs a number, as in `{flag} 100`")))?;
         if flag == "-n" {
             turns = format!("Some({number})");
         } else {
@@ -178,8 +261,11 @@ fn timeit(session: &mut Session, call: &Call) -> Outcome {
         words = line.end - value[digits..].trim_start().len();
     }
     let whole = call.name.starts_with("%%");
-    let (setup, range) =
-        if whole { (session.text[words..line.end].to_owned(), call.body.clone()) } else { (String::new(), words..line.end) };
+    let (setup, range) = if whole {
+        (session.text[words..line.end].to_owned(), call.body.clone())
+    } else {
+        (String::new(), words..line.end)
+    };
     if session.text[range.clone()].trim().is_empty() {
         return Err(bad(&call.name, "no code to run"));
     }
@@ -197,11 +283,19 @@ fn timeit(session: &mut Session, call: &Call) -> Outcome {
 fn who(session: &mut Session, call: &Call) -> Outcome {
     let wanted = session.text[call.args.clone()].trim().to_owned();
     let variables = session.assist.scope().variables();
-    let rows: Vec<_> = variables.into_iter().filter(|v| v.type_name.contains(&wanted)).map(|v| [v.name, short(&v.type_name)]).collect();
+    let rows: Vec<_> = variables
+        .into_iter()
+        .filter(|v| v.type_name.contains(&wanted))
+        .map(|v| [v.name, short(&v.type_name)])
+        .collect();
     if rows.is_empty() {
         session.shared.publish(
             "stdout",
-            if wanted.is_empty() { "no variables\n".to_owned() } else { format!("no variable whose type contains {wanted:?}\n") },
+            if wanted.is_empty() {
+                "no variables\n".to_owned()
+            } else {
+                format!("no variable whose type contains {wanted:?}\n")
+            },
         );
         return Ok(());
     }
@@ -239,11 +333,16 @@ fn env(session: &mut Session, call: &Call) -> Outcome {
         return Ok(());
     }
     if args.is_empty() {
-        session.shared.show(Role::Result, None, table(["variable", "value"], all.into_iter().map(|(n, v)| [n, v]).collect()));
+        session.shared.show(
+            Role::Result,
+            None,
+            table(["variable", "value"], all.into_iter().map(|(n, v)| [n, v]).collect()),
+        );
         return Ok(());
     }
     let Some(value) = all.get(&args) else {
-        let hint = nearest(&args, all.keys().map(String::as_str)).map_or_else(String::new, |n| format!("; did you mean {n}?"));
+        let hint = nearest(&args, all.keys().map(String::as_str))
+            .map_or_else(String::new, |n| format!("; did you mean {n}?"));
         return Err(bad("%env", &format!("{args} is not set{hint}")));
     };
     session.shared.show(Role::Result, None, Bundle::text(value.clone()));
@@ -256,7 +355,8 @@ fn load(session: &mut Session, call: &Call) -> Outcome {
         return Err(bad("%load", "missing file name; expected, for example, `%load src/main.rs`"));
     }
     let path = session.working_folder().join(&name);
-    let text = std::fs::read_to_string(&path).map_err(|e| bad("%load", &format!("{}: {e}", path.display())))?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|e| bad("%load", &format!("{}: {e}", path.display())))?;
     session.payload.push(json!({ "source": "set_next_input", "text": format!("// %load {name}\n{text}"), "replace": true }));
     Ok(())
 }
@@ -267,20 +367,38 @@ fn sql(session: &mut Session, call: &Call) -> Outcome {
     if query.is_empty() {
         return Err(bad("%%sql", "no query in the lines below"));
     }
-    if !name.chars().all(|c| c.is_alphanumeric() || c == '_') || name.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(bad("%%sql", &format!("invalid variable name {name:?}; help: write the query in the lines below")));
+    if !name.chars().all(|c| c.is_alphanumeric() || c == '_')
+        || name.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return Err(bad(
+            "%%sql",
+            &format!("invalid variable name {name:?}; help: write the query in the lines below"),
+        ));
     }
     let words: Vec<&str> = query.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let is_frame = |t: &str| ["DataFrame", "Table"].contains(&short(t).as_str());
     let variables = session.assist.scope().variables();
-    let frames = variables.iter().filter(|v| is_frame(&v.type_name) && words.contains(&v.name.as_str()));
-    let tables: String = frames.map(|v| format!("({:?}, ::rask::frame::IntoFrame::into_frame(&{})), ", v.name, v.name)).collect();
-    let hashes = "#".repeat(1 + query.split('"').skip(1).map(|p| p.len() - p.trim_start_matches('#').len()).max().unwrap_or(0));
-    let frame = format!("rask::frame::sql::<&str, rask::frame::DataFrame>(r{hashes}\"{query}\"{hashes}, [{tables}])");
+    let frames =
+        variables.iter().filter(|v| is_frame(&v.type_name) && words.contains(&v.name.as_str()));
+    let tables: String = frames
+        .map(|v| format!("({:?}, ::rask::frame::IntoFrame::into_frame(&{})), ", v.name, v.name))
+        .collect();
+    let hashes = "#".repeat(
+        1 + query
+            .split('"')
+            .skip(1)
+            .map(|p| p.len() - p.trim_start_matches('#').len())
+            .max()
+            .unwrap_or(0),
+    );
+    let frame = format!(
+        "rask::frame::sql::<&str, rask::frame::DataFrame>(r{hashes}\"{query}\"{hashes}, [{tables}])"
+    );
     if name.is_empty() {
         session.generated(&format!("{frame}.compute()?"))
     } else {
-        session.generated(&format!("let {name}: rask::frame::DataFrame = {frame};\n{name}.head(10)?"))
+        session
+            .generated(&format!("let {name}: rask::frame::DataFrame = {frame};\n{name}.head(10)?"))
     }
 }
 
@@ -327,7 +445,10 @@ mod tests {
 
     #[test]
     fn magics_are_completed_and_explained() {
-        let texts = |t: &str| complete(t, t.len()).map(|c| (c.start, c.items.into_iter().map(|i| i.text).collect::<Vec<_>>()));
+        let texts = |t: &str| {
+            complete(t, t.len())
+                .map(|c| (c.start, c.items.into_iter().map(|i| i.text).collect::<Vec<_>>()))
+        };
         assert_eq!(texts("1;\n%ti"), Some((3, vec!["%time".to_owned(), "%timeit".to_owned()])));
         assert_eq!(texts(":de"), Some((0, vec![":dep".to_owned()])));
         assert_eq!((texts("x % t"), texts("%time f"), texts("::std")), (None, None, None));

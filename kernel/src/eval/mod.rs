@@ -124,7 +124,14 @@ impl Evaluator {
             eprintln!("rask: {}: {e}", session.display());
         }
         let assist = Assist::start(runtime.clone(), session.clone(), session::manifest(&runtime));
-        let this = Self { jobs, queued: Arc::default(), dropped: Arc::default(), shared, assist, comms: Arc::default() };
+        let this = Self {
+            jobs,
+            queued: Arc::default(),
+            dropped: Arc::default(),
+            shared,
+            assist,
+            comms: Arc::default(),
+        };
         let worker = this.clone();
         // The process has just started: if it cannot create a thread, it cannot do anything.
         std::thread::Builder::new()
@@ -194,7 +201,11 @@ impl Evaluator {
     pub(crate) async fn complete(&self, text: &str, at: usize) -> Completions {
         match magics::complete(text, at) {
             Some(found) => found,
-            None => self.assist.complete(text, &source::segment::rust_only(text, magics::is_code), at).await,
+            None => {
+                self.assist
+                    .complete(text, &source::segment::rust_only(text, magics::is_code), at)
+                    .await
+            }
         }
     }
 
@@ -202,12 +213,22 @@ impl Evaluator {
     pub(crate) async fn inspect(&self, text: &str, at: usize, source: bool) -> Option<Inspection> {
         match magics::inspect(text, at) {
             Some(found) => Some(found),
-            None => self.assist.inspect(&source::segment::rust_only(text, magics::is_code), at, source).await,
+            None => {
+                self.assist
+                    .inspect(&source::segment::rust_only(text, magics::is_code), at, source)
+                    .await
+            }
         }
     }
 
     fn work(&self, runtime: &Runtime, folder: PathBuf, queue: &mpsc::Receiver<Queued>) {
-        let mut session = Session::start(runtime, folder, self.shared.clone(), self.comms.clone(), self.assist.clone());
+        let mut session = Session::start(
+            runtime,
+            folder,
+            self.shared.clone(),
+            self.comms.clone(),
+            self.assist.clone(),
+        );
         let mut count = 0;
         for (number, job) in queue {
             self.shared.busy(&job.parent);
@@ -218,7 +239,13 @@ impl Evaluator {
             }
             let (parent, stop_on_error, reply) = (job.parent.clone(), job.stop_on_error, job.reply);
             let job = Job { reply: Box::new(drop), ..job };
-            let mut ran = Ran { count, outcome: Outcome::Dropped, took: Duration::ZERO, times: Times::default(), text: None };
+            let mut ran = Ran {
+                count,
+                outcome: Outcome::Dropped,
+                took: Duration::ZERO,
+                times: Times::default(),
+                text: None,
+            };
             if !dropped {
                 self.run_one(&mut session, number, job, &mut ran);
             }
@@ -244,14 +271,18 @@ impl Evaluator {
         let run = AssertUnwindSafe(|| match session {
             Ok(session) => {
                 let payload = run::run(session, &job.code, if job.silent { 0 } else { ran.count })?;
-                let expressions = job.expressions.iter().map(|(name, code)| (name.clone(), session.expression(code)));
+                let expressions = job
+                    .expressions
+                    .iter()
+                    .map(|(name, code)| (name.clone(), session.expression(code)));
                 Ok(Outcome::Ok { payload, expressions: expressions.collect() })
             }
             Err(why) => Err(CellError::plain("EvaluatorNotStarted", why)),
         });
         // evcxr itself may panic: the cell fails, and the next one may still work.
         let result = catch_unwind(run).unwrap_or_else(|_| {
-            let why = "evcxr panicked on this cell; help: restart the kernel if the next cells fail too";
+            let why =
+                "evcxr panicked on this cell; help: restart the kernel if the next cells fail too";
             Err(CellError::plain("InternalError", why))
         });
         if let Ok(session) = session {

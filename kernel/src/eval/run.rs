@@ -11,7 +11,10 @@ pub(super) fn run(session: &mut Session, text: &str, number: u32) -> Result<Vec<
     session.begin(text, number);
     for segment in segments(text) {
         if session.shared.stopping() {
-            return Err(CellError::plain("Interrupted", "the cell was interrupted; all variables are kept"));
+            return Err(CellError::plain(
+                "Interrupted",
+                "the cell was interrupted; all variables are kept",
+            ));
         }
         match segment {
             Segment::Rust(range) => session.rust(range)?,

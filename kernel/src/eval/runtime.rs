@@ -45,10 +45,15 @@ impl Runtime {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("runtime.json");
         let text = std::fs::read_to_string(&path).map_err(|e| {
-            Error::setup(format!("no runtime in {} ({e})", folder.display()), "run `cargo lab --no-start` in the source folder of Rask")
+            Error::setup(
+                format!("no runtime in {} ({e})", folder.display()),
+                "run `cargo lab --no-start` in the source folder of Rask",
+            )
         })?;
-        let manifest =
-            serde_json::from_str(&text).map_err(|e| Error::Format { what: path.display().to_string(), message: e.to_string() })?;
+        let manifest = serde_json::from_str(&text).map_err(|e| Error::Format {
+            what: path.display().to_string(),
+            message: e.to_string(),
+        })?;
         Ok(Self { folder: folder.to_owned(), manifest })
     }
 
@@ -86,12 +91,22 @@ impl Runtime {
         let rustc = self.tool("rustc");
         let mend = "run `cargo lab --no-start` in the source folder of Rask";
         let output = std::process::Command::new(&rustc).arg("-vV").output().map_err(|e| {
-            Error::setup(format!("the compiler that the runtime was built with was not found: {} ({e})", rustc.display()), mend)
+            Error::setup(
+                format!(
+                    "the compiler that the runtime was built with was not found: {} ({e})",
+                    rustc.display()
+                ),
+                mend,
+            )
         })?;
         let text = String::from_utf8_lossy(&output.stdout);
         let now = text.lines().next().unwrap_or_default();
         if now != self.manifest.rustc {
-            let problem = format!("the runtime was built with {}, but {} is now {now}", self.manifest.rustc, rustc.display());
+            let problem = format!(
+                "the runtime was built with {}, but {} is now {now}",
+                self.manifest.rustc,
+                rustc.display()
+            );
             return Err(Error::setup(problem, mend));
         }
         let std_source = self.manifest.sysroot.join("lib/rustlib/src/rust/library/std/src/lib.rs");

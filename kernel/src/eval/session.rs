@@ -74,9 +74,13 @@ impl Session {
         assist: Assist,
     ) -> Result<Self, String> {
         runtime.check().map_err(|e| e.to_string())?;
-        prepare(runtime, &folder).map_err(|e| format!("the session's folder {} cannot be used: {e}", folder.display()))?;
+        prepare(runtime, &folder).map_err(|e| {
+            format!("the session's folder {} cannot be used: {e}", folder.display())
+        })?;
         output::listen(shared.clone(), comms).map_err(|e| e.to_string())?;
-        let (evaluator, outputs) = EvalContext::with_subprocess_command(child_command(runtime, &folder)?).map_err(|e| e.to_string())?;
+        let (evaluator, outputs) =
+            EvalContext::with_subprocess_command(child_command(runtime, &folder)?)
+                .map_err(|e| e.to_string())?;
         // Cells print into the session's own pipes; what evcxr receives comes from a process that could not start.
         std::thread::spawn(move || outputs.stderr.iter().for_each(|line| eprintln!("{line}")));
         let mut context = CommandContext::with_eval_context(evaluator);
@@ -131,7 +135,11 @@ impl Session {
         cell.revive(|name| self.gone.contains_key(name));
         cell.show_as(self.settings.format.as_deref(), self.settings.types);
         let names: Vec<String> = self.context.defined_item_names().map(str::to_owned).collect();
-        let level = self.settings.level.clone().unwrap_or_else(|| if cell.is_heavy(&names) { "2" } else { "0" }.to_owned());
+        let level = self
+            .settings
+            .level
+            .clone()
+            .unwrap_or_else(|| if cell.is_heavy(&names) { "2" } else { "0" }.to_owned());
         let inferred = if cell.wants_types() { self.infer(&mut cell) } else { Vec::new() };
         if self.shared.stopping() {
             return Err(interrupted_compiler());
@@ -163,7 +171,9 @@ impl Session {
                     }
                 },
                 // The compiler knows types that rust-analyzer does not, and reports them in an error.
-                Err(evcxr::Error::Message(text)) if persist::to_be_asked(&text, &inferred, &mut asked) => {
+                Err(evcxr::Error::Message(text))
+                    if persist::to_be_asked(&text, &inferred, &mut asked) =>
+                {
                     let mut next = Cell::clone(&running);
                     if let Some(variable) = asked.last() {
                         next.ask_type(variable);
@@ -193,7 +203,11 @@ impl Session {
 
     /// Updates the variables in scope from evcxr.
     fn note_variables(&self) {
-        let kept = self.context.variables_and_types().map(|(n, t)| Variable { name: n.to_owned(), type_name: t.to_owned() }).collect();
+        let kept = self
+            .context
+            .variables_and_types()
+            .map(|(n, t)| Variable { name: n.to_owned(), type_name: t.to_owned() })
+            .collect();
         self.assist.scope().set_variables(kept);
     }
 
@@ -219,7 +233,10 @@ impl Session {
     fn note(&self, code: &str, level: &str) -> Result<(), CellError> {
         let request = Request { level: level.to_owned(), source: Source::Cell(code.to_owned()) };
         request.write(&self.folder).map_err(|e| {
-            let message = format!("cannot write to the session's folder {}: {e}; help: restart the kernel", self.folder.display());
+            let message = format!(
+                "cannot write to the session's folder {}: {e}; help: restart the kernel",
+                self.folder.display()
+            );
             CellError::plain("InternalError", &message)
         })
     }
@@ -228,20 +245,28 @@ impl Session {
     fn reporter(&self, cell: &Arc<Cell>) -> Box<dyn FnOnce() + Send> {
         let (shared, cell, folder) = (self.shared.clone(), cell.clone(), self.folder.clone());
         Box::new(move || {
-            let messages = std::fs::read_to_string(files::warnings_file(&folder)).unwrap_or_default();
+            let messages =
+                std::fs::read_to_string(files::warnings_file(&folder)).unwrap_or_default();
             if !messages.is_empty() {
-                let source = std::fs::read_to_string(folder.join("crate/src/lib.rs")).unwrap_or_default();
+                let source =
+                    std::fs::read_to_string(folder.join("crate/src/lib.rs")).unwrap_or_default();
                 shared.publish("stderr", warnings(&messages, &cell, &source));
             }
         })
     }
 
-    fn compile_error(&self, errors: &[CompilationError], cell: &Cell, inferred: &[(String, Inferred)]) -> CellError {
+    fn compile_error(
+        &self,
+        errors: &[CompilationError],
+        cell: &Cell,
+        inferred: &[(String, Inferred)],
+    ) -> CellError {
         if self.shared.stopping() {
             return interrupted_compiler();
         }
         let source = self.context.last_source().unwrap_or_default();
-        persist::borrowed(errors, cell, inferred).unwrap_or_else(|| CellError::compiler(errors, cell, &source, &self.gone))
+        persist::borrowed(errors, cell, inferred)
+            .unwrap_or_else(|| CellError::compiler(errors, cell, &source, &self.gone))
     }
 
     /// Returns the result of a cell that was compiled, or interrupted during compilation.
@@ -270,10 +295,15 @@ impl Session {
                 let stopped = self.shared.stopping();
                 self.restore_items(&cell);
                 Err(if stopped {
-                    let text = format!("the cell did not stop by itself, so its process was killed; {lost}; functions and types are kept");
+                    let text = format!(
+                        "the cell did not stop by itself, so its process was killed; {lost}; functions and types are kept"
+                    );
                     CellError::plain("Interrupted", &text)
                 } else {
-                    CellError::plain("ProcessEnded", &format!("{}; {lost}; functions and types are kept", ended(&how)))
+                    CellError::plain(
+                        "ProcessEnded",
+                        &format!("{}; {lost}; functions and types are kept", ended(&how)),
+                    )
                 })
             }
             Err(e) => {
@@ -292,13 +322,16 @@ impl Session {
         let source = self.context.last_source().unwrap_or_default();
         let locate = |line: u32, column: u32| {
             let here = cell.locate(&source, line, column).map(|place| (cell, place));
-            here.or_else(|| self.past.iter().rev().find_map(|c| Some((&**c, c.locate(&source, line, column)?))))
+            here.or_else(|| {
+                self.past.iter().rev().find_map(|c| Some((&**c, c.locate(&source, line, column)?)))
+            })
         };
         let message = places(&r.message, |line, column| {
             let (cell, (line, column)) = locate(line, column)?;
             Some(format!("cell [{}], line {line}, column {column}", cell.number))
         });
-        let place = r.place.filter(|p| p.file == "src/lib.rs").and_then(|p| locate(p.line, p.column));
+        let place =
+            r.place.filter(|p| p.file == "src/lib.rs").and_then(|p| locate(p.line, p.column));
         let (cell, place) = place.map_or((cell, None), |(c, p)| (c, Some(p)));
         CellError::at(&r.name, &message, cell, place)
     }
@@ -326,8 +359,14 @@ impl Session {
     /// Shows how long the cell took, if the user has enabled it.
     pub(super) fn tell_times(&self) {
         if self.settings.timing {
-            let (ran, compiled) = (self.shared.times().ran, self.began.elapsed().saturating_sub(self.shared.times().ran));
-            self.shared.publish("stderr", format!("compiled in {}, ran in {}\n", span(compiled), span(ran)));
+            let (ran, compiled) = (
+                self.shared.times().ran,
+                self.began.elapsed().saturating_sub(self.shared.times().ran),
+            );
+            self.shared.publish(
+                "stderr",
+                format!("compiled in {}, ran in {}\n", span(compiled), span(ran)),
+            );
         }
     }
 
@@ -341,7 +380,8 @@ impl Session {
         match result {
             Ok(outputs) => {
                 self.command_output(outputs);
-                let now = std::fs::read_to_string(self.folder.join("crate/Cargo.toml")).unwrap_or_default();
+                let now = std::fs::read_to_string(self.folder.join("crate/Cargo.toml"))
+                    .unwrap_or_default();
                 if now.contains("[dependencies]") && now != self.manifest {
                     now.clone_into(&mut self.manifest);
                     self.assist.load(now);
@@ -359,7 +399,9 @@ impl Session {
 
     /// Deletes all variables, items and dependencies, and starts a new process.
     pub(super) fn reset(&mut self) -> Result<(), CellError> {
-        let failed = |e: evcxr::Error| CellError::plain("Error", &format!("the session could not be restarted: {e}"));
+        let failed = |e: evcxr::Error| {
+            CellError::plain("Error", &format!("the session could not be restarted: {e}"))
+        };
         self.note(PRELUDE, "0")?;
         self.context.execute(":clear").map_err(failed)?;
         self.shared.wait_restarted();
@@ -374,12 +416,17 @@ impl Session {
     /// Returns the working folder of the cells.
     pub(super) fn working_folder(&self) -> PathBuf {
         let pid = self.shared.evaluator_pid();
-        std::fs::read_link(format!("/proc/{pid}/cwd")).or_else(|_| std::env::current_dir()).unwrap_or_default()
+        std::fs::read_link(format!("/proc/{pid}/cwd"))
+            .or_else(|_| std::env::current_dir())
+            .unwrap_or_default()
     }
 }
 
 fn interrupted_compiler() -> CellError {
-    CellError::plain("Interrupted", "the cell was interrupted during compilation; all variables are kept")
+    CellError::plain(
+        "Interrupted",
+        "the cell was interrupted during compilation; all variables are kept",
+    )
 }
 
 /// Returns the variable whose annotated type the compiler rejects, and the type that it found, if that can be written.
@@ -402,7 +449,10 @@ fn lost(variables: &[Variable]) -> String {
     match variables {
         [] => "no variables were lost".to_owned(),
         [one] => format!("the variable {} was lost", one.name),
-        many => format!("these variables were lost: {}", many.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")),
+        many => format!(
+            "these variables were lost: {}",
+            many.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 
@@ -422,7 +472,8 @@ fn plain_words(text: &str) -> String {
         None => text.trim(),
     };
     let text = text.trim_start_matches("error: ");
-    let lines = text.lines().filter(|l| !l.contains("rask-session-") && !l.contains("package `ctx "));
+    let lines =
+        text.lines().filter(|l| !l.contains("rask-session-") && !l.contains("package `ctx "));
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
@@ -435,7 +486,8 @@ fn places(text: &str, locate: impl Fn(u32, u32) -> Option<String>) -> String {
         let tail = &rest[at + FILE.len()..];
         let end = tail.find(|c: char| !c.is_ascii_digit() && c != ':').unwrap_or(tail.len());
         let mut numbers = tail[..end].split(':').filter_map(|n| n.parse().ok());
-        let told = numbers.next().zip(numbers.next()).and_then(|(line, column)| locate(line, column));
+        let told =
+            numbers.next().zip(numbers.next()).and_then(|(line, column)| locate(line, column));
         let length = tail[..end].trim_end_matches(':').len();
         out += &rest[..at];
         out += &told.unwrap_or_else(|| format!("{FILE}{}", &tail[..length]));
@@ -481,8 +533,14 @@ const MALLOC: &str = "GLIBC_TUNABLES";
 
 /// Returns the command of the evaluator: this program, in the environment of the user's shell.
 fn child_command(runtime: &Runtime, folder: &Path) -> Result<Command, String> {
-    let mut command = Command::new(std::env::current_exe().map_err(|e| format!("cannot find the path of this program: {e}"))?);
-    command.arg("evaluate").env(rask_wire::env::RUNTIME, &runtime.folder).env(rask_wire::env::SESSION, folder);
+    let mut command = Command::new(
+        std::env::current_exe()
+            .map_err(|e| format!("cannot find the path of this program: {e}"))?,
+    );
+    command
+        .arg("evaluate")
+        .env(rask_wire::env::RUNTIME, &runtime.folder)
+        .env(rask_wire::env::SESSION, folder);
     users_environment(&mut command);
     if std::env::var_os(MALLOC).is_none() {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -493,22 +551,39 @@ fn child_command(runtime: &Runtime, folder: &Path) -> Result<Command, String> {
 
 /// Returns the `:dep` lines for the crates of every session.
 fn dependencies(runtime: &Runtime) -> String {
-    dependency_lines(runtime).iter().map(|(name, value)| format!(":dep {name} = {value}\n")).collect()
+    dependency_lines(runtime)
+        .iter()
+        .map(|(name, value)| format!(":dep {name} = {value}\n"))
+        .collect()
 }
 
 fn dependency_lines(runtime: &Runtime) -> Vec<(String, String)> {
-    let mut lines = vec![("rask".to_owned(), format!("{{ path = {:?} }}", runtime.facade().display().to_string()))];
+    let mut lines = vec![(
+        "rask".to_owned(),
+        format!("{{ path = {:?} }}", runtime.facade().display().to_string()),
+    )];
     for p in runtime.manifest.crates.iter().filter(|p| p.direct) {
         let features: Vec<_> = p.features.iter().filter(|f| *f != "default").collect();
-        lines.push((p.package.clone(), format!("{{ version = \"={}\", default-features = false, features = {features:?} }}", p.version)));
+        lines.push((
+            p.package.clone(),
+            format!(
+                "{{ version = \"={}\", default-features = false, features = {features:?} }}",
+                p.version
+            ),
+        ));
     }
     lines
 }
 
 /// Returns the initial manifest of a session.
 pub(super) fn manifest(runtime: &Runtime) -> String {
-    let lines = dependency_lines(runtime).iter().map(|(name, value)| format!("{name} = {value}\n")).collect::<String>();
-    format!("[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{lines}")
+    let lines = dependency_lines(runtime)
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}\n"))
+        .collect::<String>();
+    format!(
+        "[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{lines}"
+    )
 }
 
 #[cfg(test)]
@@ -518,7 +593,10 @@ mod tests {
     #[test]
     fn a_dead_process_is_explained() {
         for (how, part) in [
-            ("Subprocess terminated with status: signal: 11 (SIGSEGV) (core dumped)", "segmentation fault"),
+            (
+                "Subprocess terminated with status: signal: 11 (SIGSEGV) (core dumped)",
+                "segmentation fault",
+            ),
             ("text\nSubprocess terminated with status: exit status: 3", "exit status: 3"),
             ("Subprocess terminated with status: signal: 6 (SIGABRT)", "SIGABRT"),
         ] {
@@ -528,8 +606,9 @@ mod tests {
 
     #[test]
     fn places_in_messages_are_the_users() {
-        let told =
-            places("task at src/lib.rs:12:5: no, src/lib.rs:9:9", |line, column| (line == 12).then(|| format!("line {line}/{column}")));
+        let told = places("task at src/lib.rs:12:5: no, src/lib.rs:9:9", |line, column| {
+            (line == 12).then(|| format!("line {line}/{column}"))
+        });
         assert_eq!(told, "task at line 12/5: no, src/lib.rs:9:9");
     }
 
@@ -537,13 +616,19 @@ mod tests {
     fn cargos_words_without_the_sessions_own() {
         let text = "Compilation failed, but no parsable errors were found. STDERR:\nerror: no matching package named `nope` found\n\
                     location searched: crates.io index\nrequired by package `ctx v1.0.0 (/tmp/rask-session-x/crate)`\n\nSTDOUT:\n";
-        assert_eq!(plain_words(text), "no matching package named `nope` found\nlocation searched: crates.io index");
+        assert_eq!(
+            plain_words(text),
+            "no matching package named `nope` found\nlocation searched: crates.io index"
+        );
     }
 
     #[test]
     fn lost_variables_are_named() {
         let variable = |n: &str| Variable { name: n.into(), type_name: "u8".into() };
         assert_eq!(lost(&[variable("a"), variable("b")]), "these variables were lost: a, b");
-        assert!(lost(&[]).contains("no variables") && lost(&[variable("a")]).contains("variable a was lost"));
+        assert!(
+            lost(&[]).contains("no variables")
+                && lost(&[variable("a")]).contains("variable a was lost")
+        );
     }
 }

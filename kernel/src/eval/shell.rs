@@ -17,8 +17,12 @@ pub(super) fn line(session: &mut Session, line: &str) -> Outcome {
 
 /// Runs a script; its output goes straight into the cell's pipes.
 pub(super) fn child(session: &mut Session, program: &str, script: &str) -> Outcome {
-    let failed = |e: std::io::Error| CellError::plain("ShellError", &format!("{program} could not be started: {e}"));
-    let pipe = |name: &str| OpenOptions::new().write(true).open(session.shared.folder.join(name)).map(Stdio::from);
+    let failed = |e: std::io::Error| {
+        CellError::plain("ShellError", &format!("{program} could not be started: {e}"))
+    };
+    let pipe = |name: &str| {
+        OpenOptions::new().write(true).open(session.shared.folder.join(name)).map(Stdio::from)
+    };
     let mut command = parent_death::group(Path::new(program));
     command.args(["-c", script]).current_dir(session.working_folder());
     users_environment(&mut command);
@@ -27,16 +31,27 @@ pub(super) fn child(session: &mut Session, program: &str, script: &str) -> Outco
         .env_remove(rask_wire::env::RUNTIME)
         .env_remove(rask_wire::env::SESSION)
         .env_remove("RASK_USER_PATH");
-    command.stdout(pipe(names::STDOUT).map_err(failed)?).stderr(pipe(names::STDERR).map_err(failed)?);
+    command
+        .stdout(pipe(names::STDOUT).map_err(failed)?)
+        .stderr(pipe(names::STDERR).map_err(failed)?);
     let mut child = command.spawn().map_err(failed)?;
     // The command holds the writing ends of the pipes, which must be closed here.
     drop(command);
-    let status = session.shared.attend(&mut child).map_err(|e| CellError::plain("ShellError", &e.to_string()))?;
+    let status = session
+        .shared
+        .attend(&mut child)
+        .map_err(|e| CellError::plain("ShellError", &e.to_string()))?;
     if session.shared.stopping() {
-        return Err(CellError::plain("Interrupted", "the command was interrupted; all variables are kept"));
+        return Err(CellError::plain(
+            "Interrupted",
+            "the command was interrupted; all variables are kept",
+        ));
     }
     if status.success() {
         return Ok(());
     }
-    Err(CellError::plain("ShellError", &format!("the command failed ({status}); help: add `|| true` to ignore the failure")))
+    Err(CellError::plain(
+        "ShellError",
+        &format!("the command failed ({status}); help: add `|| true` to ignore the failure"),
+    ))
 }

@@ -22,10 +22,21 @@ pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
 pub(super) fn table(head: [&str; 2], rows: Vec<[String; 2]>) -> Bundle {
     let width = rows.iter().map(|r| r[0].chars().count()).max().unwrap_or(0);
     let text: Vec<_> = rows.iter().map(|[a, b]| format!("{a:width$}  {b}")).collect();
-    let cell = |tag: &str, s: &str| format!("<{tag} style=\"text-align:left\">{}</{tag}>", escape(s));
-    let row = |[a, b]: &[String; 2]| format!("<tr><td style=\"text-align:left\"><code>{}</code></td>{}</tr>", escape(a), cell("td", b));
+    let cell =
+        |tag: &str, s: &str| format!("<{tag} style=\"text-align:left\">{}</{tag}>", escape(s));
+    let row = |[a, b]: &[String; 2]| {
+        format!(
+            "<tr><td style=\"text-align:left\"><code>{}</code></td>{}</tr>",
+            escape(a),
+            cell("td", b)
+        )
+    };
     let body: String = rows.iter().map(row).collect();
-    let html = format!("<table><thead><tr>{}{}</tr></thead><tbody>{body}</tbody></table>", cell("th", head[0]), cell("th", head[1]));
+    let html = format!(
+        "<table><thead><tr>{}{}</tr></thead><tbody>{body}</tbody></table>",
+        cell("th", head[0]),
+        cell("th", head[1])
+    );
     Bundle::text(text.join("\n")).with("text/html", html)
 }
 
@@ -52,7 +63,12 @@ pub(super) fn span(time: Duration) -> String {
 pub(super) fn short(type_name: &str) -> String {
     let mut out = String::new();
     for part in type_name.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_' && c != ':') {
-        let end = part.len() - part.chars().last().filter(|c| !c.is_alphanumeric() && *c != '_').map_or(0, char::len_utf8);
+        let end = part.len()
+            - part
+                .chars()
+                .last()
+                .filter(|c| !c.is_alphanumeric() && *c != '_')
+                .map_or(0, char::len_utf8);
         let (path, sign) = part.split_at(end);
         out += path.rsplit("::").next().unwrap_or(path);
         out += sign;

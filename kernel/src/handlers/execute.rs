@@ -73,7 +73,8 @@ pub(crate) fn job(
 fn content(count: u32, outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Ok { payload, expressions } => {
-            let expressions: Map<String, Value> = expressions.iter().map(|(name, value)| (name.clone(), expression(value))).collect();
+            let expressions: Map<String, Value> =
+                expressions.iter().map(|(name, value)| (name.clone(), expression(value))).collect();
             json!({ "status": "ok", "execution_count": count, "user_expressions": expressions, "payload": payload })
         }
         Outcome::Failed(e) => {
@@ -90,6 +91,8 @@ fn content(count: u32, outcome: &Outcome) -> Value {
 fn expression(value: &Result<Bundle, CellError>) -> Value {
     match value {
         Ok(bundle) => json!({ "status": "ok", "data": bundle.data, "metadata": {} }),
-        Err(e) => json!({ "status": "error", "ename": e.name, "evalue": e.value, "traceback": e.traceback }),
+        Err(e) => {
+            json!({ "status": "error", "ename": e.name, "evalue": e.value, "traceback": e.traceback })
+        }
     }
 }

@@ -27,7 +27,8 @@ fn is_complete(content: &Value) -> Value {
 /// Returns the text of a request, and its cursor as a byte offset.
 fn cursor(content: &Value) -> (String, usize) {
     let code = content["code"].as_str().unwrap_or_default().to_owned();
-    let characters = content["cursor_pos"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+    let characters =
+        content["cursor_pos"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
     let at = code.char_indices().nth(characters).map_or(code.len(), |(i, _)| i);
     (code, at)
 }

@@ -23,7 +23,8 @@ pub(super) const ROUTES: &[Route] = &[
     ("usage_request", |context, _, _| usage(context)),
 ];
 
-const NO_SUBSHELLS: &str = "this kernel does not support subshells: while a cell runs, it answers all requests but cells";
+const NO_SUBSHELLS: &str =
+    "this kernel does not support subshells: while a cell runs, it answers all requests but cells";
 
 fn refused(why: &str) -> Value {
     json!({ "status": "error", "ename": "Unsupported", "evalue": why, "traceback": [why] })

@@ -46,17 +46,28 @@ impl Drop for Busy<'_> {
 pub(crate) type Answer = (String, Value);
 
 /// Answers a request at once, and passes the answer, if any, to `reply`.
-pub(crate) fn answer(context: &Context, kind: &Request, message: &Message, reply: impl FnOnce(Answer)) {
+pub(crate) fn answer(
+    context: &Context,
+    kind: &Request,
+    message: &Message,
+    reply: impl FnOnce(Answer),
+) {
     let busy = Busy::with(context, message);
     let handler = routes().find(|(name, _)| *name == kind.name).map(|(_, h)| h);
-    let content = handler.map_or_else(|| unsupported(kind.name), |handler| handler(context, &busy.parent, message));
+    let content = handler
+        .map_or_else(|| unsupported(kind.name), |handler| handler(context, &busy.parent, message));
     if !kind.reply.is_empty() {
         reply((kind.reply.to_owned(), content));
     }
 }
 
 /// Answers a request that may take a moment.
-pub(crate) async fn answer_aside(context: Context, kind: &'static Request, message: Message, reply: impl FnOnce(Answer)) {
+pub(crate) async fn answer_aside(
+    context: Context,
+    kind: &'static Request,
+    message: Message,
+    reply: impl FnOnce(Answer),
+) {
     let _busy = Busy::with(&context, &message);
     let handler = introspect::ASIDE.iter().find(|(name, _)| *name == kind.name).map(|(_, h)| h);
     let content = match handler {
@@ -72,7 +83,13 @@ pub(crate) fn note(context: &Context, message: &Message) {
 }
 
 /// Answers a request that violates the protocol.
-pub(crate) fn reject(context: &Context, kind: &Request, message: &Message, content: Value, reply: impl FnOnce(Answer)) {
+pub(crate) fn reject(
+    context: &Context,
+    kind: &Request,
+    message: &Message,
+    content: Value,
+    reply: impl FnOnce(Answer),
+) {
     let _busy = Busy::with(context, message);
     reply((kind.reply.to_owned(), content));
 }
@@ -106,12 +123,18 @@ mod tests {
             assert_eq!(routes().filter(|(name, _)| *name == r.name).count(), 1, "{}", r.name);
         }
         for r in REQUESTS.iter().filter(|r| r.lane == Lane::Aside) {
-            assert_eq!(introspect::ASIDE.iter().filter(|(name, _)| *name == r.name).count(), 1, "{}", r.name);
+            assert_eq!(
+                introspect::ASIDE.iter().filter(|(name, _)| *name == r.name).count(),
+                1,
+                "{}",
+                r.name
+            );
         }
         for (name, _) in routes() {
             assert!(REQUESTS.iter().any(|r| r.name == *name && r.lane == Lane::AtOnce), "{name}");
         }
-        let queued: Vec<_> = REQUESTS.iter().filter(|r| r.lane == Lane::Queued).map(|r| r.name).collect();
+        let queued: Vec<_> =
+            REQUESTS.iter().filter(|r| r.lane == Lane::Queued).map(|r| r.name).collect();
         assert_eq!(queued, ["execute_request"], "only cells wait for cells");
     }
 }

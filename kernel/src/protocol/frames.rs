@@ -28,7 +28,10 @@ impl Signer {
             return Err(Error::Format { what: "connection file".to_owned(), message });
         }
         let now = chrono::Utc::now().timestamp_nanos_opt().unwrap_or_default();
-        Ok(Self { key: key.as_bytes().to_vec(), session: format!("rask-{}-{now:x}", std::process::id()) })
+        Ok(Self {
+            key: key.as_bytes().to_vec(),
+            session: format!("rask-{}-{now:x}", std::process::id()),
+        })
     }
 
     fn mac(&self, parts: &[impl AsRef<[u8]>]) -> Option<Hmac<Sha256>> {
@@ -36,7 +39,8 @@ impl Signer {
             return None;
         }
         // HMAC accepts keys of any length.
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC accepts keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC accepts keys of any length");
         for p in parts {
             mac.update(p.as_ref());
         }
@@ -66,8 +70,10 @@ impl Signer {
         content: &Value,
     ) -> Vec<Bytes> {
         let parent = parent.map_or_else(|| json!({}), |p| json!(p));
-        let parts = [self.header(msg_type), parent, metadata.clone(), content.clone()].map(|v| Bytes::from(v.to_string()));
-        let signature = self.mac(&parts).map(|m| hex(&m.finalize().into_bytes())).unwrap_or_default();
+        let parts = [self.header(msg_type), parent, metadata.clone(), content.clone()]
+            .map(|v| Bytes::from(v.to_string()));
+        let signature =
+            self.mac(&parts).map(|m| hex(&m.finalize().into_bytes())).unwrap_or_default();
         let mut frames = identities.to_vec();
         frames.extend([Bytes::from_static(DELIMITER), Bytes::from(signature)]);
         frames.extend(parts);
@@ -79,15 +85,26 @@ impl Signer {
     /// # Errors
     /// Returns an error if the frames are not a message, or are not signed with this kernel's key.
     pub(crate) fn decode(&self, frames: &[Bytes]) -> Result<Message> {
-        let bad = |message: &str| Error::Format { what: "message".to_owned(), message: message.to_owned() };
-        let at = frames.iter().position(|f| &f[..] == DELIMITER).ok_or_else(|| bad("it has no delimiter"))?;
-        let [signature, parts @ ..] = &frames[at + 1..] else { return Err(bad("it ends after the delimiter")) };
-        let [header, _parent, metadata, content] = parts.get(..4).ok_or_else(|| bad("it has fewer than four parts"))? else {
+        let bad = |message: &str| Error::Format {
+            what: "message".to_owned(),
+            message: message.to_owned(),
+        };
+        let at = frames
+            .iter()
+            .position(|f| &f[..] == DELIMITER)
+            .ok_or_else(|| bad("it has no delimiter"))?;
+        let [signature, parts @ ..] = &frames[at + 1..] else {
+            return Err(bad("it ends after the delimiter"));
+        };
+        let [header, _parent, metadata, content] =
+            parts.get(..4).ok_or_else(|| bad("it has fewer than four parts"))?
+        else {
             return Err(bad("it has fewer than four parts"));
         };
         if let Some(mac) = self.mac(&parts[..4]) {
             let given = unhex(signature).ok_or_else(|| bad("its signature is not hexadecimal"))?;
-            mac.verify_slice(&given).map_err(|_| bad("its signature does not match this kernel's key"))?;
+            mac.verify_slice(&given)
+                .map_err(|_| bad("its signature does not match this kernel's key"))?;
         }
         let json = |e: serde_json::Error| bad(&e.to_string());
         let header = serde_json::from_slice(header).map_err(json)?;
@@ -118,9 +135,18 @@ mod tests {
     fn messages_survive_and_forged_ones_do_not() {
         let signer = Signer::new("secret", "hmac-sha256").unwrap();
         let id = Bytes::from_static(b"me");
-        let frames = signer.encode(std::slice::from_ref(&id), "status", None, &json!({}), &json!({"execution_state": "busy"}));
+        let frames = signer.encode(
+            std::slice::from_ref(&id),
+            "status",
+            None,
+            &json!({}),
+            &json!({"execution_state": "busy"}),
+        );
         let m = signer.decode(&frames).unwrap();
-        assert_eq!((m.identities, m.header.msg_type.as_str(), m.header.version.as_str()), (vec![id], "status", "5.5"));
+        assert_eq!(
+            (m.identities, m.header.msg_type.as_str(), m.header.version.as_str()),
+            (vec![id], "status", "5.5")
+        );
         assert_eq!(m.content["execution_state"], "busy");
         let mut with_buffer = frames.clone();
         with_buffer.push(Bytes::from_static(b"\0\xff"));
@@ -132,7 +158,10 @@ mod tests {
         }
         let other = Signer::new("other", "").unwrap();
         assert!(other.decode(&frames).unwrap_err().to_string().contains("signature"));
-        assert!(Signer::new("", "").unwrap().decode(&frames).is_ok(), "without a key nothing is checked");
+        assert!(
+            Signer::new("", "").unwrap().decode(&frames).is_ok(),
+            "without a key nothing is checked"
+        );
         assert!(Signer::new("k", "hmac-md5").is_err());
     }
 

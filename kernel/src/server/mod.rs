@@ -25,7 +25,10 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 /// Returns an error if a port cannot be used or the connection file is invalid.
 pub(crate) fn serve(connection: &Connection, runtime: Runtime, session: PathBuf) -> Result<()> {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let tokio = tokio.map_err(|source| crate::error::Error::Start { command: "the kernel's threads".to_owned(), source })?;
+    let tokio = tokio.map_err(|source| crate::error::Error::Start {
+        command: "the kernel's threads".to_owned(),
+        source,
+    })?;
     tokio.block_on(run(connection, runtime, session))
 }
 
@@ -80,9 +83,16 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
 }
 
 /// Answers a request, or queues it; replies arrive as events.
-fn request(context: &Context, signer: &Signer, events: &UnboundedSender<Event>, channel: Channel, message: Message) {
+fn request(
+    context: &Context,
+    signer: &Signer,
+    events: &UnboundedSender<Event>,
+    channel: Channel,
+    message: Message,
+) {
     let send = {
-        let (signer, events, to) = (signer.clone(), events.clone(), (message.identities.clone(), message.header.clone()));
+        let (signer, events, to) =
+            (signer.clone(), events.clone(), (message.identities.clone(), message.header.clone()));
         move |channel: Channel, msg_type: &str, metadata: &Value, content: &Value| {
             let frames = signer.encode(&to.0, msg_type, Some(&to.1), metadata, content);
             // The loop ends only with the process.
@@ -93,20 +103,31 @@ fn request(context: &Context, signer: &Signer, events: &UnboundedSender<Event>, 
         let send = send.clone();
         move |(msg_type, content): handlers::Answer| send(channel, &msg_type, &json!({}), &content)
     };
-    let Some(kind) = handlers::kind(&message) else { return handlers::refuse(context, &message, reply) };
+    let Some(kind) = handlers::kind(&message) else {
+        return handlers::refuse(context, &message, reply);
+    };
     match kind.lane {
         Lane::Noted => handlers::note(context, &message),
         Lane::AtOnce => handlers::answer(context, kind, &message, reply),
-        Lane::Aside => drop(tokio::spawn(handlers::answer_aside(context.clone(), kind, message, reply))),
+        Lane::Aside => {
+            drop(tokio::spawn(handlers::answer_aside(context.clone(), kind, message, reply)))
+        }
         Lane::Queued => {
             let ask = {
                 let send = send.clone();
                 move |prompt: &str, password: bool| {
-                    send(Channel::Stdin, "input_request", &json!({}), &json!({ "prompt": prompt, "password": password }));
+                    send(
+                        Channel::Stdin,
+                        "input_request",
+                        &json!({}),
+                        &json!({ "prompt": prompt, "password": password }),
+                    );
                     true
                 }
             };
-            let done = move |metadata: Value, content: Value| send(channel, kind.reply, &metadata, &content);
+            let done = move |metadata: Value, content: Value| {
+                send(channel, kind.reply, &metadata, &content)
+            };
             match handlers::execute::job(&message, context.history.clone(), Box::new(ask), done) {
                 Ok(job) => context.evaluator.run(job),
                 Err(content) => handlers::reject(context, kind, &message, content, reply),
@@ -120,7 +141,11 @@ fn terminate_on_signal(events: &UnboundedSender<Event>) {
     use tokio::signal::unix::{SignalKind, signal};
     let events = events.clone();
     tokio::spawn(async move {
-        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+        let (Ok(mut term), Ok(mut int)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            return;
+        };
         loop {
             tokio::select! {
                 _ = term.recv() => break,

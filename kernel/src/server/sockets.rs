@@ -5,7 +5,10 @@ use crate::error::{Error, Result};
 use crate::protocol::Connection;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
-use zeromq::{RepSocket, RouterRecvHalf, RouterSendHalf, RouterSocket, Socket, SocketRecv, SocketSend, XPubSocket, ZmqMessage};
+use zeromq::{
+    RepSocket, RouterRecvHalf, RouterSendHalf, RouterSocket, Socket, SocketRecv, SocketSend,
+    XPubSocket, ZmqMessage,
+};
 
 /// The time that the last reply gets to leave this process.
 const LINGER: std::time::Duration = std::time::Duration::from_millis(50);
@@ -21,7 +24,12 @@ pub(super) struct Sockets {
 
 async fn bind<S: Socket>(connection: &Connection, channel: &'static str, port: u16) -> Result<S> {
     let mut socket = S::new();
-    let failed = |e: zeromq::ZmqError| Error::Port { channel, ip: connection.ip.clone(), port, message: e.to_string() };
+    let failed = |e: zeromq::ZmqError| Error::Port {
+        channel,
+        ip: connection.ip.clone(),
+        port,
+        message: e.to_string(),
+    };
     socket.bind(&connection.endpoint(port)).await.map_err(failed)?;
     Ok(socket)
 }
@@ -36,7 +44,13 @@ impl Sockets {
         let (shell, from_shell) = shell.split();
         let (control, from_control) = control.split();
         let (stdin, from_stdin) = stdin.split();
-        Ok(Self { shell, control, stdin, receive: Some(([from_shell, from_control, from_stdin], heartbeat)), iopub: Some(iopub) })
+        Ok(Self {
+            shell,
+            control,
+            stdin,
+            receive: Some(([from_shell, from_control, from_stdin], heartbeat)),
+            iopub: Some(iopub),
+        })
     }
 
     /// Takes the publishing socket, for the outbox.

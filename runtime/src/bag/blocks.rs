@@ -75,8 +75,10 @@ fn push_lines(text: String, delimiter: &Delimiter, sink: &mut Sink<'_, Line>) ->
             return Err(ErrorKind::Interrupted.into());
         }
         if end - start > u32::MAX as usize {
-            let message =
-                format!("a line has {} bytes: expected at most 4 GiB; help: set another Text::new().linedelimiter(..)", end - start);
+            let message = format!(
+                "a line has {} bytes: expected at most 4 GiB; help: set another Text::new().linedelimiter(..)",
+                end - start
+            );
             return Err(ErrorKind::BadArgument { method: "read_text".to_owned(), message }.into());
         }
         Ok(sink(if apart { Line::from(&block[start..end]) } else { Line::new(&block, start, end) }))
@@ -121,7 +123,12 @@ impl Blocks<'_> {
 
     /// Pushes the lines that start in bytes `start..end`. Returns `false` if the sink wants no
     /// more.
-    pub(super) fn push_range(&self, start: u64, end: u64, sink: &mut Sink<'_, Line>) -> Result<bool> {
+    pub(super) fn push_range(
+        &self,
+        start: u64,
+        end: u64,
+        sink: &mut Sink<'_, Line>,
+    ) -> Result<bool> {
         let file = File::open(self.path).map_err(|e| self.failed(e))?;
         let size = file.metadata().map_err(|e| self.failed(e))?.len();
         let end = end.min(size);
@@ -132,12 +139,23 @@ impl Blocks<'_> {
         }
         let end = self.line_start(&file, end, size, size)?;
         while at < end {
-            let to = if end - at <= BLOCK as u64 { end } else { self.line_start(&file, at + BLOCK as u64, end, size)? };
+            let to = if end - at <= BLOCK as u64 {
+                end
+            } else {
+                self.line_start(&file, at + BLOCK as u64, end, size)?
+            };
             let mut bytes = Vec::with_capacity((to - at) as usize);
-            (&file).seek(SeekFrom::Start(at)).and_then(|_| (&file).take(to - at).read_to_end(&mut bytes)).map_err(|e| self.failed(e))?;
+            (&file)
+                .seek(SeekFrom::Start(at))
+                .and_then(|_| (&file).take(to - at).read_to_end(&mut bytes))
+                .map_err(|e| self.failed(e))?;
             let mut decoder = self.decoder;
             let mark = if at == 0 { decoder.take_mark(&mut bytes) } else { 0 };
-            if !push_lines(decoder.decode(bytes, self.path, at + mark as u64)?, self.delimiter, sink)? {
+            if !push_lines(
+                decoder.decode(bytes, self.path, at + mark as u64)?,
+                self.delimiter,
+                sink,
+            )? {
                 return Ok(false);
             }
             at = to;
@@ -175,14 +193,23 @@ impl Blocks<'_> {
     }
 
     /// Pushes all lines of a stream. Returns `false` if the sink wants no more.
-    pub(super) fn push_stream(&self, mut from: impl Read, sink: &mut Sink<'_, Line>) -> Result<bool> {
+    pub(super) fn push_stream(
+        &self,
+        mut from: impl Read,
+        sink: &mut Sink<'_, Line>,
+    ) -> Result<bool> {
         let (mut rest, mut offset, mut first) = (Vec::new(), 0u64, true);
         // In some encodings the bytes of a line end are ambiguous: their text is decoded as a
         // whole.
-        let whole = !self.decoder.is_ascii_based() || (matches!(self.delimiter, Delimiter::Text(_)) && !self.decoder.is_utf8());
+        let whole = !self.decoder.is_ascii_based()
+            || (matches!(self.delimiter, Delimiter::Text(_)) && !self.decoder.is_utf8());
         let mut decoder = self.decoder;
         loop {
-            let got = from.by_ref().take(BLOCK as u64).read_to_end(&mut rest).map_err(|e| self.failed(e))?;
+            let got = from
+                .by_ref()
+                .take(BLOCK as u64)
+                .read_to_end(&mut rest)
+                .map_err(|e| self.failed(e))?;
             if std::mem::take(&mut first) {
                 offset += decoder.take_mark(&mut rest) as u64;
             }
@@ -196,7 +223,8 @@ impl Blocks<'_> {
             };
             if cut > 0 {
                 let after = rest.split_off(cut);
-                let text = decoder.decode(std::mem::replace(&mut rest, after), self.path, offset)?;
+                let text =
+                    decoder.decode(std::mem::replace(&mut rest, after), self.path, offset)?;
                 offset += cut as u64;
                 if !push_lines(text, self.delimiter, sink)? {
                     return Ok(false);
@@ -212,10 +240,18 @@ impl Blocks<'_> {
     fn last_end(&self, bytes: &[u8]) -> usize {
         match self.delimiter {
             // A `\r` at the very end may be half of a pair.
-            Delimiter::AnyLineEnd => memchr::memrchr2(b'\n', b'\r', &bytes[..bytes.len().saturating_sub(1)])
-                .map_or(0, |at| if bytes[at] == b'\r' && bytes[at + 1] == b'\n' { at + 2 } else { at + 1 }),
+            Delimiter::AnyLineEnd => {
+                memchr::memrchr2(b'\n', b'\r', &bytes[..bytes.len().saturating_sub(1)]).map_or(
+                    0,
+                    |at| {
+                        if bytes[at] == b'\r' && bytes[at + 1] == b'\n' { at + 2 } else { at + 1 }
+                    },
+                )
+            }
             // Searched from the start, as a delimiter may overlap itself.
-            Delimiter::Text(t) => Finder::new(t.as_bytes()).find_iter(bytes).last().map_or(0, |at| at + t.len()),
+            Delimiter::Text(t) => {
+                Finder::new(t.as_bytes()).find_iter(bytes).last().map_or(0, |at| at + t.len())
+            }
         }
     }
 }
@@ -257,7 +293,11 @@ mod tests {
         let any = Delimiter::AnyLineEnd;
         let text = |t: &str| Delimiter::Text(t.into());
         let cases: [(&str, Delimiter, &[&str]); 7] = [
-            ("the cat\r\n\r\nna\u{ef}ve \u{2014}\r\nlast", any.clone(), &["the cat\r\n", "\r\n", "na\u{ef}ve \u{2014}\r\n", "last"]),
+            (
+                "the cat\r\n\r\nna\u{ef}ve \u{2014}\r\nlast",
+                any.clone(),
+                &["the cat\r\n", "\r\n", "na\u{ef}ve \u{2014}\r\n", "last"],
+            ),
             ("a\rb\r\rc\n\nd\r\n", any.clone(), &["a\r", "b\r", "\r", "c\n", "\n", "d\r\n"]),
             ("\r\n\n\r\r", any.clone(), &["\r\n", "\n", "\r", "\r"]),
             ("x;y;z", text(";"), &["x;", "y;", "z"]),
@@ -269,7 +309,11 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             assert!(delimiter.can_be_found_anywhere());
             for block in 1..=content.len() as u64 + 1 {
-                assert_eq!(ranges(&path, &delimiter, content.len() as u64, block), want, "{content:?} in blocks of {block}");
+                assert_eq!(
+                    ranges(&path, &delimiter, content.len() as u64, block),
+                    want,
+                    "{content:?} in blocks of {block}"
+                );
             }
             assert_eq!(stream(content.as_bytes(), &delimiter), want, "{content:?} as a stream");
         }
@@ -280,13 +324,19 @@ mod tests {
     #[test]
     fn lines_longer_than_a_block_and_marks() {
         let long = "x".repeat(3 * BLOCK) + "\n";
-        assert_eq!(stream((long.clone() + &long).as_bytes(), &Delimiter::AnyLineEnd), [long.clone(), long.clone()]);
+        assert_eq!(
+            stream((long.clone() + &long).as_bytes(), &Delimiter::AnyLineEnd),
+            [long.clone(), long.clone()]
+        );
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t").to_str().unwrap().to_owned();
         let content = format!("\u{feff}a\n{long}b\r");
         std::fs::write(&path, &content).unwrap();
         for block in [1000, BLOCK as u64 + 3, 1 << 30] {
-            assert_eq!(ranges(&path, &Delimiter::AnyLineEnd, content.len() as u64, block), ["a\n", &long, "b\r"]);
+            assert_eq!(
+                ranges(&path, &Delimiter::AnyLineEnd, content.len() as u64, block),
+                ["a\n", &long, "b\r"]
+            );
         }
         assert_eq!(stream(content.as_bytes(), &Delimiter::AnyLineEnd), ["a\n", &long, "b\r"]);
     }

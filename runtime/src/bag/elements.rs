@@ -50,11 +50,18 @@ impl<T: Element> Bag<T> {
         self.keep("remove", predicate, false)
     }
 
-    fn keep(&self, method: &str, predicate: impl Fn(&T) -> bool + Send + Sync + 'static, wanted: bool) -> Self {
+    fn keep(
+        &self,
+        method: &str,
+        predicate: impl Fn(&T) -> bool + Send + Sync + 'static,
+        wanted: bool,
+    ) -> Self {
         let predicate = Arc::new(predicate);
         self.step(Name::new(method), move |up| {
             let p = predicate.clone();
-            Arc::new(move |part, sink| up(part, &mut |x| if p(&x) == wanted { sink(x) } else { true }))
+            Arc::new(move |part, sink| {
+                up(part, &mut |x| if p(&x) == wanted { sink(x) } else { true })
+            })
         })
     }
 
@@ -78,7 +85,9 @@ impl<T: Element> Bag<T> {
         T: IntoIterator,
         T::Item: Element,
     {
-        self.step(Name::new("flatten"), move |up| Arc::new(move |part, sink| up(part, &mut |x: T| push_each(x, sink))))
+        self.step(Name::new("flatten"), move |up| {
+            Arc::new(move |part, sink| up(part, &mut |x: T| push_each(x, sink)))
+        })
     }
 
     /// Takes one item of every element: by its key, or by its index.
@@ -119,13 +128,18 @@ impl<T: Element> Bag<T> {
         let given = Arc::new((key, default));
         self.step(Name::new("pluck"), move |up| {
             let given = given.clone();
-            Arc::new(move |part, sink| up(part, &mut |x: T| sink(x.pluck(&given.0).unwrap_or_else(|| given.1.clone()))))
+            Arc::new(move |part, sink| {
+                up(part, &mut |x: T| sink(x.pluck(&given.0).unwrap_or_else(|| given.1.clone())))
+            })
         })
     }
 
     /// Applies a function to the list of every partition. Unlike other methods, the result may
     /// depend on the partitioning.
-    pub fn map_partitions<I>(&self, function: impl Fn(Vec<T>) -> I + Send + Sync + 'static) -> Bag<I::Item>
+    pub fn map_partitions<I>(
+        &self,
+        function: impl Fn(Vec<T>) -> I + Send + Sync + 'static,
+    ) -> Bag<I::Item>
     where
         I: IntoIterator,
         I::Item: Element,
@@ -159,7 +173,10 @@ impl<A: Element, B: Element> Bag<(A, B)> {
 /// Pushes all items, until the sink wants no more.
 #[inline]
 fn push_each<T>(items: impl IntoIterator<Item = T>, sink: &mut Sink<'_, T>) -> bool {
-    #[expect(clippy::redundant_closure, reason = "passed directly, the sink would cost each element one more call")]
+    #[expect(
+        clippy::redundant_closure,
+        reason = "passed directly, the sink would cost each element one more call"
+    )]
     items.into_iter().all(|x| sink(x))
 }
 

@@ -62,7 +62,13 @@ impl<T: Element> Bag<T> {
     {
         match everyday(TypeId::of::<T>()) {
             Some((count, _)) => Bag::from_layer(count(&self.layer)),
-            None => self.keyed("frequencies", |x| (x, ()), |n, ()| n.unwrap_or(0) + 1, |a, b| a + b, |x, n| (x, n)),
+            None => self.keyed(
+                "frequencies",
+                |x| (x, ()),
+                |n, ()| n.unwrap_or(0) + 1,
+                |a, b| a + b,
+                |x, n| (x, n),
+            ),
         }
     }
 
@@ -78,7 +84,10 @@ impl<T: Element> Bag<T> {
     }
 
     /// Returns the first element of each key, in the order of the bag.
-    pub fn distinct_by<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Self {
+    pub fn distinct_by<K: Element + Hash + Eq>(
+        &self,
+        key: impl Fn(&T) -> K + Send + Sync + 'static,
+    ) -> Self {
         let keep = |first: Option<T>, x: T| match first {
             Some(first) => first,
             None => x,
@@ -190,7 +199,10 @@ impl<T: Element> Bag<T> {
     /// assert_eq!(groups, [(3, vec!["one", "two"]), (5, vec!["three"])]);
     /// # Ok::<(), rask::Error>(())
     /// ```
-    pub fn groupby<K: Element + Hash + Eq>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Bag<(K, Vec<T>)> {
+    pub fn groupby<K: Element + Hash + Eq>(
+        &self,
+        key: impl Fn(&T) -> K + Send + Sync + 'static,
+    ) -> Bag<(K, Vec<T>)> {
         let split = self.summarize(Name::new("groupby-split"), move |part, up| {
             let mut buckets: Vec<Vec<(K, T)>> = Vec::with_capacity(BUCKETS);
             while buckets.len() < BUCKETS {
@@ -212,21 +224,27 @@ impl<T: Element> Bag<T> {
             }
         });
         let pieces = pieces("groupby-bucket", &split, BUCKETS as u32, size::<(K, T)>);
-        gathered("groupby", BUCKETS as u32, &[&pieces], of_each(BUCKETS as u32), |part: &mut Part, sink| {
-            let (mut groups, mut i) = (Keys::<K, Vec<T>>::default(), 0);
-            while i < part.values.len() {
-                let read = push_list(part, i, &mut |(k, x): (K, T)| {
-                    match groups.value(k) {
-                        Some(group) => group.push(x),
-                        new => *new = Some(vec![x]),
-                    }
-                    true
-                });
-                read?;
-                i += 1;
-            }
-            push_all(groups.into_pairs(), sink)
-        })
+        gathered(
+            "groupby",
+            BUCKETS as u32,
+            &[&pieces],
+            of_each(BUCKETS as u32),
+            |part: &mut Part, sink| {
+                let (mut groups, mut i) = (Keys::<K, Vec<T>>::default(), 0);
+                while i < part.values.len() {
+                    let read = push_list(part, i, &mut |(k, x): (K, T)| {
+                        match groups.value(k) {
+                            Some(group) => group.push(x),
+                            new => *new = Some(vec![x]),
+                        }
+                        true
+                    });
+                    read?;
+                    i += 1;
+                }
+                push_all(groups.into_pairs(), sink)
+            },
+        )
     }
 
     /// Joins two bags: pairs of an element of `other` and one of this bag with equal keys, in the
@@ -261,19 +279,25 @@ impl<T: Element> Bag<T> {
             a
         };
         let table = other.by_key("join-table", split, add, merge);
-        gathered("join", partitions(&self.layer), &[&self.layer, &table], own_and_the(1), move |part: &mut Part, sink| {
-            let table = part.take(1);
-            let table = typed_ref::<Keys<K, Vec<U>>>(&table);
-            push_list(part, 0, &mut |x: T| {
-                if let Some(matches) = table.get(&on_self(&x)) {
-                    for other in matches {
-                        if !sink((other.clone(), x.clone())) {
-                            return false;
+        gathered(
+            "join",
+            partitions(&self.layer),
+            &[&self.layer, &table],
+            own_and_the(1),
+            move |part: &mut Part, sink| {
+                let table = part.take(1);
+                let table = typed_ref::<Keys<K, Vec<U>>>(&table);
+                push_list(part, 0, &mut |x: T| {
+                    if let Some(matches) = table.get(&on_self(&x)) {
+                        for other in matches {
+                            if !sink((other.clone(), x.clone())) {
+                                return false;
+                            }
                         }
                     }
-                }
-                true
-            })
-        })
+                    true
+                })
+            },
+        )
     }
 }

@@ -100,7 +100,11 @@ impl<T: Clone> Iterator for Items<'_, T> {
 }
 
 /// Pushes the elements of the list that a task reads as its value `i`.
-pub(super) fn push_list<T: Element>(part: &mut Part, i: usize, sink: &mut Sink<'_, T>) -> Result<()> {
+pub(super) fn push_list<T: Element>(
+    part: &mut Part,
+    i: usize,
+    sink: &mut Sink<'_, T>,
+) -> Result<()> {
     let mut value = part.take(i);
     let own = match sole(&mut value).map(|v| v.downcast_mut::<Vec<T>>()) {
         Some(Some(own)) => Some(std::mem::take(own)),
@@ -119,7 +123,10 @@ pub(super) fn push_own<T: Clone>(list: Vec<T>, sink: &mut Sink<'_, T>) -> Result
 }
 
 /// Pushes the elements of an iterator, until the sink wants no more or the user interrupts.
-pub(super) fn push_all<T>(items: impl IntoIterator<Item = T>, sink: &mut Sink<'_, T>) -> Result<()> {
+pub(super) fn push_all<T>(
+    items: impl IntoIterator<Item = T>,
+    sink: &mut Sink<'_, T>,
+) -> Result<()> {
     for x in items {
         if sched::cancelled() {
             return Err(interrupted());
@@ -146,19 +153,33 @@ pub(super) fn upstream<T: Element>(before: Option<Stream>) -> Arc<Make<T>> {
 }
 
 #[inline(never)]
-pub(super) fn elements(name: Name, before: &Opaque, open: Box<dyn Fn(Option<Stream>) -> Stream + Send + Sync>, of: Of) -> Opaque {
+pub(super) fn elements(
+    name: Name,
+    before: &Opaque,
+    open: Box<dyn Fn(Option<Stream>) -> Stream + Send + Sync>,
+    of: Of,
+) -> Opaque {
     Opaque::of(layers::after(name, &before.arc(), Elements { open, of, reads: None }))
 }
 
 #[inline(never)]
-pub(super) fn summary(name: Name, before: &Opaque, finish: layers::Finish, size: fn(&Value) -> Size) -> Opaque {
+pub(super) fn summary(
+    name: Name,
+    before: &Opaque,
+    finish: layers::Finish,
+    size: fn(&Value) -> Size,
+) -> Opaque {
     Opaque::of(layers::after(name, &before.arc(), Summary { finish, size }))
 }
 
 /// Returns a name for the tasks of a method: that of the function, or of the method for a closure.
 #[inline(never)]
 pub(super) fn name_for(method: &str, function: &str) -> Name {
-    if function.contains("{{closure}}") { Name::new(method) } else { crate::delayed::named_after(function) }
+    if function.contains("{{closure}}") {
+        Name::new(method)
+    } else {
+        crate::delayed::named_after(function)
+    }
 }
 
 impl<T> Bag<T> {
@@ -212,7 +233,11 @@ pub(super) fn persist(layer: &Opaque, size: fn(&Value) -> Size) -> Result<Opaque
 
 impl<T: Element> Bag<T> {
     /// Adds a step that computes new elements from those before it.
-    pub(super) fn step<U: Element>(&self, name: Name, compose: impl Fn(Arc<Make<T>>) -> Arc<Make<U>> + Send + Sync + 'static) -> Bag<U> {
+    pub(super) fn step<U: Element>(
+        &self,
+        name: Name,
+        compose: impl Fn(Arc<Make<T>>) -> Arc<Make<U>> + Send + Sync + 'static,
+    ) -> Bag<U> {
         let open = Box::new(move |before| Arc::new(compose(upstream(before))) as Stream);
         Bag::from_layer(elements(name, &self.layer, open, of::<U>()))
     }
@@ -223,10 +248,11 @@ impl<T: Element> Bag<T> {
         name: Name,
         finish: impl Fn(&mut Part, Arc<Make<T>>) -> Result<A> + Send + Sync + 'static,
     ) -> Opaque {
-        let finish = Box::new(move |part: &mut Part, before| match finish(part, upstream(before)) {
-            Ok(value) => Ok(Arc::new(value) as Value),
-            Err(e) => Err(e),
-        });
+        let finish =
+            Box::new(move |part: &mut Part, before| match finish(part, upstream(before)) {
+                Ok(value) => Ok(Arc::new(value) as Value),
+                Err(e) => Err(e),
+            });
         summary(name, &self.layer, finish, size_of_value::<A>)
     }
 
@@ -335,7 +361,10 @@ pub(super) fn append<T: Element>(all: &mut Vec<T>, part: Value) {
 
 #[inline(never)]
 pub(super) fn told_fewer(asked: usize, there: usize) {
-    crate::show::warn(&format!("take({asked}): the bag has only {}", html::count(there, "element")));
+    crate::show::warn(&format!(
+        "take({asked}): the bag has only {}",
+        html::count(there, "element")
+    ));
 }
 
 impl<T> Bag<T> {
@@ -350,10 +379,18 @@ pub(super) fn described(layer: &Opaque, of: &str) -> Bundle {
     let layer: Arc<Layer> = layer.arc();
     let (names, tasks) = layers::described(&layer);
     let (of, partitions) = (short_type(of), html::count(layer.len as usize, "partition"));
-    let held = if names.len() == 1 && layer.inputs.is_empty() { crate::delayed::held(&layer) } else { None };
+    let held = if names.len() == 1 && layer.inputs.is_empty() {
+        crate::delayed::held(&layer)
+    } else {
+        None
+    };
     let held = held.map(|b| format!(", {} in memory", html::bytes(b))).unwrap_or_default();
-    let text =
-        format!("Bag<{of}>({}: {partitions}{held}, {}, {})", layer.key, html::count(names.len(), "stage"), html::count(tasks, "task"));
+    let text = format!(
+        "Bag<{of}>({}: {partitions}{held}, {}, {})",
+        layer.key,
+        html::count(names.len(), "stage"),
+        html::count(tasks, "task")
+    );
     let html = format!(
         "<div><b>Bag</b> <code>&lt;{}&gt;</code> <span style=\"color:{}\">{partitions}{held} &middot; {} &middot; nothing runs until compute()</span></div>\
          <div style=\"color:{}\">{}</div>",
@@ -361,7 +398,11 @@ pub(super) fn described(layer: &Opaque, of: &str) -> Bundle {
         html::FAINT,
         html::count(tasks, "task"),
         html::FAINT,
-        names.iter().map(|n| format!("<code>{}</code>", html::escape(n))).collect::<Vec<_>>().join(" &rarr; "),
+        names
+            .iter()
+            .map(|n| format!("<code>{}</code>", html::escape(n)))
+            .collect::<Vec<_>>()
+            .join(" &rarr; "),
     );
     Bundle::text(text).with("text/html", html)
 }
@@ -395,14 +436,23 @@ pub(super) fn source<T: Element>(
 #[track_caller]
 pub(super) fn count_of(npartitions: usize) -> u32 {
     const MOST: usize = 1 << 24;
-    assert!(npartitions < MOST, "{npartitions} partitions are too many: expected at most {}", MOST - 1);
+    assert!(
+        npartitions < MOST,
+        "{npartitions} partitions are too many: expected at most {}",
+        MOST - 1
+    );
     npartitions.max(1) as u32
 }
 
 #[inline(never)]
 pub(super) fn source_layer(name: Name, partitions: usize, stream: Stream, of: Of) -> Opaque {
     let open = Box::new(move |_| stream.clone());
-    Opaque::of(Layer::new(Key::new(name), count_of(partitions), Vec::new(), Elements { open, of, reads: None }))
+    Opaque::of(Layer::new(
+        Key::new(name),
+        count_of(partitions),
+        Vec::new(),
+        Elements { open, of, reads: None },
+    ))
 }
 
 /// Builds a layer of `len` lists, whose tasks read what `reads` returns and compute their elements
@@ -419,7 +469,14 @@ pub(super) fn gathered<T: Element>(
 }
 
 #[inline(never)]
-pub(super) fn gathered_layer(name: &str, len: u32, inputs: &[&Opaque], reads: Reads, stream: Stream, of: Of) -> Opaque {
+pub(super) fn gathered_layer(
+    name: &str,
+    len: u32,
+    inputs: &[&Opaque],
+    reads: Reads,
+    stream: Stream,
+    of: Of,
+) -> Opaque {
     let work = Elements { open: Box::new(move |_| stream.clone()), of, reads: Some(reads) };
     let inputs = inputs.iter().map(|l| l.arc::<Layer>().at(0)).collect();
     Opaque::of(Layer::new(Key::new(Name::new(name)), len, inputs, work))

@@ -40,7 +40,9 @@ pub(super) fn of_each(each: u32) -> Reads {
 
 /// Task `i` reads the tasks from bound `i` up to the next one.
 pub(super) fn between(bounds: Vec<u32>) -> Reads {
-    Box::new(move |_, i, out| out.extend((bounds[i as usize]..bounds[i as usize + 1]).map(|task| (0, task))))
+    Box::new(move |_, i, out| {
+        out.extend((bounds[i as usize]..bounds[i as usize + 1]).map(|task| (0, task)))
+    })
 }
 
 /// The work that computes the elements of a partition, from those of the layer before or as a
@@ -171,17 +173,33 @@ pub(super) fn after(name: Name, before: &Arc<Layer>, work: impl Work + 'static) 
 }
 
 /// Merges the values of `layer` in order, `every` at a time, until one is left.
-pub(super) fn tree(name: Name, layer: &Arc<Layer>, join: &Join, size: fn(&Value) -> Size, every: u32) -> Arc<Layer> {
+pub(super) fn tree(
+    name: Name,
+    layer: &Arc<Layer>,
+    join: &Join,
+    size: fn(&Value) -> Size,
+    every: u32,
+) -> Arc<Layer> {
     let mut layer = layer.clone();
     while layer.len > 1 {
         let len = layer.len.div_ceil(every);
-        layer = Layer::new(Key::new(name), len, vec![layer.at(0)], Joined { join: join.clone(), size, every });
+        layer = Layer::new(
+            Key::new(name),
+            len,
+            vec![layer.at(0)],
+            Joined { join: join.clone(), size, every },
+        );
     }
     layer
 }
 
 /// Merges all values of `layer` at once.
-pub(super) fn joined(name: Name, layer: &Arc<Layer>, join: Join, size: fn(&Value) -> Size) -> Arc<Layer> {
+pub(super) fn joined(
+    name: Name,
+    layer: &Arc<Layer>,
+    join: Join,
+    size: fn(&Value) -> Size,
+) -> Arc<Layer> {
     Layer::new(Key::new(name), 1, vec![layer.at(0)], Joined { join, size, every: u32::MAX })
 }
 
@@ -194,6 +212,7 @@ pub(super) fn described(layer: &Arc<Layer>) -> (Vec<String>, usize) {
         at = before;
     }
     names.reverse();
-    let tasks = crate::graph::Graph::new(&crate::graph::chains::fuse_streams(&layer.points())).len();
+    let tasks =
+        crate::graph::Graph::new(&crate::graph::chains::fuse_streams(&layer.points())).len();
     (names, tasks)
 }

@@ -90,7 +90,11 @@ impl Short {
         match text[start..].as_chunks::<8>().0 {
             [low, high, ..] => {
                 let own = OWN[len];
-                Word { bytes: [u64::from_le_bytes(*low) & own[0], u64::from_le_bytes(*high) & own[1]], length }.into()
+                Word {
+                    bytes: [u64::from_le_bytes(*low) & own[0], u64::from_le_bytes(*high) & own[1]],
+                    length,
+                }
+                .into()
             }
             _ => {
                 let mut bytes = [0; SHORT];
@@ -123,7 +127,8 @@ impl Word {
     /// Hashes the string, with the mixing of foldhash.
     #[inline(always)]
     pub(super) fn hash(self) -> u64 {
-        let [low, high] = [self.bytes[0] ^ 0x9e37_79b9_7f4a_7c15, self.bytes[1] ^ 0xd1b5_4a32_d192_ed03];
+        let [low, high] =
+            [self.bytes[0] ^ 0x9e37_79b9_7f4a_7c15, self.bytes[1] ^ 0xd1b5_4a32_d192_ed03];
         let product = u128::from(low) * u128::from(high);
         product as u64 ^ (product >> 64) as u64
     }
@@ -147,8 +152,15 @@ impl Line {
     /// Creates a line from a part of a block, between character boundaries.
     #[inline(always)]
     pub(super) fn new(block: &Arc<String>, start: usize, end: usize) -> Self {
-        debug_assert!(block.is_char_boundary(start) && block.is_char_boundary(end), "{start}..{end} of {block:?}");
-        if end - start <= SHORT { Self(Text::Short(Short::of(block.as_bytes(), start, end))) } else { Self::long(block, start, end) }
+        debug_assert!(
+            block.is_char_boundary(start) && block.is_char_boundary(end),
+            "{start}..{end} of {block:?}"
+        );
+        if end - start <= SHORT {
+            Self(Text::Short(Short::of(block.as_bytes(), start, end)))
+        } else {
+            Self::long(block, start, end)
+        }
     }
 
     // A separate function, to keep the code for short strings small.
@@ -237,7 +249,9 @@ impl Words {
         let bytes = text.as_bytes();
         let mut end = start;
         // Most bytes are ASCII letters; others are decoded character by character.
-        while end < bytes.len() && (bytes[end] > b' ' && bytes[end] < 0x80 || space_at(text, end).is_none()) {
+        while end < bytes.len()
+            && (bytes[end] > b' ' && bytes[end] < 0x80 || space_at(text, end).is_none())
+        {
             end += 1;
             while end < bytes.len() && bytes[end] & 0xc0 == 0x80 {
                 end += 1;
@@ -270,7 +284,10 @@ impl Iterator for Words {
             let Some(mut edges) = edges(&text[line.start + chunk..], length - chunk, inside) else {
                 // A word that has started is scanned again, as it may continue.
                 self.at = if inside { start } else { chunk };
-                return self.by_ref().try_for_each(|word| if wanted(word) { Ok(()) } else { Err(()) }).is_ok();
+                return self
+                    .by_ref()
+                    .try_for_each(|word| if wanted(word) { Ok(()) } else { Err(()) })
+                    .is_ok();
             };
             while edges != 0 {
                 let at = chunk + edges.trailing_zeros() as usize;
@@ -302,7 +319,12 @@ fn edges(bytes: &[u8], length: usize, inside: bool) -> Option<u64> {
         None => chunk[..bytes.len()].copy_from_slice(bytes),
     }
     let eights = chunk.as_chunks::<8>().0.iter().map(|eight| u64::from_le_bytes(*eight));
-    let mask = |bits: fn(u64) -> u64| eights.clone().enumerate().fold(0, |mask, (i, eight)| mask | gathered(bits(eight)) << (8 * i));
+    let mask = |bits: fn(u64) -> u64| {
+        eights
+            .clone()
+            .enumerate()
+            .fold(0, |mask, (i, eight)| mask | gathered(bits(eight)) << (8 * i))
+    };
     let own = if length < CHUNK { (1 << length) - 1 } else { !0 };
     if chunk.iter().fold(0, |all, b| all | b) >= 0x80 && mask(|x| x) & own != 0 {
         return None;
@@ -437,7 +459,10 @@ impl From<String> for Line {
     /// Panics if the string has 4 GiB or more.
     fn from(text: String) -> Self {
         let end = text.len();
-        assert!(u32::try_from(end).is_ok(), "a line must be shorter than 4 GiB, but this string has {end} bytes");
+        assert!(
+            u32::try_from(end).is_ok(),
+            "a line must be shorter than 4 GiB, but this string has {end} bytes"
+        );
         Self::new(&Arc::new(text), 0, end)
     }
 }
@@ -484,14 +509,26 @@ mod tests {
     #[test]
     fn a_line_is_a_str_in_all_that_matters() {
         let line = Line::from(" naïve café, and_more_than_sixteen_bytes\r\n");
-        assert_eq!(line.words().collect::<Vec<_>>(), ["naïve", "café,", "and_more_than_sixteen_bytes"]);
-        for text in ["", " ", "a", "\u{a0}é\u{2003}b\u{85}c\x0bd\x1ce ", "\u{1f600} x\u{3000}", "ab  cd"] {
-            assert!(Line::from(text).words().map(String::from).eq(text.split_whitespace()), "{text:?}");
+        assert_eq!(
+            line.words().collect::<Vec<_>>(),
+            ["naïve", "café,", "and_more_than_sixteen_bytes"]
+        );
+        for text in
+            ["", " ", "a", "\u{a0}é\u{2003}b\u{85}c\x0bd\x1ce ", "\u{1f600} x\u{3000}", "ab  cd"]
+        {
+            assert!(
+                Line::from(text).words().map(String::from).eq(text.split_whitespace()),
+                "{text:?}"
+            );
         }
         // Word by word, and stopped after each number of words.
         for n in 0..200 {
-            let text: String =
-                (0..n).map(|i| [' ', 'a', 'b', '\t', 'c', if n % 3 == 0 { 'é' } else { 'd' }, 'e', '\x1c'][(i * i + n) % 8]).collect();
+            let text: String = (0..n)
+                .map(|i| {
+                    [' ', 'a', 'b', '\t', 'c', if n % 3 == 0 { 'é' } else { 'd' }, 'e', '\x1c']
+                        [(i * i + n) % 8]
+                })
+                .collect();
             let want: Vec<_> = text.split_whitespace().map(Line::from).collect();
             for stop in 0..=want.len() + 1 {
                 let (mut words, mut seen) = (Line::from(text.as_str()).words(), Vec::new());
@@ -509,11 +546,19 @@ mod tests {
             _ => false,
         };
         let long = line.words().last().unwrap();
-        assert!(shares(&long, &line) && shares(&line.part(line.trim()), &line), "long strings are not copied");
+        assert!(
+            shares(&long, &line) && shares(&line.part(line.trim()), &line),
+            "long strings are not copied"
+        );
         let word = line.words().next().unwrap();
         assert_eq!(HashMap::from([(word.clone(), 1)]).get("naïve"), Some(&1));
-        assert_eq!((format!("{word:?}"), format!("{word:>7}")), ("\"naïve\"".to_owned(), "  naïve".to_owned()));
-        assert!(word.cmp(&Line::from("n")) == Ordering::Greater && word == "naïve" && word == *"naïve");
+        assert_eq!(
+            (format!("{word:?}"), format!("{word:>7}")),
+            ("\"naïve\"".to_owned(), "  naïve".to_owned())
+        );
+        assert!(
+            word.cmp(&Line::from("n")) == Ordering::Greater && word == "naïve" && word == *"naïve"
+        );
         assert_eq!(line.part("elsewhere"), "elsewhere");
         assert_eq!(HashMap::from([(long.clone(), 1)]).get("and_more_than_sixteen_bytes"), Some(&1));
         assert_eq!(Line::from("sixteen bytes ok").slice(8, 13), "bytes");

@@ -152,7 +152,13 @@ impl Moments {
 }
 
 fn sum<T: Number>(bag: &Bag<T>) -> Delayed<T::Sum> {
-    bag.tree("sum", Total::new, |total, x: T| x.add_to(total), |a, b| a.merge(&b), |total| T::sum_of(&total))
+    bag.tree(
+        "sum",
+        Total::new,
+        |total, x: T| x.add_to(total),
+        |a, b| a.merge(&b),
+        |total| T::sum_of(&total),
+    )
 }
 
 fn mean<T: Number>(bag: &Bag<T>) -> Delayed<f64> {
@@ -167,13 +173,23 @@ fn mean<T: Number>(bag: &Bag<T>) -> Delayed<f64> {
     bag.tree("mean", || (0, Total::new()), add, merge, mean)
 }
 
-fn moments<T: Number>(bag: &Bag<T>, name: &'static str, finish: impl Fn(&Moments) -> f64 + Send + Sync + 'static) -> Delayed<f64> {
+fn moments<T: Number>(
+    bag: &Bag<T>,
+    name: &'static str,
+    finish: impl Fn(&Moments) -> f64 + Send + Sync + 'static,
+) -> Delayed<f64> {
     let add = |m: &mut Moments, x: T| {
         m.count += 1;
         m.sum.add(x.to_float());
         m.squares.add_square(x.to_float());
     };
-    bag.tree(name, Moments::new, add, |a, b| a.merge(&b), move |m| if m.count == 0 { Err(empty(name)) } else { Ok(finish(&m)) })
+    bag.tree(
+        name,
+        Moments::new,
+        add,
+        |a, b| a.merge(&b),
+        move |m| if m.count == 0 { Err(empty(name)) } else { Ok(finish(&m)) },
+    )
 }
 
 impl<T: Number> Bag<T> {

@@ -313,7 +313,8 @@ impl<K: Hash + Eq + Clone + 'static> Waiting<K> {
     fn push(&mut self, key: K) -> bool {
         let i = self.len % BATCH;
         if let Some(word) = short(&key) {
-            (self.words[0][i], self.words[1][i], self.lengths[i]) = (word.bytes[0], word.bytes[1], Some(word.length));
+            (self.words[0][i], self.words[1][i], self.lengths[i]) =
+                (word.bytes[0], word.bytes[1], Some(word.length));
             self.hashes[i] = word.hash();
         } else {
             self.push_other(i, key);
@@ -338,7 +339,8 @@ impl<K: Hash + Eq + Clone + 'static> Waiting<K> {
     #[inline(always)]
     fn is(&self, i: usize, key: &K) -> bool {
         let word = self.word(i);
-        short(key) == word && (word.is_some() || matches!(&self.others[i], Some(other) if other == key))
+        short(key) == word
+            && (word.is_some() || matches!(&self.others[i], Some(other) if other == key))
     }
 
     /// Takes the key itself.
@@ -361,9 +363,17 @@ pub(super) struct Gathering<K, X, V, B, A> {
     add: A,
 }
 
-impl<K: Hash + Eq + Clone + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)> Gathering<K, X, V, B, A> {
+impl<K: Hash + Eq + Clone + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)>
+    Gathering<K, X, V, B, A>
+{
     pub(super) fn new(begin: B, add: A) -> Self {
-        Self { map: Ordered::default(), keys: Waiting::new(), values: Vec::with_capacity(BATCH), begin, add }
+        Self {
+            map: Ordered::default(),
+            keys: Waiting::new(),
+            values: Vec::with_capacity(BATCH),
+            begin,
+            add,
+        }
     }
 
     #[inline(always)]
@@ -385,7 +395,11 @@ impl<K: Hash + Eq + Clone + 'static, X, V, B: Fn() -> V, A: Fn(&mut V, X)> Gathe
             let hash = keys.hashes[i];
             let (_, slot) = map.find(hash, slots[i], |k| keys.is(i, k));
             // The batch may have inserted the key by now.
-            let total = if slot == 0 { map.or_insert_with(keys.take(i), hash, &*begin) } else { &mut map.entries[place(slot)].1 };
+            let total = if slot == 0 {
+                map.or_insert_with(keys.take(i), hash, &*begin)
+            } else {
+                &mut map.entries[place(slot)].1
+            };
             add(total, value);
         }
         keys.len = 0;

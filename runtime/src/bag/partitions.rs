@@ -1,6 +1,9 @@
 //! Methods of bags on whole partitions: zip, product, running totals, samples, repartition.
 
-use super::handle::{Bag, Element, count_of, gathered, length, list_of, of, partitions, push_list, size, size_of_value};
+use super::handle::{
+    Bag, Element, count_of, gathered, length, list_of, of, partitions, push_list, size,
+    size_of_value,
+};
 use super::layers::{Elements, Join, Of, Reads, after, between, joined, own_and_the};
 use crate::config;
 use crate::delayed::{each, typed, typed_ref};
@@ -83,7 +86,10 @@ fn together(layer: &Opaque, len: fn(&Value) -> usize) -> Opaque {
         Ok(Arc::new(Lists(values.into_iter().map(place).collect())) as Value)
     });
     // The bytes of the lists are counted where they were computed.
-    Opaque::of(joined(Name::new("together"), &layer.arc(), join, |_| Size { bytes: 0, exact: true }))
+    Opaque::of(joined(Name::new("together"), &layer.arc(), join, |_| Size {
+        bytes: 0,
+        exact: true,
+    }))
 }
 
 /// Builds a layer of one task: the number of elements before each partition and in total, from the
@@ -110,15 +116,25 @@ fn offset(part: &mut Part, i: usize) -> u64 {
 
 impl<T: Element> Bag<T> {
     /// Computes elements from each element and its index in the bag.
-    fn numbered<U: Element>(&self, name: &str, push: impl Fn(u64, T, &mut Sink<'_, U>) -> bool + Send + Sync + 'static) -> Bag<U> {
+    fn numbered<U: Element>(
+        &self,
+        name: &str,
+        push: impl Fn(u64, T, &mut Sink<'_, U>) -> bool + Send + Sync + 'static,
+    ) -> Bag<U> {
         let inputs = [&self.layer, &offsets(&self.counts())];
-        gathered(name, partitions(&self.layer), &inputs, own_and_the(1), move |part: &mut Part, sink| {
-            let mut next = offset(part, 1);
-            push_list(part, 0, &mut |x: T| {
-                next += 1;
-                push(next - 1, x, sink)
-            })
-        })
+        gathered(
+            name,
+            partitions(&self.layer),
+            &inputs,
+            own_and_the(1),
+            move |part: &mut Part, sink| {
+                let mut next = offset(part, 1);
+                push_list(part, 0, &mut |x: T| {
+                    next += 1;
+                    push(next - 1, x, sink)
+                })
+            },
+        )
     }
 
     /// Pairs the elements with their indices, from 0.
@@ -139,40 +155,52 @@ impl<T: Element> Bag<T> {
     /// bags may be partitioned differently. All of `other` is in memory meanwhile.
     pub fn zip<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
         let inputs = [&self.layer, &offsets(&self.counts()), &together(&other.layer, length::<U>)];
-        gathered("zip", partitions(&self.layer), &inputs, own_and_the(2), |part: &mut Part, sink| {
-            let start = offset(part, 1);
-            let lists = typed::<Lists>(part.take(2));
-            let (mut list, mut at) = lists.find(start);
-            push_list(part, 0, &mut |x: T| {
-                while let Some((_, items)) = lists.0.get(list) {
-                    if let Some(other) = typed_ref::<Vec<U>>(items).get(at) {
-                        at += 1;
-                        return sink((x, other.clone()));
+        gathered(
+            "zip",
+            partitions(&self.layer),
+            &inputs,
+            own_and_the(2),
+            |part: &mut Part, sink| {
+                let start = offset(part, 1);
+                let lists = typed::<Lists>(part.take(2));
+                let (mut list, mut at) = lists.find(start);
+                push_list(part, 0, &mut |x: T| {
+                    while let Some((_, items)) = lists.0.get(list) {
+                        if let Some(other) = typed_ref::<Vec<U>>(items).get(at) {
+                            at += 1;
+                            return sink((x, other.clone()));
+                        }
+                        (list, at) = (list + 1, 0);
                     }
-                    (list, at) = (list + 1, 0);
-                }
-                false
-            })
-        })
+                    false
+                })
+            },
+        )
     }
 
     /// Returns the Cartesian product: all elements of `other` paired with the first element of this
     /// bag, and so on. All of `other` is in memory meanwhile.
     pub fn product<U: Element>(&self, other: &Bag<U>) -> Bag<(T, U)> {
         let inputs = [&self.layer, &together(&other.layer, length::<U>)];
-        gathered("product", partitions(&self.layer), &inputs, own_and_the(1), |part: &mut Part, sink| {
-            let lists = typed::<Lists>(part.take(1));
-            push_list(part, 0, &mut |x: T| {
-                for (_, items) in &lists.0 {
-                    for other in typed_ref::<Vec<U>>(items) {
-                        if !sink((x.clone(), other.clone())) {
-                            return false;
+        gathered(
+            "product",
+            partitions(&self.layer),
+            &inputs,
+            own_and_the(1),
+            |part: &mut Part, sink| {
+                let lists = typed::<Lists>(part.take(1));
+                push_list(part, 0, &mut |x: T| {
+                    for (_, items) in &lists.0 {
+                        for other in typed_ref::<Vec<U>>(items) {
+                            if !sink((x.clone(), other.clone())) {
+                                return false;
+                            }
                         }
                     }
-                }
-                true
-            })
-        })
+                    true
+                })
+            },
+        )
     }
 
     /// Computes running totals: `binop` of `initial` and the first element, of that and the second
@@ -185,9 +213,17 @@ impl<T: Element> Bag<T> {
     /// assert_eq!(Bag::from_iter(1..=4).accumulate(0, |total, x| total + x).compute()?, [1, 3, 6, 10]);
     /// # Ok::<(), rask::Error>(())
     /// ```
-    pub fn accumulate<A: Element>(&self, initial: A, binop: impl Fn(A, T) -> A + Send + Sync + 'static) -> Bag<A> {
+    pub fn accumulate<A: Element>(
+        &self,
+        initial: A,
+        binop: impl Fn(A, T) -> A + Send + Sync + 'static,
+    ) -> Bag<A> {
         let make: Arc<Make<A>> = Arc::new(move |part, sink| {
-            let last = if part.values.len() > 1 { typed_ref::<Vec<A>>(&part.take(1)).last().cloned() } else { None };
+            let last = if part.values.len() > 1 {
+                typed_ref::<Vec<A>>(&part.take(1)).last().cloned()
+            } else {
+                None
+            };
             let mut total = match last {
                 Some(last) => last,
                 None => initial.clone(),
@@ -217,7 +253,9 @@ impl<T: Element> Bag<T> {
     #[track_caller]
     pub fn random_sample(&self, prob: f64, seed: u64) -> Self {
         let below = threshold(prob);
-        self.numbered("random-sample", move |i, x, sink| u128::from(mixed(seed, i)) >= below || sink(x))
+        self.numbered("random-sample", move |i, x, sink| {
+            u128::from(mixed(seed, i)) >= below || sink(x)
+        })
     }
 
     /// Samples `k` elements without replacement (all, if there are fewer), in the order of the bag.
@@ -225,14 +263,20 @@ impl<T: Element> Bag<T> {
     pub fn sample(&self, k: usize, seed: u64) -> Self {
         let offsets = offsets(&self.counts());
         let inputs = [&self.layer, &offsets, &chosen(&offsets, k, seed)];
-        gathered("sample", partitions(&self.layer), &inputs, own_and_the(2), |part: &mut Part, sink| {
-            let mut next = offset(part, 1);
-            let chosen = typed::<Vec<u64>>(part.take(2));
-            push_list(part, 0, &mut |x: T| {
-                next += 1;
-                chosen.binary_search(&(next - 1)).is_err() || sink(x)
-            })
-        })
+        gathered(
+            "sample",
+            partitions(&self.layer),
+            &inputs,
+            own_and_the(2),
+            |part: &mut Part, sink| {
+                let mut next = offset(part, 1);
+                let chosen = typed::<Vec<u64>>(part.take(2));
+                push_list(part, 0, &mut |x: T| {
+                    next += 1;
+                    chosen.binary_search(&(next - 1)).is_err() || sink(x)
+                })
+            },
+        )
     }
 
     /// Redistributes the elements over `npartitions` partitions.
@@ -254,24 +298,33 @@ impl<T: Element> Bag<T> {
         let cut = if each == 1 {
             self.layer.again()
         } else {
-            let split = self.summarize(Name::new("repartition-split"), move |part, up| match list_of(&*up, part) {
-                Ok(list) => Ok(cut(list, each as usize)),
-                Err(e) => Err(e),
-            });
+            let split =
+                self.summarize(Name::new("repartition-split"), move |part, up| {
+                    match list_of(&*up, part) {
+                        Ok(list) => Ok(cut(list, each as usize)),
+                        Err(e) => Err(e),
+                    }
+                });
             pieces("repartition-piece", &split, each, size::<T>)
         };
-        gathered("repartition", bounds.len() as u32 - 1, &[&cut], between(bounds), |part: &mut Part, sink| {
-            let (mut more, mut i) = (true, 0);
-            while more && i < part.values.len() {
-                let read = push_list(part, i, &mut |x: T| {
-                    more = sink(x);
-                    more
-                });
-                read?;
-                i += 1;
-            }
-            Ok(())
-        })
+        gathered(
+            "repartition",
+            bounds.len() as u32 - 1,
+            &[&cut],
+            between(bounds),
+            |part: &mut Part, sink| {
+                let (mut more, mut i) = (true, 0);
+                while more && i < part.values.len() {
+                    let read = push_list(part, i, &mut |x: T| {
+                        more = sink(x);
+                        more
+                    });
+                    read?;
+                    i += 1;
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Redistributes the elements over partitions of about `size` bytes, such as `"10MB"`. Computes
@@ -306,7 +359,8 @@ fn one_after_another(layer: &Opaque, stream: Stream, of: Of) -> Vec<Opaque> {
     let layer: Arc<Layer> = layer.arc();
     let mut parts: Vec<Arc<Layer>> = Vec::new();
     for i in 0..layer.len {
-        let inputs = std::iter::once(layer.at(0)).chain(parts.last().map(|before| before.at(0))).collect();
+        let inputs =
+            std::iter::once(layer.at(0)).chain(parts.last().map(|before| before.at(0))).collect();
         let reads: Reads = Box::new(move |layer, _, out| {
             out.push((0, i));
             out.extend((layer.inputs.len() > 1).then_some((1, 0)));
@@ -331,7 +385,11 @@ fn bounds_by_number(before: u32, wanted: u32) -> (u32, Vec<u32>) {
 /// Persists the lists, and returns them with the number of pieces into which each is cut and the
 /// first piece of each partition of about that size.
 #[inline(never)]
-fn persisted_by_size(layer: &Opaque, of: fn(&Value) -> Size, wanted: &str) -> Result<(Opaque, u32, Vec<u32>)> {
+fn persisted_by_size(
+    layer: &Opaque,
+    of: fn(&Value) -> Size,
+    wanted: &str,
+) -> Result<(Opaque, u32, Vec<u32>)> {
     let wanted = config::bytes("repartition_size", wanted)?.max(1);
     let kept = super::handle::persist(layer, of)?;
     let sizes = after(Name::new("size-partition"), &kept.arc(), Sizes(of));
@@ -343,7 +401,11 @@ fn persisted_by_size(layer: &Opaque, of: fn(&Value) -> Size, wanted: &str) -> Re
 /// of about `wanted` bytes.
 fn bounds_by_size(sizes: Vec<Value>, wanted: u64) -> (u32, Vec<u32>) {
     let sizes: Vec<u64> = sizes.into_iter().map(|v| *typed::<u64>(v)).collect();
-    let each = sizes.iter().max().map_or(1, |most| most.div_ceil(wanted)).clamp(1, (1 << 24) / sizes.len() as u64) as u32;
+    let each = sizes
+        .iter()
+        .max()
+        .map_or(1, |most| most.div_ceil(wanted))
+        .clamp(1, (1 << 24) / sizes.len() as u64) as u32;
     let (mut bounds, mut sum) = (vec![0], 0);
     for (i, bytes) in sizes.iter().enumerate() {
         for k in 0..each {
@@ -392,7 +454,12 @@ fn chosen(offsets: &Opaque, k: usize, seed: u64) -> Opaque {
         places.sort_unstable();
         Ok(Arc::new(places) as Value)
     });
-    Opaque::of(joined(Name::new("sample-places"), &offsets.arc(), choose, size_of_value::<Vec<u64>>))
+    Opaque::of(joined(
+        Name::new("sample-places"),
+        &offsets.arc(),
+        choose,
+        size_of_value::<Vec<u64>>,
+    ))
 }
 
 /// Returns the threshold below which the random number of an element selects it.
@@ -402,7 +469,10 @@ fn chosen(offsets: &Opaque, k: usize, seed: u64) -> Opaque {
 #[track_caller]
 #[inline(never)]
 fn threshold(prob: f64) -> u128 {
-    assert!((0.0..=1.0).contains(&prob), "random_sample: `prob` must be between 0 and 1, got {prob}");
+    assert!(
+        (0.0..=1.0).contains(&prob),
+        "random_sample: `prob` must be between 0 and 1, got {prob}"
+    );
     (prob * 2f64.powi(64)) as u128
 }
 
@@ -410,7 +480,8 @@ fn threshold(prob: f64) -> u128 {
 /// SplitMix64).
 #[inline(never)]
 fn mixed(seed: u64, place: u64) -> u64 {
-    let mut z = seed.wrapping_mul(0xD134_2543_DE82_EF95) ^ place.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut z = seed.wrapping_mul(0xD134_2543_DE82_EF95)
+        ^ place.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)

@@ -18,7 +18,9 @@ const SPLIT_EVERY: u32 = 8;
 /// Returns the error of a reduction that has no value for an empty bag.
 #[inline(never)]
 pub(super) fn empty(method: &str) -> Error {
-    let message = "the bag is empty, so it has no such value; help: count() returns the number of elements".to_owned();
+    let message =
+        "the bag is empty, so it has no such value; help: count() returns the number of elements"
+            .to_owned();
     ErrorKind::BadArgument { method: method.to_owned(), message }.into()
 }
 
@@ -67,7 +69,11 @@ fn first(mut values: Vec<Value>) -> Value {
 }
 
 /// Builds a layer of one task that merges the values of a layer in order.
-pub(super) fn merged<A: Element + Default>(name: &str, parts: &Opaque, merge: impl Fn(A, A) -> A + Send + Sync + 'static) -> Opaque {
+pub(super) fn merged<A: Element + Default>(
+    name: &str,
+    parts: &Opaque,
+    merge: impl Fn(A, A) -> A + Send + Sync + 'static,
+) -> Opaque {
     merged_layer(name, parts, &join_by(merge), size_of_value::<A>)
 }
 
@@ -82,10 +88,11 @@ impl<T: Element> Bag<T> {
         finish: impl Fn(A) -> Result<R> + Send + Sync + 'static,
     ) -> Delayed<R> {
         let layer = self.folded(name, initial, add, merge);
-        let finish: Join = Arc::new(move |values: Vec<Value>| match finish(take_or_clone(first(values))) {
-            Ok(value) => Ok(Arc::new(value) as Value),
-            Err(e) => Err(e),
-        });
+        let finish: Join =
+            Arc::new(move |values: Vec<Value>| match finish(take_or_clone(first(values))) {
+                Ok(value) => Ok(Arc::new(value) as Value),
+                Err(e) => Err(e),
+            });
         from_layer(joined_layer(name, &layer, finish, size_of_value::<R>))
     }
 
@@ -173,10 +180,13 @@ impl<T: Element> Bag<T> {
         perpartition: impl Fn(Vec<T>) -> A + Send + Sync + 'static,
         aggregate: impl Fn(Vec<A>) -> R + Send + Sync + 'static,
     ) -> Delayed<R> {
-        let parts = self.summarize(Name::new("reduction-partition"), move |part, up| match list_of(&*up, part) {
-            Ok(list) => Ok(perpartition(list)),
-            Err(e) => Err(e),
-        });
+        let parts =
+            self.summarize(Name::new("reduction-partition"), move |part, up| {
+                match list_of(&*up, part) {
+                    Ok(list) => Ok(perpartition(list)),
+                    Err(e) => Err(e),
+                }
+            });
         let join: Join = Arc::new(move |values: Vec<Value>| {
             let mut all = Vec::with_capacity(values.len());
             each(values, &mut |value| all.push(Arc::unwrap_or_clone(typed::<A>(value))));
@@ -265,7 +275,11 @@ impl<T: Element> Bag<T> {
     /// assert_eq!(words.compute()?, [("b", 3), ("a", 2)]);
     /// # Ok::<(), rask::Error>(())
     /// ```
-    pub fn topk_by<K: PartialOrd>(&self, k: usize, key: impl Fn(&T) -> K + Send + Sync + 'static) -> Self {
+    pub fn topk_by<K: PartialOrd>(
+        &self,
+        k: usize,
+        key: impl Fn(&T) -> K + Send + Sync + 'static,
+    ) -> Self {
         let cut = Arc::new(move |list: &mut Vec<T>| {
             sort(list, k, &|a, b| {
                 let (a, b) = (key(a), key(b));

@@ -104,7 +104,12 @@ impl Work for Partitions {
 
 #[inline(never)]
 fn gathered_points(points: Vec<Point>) -> Opaque {
-    Opaque::of(Layer::new(Key::new(Name::new("from-delayed")), points.len() as u32, points, Partitions))
+    Opaque::of(Layer::new(
+        Key::new(Name::new("from-delayed")),
+        points.len() as u32,
+        points,
+        Partitions,
+    ))
 }
 
 /// Creates a bag of the elements of an iterator; see [`Bag::from_iter`].
@@ -149,15 +154,9 @@ pub fn concat<T: Element>(bags: &[Bag<T>]) -> Bag<T> {
         layers.push(&bag.layer);
     }
     let (total, reads) = one_behind_another(&layers);
-    gathered(
-        "concat",
-        total,
-        &layers,
-        reads,
-        |part: &mut Part, sink| {
-            if part.values.is_empty() { Ok(()) } else { push_list(part, 0, sink) }
-        },
-    )
+    gathered("concat", total, &layers, reads, |part: &mut Part, sink| {
+        if part.values.is_empty() { Ok(()) } else { push_list(part, 0, sink) }
+    })
 }
 
 /// Returns the total number of partitions of all layers, and the inputs of each.

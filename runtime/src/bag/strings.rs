@@ -169,7 +169,10 @@ impl<T: Element + AsRef<str>> Strings<T> {
 #[track_caller]
 #[inline(never)]
 fn pattern_of(pattern: &str) -> Opaque {
-    Opaque::new(glob::Pattern::new(pattern).unwrap_or_else(|e| panic!("match_: invalid pattern {pattern:?}: {e}")))
+    Opaque::new(
+        glob::Pattern::new(pattern)
+            .unwrap_or_else(|e| panic!("match_: invalid pattern {pattern:?}: {e}")),
+    )
 }
 
 #[inline(never)]
@@ -196,7 +199,10 @@ fn split_lines(s: &str) -> Vec<String> {
 
 fn capitalized(s: &str) -> String {
     let mut chars = s.chars();
-    chars.next().map(|c| c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|c| c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect())
+        .unwrap_or_default()
 }
 
 fn titled(s: &str) -> String {
@@ -258,7 +264,12 @@ mod tests {
     use super::*;
     use std::fmt::Debug;
 
-    fn check<T: Element + Debug>(method: &str, text: &str, got: impl Fn(Strings<String>) -> Bag<T>, want: &str) {
+    fn check<T: Element + Debug>(
+        method: &str,
+        text: &str,
+        got: impl Fn(Strings<String>) -> Bag<T>,
+        want: &str,
+    ) {
         assert!(METHODS.contains(&method), "{method}");
         let list = got(Bag::from_iter([text.to_owned()]).str()).compute().unwrap();
         assert_eq!(format!("{:?}", list[0]), want, "{method} of {text:?}");
@@ -314,7 +325,10 @@ mod tests {
         of!("_a1".isidentifier() == "true");
         of!("\u{e4}".encode() == "[195, 164]");
         let tested = tested.into_inner();
-        assert_eq!(METHODS.iter().filter(|m| !tested.contains(m)).collect::<Vec<_>>(), [] as [&&str; 0]);
+        assert_eq!(
+            METHODS.iter().filter(|m| !tested.contains(m)).collect::<Vec<_>>(),
+            [] as [&&str; 0]
+        );
         assert_eq!(Bag::from_iter(["ab", "cd"]).str().match_("a*").compute().unwrap(), ["ab"]);
     }
 }

@@ -18,8 +18,7 @@ fn folder(files: &[(&str, &[u8])]) -> (tempfile::TempDir, impl Fn(&str) -> Strin
     (dir, move |name: &str| format!("{root}/{name}"))
 }
 
-const WORDS: &str =
-    "the cat sat on the mat\r\nThe dog\tate  the cat\r\n\r\nna\u{ef}ve caf\u{e9} \u{2014} the end\r\nlast line without newline the";
+const WORDS: &str = "the cat sat on the mat\r\nThe dog\tate  the cat\r\n\r\nna\u{ef}ve caf\u{e9} \u{2014} the end\r\nlast line without newline the";
 
 #[test]
 fn lines_words_globs_and_delimiters() {
@@ -42,11 +41,21 @@ fn lines_words_globs_and_delimiters() {
                 assert_eq!(lines.count().compute().unwrap(), 5);
                 let words = lines.str().lower().str().split().flatten().frequencies();
                 let mut counts = words.compute().unwrap();
-                assert_eq!(counts[..3], [("the".to_owned(), 6), ("cat".to_owned(), 2), ("sat".to_owned(), 1)], "in order of appearance");
+                assert_eq!(
+                    counts[..3],
+                    [("the".to_owned(), 6), ("cat".to_owned(), 2), ("sat".to_owned(), 1)],
+                    "in order of appearance"
+                );
                 counts.sort();
                 assert_eq!((counts.len(), counts[14].0.as_str()), (15, "\u{2014}"));
-                assert_eq!(words.topk_by(2, |(_, n)| *n).compute().unwrap(), [("the".to_owned(), 6), ("cat".to_owned(), 2)]);
-                assert_eq!(lines.str().strip().str().upper().take(1).unwrap(), ["THE CAT SAT ON THE MAT"]);
+                assert_eq!(
+                    words.topk_by(2, |(_, n)| *n).compute().unwrap(),
+                    [("the".to_owned(), 6), ("cat".to_owned(), 2)]
+                );
+                assert_eq!(
+                    lines.str().strip().str().upper().take(1).unwrap(),
+                    ["THE CAT SAT ON THE MAT"]
+                );
                 let by_slices = lines.flat_map(|l| l.words()).frequencies().compute().unwrap();
                 assert_eq!(by_slices.iter().map(|(_, n)| n).sum::<u64>(), 21);
             }
@@ -56,7 +65,10 @@ fn lines_words_globs_and_delimiters() {
     assert_eq!(read_text(&at("part-*.txt")).npartitions(), 2);
     assert_eq!(Text::new().files_per_partition(2).read(&at("part-*.txt")).npartitions(), 1);
     assert_eq!(read_text(&at("z.txt.gz")).compute().unwrap(), ["p\n", "q\n"]);
-    assert_eq!(Text::new().linedelimiter(";").read(&at("semi.txt")).compute().unwrap(), ["x;", "y;", "z"]);
+    assert_eq!(
+        Text::new().linedelimiter(";").read(&at("semi.txt")).compute().unwrap(),
+        ["x;", "y;", "z"]
+    );
     let with_path = Text::new().include_path(true).read(&at("part-*.txt")).compute().unwrap();
     assert_eq!((with_path[0].0.as_str(), with_path[3].0.as_str()), ("a\n", "d\n"));
     assert!(with_path[0].1.ends_with("part-0.txt") && with_path[3].1.ends_with("part-1.txt"));
@@ -92,7 +104,10 @@ fn a_failed_write_leaves_no_file() {
         i.to_string()
     });
     assert!(bad.to_textfiles(&at("o/*.txt")).unwrap_err().to_string().contains("no third"));
-    let left: Vec<_> = std::fs::read_dir(at("o")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let left: Vec<_> = std::fs::read_dir(at("o"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert!(!left.iter().any(|n| n == "2.txt" || n.starts_with(".rask")), "{left:?}");
     let e = Bag::from_iter(["a"]).to_textfiles("/proc/nowhere/*.txt").unwrap_err().to_string();
     assert!(e.contains("/proc/nowhere"), "{e}");
@@ -100,14 +115,26 @@ fn a_failed_write_leaves_no_file() {
 
 #[test]
 fn bad_texts_are_told_with_file_and_byte_and_the_next_compute_works() {
-    let (_dir, at) =
-        folder(&[("bad.txt", b"good\nb\xffd\nend\n"), ("latin.txt", b"caf\xe9\n"), ("cut.txt.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0no")]);
+    let (_dir, at) = folder(&[
+        ("bad.txt", b"good\nb\xffd\nend\n"),
+        ("latin.txt", b"caf\xe9\n"),
+        ("cut.txt.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0no"),
+    ]);
     for size in ["3", "1000"] {
         let e = Text::new().blocksize(size).read(&at("bad.txt")).compute().unwrap_err().to_string();
-        assert!(e.contains("bad.txt") && e.contains("offset 6") && e.contains("0xFF"), "{size}: {e}");
+        assert!(
+            e.contains("bad.txt") && e.contains("offset 6") && e.contains("0xFF"),
+            "{size}: {e}"
+        );
     }
-    assert_eq!(Text::new().errors("replace").read(&at("bad.txt")).compute().unwrap()[1], "b\u{fffd}d\n");
-    assert_eq!(Text::new().encoding("latin1").read(&at("latin.txt")).compute().unwrap(), ["caf\u{e9}\n"]);
+    assert_eq!(
+        Text::new().errors("replace").read(&at("bad.txt")).compute().unwrap()[1],
+        "b\u{fffd}d\n"
+    );
+    assert_eq!(
+        Text::new().encoding("latin1").read(&at("latin.txt")).compute().unwrap(),
+        ["caf\u{e9}\n"]
+    );
     assert!(read_text(&at("cut.txt.gz")).compute().unwrap_err().to_string().contains("cut.txt.gz"));
     for (text, part) in [
         (Text::new().read(&at("nothing.txt")), "no file matches"),
@@ -138,9 +165,12 @@ fn texts_come_from_http_and_s3() {
     assert_eq!(read_text(&format!("{address}/a.txt")).compute().unwrap(), ["one\n", "two\n"]);
     let e = read_text(&format!("{address}/none.txt")).compute().unwrap_err().to_string();
     assert!(e.contains("none.txt") && e.contains("404"), "{e}");
-    for (name, value) in
-        [("AWS_ENDPOINT", address.as_str()), ("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "eu-north-1")]
-    {
+    for (name, value) in [
+        ("AWS_ENDPOINT", address.as_str()),
+        ("AWS_ACCESS_KEY_ID", "k"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+        ("AWS_REGION", "eu-north-1"),
+    ] {
         crate::host::set_env(name, value);
     }
     assert_eq!(read_text("s3://bucket/logs/b.txt").compute().unwrap(), ["three\n"]);
@@ -156,10 +186,31 @@ fn texts_come_from_http_and_s3() {
 /// Returns the rows of a Stack Exchange dump.
 fn posts() -> String {
     let rows = [
-        ("5", "1", "2014-05-13T23:58:30.457", "9", "<p>I've \"asked\" 1 &lt; 2 &amp; 3</p>\n\n<p>second</p>\n", Some("<machine-learning>")),
-        ("7", "1", "2014-05-14T00:11:06.457", "4", "<p>R & Python<br/>line</p>", Some("<education><open-source>")),
+        (
+            "5",
+            "1",
+            "2014-05-13T23:58:30.457",
+            "9",
+            "<p>I've \"asked\" 1 &lt; 2 &amp; 3</p>\n\n<p>second</p>\n",
+            Some("<machine-learning>"),
+        ),
+        (
+            "7",
+            "1",
+            "2014-05-14T00:11:06.457",
+            "4",
+            "<p>R & Python<br/>line</p>",
+            Some("<education><open-source>"),
+        ),
         ("9", "2", "2014-05-14T00:36:31.077", "5", "<p>answer</p>", None),
-        ("14", "1", "2014-05-14T01:25:59.677", "26", "<pre><code>x &lt;- 1</code></pre>", Some("<r>")),
+        (
+            "14",
+            "1",
+            "2014-05-14T01:25:59.677",
+            "26",
+            "<pre><code>x &lt;- 1</code></pre>",
+            Some("<r>"),
+        ),
         (
             "15",
             "1",
@@ -170,9 +221,19 @@ fn posts() -> String {
         ),
     ];
     let escape = |s: &str| crate::show::html::escape(s).replace('\n', "&#xA;");
-    let row = |(id, kind, date, score, body, tags): (&str, &str, &str, &str, &str, Option<&str>)| {
+    let row = |(id, kind, date, score, body, tags): (
+        &str,
+        &str,
+        &str,
+        &str,
+        &str,
+        Option<&str>,
+    )| {
         let tags = tags.map(|t| format!(" Tags=\"{}\"", escape(t))).unwrap_or_default();
-        format!("  <row Id=\"{id}\" PostTypeId=\"{kind}\" CreationDate=\"{date}\" Score=\"{score}\" Body=\"{}\"{tags} />\r\n", escape(body))
+        format!(
+            "  <row Id=\"{id}\" PostTypeId=\"{kind}\" CreationDate=\"{date}\" Score=\"{score}\" Body=\"{}\"{tags} />\r\n",
+            escape(body)
+        )
     };
     rows.into_iter().map(row).collect()
 }
@@ -182,22 +243,46 @@ fn rows_of_xml_become_a_frame_and_text() {
     let (_dir, at) = folder(&[("Posts.xml", posts().as_bytes())]);
     for (workers, size) in [(1, "200"), (2, "7"), (3, "1 MiB")] {
         with_cluster(workers, 1, None, || {
-            let rows = Text::new().blocksize(size).read(&at("Posts.xml")).map(|row| xml::attributes(&row));
+            let rows =
+                Text::new().blocksize(size).read(&at("Posts.xml")).map(|row| xml::attributes(&row));
             assert_eq!(rows.count().compute().unwrap(), 5);
             assert_eq!(rows.take(3).unwrap()[2].get("Tags"), None);
             let questions = rows.filter(|row| row["PostTypeId"] == "1");
-            assert_eq!(questions.map(|row| row["Score"].parse::<i64>().unwrap()).sum().compute().unwrap(), 41);
-            let columns = [("Id", DType::Int64), ("CreationDate", DType::Datetime), ("Body", DType::Str), ("Tags", DType::Str)];
+            assert_eq!(
+                questions.map(|row| row["Score"].parse::<i64>().unwrap()).sum().compute().unwrap(),
+                41
+            );
+            let columns = [
+                ("Id", DType::Int64),
+                ("CreationDate", DType::Datetime),
+                ("Body", DType::Str),
+                ("Tags", DType::Str),
+            ];
             let df = questions.to_dataframe(&columns);
             assert_eq!(df.dtypes().unwrap(), columns.clone().map(|(_, t)| t));
             let table = df.compute().unwrap();
-            assert_eq!(table.column("Id").unwrap().to_vec::<i64>().unwrap(), [5, 7, 14, 15], "{size} on {workers}");
+            assert_eq!(
+                table.column("Id").unwrap().to_vec::<i64>().unwrap(),
+                [5, 7, 14, 15],
+                "{size} on {workers}"
+            );
             let bodies = table.column("Body").unwrap().to_vec::<String>().unwrap();
             let texts: Vec<_> = bodies.iter().map(|b| html::text(b)).collect();
-            assert_eq!(texts, ["I've \"asked\" 1 < 2 & 3\nsecond\n", "R & Pythonline", "x <- 1", "caf\u{e9} \u{1f600}"]);
+            assert_eq!(
+                texts,
+                [
+                    "I've \"asked\" 1 < 2 & 3\nsecond\n",
+                    "R & Pythonline",
+                    "x <- 1",
+                    "caf\u{e9} \u{1f600}"
+                ]
+            );
             let shown = format!("{:?}", df.head(1).unwrap());
             assert!(shown.contains("2014-05-13") && shown.contains("machine-learning"), "{shown}");
-            let all = rows.to_dataframe(&[("Tags", DType::Str), ("Score", DType::Float64)]).compute().unwrap();
+            let all = rows
+                .to_dataframe(&[("Tags", DType::Str), ("Score", DType::Float64)])
+                .compute()
+                .unwrap();
             assert_eq!(all.column("Tags").unwrap().to_vec::<Option<String>>().unwrap()[2], None);
         });
     }
@@ -211,22 +296,37 @@ fn structs_become_frames_by_serde() {
         age: Option<u32>,
         weight: f64,
     }
-    let people =
-        Bag::from_iter((0..300).map(|i| Person { name: format!("p{i}"), age: (i % 2 == 0).then_some(i), weight: f64::from(i) / 2.0 }));
+    let people = Bag::from_iter((0..300).map(|i| Person {
+        name: format!("p{i}"),
+        age: (i % 2 == 0).then_some(i),
+        weight: f64::from(i) / 2.0,
+    }));
     let df = people.to_dataframe(&[]);
     let table = df.compute().unwrap();
     assert_eq!(table.column("weight").unwrap().to_vec::<f64>().unwrap()[299], 149.5);
-    assert_eq!(table.column("age").unwrap().to_vec::<Option<i64>>().unwrap()[..3], [Some(0), None, Some(2)]);
+    assert_eq!(
+        table.column("age").unwrap().to_vec::<Option<i64>>().unwrap()[..3],
+        [Some(0), None, Some(2)]
+    );
     let named = people.to_dataframe(&[("name", DType::Str), ("age", DType::Int8)]);
     let e = named.compute().unwrap_err().to_string();
-    assert!(e.contains("\"age\"") && e.contains("is no int8"), "{e}");
-    let e = Bag::from_iter([1, 2]).to_dataframe(&[("x", DType::Int64)]).compute().unwrap_err().to_string();
+    assert!(e.contains("\"age\"") && e.contains("to int8"), "{e}");
+    let e = Bag::from_iter([1, 2])
+        .to_dataframe(&[("x", DType::Int64)])
+        .compute()
+        .unwrap_err()
+        .to_string();
     assert!(e.contains("neither a map nor a struct"), "{e}");
     let e = people.filter(|_| false).to_dataframe(&[]).compute().unwrap_err().to_string();
     assert!(e.contains("empty"), "{e}");
     // A bag whose partitions depend on one another is computed once.
-    let groups = people.groupby(|p| p.name.len()).map(|(n, list)| serde_json::json!({ "letters": n, "people": list.len() }));
-    let t = groups.to_dataframe(&[("letters", DType::Int64), ("people", DType::Int64)]).compute().unwrap();
+    let groups = people
+        .groupby(|p| p.name.len())
+        .map(|(n, list)| serde_json::json!({ "letters": n, "people": list.len() }));
+    let t = groups
+        .to_dataframe(&[("letters", DType::Int64), ("people", DType::Int64)])
+        .compute()
+        .unwrap();
     let mut counts = t.column("people").unwrap().to_vec::<i64>().unwrap();
     counts.sort_unstable();
     assert_eq!(counts, [10, 90, 200]);
@@ -268,7 +368,8 @@ fn every_method_gives_the_same_at_every_partitioning() {
                 bag.frequencies(),
                 bag.foldby(|x| x.rem_euclid(5), 0i64, |t, x| t + x, |a, b| a + b),
                 bag.groupby(|x| x.rem_euclid(10)),
-                bag.fold(0i64, |t, x| t * 3 % 1009 + x, |a, b| (a + b) % 1009).map(|_| "fold of an operation that is not a monoid"),
+                bag.fold(0i64, |t, x| t * 3 % 1009 + x, |a, b| (a + b) % 1009)
+                    .map(|_| "fold of an operation that is not a monoid"),
                 bag.reduce(|a, b| a.max(b)),
                 bag.reduction(|p| p.into_iter().sum::<i64>(), |sums| sums.into_iter().sum::<i64>()),
                 bag.filter(|x| x % 2 == 0).remove(|x| *x < 0),
@@ -339,9 +440,15 @@ fn partition_sizes_are_dasks() {
 
 #[test]
 fn an_empty_bag_has_an_answer_or_an_error_for_every_reduction() {
-    for bag in [Bag::<f64>::from_iter([]), Bag::from_sequence_with(0..10, 3).map(f64::from).filter(|_| false)] {
+    for bag in [
+        Bag::<f64>::from_iter([]),
+        Bag::from_sequence_with(0..10, 3).map(f64::from).filter(|_| false),
+    ] {
         assert_eq!((bag.sum().compute().unwrap(), bag.count().compute().unwrap()), (0.0, 0));
-        assert!(!bag.map(|x| x > 0.0).any().compute().unwrap() && bag.map(|x| x > 0.0).all().compute().unwrap());
+        assert!(
+            !bag.map(|x| x > 0.0).any().compute().unwrap()
+                && bag.map(|x| x > 0.0).all().compute().unwrap()
+        );
         for (name, e) in [
             ("mean", bag.mean().compute().unwrap_err()),
             ("var", bag.var().compute().unwrap_err()),
@@ -355,7 +462,10 @@ fn an_empty_bag_has_an_answer_or_an_error_for_every_reduction() {
         }
         assert_eq!(bag.fold(1.0, |a, b| a + b, f64::max).compute().unwrap(), 1.0);
         assert!(bag.topk(3).compute().unwrap().is_empty() && bag.frequencies_of_bits().is_empty());
-        assert!(bag.take(3).unwrap().is_empty() && bag.groupby(|x| x.to_bits()).compute().unwrap().is_empty());
+        assert!(
+            bag.take(3).unwrap().is_empty()
+                && bag.groupby(|x| x.to_bits()).compute().unwrap().is_empty()
+        );
         assert!(bag.accumulate(0.0, |a, b| a + b).compute().unwrap().is_empty());
     }
 }
@@ -369,22 +479,39 @@ impl Bag<f64> {
 #[test]
 fn odd_bags_are_bags() {
     let none: Bag<i64> = bag::concat(&[]);
-    assert_eq!((none.count().compute().unwrap(), none.frequencies().compute().unwrap().len()), (0, 0));
+    assert_eq!(
+        (none.count().compute().unwrap(), none.frequencies().compute().unwrap().len()),
+        (0, 0)
+    );
     assert_eq!(none.repartition(3).compute().unwrap(), [0i64; 0]);
     let none = Bag::<i64>::from_delayed(&[]);
-    assert_eq!((none.sum().compute().unwrap(), Bag::range(3, 2).zip(&none).count().compute().unwrap()), (0, 0));
-    let far = Bag::range(10_i64.pow(13), 1_000_000).map_partitions(|p| p.into_iter().next()).filter(|x| *x > 0);
+    assert_eq!(
+        (none.sum().compute().unwrap(), Bag::range(3, 2).zip(&none).count().compute().unwrap()),
+        (0, 0)
+    );
+    let far = Bag::range(10_i64.pow(13), 1_000_000)
+        .map_partitions(|p| p.into_iter().next())
+        .filter(|x| *x > 0);
     assert_eq!(far.take(1).unwrap(), [10_000_000]);
     assert!(Bag::from_iter([1.0, f64::NAN, 3.0]).var().compute().unwrap().is_nan());
     assert!(Bag::from_iter([1.0]).var_with(2).compute().unwrap().is_nan());
     let pairs = [(9.0, 9.0), (1.0, 2.0), (0.0, f64::NAN), (2.0, 2.0)];
     for n in 1..=4 {
         let bag = Bag::from_sequence_with(pairs, n);
-        assert_eq!((bag.min().compute().unwrap(), bag.max().compute().unwrap()), ((1.0, 2.0), (9.0, 9.0)));
+        assert_eq!(
+            (bag.min().compute().unwrap(), bag.max().compute().unwrap()),
+            ((1.0, 2.0), (9.0, 9.0))
+        );
         assert_eq!(bag.topk(2).compute().unwrap(), [(9.0, 9.0), (2.0, 2.0)]);
     }
     assert_eq!(Bag::from_iter([1e308, 1e308, 1.0]).sum().compute().unwrap(), f64::INFINITY);
-    assert!(Bag::from_iter(["a"]).to_textfiles("s3://b/*.txt").unwrap_err().to_string().contains("s3://b"));
+    assert!(
+        Bag::from_iter(["a"])
+            .to_textfiles("s3://b/*.txt")
+            .unwrap_err()
+            .to_string()
+            .contains("s3://b")
+    );
 }
 
 #[test]
@@ -397,11 +524,20 @@ fn a_mark_belongs_to_its_encoding() {
         ("bar", b"\x83\x7c|b"),
     ]);
     assert_eq!(read_text(&at("u8")).compute().unwrap(), ["a\n", "b\n"]);
-    for (name, label) in [("le", "utf-16"), ("be", "utf-16"), ("le", "utf-16le"), ("be", "utf-16be")] {
-        assert_eq!(Text::new().encoding(label).read(&at(name)).compute().unwrap(), ["a\n", "b"], "{name} as {label}");
+    for (name, label) in
+        [("le", "utf-16"), ("be", "utf-16"), ("le", "utf-16le"), ("be", "utf-16be")]
+    {
+        assert_eq!(
+            Text::new().encoding(label).read(&at(name)).compute().unwrap(),
+            ["a\n", "b"],
+            "{name} as {label}"
+        );
     }
     assert!(read_text(&at("le")).compute().unwrap_err().to_string().contains("offset 0"));
-    assert_eq!(Text::new().encoding("latin1").read(&at("latin")).compute().unwrap(), ["\u{ff}\u{fe}a"]);
+    assert_eq!(
+        Text::new().encoding("latin1").read(&at("latin")).compute().unwrap(),
+        ["\u{ff}\u{fe}a"]
+    );
     let bars = Text::new().encoding("shift_jis").linedelimiter("|").blocksize("1").read(&at("bar"));
     assert_eq!(bars.compute().unwrap(), ["\u{30dd}|", "b"]);
 }
@@ -425,13 +561,19 @@ fn chains_run_as_one_task_and_what_is_shared_runs_once() {
     let bag = Bag::from_sequence_with(0..100i64, 10).map(|x| x + 1).filter(|x| x % 2 == 0);
     let text = format!("{bag:?}");
     assert!(text.contains("10 partitions, 3 stages, 10 tasks"), "{text}");
-    let tasks = |points: Vec<crate::graph::Point>| crate::graph::Graph::new(&crate::graph::chains::fuse_streams(&points)).len();
+    let tasks = |points: Vec<crate::graph::Point>| {
+        crate::graph::Graph::new(&crate::graph::chains::fuse_streams(&points)).len()
+    };
     let mut points = Vec::new();
     bag.each_point(&mut |point| points.push(point));
     assert_eq!(tasks(points), 10);
     // Ten partial sums, two merges of up to eight, one more merge, and the final task.
     assert_eq!(tasks(vec![bag.sum().point()]), 10 + 2 + 1 + 1);
-    assert_eq!(tasks(vec![bag.sum().point(), bag.max().point()]), 10 + 2 * 14, "the list is computed once for both");
+    assert_eq!(
+        tasks(vec![bag.sum().point(), bag.max().point()]),
+        10 + 2 * 14,
+        "the list is computed once for both"
+    );
     let svg = bag.visualize().rankdir("LR").show().data["image/svg+xml"].clone();
     for name in ["from-sequence", "map", "filter"] {
         assert!(svg.contains(name), "{name}");

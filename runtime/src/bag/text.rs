@@ -173,7 +173,9 @@ impl Text {
         let delimiter = match &self.delimiter {
             Some(d) if d.is_empty() => {
                 let message = "the delimiter is empty: expected at least one character".to_owned();
-                return Err(ErrorKind::BadArgument { method: "linedelimiter".to_owned(), message }.into());
+                return Err(
+                    ErrorKind::BadArgument { method: "linedelimiter".to_owned(), message }.into()
+                );
             }
             Some(d) => Delimiter::Text(d.as_str().into()),
             None => Delimiter::AnyLineEnd,
@@ -199,7 +201,9 @@ impl TextWithPath {
     pub fn read(&self, pattern: &str) -> Bag<(Line, String)> {
         let include = self.include;
         match self.text.plan(pattern) {
-            Ok(plan) => plan.bag(move |line, path| (line, if include { path.to_owned() } else { String::new() })),
+            Ok(plan) => plan.bag(move |line, path| {
+                (line, if include { path.to_owned() } else { String::new() })
+            }),
             Err(error) => poisoned(error, Location::caller()),
         }
     }
@@ -216,7 +220,9 @@ impl Plan {
     fn cut(&self, blocksize: u64, files_per_partition: usize) -> Result<Vec<Piece>> {
         if files_per_partition > 1 {
             let starts = (0..self.files.len()).step_by(files_per_partition);
-            return Ok(starts.map(|s| Piece::Files(s..(s + files_per_partition).min(self.files.len()))).collect());
+            return Ok(starts
+                .map(|s| Piece::Files(s..(s + files_per_partition).min(self.files.len())))
+                .collect());
         }
         let mut pieces = Vec::new();
         for (file, path) in self.files.iter().enumerate() {
@@ -224,10 +230,18 @@ impl Plan {
                 pieces.push(Piece::Files(file..file + 1));
                 continue;
             }
-            let failed = |source| ErrorKind::Io { method: "read_text".to_owned(), path: path.clone(), source };
+            let failed = |source| ErrorKind::Io {
+                method: "read_text".to_owned(),
+                path: path.clone(),
+                source,
+            };
             let size = std::fs::metadata(path).map_err(failed)?.len();
             let parts = size.div_ceil(blocksize).max(1);
-            pieces.extend((0..parts).map(|i| Piece::Range { file, start: i * blocksize, end: ((i + 1) * blocksize).min(size) }));
+            pieces.extend((0..parts).map(|i| Piece::Range {
+                file,
+                start: i * blocksize,
+                end: ((i + 1) * blocksize).min(size),
+            }));
         }
         Ok(pieces)
     }
@@ -247,7 +261,9 @@ impl Plan {
     fn bag<T: Element>(self, make: impl Fn(Line, &str) -> T + Send + Sync + 'static) -> Bag<T> {
         let plan = Arc::new(self);
         let parts = plan.pieces.len();
-        source(Name::new("read-text"), parts, move |i, sink| plan.push(i as usize, &mut |line, path| sink(make(line, path))))
+        source(Name::new("read-text"), parts, move |i, sink| {
+            plan.push(i as usize, &mut |line, path| sink(make(line, path)))
+        })
     }
 
     fn push(&self, piece: usize, sink: &mut dyn FnMut(Line, &str) -> bool) -> Result<()> {
@@ -269,7 +285,11 @@ impl Plan {
 
     fn push_whole(&self, path: &str, sink: &mut Sink<'_, Line>) -> Result<bool> {
         let file = fs::open_for("read_text", path)?;
-        let failed = |source| ErrorKind::Io { method: "read_text".to_owned(), path: path.to_owned(), source };
+        let failed = |source| ErrorKind::Io {
+            method: "read_text".to_owned(),
+            path: path.to_owned(),
+            source,
+        };
         let reader = self.compression_of(path).reader(file).map_err(failed)?;
         self.blocks(path).push_stream(reader, sink)
     }

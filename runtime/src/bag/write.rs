@@ -32,8 +32,9 @@ impl<T: Element + Display> Bag<T> {
     /// ```
     pub fn to_textfiles(&self, pattern: &str) -> Result<Vec<String>> {
         let files = Files::named(pattern, self.npartitions())?;
-        let layer =
-            self.summarize(Name::new("to-textfiles"), move |part, up| files.write(part.index, &mut |line| up(part, &mut |x| line(&x))));
+        let layer = self.summarize(Name::new("to-textfiles"), move |part, up| {
+            files.write(part.index, &mut |line| up(part, &mut |x| line(&x)))
+        });
         paths_of(&layer)
     }
 }
@@ -52,7 +53,8 @@ impl Files {
     fn named(pattern: &str, n: usize) -> Result<Self> {
         let paths = names(atomic_file::local("to_textfiles", pattern)?, n);
         for folder in paths.iter().filter_map(|p| Path::new(p).parent()).collect::<BTreeSet<_>>() {
-            std::fs::create_dir_all(folder).map_err(|source| failed(&folder.display().to_string(), source))?;
+            std::fs::create_dir_all(folder)
+                .map_err(|source| failed(&folder.display().to_string(), source))?;
         }
         Ok(Self(paths))
     }

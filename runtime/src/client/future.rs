@@ -148,7 +148,12 @@ fn begin(point: Point) -> Opaque {
                 _ => State::Cancelled,
             });
         };
-        Cell { state: Mutex::new((State::Pending, Vec::new())), name, run: Mutex::new(Some(Box::new(run))), inputs }
+        Cell {
+            state: Mutex::new((State::Pending, Vec::new())),
+            name,
+            run: Mutex::new(Some(Box::new(run))),
+            inputs,
+        }
     });
     // One more than the number of inputs, so that the call cannot start before all callbacks are
     // set.
@@ -194,7 +199,15 @@ fn wait_for(cells: &[Arc<Cell>], at_most: Option<Duration>) -> bool {
             let took_us = begun.elapsed().as_micros() as u64;
             let thread = rayon::current_thread_index().unwrap_or(0) as u32;
             let outcome = if well { Outcome::Done } else { Outcome::Failed };
-            job.hand_in(&mut vec![Record { name, task: None, thread, start_us: 0, took_us, bytes: 0, outcome }]);
+            job.hand_in(&mut vec![Record {
+                name,
+                task: None,
+                thread,
+                start_us: 0,
+                took_us,
+                bytes: 0,
+                outcome,
+            }]);
             *left.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
             left.1.notify_all();
         };
@@ -321,7 +334,10 @@ fn result(cell: &Opaque) -> Result<Value> {
 fn result_within(cell: &Opaque, timeout: &str, of: &str) -> Result<Value> {
     let at_most = config::time("result_within", timeout)?;
     if !wait_for(&[cell.arc()], Some(at_most)) && !sched::cancelled() {
-        let message = format!("{} has no value after {timeout}; the call continues, and the value can be requested again", shown(cell, of));
+        let message = format!(
+            "{} has no value after {timeout}; the call continues, and the value can be requested again",
+            shown(cell, of)
+        );
         return Err(Error::bad_argument("result_within", message));
     }
     result(cell)

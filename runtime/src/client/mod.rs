@@ -89,20 +89,40 @@ impl Local {
 
     fn cluster(&self) -> Result<Cluster> {
         const MOST: usize = 1024;
-        let bad = |method: &str, message: String| ErrorKind::BadArgument { method: method.to_owned(), message };
+        let bad = |method: &str, message: String| ErrorKind::BadArgument {
+            method: method.to_owned(),
+            message,
+        };
         for (method, n) in [("workers", self.workers), ("threads_per_worker", self.threads)] {
             if n.is_some_and(|n| n == 0 || n > MOST) {
-                return Err(bad(method, format!("{} is not a valid value of `{method}`: expected 1 to {MOST}", n.unwrap_or(0))).into());
+                return Err(bad(
+                    method,
+                    format!(
+                        "{} is not a valid value of `{method}`: expected 1 to {MOST}",
+                        n.unwrap_or(0)
+                    ),
+                )
+                .into());
             }
         }
         let memory = self.memory.as_deref().map(limit).transpose()?;
         let mut cluster = Cluster::local(self.workers, self.threads, memory);
         if cluster.threads() > 4 * MOST {
-            return Err(bad("start", format!("{} threads in total are too many: expected at most {}", cluster.threads(), 4 * MOST)).into());
+            return Err(bad(
+                "start",
+                format!(
+                    "{} threads in total are too many: expected at most {}",
+                    cluster.threads(),
+                    4 * MOST
+                ),
+            )
+            .into());
         }
         if let Some(folder) = &self.folder {
             if !std::path::Path::new(folder).is_dir() {
-                return Err(bad("local_directory", format!("folder {folder:?} does not exist")).into());
+                return Err(
+                    bad("local_directory", format!("folder {folder:?} does not exist")).into()
+                );
             }
             cluster.local_directory = folder.into();
         }
@@ -136,7 +156,9 @@ impl Client {
     /// Closes the client: if it is the current one, the default client is current again. Values in
     /// memory are kept.
     pub fn close(&self) {
-        if self.number > 0 && CURRENT.compare_exchange(self.number, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        if self.number > 0
+            && CURRENT.compare_exchange(self.number, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        {
             config::set_cluster(Cluster::local(None, None, None));
         }
     }
@@ -209,7 +231,10 @@ impl Client {
     ///
     /// # Errors
     /// Returns the first error, in the order of the futures.
-    pub fn gather<T: Clone + Send + Sync + 'static>(&self, futures: &[Future<T>]) -> Result<Vec<T>> {
+    pub fn gather<T: Clone + Send + Sync + 'static>(
+        &self,
+        futures: &[Future<T>],
+    ) -> Result<Vec<T>> {
         gather(futures)
     }
 
@@ -229,13 +254,18 @@ impl Show for Client {
 #[inline(never)]
 fn card(number: u64, current: bool) -> Bundle {
     let cluster = config::cluster();
-    let memory = cluster.memory_limit.map_or_else(|| "no limit".to_owned(), |m| html::bytes(m * cluster.workers as u64));
+    let memory = cluster
+        .memory_limit
+        .map_or_else(|| "no limit".to_owned(), |m| html::bytes(m * cluster.workers as u64));
     let each = cluster.memory_limit.map_or_else(|| "no limit".to_owned(), html::bytes);
     let state = if current { "" } else { " (closed; showing the current workers)" };
     let name = if number == 0 { "default".to_owned() } else { number.to_string() };
     let link = dashboard::link().unwrap_or_else(|e| e.to_string());
-    let text =
-        format!("Client {name}{state}: {} workers, {} threads, {memory} of memory, dashboard {link}", cluster.workers, cluster.threads());
+    let text = format!(
+        "Client {name}{state}: {} workers, {} threads, {memory} of memory, dashboard {link}",
+        cluster.workers,
+        cluster.threads()
+    );
     let row = |what: &str, value: &str| {
         format!(
             "<tr><th style=\"text-align:left;padding:1px 24px 1px 0;font-weight:normal;color:{}\">{what}</th><td style=\"text-align:left\">{value}</td></tr>",
@@ -244,7 +274,10 @@ fn card(number: u64, current: bool) -> Bundle {
     };
     let rows = [
         row("Workers", &cluster.workers.to_string()),
-        row("Threads", &format!("{} ({} per worker)", cluster.threads(), cluster.threads_per_worker)),
+        row(
+            "Threads",
+            &format!("{} ({} per worker)", cluster.threads(), cluster.threads_per_worker),
+        ),
         row("Memory", &format!("{memory} ({each} per worker)")),
         row(
             "Dashboard",

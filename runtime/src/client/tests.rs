@@ -7,7 +7,10 @@ use std::sync::mpsc;
 #[test]
 fn what_is_not_said_is_as_in_dask() {
     let of = |local: Local| local.cluster().unwrap();
-    assert_eq!(of(Client::local().workers(4).threads_per_worker(1).memory_limit("2GB")).memory_limit, Some(2_000_000_000));
+    assert_eq!(
+        of(Client::local().workers(4).threads_per_worker(1).memory_limit("2GB")).memory_limit,
+        Some(2_000_000_000)
+    );
     assert_eq!(of(Client::local().workers(3).threads_per_worker(2)).threads(), 6);
     assert_eq!(of(Client::local().memory_limit("0")).memory_limit, None);
     let half = of(Client::local().memory_limit("0.5")).memory_limit.unwrap();
@@ -26,12 +29,19 @@ fn what_is_not_said_is_as_in_dask() {
 #[test]
 fn a_client_takes_over_until_it_is_closed() {
     with_cluster(2, 1, None, || {
-        let client = Client::local().workers(4).threads_per_worker(1).memory_limit("2GB").start().unwrap();
+        let client =
+            Client::local().workers(4).threads_per_worker(1).memory_limit("2GB").start().unwrap();
         assert!(client.is_current() && client.nworkers() == 4 && client.nthreads() == 4);
         let card = client.show();
         let (text, html) = (&card.data["text/plain"], &card.data["text/html"]);
-        assert!(text.contains("4 workers") && text.contains("7.45 GiB") && html.contains("127.0.0.1"), "{text}");
-        assert!(!html.contains(">http://127.0.0.1:8787/status?token"), "the token is in the link and not on the page");
+        assert!(
+            text.contains("4 workers") && text.contains("7.45 GiB") && html.contains("127.0.0.1"),
+            "{text}"
+        );
+        assert!(
+            !html.contains(">http://127.0.0.1:8787/status?token"),
+            "the token is in the link and not on the page"
+        );
         client.close();
         assert!(!client.is_current() && Client::current().number == 0);
         client.close();
@@ -54,10 +64,17 @@ fn futures_run_at_once_and_wait_for_one_another() {
         let second = client.submit(|a: u64, b: u64| a + b, (&first, client.scatter(2)));
         assert_eq!((first.status(), second.status()), ("pending", "pending"));
         let e = second.result_within("20ms").unwrap_err().to_string();
-        assert!(e.contains("20ms") && first.result_within("soon").unwrap_err().to_string().contains("300ms"), "{e}");
+        assert!(
+            e.contains("20ms")
+                && first.result_within("soon").unwrap_err().to_string().contains("300ms"),
+            "{e}"
+        );
         assert_eq!(format!("{second:?}"), "Future<u64>(closure, pending)");
         go.send(()).unwrap();
-        assert_eq!((second.result().unwrap(), first.status(), second.done()), (22, "finished", true));
+        assert_eq!(
+            (second.result().unwrap(), first.status(), second.done()),
+            (22, "finished", true)
+        );
         let all = client.map(|x: u64| x * x, 0..100);
         assert_eq!(client.gather(&all).unwrap().iter().sum::<u64>(), 328_350);
         assert_eq!(client.submit(|v: Vec<u64>| v.len() as u64, (all,)).result().unwrap(), 100);

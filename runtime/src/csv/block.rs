@@ -55,7 +55,12 @@ impl Block {
 
     /// Returns a field of a row without its quotes; `None` if the row is too short.
     #[inline(always)]
-    pub(crate) fn field<'a>(&'a self, row: Row, column: u32, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    pub(crate) fn field<'a>(
+        &'a self,
+        row: Row,
+        column: u32,
+        scratch: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
         let raw = self.raw(row, column)?;
         match self.quote {
             Some(quote) if raw.first() == Some(&quote) => Some(unquoted(raw, quote, scratch)),
@@ -74,14 +79,21 @@ impl Block {
 
     /// Returns the offset of a row in the file.
     pub(crate) fn place(&self, row: usize) -> u64 {
-        let inside = if self.bare { self.places[row] } else { u64::from(self.bounds[self.rows[row].first as usize]) };
+        let inside = if self.bare {
+            self.places[row]
+        } else {
+            u64::from(self.bounds[self.rows[row].first as usize])
+        };
         self.origin + inside
     }
 
     /// Returns the text of a row, for messages.
     pub(crate) fn text(&self, row: usize) -> String {
         let row = self.rows[row];
-        let (start, end) = (self.bounds[row.first as usize] as usize, self.bounds[(row.first + row.fields) as usize] as usize - 1);
+        let (start, end) = (
+            self.bounds[row.first as usize] as usize,
+            self.bounds[(row.first + row.fields) as usize] as usize - 1,
+        );
         let mut bytes = self.data[start..end].to_vec();
         if self.bare {
             bytes.iter_mut().filter(|b| **b == 0).for_each(|b| *b = b',');

@@ -6,7 +6,9 @@ use super::scan::Row;
 use super::texts::texts;
 use super::value::{self, Field, Format, Values};
 use arrow::array::{ArrayRef, BooleanArray, BooleanBuilder, PrimitiveArray};
-use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{
+    ArrowPrimitiveType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType,
+};
 use std::sync::Arc;
 
 /// The type of a column, and how its values are parsed.
@@ -20,7 +22,13 @@ pub(crate) struct Reading {
 }
 
 /// Parses a column of the rows of a block.
-pub(crate) fn column(block: &Block, rows: &[Row], column: u32, reading: &Reading, values: &Values) -> Result<ArrayRef, Misfit> {
+pub(crate) fn column(
+    block: &Block,
+    rows: &[Row],
+    column: u32,
+    reading: &Reading,
+    values: &Values,
+) -> Result<ArrayRef, Misfit> {
     let fields = Fields { block, rows, column, values };
     let own = !reading.given;
     Ok(match reading.kind {
@@ -30,15 +38,22 @@ pub(crate) fn column(block: &Block, rows: &[Row], column: u32, reading: &Reading
             Arc::new(fields.numbers::<Int64Type>(value::plain_int, parse)?)
         }
         Kind::Float => {
-            let parse = |f: Field<'_>| values.float(f).filter(|_| !(own && kind::is_no_decimal(f.text())));
+            let parse =
+                |f: Field<'_>| values.float(f).filter(|_| !(own && kind::is_no_decimal(f.text())));
             Arc::new(fields.numbers::<Float64Type>(value::plain_float, parse)?)
         }
-        Kind::Date => Arc::new(fields.numbers::<Date32Type>(|f| value::date(f.text()), |f| value::date(f.text()))?),
+        Kind::Date => Arc::new(
+            fields.numbers::<Date32Type>(|f| value::date(f.text()), |f| value::date(f.text()))?,
+        ),
         Kind::Time if reading.formats.is_empty() => {
-            Arc::new(fields.numbers::<TimestampMicrosecondType>(|f| value::time(f.text()), |f| value::time(f.text()))?)
+            Arc::new(fields.numbers::<TimestampMicrosecondType>(
+                |f| value::time(f.text()),
+                |f| value::time(f.text()),
+            )?)
         }
         Kind::Time => {
-            let formatted = |f: Field<'_>| reading.formats.iter().find_map(|format| format.micros(f.text()));
+            let formatted =
+                |f: Field<'_>| reading.formats.iter().find_map(|format| format.micros(f.text()));
             Arc::new(fields.numbers::<TimestampMicrosecondType>(formatted, formatted)?)
         }
         Kind::Bool => Arc::new(bools(block, rows, column, values, own)?),
@@ -64,7 +79,8 @@ impl Fields<'_> {
         parse: impl Fn(Field<'_>) -> Option<T::Native>,
     ) -> Result<PrimitiveArray<T>, Misfit> {
         let Self { block, rows, column, values } = *self;
-        let plain = block.quote.is_none() && !block.trim && !values.missing_first && values.are_plain();
+        let plain =
+            block.quote.is_none() && !block.trim && !values.missing_first && values.are_plain();
         let mut out: Vec<T::Native> = Vec::with_capacity(rows.len());
         let mut others = Vec::new();
         for (i, row) in rows.iter().enumerate() {
@@ -83,11 +99,13 @@ impl Fields<'_> {
         let mut scratch = Vec::new();
         for i in others {
             match block.field(rows[i], column, &mut scratch) {
-                Some(text) if !(values.missing_first && values.is_missing(text)) => match parse(Field::of(text)) {
-                    Some(value) => out[i] = value,
-                    None if values.is_missing(text) => missing.push(i),
-                    None => return Err(Misfit(i)),
-                },
+                Some(text) if !(values.missing_first && values.is_missing(text)) => {
+                    match parse(Field::of(text)) {
+                        Some(value) => out[i] = value,
+                        None if values.is_missing(text) => missing.push(i),
+                        None => return Err(Misfit(i)),
+                    }
+                }
                 _ => missing.push(i),
             }
         }
@@ -96,14 +114,23 @@ impl Fields<'_> {
 }
 
 /// Parses booleans. `own`: the type was inferred, so text that looks like a number is a misfit.
-fn bools(block: &Block, rows: &[Row], column: u32, values: &Values, own: bool) -> Result<BooleanArray, Misfit> {
+fn bools(
+    block: &Block,
+    rows: &[Row],
+    column: u32,
+    values: &Values,
+    own: bool,
+) -> Result<BooleanArray, Misfit> {
     let mut out = BooleanBuilder::with_capacity(rows.len());
     let mut scratch = Vec::new();
     for (i, row) in rows.iter().enumerate() {
         match block.field(*row, column, &mut scratch) {
-            Some(field) if !values.is_missing(field) => {
-                out.append_value(values.bool(field).filter(|_| !own || Kind::of(field, values) == Kind::Bool).ok_or(Misfit(i))?)
-            }
+            Some(field) if !values.is_missing(field) => out.append_value(
+                values
+                    .bool(field)
+                    .filter(|_| !own || Kind::of(field, values) == Kind::Bool)
+                    .ok_or(Misfit(i))?,
+            ),
             _ => out.append_null(),
         }
     }

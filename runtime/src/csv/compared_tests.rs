@@ -8,7 +8,11 @@ pub(crate) type Rows = Vec<Vec<Vec<u8>>>;
 /// Reads the rows with the `csv` crate.
 pub(crate) fn expected(text: &[u8]) -> Rows {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-    reader.byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect::<Vec<_>>()).filter(|r| !is_blank(r)).collect()
+    reader
+        .byte_records()
+        .map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect::<Vec<_>>())
+        .filter(|r| !is_blank(r))
+        .collect()
 }
 
 /// Returns whether a row is a line of blanks: a row for the `csv` crate, but not here. In quotes it
@@ -27,7 +31,11 @@ pub(crate) fn found<R: std::io::Read>(mut blocks: Blocks<R>) -> Option<Rows> {
                 return Some(rows);
             }
             Ok(Some(block)) => {
-                rows.extend(block.rows.iter().map(|r| (0..r.fields).map(|j| block.field(*r, j, &mut scratch).unwrap().to_vec()).collect()));
+                rows.extend(block.rows.iter().map(|r| {
+                    (0..r.fields)
+                        .map(|j| block.field(*r, j, &mut scratch).unwrap().to_vec())
+                        .collect()
+                }));
                 blocks.give_back(block);
             }
             Err(Stop::OpenQuote(_)) => return None,

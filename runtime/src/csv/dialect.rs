@@ -29,7 +29,14 @@ pub(crate) struct Dialect {
 
 impl Default for Dialect {
     fn default() -> Self {
-        Self { sep: Sep::Byte(b','), quote: Some(b'"'), double_quote: true, escape: None, comment: None, skip_initial_space: false }
+        Self {
+            sep: Sep::Byte(b','),
+            quote: Some(b'"'),
+            double_quote: true,
+            escape: None,
+            comment: None,
+            skip_initial_space: false,
+        }
     }
 }
 
@@ -37,7 +44,11 @@ impl Dialect {
     /// Returns the marks for a scan, if a scan can parse the dialect.
     pub(crate) fn plain(&self) -> Option<Delimiters> {
         match self.sep {
-            Sep::Byte(sep) if self.escape.is_none() && self.comment.is_none() && (self.double_quote || self.quote.is_none()) => {
+            Sep::Byte(sep)
+                if self.escape.is_none()
+                    && self.comment.is_none()
+                    && (self.double_quote || self.quote.is_none()) =>
+            {
                 Some(Delimiters { sep, quote: self.quote })
             }
             _ => None,
@@ -198,7 +209,9 @@ mod tests {
 
     fn fields(block: &Block) -> Vec<Vec<String>> {
         let mut scratch = Vec::new();
-        let mut field = |row: Row, j| String::from_utf8_lossy(block.field(row, j, &mut scratch).unwrap()).into_owned();
+        let mut field = |row: Row, j| {
+            String::from_utf8_lossy(block.field(row, j, &mut scratch).unwrap()).into_owned()
+        };
         block.rows.iter().map(|r| (0..r.fields).map(|j| field(*r, j)).collect()).collect()
     }
 
@@ -210,19 +223,46 @@ mod tests {
             ("a,b\n1,2", plain.clone(), &[&["a", "b"], &["1", "2"]]),
             ("\"a\nb\",\"c\"\"d\"\r\n\n,x\r", plain.clone(), &[&["a\nb", "c\"d"], &["", "x"]]),
             ("5\" pipe,\"q\"tail\n", plain.clone(), &[&["5\" pipe", "qtail"]]),
-            ("a, \"b,c\"\n", Dialect { skip_initial_space: true, ..plain.clone() }, &[&["a", "b,c"]]),
-            ("# x\na#y,z\n#\"\nb\n", Dialect { comment: Some(b'#'), ..plain.clone() }, &[&["a"], &["b"]]),
-            ("a\\,b,\"c\\\"d\"\n", Dialect { escape: Some(b'\\'), ..plain.clone() }, &[&["a,b", "c\"d"]]),
-            ("a::b:c\n", Dialect { sep: Sep::Text(b"::".to_vec()), ..plain.clone() }, &[&["a", "b:c"]]),
-            ("  a \t b\n\n c \n", Dialect { sep: Sep::White, ..plain.clone() }, &[&["a", "b"], &["c"]]),
+            (
+                "a, \"b,c\"\n",
+                Dialect { skip_initial_space: true, ..plain.clone() },
+                &[&["a", "b,c"]],
+            ),
+            (
+                "# x\na#y,z\n#\"\nb\n",
+                Dialect { comment: Some(b'#'), ..plain.clone() },
+                &[&["a"], &["b"]],
+            ),
+            (
+                "a\\,b,\"c\\\"d\"\n",
+                Dialect { escape: Some(b'\\'), ..plain.clone() },
+                &[&["a,b", "c\"d"]],
+            ),
+            (
+                "a::b:c\n",
+                Dialect { sep: Sep::Text(b"::".to_vec()), ..plain.clone() },
+                &[&["a", "b:c"]],
+            ),
+            (
+                "  a \t b\n\n c \n",
+                Dialect { sep: Sep::White, ..plain.clone() },
+                &[&["a", "b"], &["c"]],
+            ),
             ("a, b;c\n", Dialect { sep: pattern("[,;] *"), ..plain.clone() }, &[&["a", "b", "c"]]),
-            ("'a''b'|\"\n", Dialect { sep: Sep::Byte(b'|'), quote: Some(b'\''), ..plain }, &[&["a'b", "\""]]),
+            (
+                "'a''b'|\"\n",
+                Dialect { sep: Sep::Byte(b'|'), quote: Some(b'\''), ..plain },
+                &[&["a'b", "\""]],
+            ),
         ];
         for (text, dialect, want) in table {
             let (block, end) = dialect.rows(text.as_bytes(), true);
             assert_eq!(
                 (fields(&block), end),
-                (want.iter().map(|r| r.iter().map(|f| (*f).to_owned()).collect()).collect(), text.len()),
+                (
+                    want.iter().map(|r| r.iter().map(|f| (*f).to_owned()).collect()).collect(),
+                    text.len()
+                ),
                 "{text:?}"
             );
         }
@@ -235,17 +275,23 @@ mod tests {
         let letters = b"ab , ,\n\n\r\"\"\"";
         let mut compared = 0;
         for n in 0..9000 {
-            let mut text: Vec<u8> = (0..n % 150).map(|_| letters[random.random_range(0..letters.len())]).collect();
+            let mut text: Vec<u8> =
+                (0..n % 150).map(|_| letters[random.random_range(0..letters.len())]).collect();
             text.push(b'\n');
             let mut index = scan::Index::default();
-            if scan::index(&text, Delimiters { sep: b',', quote: Some(b'"') }, &mut index).is_err() {
+            if scan::index(&text, Delimiters { sep: b',', quote: Some(b'"') }, &mut index).is_err()
+            {
                 continue;
             }
             let (slow, end) = Dialect::default().rows(&text, false);
             let fast = Block::scanned(text.clone(), index, Some(b'"'));
             assert_eq!(fields(&fast), fields(&slow), "{:?}", String::from_utf8_lossy(&text));
             // Only the next byte shows whether a row ends in `\r` alone.
-            assert!(fast.bounds.last().is_none_or(|b| (*b as usize) <= end), "{:?}", String::from_utf8_lossy(&text));
+            assert!(
+                fast.bounds.last().is_none_or(|b| (*b as usize) <= end),
+                "{:?}",
+                String::from_utf8_lossy(&text)
+            );
             compared += usize::from(!slow.rows.is_empty() && n % 150 > 4);
         }
         assert!(compared > 300, "only {compared} texts were regular");

@@ -71,13 +71,15 @@ pub(crate) fn is_code(text: &[u8]) -> bool {
 /// Returns whether an integer may exceed 64 bits: as a float it would lose digits.
 #[inline]
 pub(crate) fn is_long_number(text: &[u8]) -> bool {
-    text.len() > 18 && text.trim_ascii().iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+'))
+    text.len() > 18
+        && text.trim_ascii().iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+'))
 }
 
 /// Returns whether an integer must not be read as a float: it is a code, or has too many digits.
 #[inline]
 pub(crate) fn is_no_decimal(text: &[u8]) -> bool {
-    is_code(text) && text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+')) || is_long_number(text)
+    is_code(text) && text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+'))
+        || is_long_number(text)
 }
 
 #[cfg(test)]

@@ -3,9 +3,13 @@
 use super::kind::Kind;
 use super::texts::views;
 use super::value;
-use arrow::array::{Array, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, StringViewArray};
+use arrow::array::{
+    Array, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, StringViewArray,
+};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
+use arrow::datatypes::{
+    DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
+};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::io::Write;
@@ -44,9 +48,15 @@ impl<'a> Column<'a> {
             DataType::Float32 => Self::Float32(array.as_primitive()),
             DataType::Boolean => Self::Bool(array.as_boolean()),
             DataType::Date32 => Self::Date(array.as_primitive().clone()),
-            DataType::Timestamp(TimeUnit::Nanosecond, None) => Self::Nanos(array.as_primitive().clone()),
-            DataType::Timestamp(_, None) => Self::Time(cast(array, &Kind::Time.arrow())?.as_primitive().clone()),
-            t if t.is_integer() && *t != DataType::UInt64 => Self::Int(cast(array, &DataType::Int64)?.as_primitive().clone()),
+            DataType::Timestamp(TimeUnit::Nanosecond, None) => {
+                Self::Nanos(array.as_primitive().clone())
+            }
+            DataType::Timestamp(_, None) => {
+                Self::Time(cast(array, &Kind::Time.arrow())?.as_primitive().clone())
+            }
+            t if t.is_integer() && *t != DataType::UInt64 => {
+                Self::Int(cast(array, &DataType::Int64)?.as_primitive().clone())
+            }
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::texts(array)?,
             DataType::Dictionary(_, values) if values.is_string() => Self::texts(array)?,
             _ => Self::Other(array, ArrayFormatter::try_new(array, options)?),
@@ -97,7 +107,11 @@ impl Printing {
     /// Writes the rows of a batch as lines.
     pub(crate) fn rows(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArrowError> {
         let options = FormatOptions::default();
-        let columns = batch.columns().iter().map(|c| Column::of(c.as_ref(), &options)).collect::<Result<Vec<_>, _>>()?;
+        let columns = batch
+            .columns()
+            .iter()
+            .map(|c| Column::of(c.as_ref(), &options))
+            .collect::<Result<Vec<_>, _>>()?;
         let risky = self.is_risky();
         for i in 0..batch.num_rows() {
             let line = out.len();
@@ -108,7 +122,10 @@ impl Printing {
                 } else {
                     self.value(column, i, out);
                 }
-                if risky && (column.is_missing(i) || !matches!(column, Column::Text(_) | Column::Other(..))) {
+                if risky
+                    && (column.is_missing(i)
+                        || !matches!(column, Column::Text(_) | Column::Other(..)))
+                {
                     self.protect(start, out);
                 }
                 out.push(self.sep);
@@ -123,7 +140,8 @@ impl Printing {
         let marks = [self.sep, self.quote];
         let values = b"0123456789+-.:eE TrueFalsNinf";
         let own = self.missing.bytes().chain([self.decimal]);
-        own.chain(values.iter().copied()).any(|b| marks.contains(&b)) || self.missing.contains(['\n', '\r'])
+        own.chain(values.iter().copied()).any(|b| marks.contains(&b))
+            || self.missing.contains(['\n', '\r'])
     }
 
     /// Quotes what was written since `start`, if it contains special characters.
@@ -153,9 +171,13 @@ impl Printing {
 
     fn value(&self, column: &Column<'_>, i: usize, out: &mut Vec<u8>) {
         match column {
-            Column::Int(a) => out.extend_from_slice(itoa::Buffer::new().format(a.value(i)).as_bytes()),
+            Column::Int(a) => {
+                out.extend_from_slice(itoa::Buffer::new().format(a.value(i)).as_bytes())
+            }
             Column::Float(a) => self.float(a.value(i), zmij::Buffer::new().format(a.value(i)), out),
-            Column::Float32(a) => self.float(f64::from(a.value(i)), zmij::Buffer::new().format(a.value(i)), out),
+            Column::Float32(a) => {
+                self.float(f64::from(a.value(i)), zmij::Buffer::new().format(a.value(i)), out)
+            }
             Column::Bool(a) => out.extend_from_slice(if a.value(i) { b"True" } else { b"False" }),
             Column::Text(a) => self.text(a.value(i), out),
             Column::Date(a) => self.date(i64::from(a.value(i)), out),
@@ -168,7 +190,9 @@ impl Printing {
     fn float(&self, value: f64, shortest: &str, out: &mut Vec<u8>) {
         let start = out.len();
         match self.decimals {
-            Some(n) if value.is_finite() => out.extend_from_slice(format!("{value:.n$}").as_bytes()),
+            Some(n) if value.is_finite() => {
+                out.extend_from_slice(format!("{value:.n$}").as_bytes())
+            }
             _ => out.extend_from_slice(shortest.as_bytes()),
         }
         if self.decimal != b'.' {
@@ -206,17 +230,24 @@ impl Printing {
     }
 
     fn time(&self, micros: i64, out: &mut Vec<u8>) {
-        if let (Some(format), Some(time)) = (&self.date_format, chrono::DateTime::from_timestamp_micros(micros)) {
+        if let (Some(format), Some(time)) =
+            (&self.date_format, chrono::DateTime::from_timestamp_micros(micros))
+        {
             let mut text = String::new();
             // The format was validated when it was set.
-            let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{}", time.naive_utc().format(format)));
+            let _ = std::fmt::Write::write_fmt(
+                &mut text,
+                format_args!("{}", time.naive_utc().format(format)),
+            );
             return self.text(&text, out);
         }
         const DAY: i64 = 86_400_000_000;
         let of_day = micros.rem_euclid(DAY);
         day(micros.div_euclid(DAY), out);
         out.push(b' ');
-        for (unit, count, mark) in [(3_600_000_000, 24, b':'), (60_000_000, 60, b':'), (1_000_000, 60, b'.')] {
+        for (unit, count, mark) in
+            [(3_600_000_000, 24, b':'), (60_000_000, 60, b':'), (1_000_000, 60, b'.')]
+        {
             two((of_day / unit % count) as u32, out);
             out.push(mark);
         }

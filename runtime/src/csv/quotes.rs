@@ -42,7 +42,13 @@ pub(crate) struct Walker {
 impl Walker {
     /// Creates a walker at an offset of a file whose data starts at `start`, and seeks the file to
     /// that offset.
-    pub(crate) fn at(file: &mut File, place: u64, start: u64, (marks, trim): (Delimiters, bool), state: State) -> io::Result<Self> {
+    pub(crate) fn at(
+        file: &mut File,
+        place: u64,
+        start: u64,
+        (marks, trim): (Delimiters, bool),
+        state: State,
+    ) -> io::Result<Self> {
         let before = byte_before(file, place, start, trim.then_some(marks.sep))?;
         file.seek(SeekFrom::Start(place))?;
         Ok(Self { marks, trim, state, before })
@@ -150,10 +156,17 @@ fn byte_before(file: &mut File, mut at: u64, start: u64, blanks: Option<u8>) -> 
 }
 
 /// Scans the part of a file from `from` to `to`.
-pub(crate) fn transition(path: &Path, start: u64, from: u64, to: u64, rules: (Delimiters, bool)) -> io::Result<Transition> {
+pub(crate) fn transition(
+    path: &Path,
+    start: u64,
+    from: u64,
+    to: u64,
+    rules: (Delimiters, bool),
+) -> io::Result<Transition> {
     let mut file = File::open(path)?;
     let walker = Walker::at(&mut file, from, start, rules, State::Outside)?;
-    let mut walkers = [State::Outside, State::Inside, State::Behind].map(|state| Walker { state, ..walker.clone() });
+    let mut walkers = [State::Outside, State::Inside, State::Behind]
+        .map(|state| Walker { state, ..walker.clone() });
     // The start of the data is always outside of quotes.
     let ways = if from == start { 1 } else { walkers.len() };
     pass(&mut walkers[..ways], file.take(to - from))?;
@@ -161,7 +174,12 @@ pub(crate) fn transition(path: &Path, start: u64, from: u64, to: u64, rules: (De
 }
 
 /// Returns the state at each of these offsets of a file, which are sorted.
-pub(crate) fn states(path: &Path, start: u64, places: &[u64], rules: (Delimiters, bool)) -> io::Result<Vec<State>> {
+pub(crate) fn states(
+    path: &Path,
+    start: u64,
+    places: &[u64],
+    rules: (Delimiters, bool),
+) -> io::Result<Vec<State>> {
     let (mut at, mut state, mut states) = (start, State::Outside, Vec::new());
     for place in places {
         let mut file = File::open(path)?;
@@ -200,17 +218,27 @@ mod tests {
         let marks = Delimiters { sep: b',', quote: Some(b'"') };
         for n in 0..400 {
             let length = if n % 10 == 0 { 200 } else { n % 60 };
-            let text: Vec<u8> = (0..length).map(|_| b"ab,,\n\r\"\"\" "[random.random_range(0..10)]).collect();
+            let text: Vec<u8> =
+                (0..length).map(|_| b"ab,,\n\r\"\"\" "[random.random_range(0..10)]).collect();
             std::fs::write(&path, &text).unwrap();
             let trim = n % 2 == 0;
             let dialect = Dialect { skip_initial_space: trim, ..Dialect::default() };
             let open = dialect.rows(&text, true).0.open_quote;
             let end = text.len() as u64;
             for cut in 0..=end {
-                let parts = [(0, cut), (cut, end)].map(|(a, b)| transition(&path, 0, a, b, (marks, trim)).unwrap());
+                let parts = [(0, cut), (cut, end)]
+                    .map(|(a, b)| transition(&path, 0, a, b, (marks, trim)).unwrap());
                 let state = parts[1].from(parts[0].from(State::Outside));
-                assert_eq!(state == State::Inside, open, "{:?} cut at {cut}", String::from_utf8_lossy(&text));
-                assert_eq!(states(&path, 0, &[cut, end], (marks, trim)).unwrap(), [parts[0].from(State::Outside), state]);
+                assert_eq!(
+                    state == State::Inside,
+                    open,
+                    "{:?} cut at {cut}",
+                    String::from_utf8_lossy(&text)
+                );
+                assert_eq!(
+                    states(&path, 0, &[cut, end], (marks, trim)).unwrap(),
+                    [parts[0].from(State::Outside), state]
+                );
             }
         }
     }

@@ -38,14 +38,31 @@ pub(crate) struct Blocks<R> {
 }
 
 impl<R: Read> Blocks<R> {
-    pub(crate) fn new(from: R, dialect: Dialect, step: usize, place: u64, end: Option<u64>) -> Self {
-        Self { from, dialect, step: step.max(1), place, end, text: Vec::new(), spare: Default::default(), over: false, again: false }
+    pub(crate) fn new(
+        from: R,
+        dialect: Dialect,
+        step: usize,
+        place: u64,
+        end: Option<u64>,
+    ) -> Self {
+        Self {
+            from,
+            dialect,
+            step: step.max(1),
+            place,
+            end,
+            text: Vec::new(),
+            spare: Default::default(),
+            over: false,
+            again: false,
+        }
     }
 
     /// Takes the memory of a block for reuse.
     pub(crate) fn give_back(&mut self, block: Block) {
         if !block.bare {
-            self.spare = (block.data, Index { bounds: block.bounds, rows: block.rows, quoted: false });
+            self.spare =
+                (block.data, Index { bounds: block.bounds, rows: block.rows, quoted: false });
         }
     }
 
@@ -80,7 +97,8 @@ impl<R: Read> Blocks<R> {
     fn keep_own(&mut self, block: &mut Block) {
         let Some(end) = self.end else { return };
         self.over |= self.place > end;
-        if self.over && block.rows.len().checked_sub(1).is_some_and(|last| block.place(last) > end) {
+        if self.over && block.rows.len().checked_sub(1).is_some_and(|last| block.place(last) > end)
+        {
             let (mut low, mut high) = (0, block.rows.len());
             while low < high {
                 let middle = usize::midpoint(low, high);
@@ -120,7 +138,10 @@ impl<R: Read> Blocks<R> {
             // The rest becomes the text, and the text becomes the block's data.
             std::mem::swap(&mut data, &mut self.text);
             data.truncate(used);
-            return Ok((Block::scanned(data, index, self.dialect.quote), used - usize::from(added)));
+            return Ok((
+                Block::scanned(data, index, self.dialect.quote),
+                used - usize::from(added),
+            ));
         }
         if added {
             self.text.pop();
@@ -155,7 +176,10 @@ mod tests {
         let (mut all, mut scratch) = (Vec::new(), Vec::new());
         while let Some(block) = blocks.next().unwrap() {
             for (i, row) in block.rows.iter().enumerate() {
-                let field = |j| String::from_utf8_lossy(block.field(*row, j, &mut scratch).unwrap()).into_owned();
+                let field = |j| {
+                    String::from_utf8_lossy(block.field(*row, j, &mut scratch).unwrap())
+                        .into_owned()
+                };
                 all.push((block.place(i), (0..row.fields).map(field).collect()));
             }
             blocks.give_back(block);

@@ -53,9 +53,15 @@ struct Masks {
 pub(crate) fn index(data: &[u8], marks: Delimiters, out: &mut Index) -> Result<(), Irregular> {
     rows(data, marks, out)?;
     // A line of blanks counts as empty.
-    let is_blank = |bytes: &[u8]| bytes.iter().all(|b| matches!(b, b' ' | b'\t') && *b != marks.sep);
+    let is_blank =
+        |bytes: &[u8]| bytes.iter().all(|b| matches!(b, b' ' | b'\t') && *b != marks.sep);
     let bounds = &out.bounds;
-    out.rows.retain(|r| r.fields > 1 || !is_blank(&data[bounds[r.first as usize] as usize..bounds[r.first as usize + 1] as usize - 1]));
+    out.rows.retain(|r| {
+        r.fields > 1
+            || !is_blank(
+                &data[bounds[r.first as usize] as usize..bounds[r.first as usize + 1] as usize - 1],
+            )
+    });
     Ok(())
 }
 
@@ -101,10 +107,12 @@ fn index_avx2(data: &[u8], marks: Delimiters, out: &mut Index) -> Result<(), Irr
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,bmi1,bmi2,popcnt")]
 fn index_avx512(data: &[u8], marks: Delimiters, out: &mut Index) -> Result<(), Irregular> {
     use std::arch::x86_64::{
-        __m128i, _mm512_add_epi32, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32,
-        _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512,
+        __m128i, _mm512_add_epi32, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask,
+        _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32, _mm512_loadu_si512,
+        _mm512_maskz_compress_epi8, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512,
     };
-    let [sep, quote, line, back] = [marks.sep, marks.quote.unwrap_or(0), b'\n', b'\r'].map(|b| _mm512_set1_epi8(b as i8));
+    let [sep, quote, line, back] =
+        [marks.sep, marks.quote.unwrap_or(0), b'\n', b'\r'].map(|b| _mm512_set1_epi8(b as i8));
     let mask = if marks.quote.is_some() { !0 } else { 0 };
     let masks = |word: &[u8; 64]| {
         // SAFETY: there are 64 bytes; the load needs no alignment.
@@ -123,7 +131,12 @@ fn index_avx512(data: &[u8], marks: Delimiters, out: &mut Index) -> Result<(), I
         let write = |to: &mut [u32], sixteen: __m128i| {
             let to: &mut [u32; 16] = to.first_chunk_mut().expect("there is room for sixteen");
             // SAFETY: there are 64 bytes; the store needs no alignment.
-            unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), _mm512_add_epi32(_mm512_cvtepu8_epi32(sixteen), base)) };
+            unsafe {
+                _mm512_storeu_si512(
+                    to.as_mut_ptr().cast(),
+                    _mm512_add_epi32(_mm512_cvtepu8_epi32(sixteen), base),
+                )
+            };
         };
         write(&mut bounds[..], _mm512_castsi512_si128(places));
         if ends.count_ones() > 16 {
@@ -136,7 +149,11 @@ fn index_avx512(data: &[u8], marks: Delimiters, out: &mut Index) -> Result<(), I
 }
 
 /// Scans the words of a text without recording its fields. Returns the state at its end.
-pub(crate) fn carry(words: &[[u8; 64]], marks: Delimiters, from: Carry) -> Result<Carry, Irregular> {
+pub(crate) fn carry(
+    words: &[[u8; 64]],
+    marks: Delimiters,
+    from: Carry,
+) -> Result<Carry, Irregular> {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the condition above checked the function's target features.
@@ -146,7 +163,11 @@ pub(crate) fn carry(words: &[[u8; 64]], marks: Delimiters, from: Carry) -> Resul
 }
 
 #[inline(always)]
-fn carry_over(words: &[[u8; 64]], mut carry: Carry, masks: impl Fn(&[u8; 64]) -> Masks) -> Result<Carry, Irregular> {
+fn carry_over(
+    words: &[[u8; 64]],
+    mut carry: Carry,
+    masks: impl Fn(&[u8; 64]) -> Masks,
+) -> Result<Carry, Irregular> {
     for word in words {
         carry.outside(masks(word))?;
     }
@@ -163,8 +184,12 @@ fn carry_avx2(words: &[[u8; 64]], marks: Delimiters, from: Carry) -> Result<Carr
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn masks_avx2(marks: Delimiters) -> impl Fn(&[u8; 64]) -> Masks {
-    use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8};
-    let [sep, quote, line, back] = [marks.sep, marks.quote.unwrap_or(0), b'\n', b'\r'].map(|b| _mm256_set1_epi8(b as i8));
+    use std::arch::x86_64::{
+        __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8,
+    };
+    let [sep, quote, line, back] =
+        [marks.sep, marks.quote.unwrap_or(0), b'\n', b'\r'].map(|b| _mm256_set1_epi8(b as i8));
     let half = move |at: *const u8| {
         // SAFETY: both callers point to 32 bytes of one array; the load needs no alignment.
         let bytes: __m256i = unsafe { _mm256_loadu_si256(at.cast()) };
@@ -184,7 +209,9 @@ fn masks_avx2(marks: Delimiters) -> impl Fn(&[u8; 64]) -> Masks {
 fn masks(word: &[u8; 64], marks: Delimiters) -> Masks {
     let equal = |byte: u8| {
         let wanted = u64::from_le_bytes([byte; 8]);
-        word.as_chunks::<8>().0.iter().enumerate().fold(0, |mask, (i, eight)| mask | zeros(u64::from_le_bytes(*eight) ^ wanted) << (8 * i))
+        word.as_chunks::<8>().0.iter().enumerate().fold(0, |mask, (i, eight)| {
+            mask | zeros(u64::from_le_bytes(*eight) ^ wanted) << (8 * i)
+        })
     };
     let lines = equal(b'\n') | equal(b'\r');
     Masks { ends: equal(marks.sep) | lines, lines, quotes: marks.quote.map_or(0, equal) }
@@ -230,7 +257,8 @@ impl Carry {
         if opening & !(after_end | after_close) | after_close & !(ends | opening) != 0 {
             return Err(Irregular);
         }
-        *self = Self { inside: after >> 63 == 1, ended: ends >> 63 == 1, closed: closing >> 63 == 1 };
+        *self =
+            Self { inside: after >> 63 == 1, ended: ends >> 63 == 1, closed: closing >> 63 == 1 };
         Ok(ends)
     }
 }
@@ -284,7 +312,11 @@ fn walk(
             out.bounds.resize(found + ROOM, 0);
         }
         // The list has been extended above.
-        note(out.bounds[found..].first_chunk_mut().expect("there is room for a word"), base, m.ends);
+        note(
+            out.bounds[found..].first_chunk_mut().expect("there is room for a word"),
+            base,
+            m.ends,
+        );
         found += m.ends.count_ones() as usize;
         while lines != 0 {
             let bit = lines & lines.wrapping_neg();
@@ -311,7 +343,8 @@ mod tests {
         use rand::{RngExt, SeedableRng};
         let mut random = rand::rngs::StdRng::seed_from_u64(7);
         let letters = b"ab,,\n\n\r\"\"";
-        let mut text = |n: usize| (0..n).map(|_| letters[random.random_range(0..letters.len())]).collect();
+        let mut text =
+            |n: usize| (0..n).map(|_| letters[random.random_range(0..letters.len())]).collect();
         let mut all: Vec<Vec<u8>> = (0..2000).map(|i| text(i % 12)).collect();
         all.extend((0..300).map(|i| text(i * 3)));
         all.push(b"x,y\n".repeat(1000));
@@ -340,8 +373,13 @@ mod tests {
                 for (has, way) in ways() {
                     if has() {
                         // SAFETY: the condition above checked the function's target features.
-                        assert_eq!(unsafe { way(&text, marks, &mut fast) }, ended, "{:?}", String::from_utf8_lossy(&text));
-                        assert!(ended.is_err() || fast == portable, "{:?}", String::from_utf8_lossy(&text));
+                        let fast_ended = unsafe { way(&text, marks, &mut fast) };
+                        assert_eq!(fast_ended, ended, "{:?}", String::from_utf8_lossy(&text));
+                        assert!(
+                            ended.is_err() || fast == portable,
+                            "{:?}",
+                            String::from_utf8_lossy(&text)
+                        );
                     }
                 }
                 regular += usize::from(ended.is_ok());
@@ -352,8 +390,19 @@ mod tests {
 
     #[test]
     fn zero_bytes_are_found_exactly() {
-        for x in [0u64, 1, 0x80, 0x0100, 0xff00_ff00, 0x8080_8080_8080_8080, 0x0101_0101_0101_0101, u64::MAX, 0x0000_0001_0000_0000] {
-            let want = x.to_le_bytes().iter().enumerate().fold(0, |m, (i, b)| m | u64::from(*b == 0) << i);
+        for x in [
+            0u64,
+            1,
+            0x80,
+            0x0100,
+            0xff00_ff00,
+            0x8080_8080_8080_8080,
+            0x0101_0101_0101_0101,
+            u64::MAX,
+            0x0000_0001_0000_0000,
+        ] {
+            let want =
+                x.to_le_bytes().iter().enumerate().fold(0, |m, (i, b)| m | u64::from(*b == 0) << i);
             assert_eq!(zeros(x), want, "{x:#x}");
         }
     }

@@ -19,7 +19,12 @@ const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
 ///
 /// # Errors
 /// Returns the first row whose bytes are not valid UTF-8.
-pub(crate) fn texts(block: &Block, rows: &[Row], column: u32, values: &Values) -> Result<StringViewArray, Misfit> {
+pub(crate) fn texts(
+    block: &Block,
+    rows: &[Row],
+    column: u32,
+    values: &Values,
+) -> Result<StringViewArray, Misfit> {
     let mut out = Texts::with_capacity(rows.len());
     let mut scratch = Vec::new();
     let plain = block.quote.is_none() && !block.trim;
@@ -40,7 +45,8 @@ pub(crate) fn texts(block: &Block, rows: &[Row], column: u32, values: &Values) -
 
 /// Casts a column of strings to views.
 pub(crate) fn views(array: &dyn Array) -> Result<StringViewArray, ArrowError> {
-    let cast = |array: &dyn Array| cast(array, &DataType::Utf8View).map(|a| a.as_string_view().clone());
+    let cast =
+        |array: &dyn Array| cast(array, &DataType::Utf8View).map(|a| a.as_string_view().clone());
     match array.data_type() {
         // Not cast directly: a null among the dictionary's values would become an empty string.
         DataType::Dictionary(..) => cast(&arrow::compute::cast(array, &DataType::Utf8)?),
@@ -124,7 +130,9 @@ mod tests {
     #[test]
     fn texts_are_what_arrow_makes_of_them() {
         let values = Values::new(MISSING.map(str::to_owned).to_vec(), &[], &[], b'.', None);
-        for (quoted, letters) in [(false, ["x", "naïve ", "NA"]), (true, ["x", "a \"\"b\"\" ", "é"])] {
+        for (quoted, letters) in
+            [(false, ["x", "naïve ", "NA"]), (true, ["x", "a \"\"b\"\" ", "é"])]
+        {
             let mut text = String::new();
             let mut want = Vec::new();
             for n in 0..300 {
@@ -149,7 +157,10 @@ mod tests {
     #[test]
     fn the_first_that_is_no_text() {
         let values = Values::new(Vec::new(), &[], &[], b'.', None);
-        for (bad, good) in [("\u{e9}", "short"), ("\u{e9} and more than twelve bytes", "long, more than twelve bytes")] {
+        for (bad, good) in [
+            ("\u{e9}", "short"),
+            ("\u{e9} and more than twelve bytes", "long, more than twelve bytes"),
+        ] {
             let mut text = format!("{good}\n{good}\n{good}\n").into_bytes();
             assert!(read(&text, &values).is_ok());
             // The second byte of a character alone.

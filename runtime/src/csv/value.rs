@@ -9,8 +9,8 @@ use chrono::{NaiveDate, NaiveDateTime};
 
 /// The texts that mean null by default: pandas' list.
 pub(crate) const MISSING: [&str; 19] = [
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None",
-    "n/a", "nan", "null",
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 ];
 const TRUE: [&str; 3] = ["True", "TRUE", "true"];
 const FALSE: [&str; 3] = ["False", "FALSE", "false"];
@@ -49,7 +49,9 @@ impl<'a> Field<'a> {
     fn sixteen(self) -> Option<u128> {
         const ZEROS: u128 = 0x3030_3030_3030_3030_3030_3030_3030_3030;
         let n = self.end - self.start;
-        let bytes = u128::from_le_bytes(*self.data.get(self.end.checked_sub(16)?..self.end)?.first_chunk()?);
+        let bytes = u128::from_le_bytes(
+            *self.data.get(self.end.checked_sub(16)?..self.end)?.first_chunk()?,
+        );
         if n == 0 || n > 16 {
             return None;
         }
@@ -66,7 +68,9 @@ impl<'a> Field<'a> {
     /// Returns whether the field, which has no sign, has a leading zero.
     #[inline(always)]
     fn leads_with_zero(self) -> bool {
-        self.data[self.start] == b'0' && self.end - self.start > 1 && self.data[self.start + 1] != b'.'
+        self.data[self.start] == b'0'
+            && self.end - self.start > 1
+            && self.data[self.start + 1] != b'.'
     }
 
     /// Returns a field of up to twelve bytes as Arrow's inline string view: its length, its bytes,
@@ -74,7 +78,8 @@ impl<'a> Field<'a> {
     #[inline(always)]
     pub(crate) fn short_view(self) -> Option<u128> {
         let n = self.end - self.start;
-        let bytes = u128::from_le_bytes(*self.data.get(self.start..self.start + 16)?.first_chunk()?);
+        let bytes =
+            u128::from_le_bytes(*self.data.get(self.start..self.start + 16)?.first_chunk()?);
         if n > 12 {
             return None;
         }
@@ -85,7 +90,8 @@ impl<'a> Field<'a> {
     #[inline(always)]
     fn eight(self) -> Option<u64> {
         let n = self.end - self.start;
-        let bytes = u64::from_le_bytes(*self.data.get(self.end.checked_sub(8)?..self.end)?.first_chunk()?);
+        let bytes =
+            u64::from_le_bytes(*self.data.get(self.end.checked_sub(8)?..self.end)?.first_chunk()?);
         if n == 0 || n > 8 {
             return None;
         }
@@ -110,12 +116,24 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    pub(crate) fn new(missing: Vec<String>, trues: &[String], falses: &[String], decimal: u8, thousands: Option<u8>) -> Self {
+    pub(crate) fn new(
+        missing: Vec<String>,
+        trues: &[String],
+        falses: &[String],
+        decimal: u8,
+        thousands: Option<u8>,
+    ) -> Self {
         let bytes = |own: &[&str], more: &[String]| {
-            own.iter().map(|s| s.as_bytes().to_vec()).chain(more.iter().map(|s| s.as_bytes().to_vec())).collect()
+            own.iter()
+                .map(|s| s.as_bytes().to_vec())
+                .chain(more.iter().map(|s| s.as_bytes().to_vec()))
+                .collect()
         };
         let mut starts = Box::new([0; 256]);
-        missing.iter().filter(|m| !m.is_empty()).for_each(|m| starts[m.as_bytes()[0] as usize] |= 1 << m.len().min(63));
+        missing
+            .iter()
+            .filter(|m| !m.is_empty())
+            .for_each(|m| starts[m.as_bytes()[0] as usize] |= 1 << m.len().min(63));
         let standard = |m: &String| MISSING.contains(&m.as_str());
         Self {
             longest: missing.iter().map(String::len).max().unwrap_or(0),
@@ -132,8 +150,12 @@ impl Values {
     /// Returns whether a text means null.
     #[inline]
     pub(crate) fn is_missing(&self, text: &[u8]) -> bool {
-        let may = text.len() <= self.longest && text.first().is_none_or(|b| self.starts[*b as usize] >> text.len().min(63) & 1 == 1);
-        may && self.missing.iter().any(|m| m.len() == text.len() && m.first() == text.first() && m == text)
+        let may = text.len() <= self.longest
+            && text.first().is_none_or(|b| self.starts[*b as usize] >> text.len().min(63) & 1 == 1);
+        may && self
+            .missing
+            .iter()
+            .any(|m| m.len() == text.len() && m.first() == text.first() && m == text)
     }
 
     pub(crate) fn bool(&self, text: &[u8]) -> Option<bool> {
@@ -179,7 +201,9 @@ impl Values {
 /// the integer part.
 fn grouped(text: &[u8], mark: u8, decimal: u8) -> Option<Vec<u8>> {
     let whole = &text[..memchr::memchr(decimal, text).unwrap_or(text.len())];
-    let sound = !text[whole.len()..].contains(&mark) && whole.first() != Some(&mark) && whole.last() != Some(&mark);
+    let sound = !text[whole.len()..].contains(&mark)
+        && whole.first() != Some(&mark)
+        && whole.last() != Some(&mark);
     sound.then(|| text.iter().copied().filter(|b| *b != mark).collect())
 }
 
@@ -208,7 +232,12 @@ fn sixteen_digits(x: u128) -> Option<u64> {
 /// Appends the digits at the start of a text to a number; also returns how many there are.
 fn digits(text: &[u8], number: u64) -> (u64, usize) {
     let n = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    (text[..n].iter().fold(number, |number, b| number.wrapping_mul(10).wrapping_add(u64::from(b - b'0'))), n)
+    (
+        text[..n]
+            .iter()
+            .fold(number, |number, b| number.wrapping_mul(10).wrapping_add(u64::from(b - b'0'))),
+        n,
+    )
 }
 
 /// Parses an integer; surrounding spaces are ignored.
@@ -241,7 +270,10 @@ pub(crate) fn plain_int(field: Field<'_>) -> Option<i64> {
     let last = bare.eight_before(bare.end)?;
     let number = match n {
         1..=8 => eight_digits(last_of(last, n))?,
-        9..=16 => eight_digits(last_of(bare.eight_before(bare.end - 8)?, n - 8))? * 100_000_000 + eight_digits(last)?,
+        9..=16 => {
+            eight_digits(last_of(bare.eight_before(bare.end - 8)?, n - 8))? * 100_000_000
+                + eight_digits(last)?
+        }
         _ => return None,
     };
     if bare.leads_with_zero() {
@@ -275,7 +307,8 @@ pub(crate) fn plain_float(field: Field<'_>) -> Option<f64> {
         eight_digits(moved | u64::from(b'0'))?
     } else {
         let before = last_of(bare.eight_before(bare.end - 8)?, n - 8);
-        eight_digits(before << 8 | u64::from(b'0'))? * 100_000_000 + eight_digits(moved | before >> 56)?
+        eight_digits(before << 8 | u64::from(b'0'))? * 100_000_000
+            + eight_digits(moved | before >> 56)?
     };
     // At most fifteen digits, so the number is less than 2^53.
     let value = number as f64 / POWERS[(7 - place / 8) as usize];
@@ -289,14 +322,18 @@ fn odd_int(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
-const POWERS: [f64; 23] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
 
 /// Parses a float, or infinity; surrounding spaces are ignored.
 #[inline(always)]
 pub(crate) fn float(field: Field<'_>) -> Option<f64> {
     let (negative, bare) = field.unsigned();
-    let Some((number, decimals)) = bare.sixteen().and_then(|x| short_decimal(x, bare.end - bare.start)) else {
+    let Some((number, decimals)) =
+        bare.sixteen().and_then(|x| short_decimal(x, bare.end - bare.start))
+    else {
         return odd_float(field.text());
     };
     let value = number as f64 / POWERS[decimals as usize];
@@ -423,7 +460,10 @@ const fn before_year(year: i32) -> i32 {
 #[inline(always)]
 pub(crate) fn civil(days: i64) -> (i32, i32, i32) {
     const AHEAD: i64 = 82;
-    let Some(n) = u32::try_from(days + 719_468 + 146_097 * AHEAD).ok().filter(|n| *n < 1 << 28) else { return far_civil(days) };
+    let Some(n) = u32::try_from(days + 719_468 + 146_097 * AHEAD).ok().filter(|n| *n < 1 << 28)
+    else {
+        return far_civil(days);
+    };
     let n1 = 4 * n + 3;
     let (century, of_century) = (n1 / 146_097, n1 % 146_097 / 4);
     let p2 = 2_939_745 * u64::from(4 * of_century + 3);
@@ -519,7 +559,10 @@ impl Format {
     /// Parses a text in this format to microseconds since 1970.
     #[inline]
     pub(crate) fn micros(&self, text: &[u8]) -> Option<i64> {
-        self.fixed.as_ref().and_then(|fixed| fixed.micros(text)).or_else(|| formatted(text, &self.text))
+        self.fixed
+            .as_ref()
+            .and_then(|fixed| fixed.micros(text))
+            .or_else(|| formatted(text, &self.text))
     }
 }
 
@@ -546,7 +589,8 @@ impl Fixed {
             }
             fixed.length += width;
         }
-        (fixed.year.is_some() && fixed.others[0].is_some() && fixed.others[1].is_some()).then_some(fixed)
+        (fixed.year.is_some() && fixed.others[0].is_some() && fixed.others[1].is_some())
+            .then_some(fixed)
     }
 
     /// Parses a timestamp in which every field has its full width; others are left to chrono.
@@ -575,13 +619,16 @@ impl Fixed {
 fn formatted(text: &[u8], format: &str) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let instant = NaiveDateTime::parse_from_str(text, format).ok();
-    let instant = instant.or_else(|| NaiveDate::parse_from_str(text, format).ok().and_then(|d| d.and_hms_opt(0, 0, 0)));
+    let instant = instant.or_else(|| {
+        NaiveDate::parse_from_str(text, format).ok().and_then(|d| d.and_hms_opt(0, 0, 0))
+    });
     // A year, or a year and a month, means its first day.
     let instant = instant.or_else(|| {
         let mut parts = chrono::format::Parsed::new();
         chrono::format::parse(&mut parts, text, chrono::format::StrftimeItems::new(format)).ok()?;
         let month = parts.month().unwrap_or(1);
-        NaiveDate::from_ymd_opt(parts.year()?, month, parts.day().unwrap_or(1))?.and_hms_opt(0, 0, 0)
+        NaiveDate::from_ymd_opt(parts.year()?, month, parts.day().unwrap_or(1))?
+            .and_hms_opt(0, 0, 0)
     });
     instant.and_then(micros_of)
 }
@@ -600,17 +647,40 @@ mod tests {
     #[test]
     fn numbers_are_those_of_the_standard_library() {
         let mut random = rand::rngs::StdRng::seed_from_u64(5);
-        let mut texts: Vec<String> =
-            ["0", "-0", "+5", "1.", ".5", ".", "", "-", "1e5", "1E-400", "9223372036854775807", "9223372036854775808"]
-                .map(str::to_owned)
-                .to_vec();
+        let mut texts: Vec<String> = [
+            "0",
+            "-0",
+            "+5",
+            "1.",
+            ".5",
+            ".",
+            "",
+            "-",
+            "1e5",
+            "1E-400",
+            "9223372036854775807",
+            "9223372036854775808",
+        ]
+        .map(str::to_owned)
+        .to_vec();
         texts.extend(
-            ["-9223372036854775808", "99999999999999999999", "9007199254740993", "0.1e", "1 2", "0x10", "1_0", "12345678"]
-                .map(str::to_owned),
+            [
+                "-9223372036854775808",
+                "99999999999999999999",
+                "9007199254740993",
+                "0.1e",
+                "1 2",
+                "0x10",
+                "1_0",
+                "12345678",
+            ]
+            .map(str::to_owned),
         );
         for _ in 0..20_000 {
             let n = random.random_range(1..22);
-            texts.push((0..n).map(|_| char::from(b"0123456789.-e"[random.random_range(0..13)])).collect());
+            texts.push(
+                (0..n).map(|_| char::from(b"0123456789.-e"[random.random_range(0..13)])).collect(),
+            );
             texts.push(format!("{:.*}", random.random_range(0..9), random.random_range(-1e6..1e6)));
             texts.push(f64::from_bits(random.random()).to_string());
         }
@@ -624,17 +694,29 @@ mod tests {
                 let (got, want) = (float(field), t.parse::<f64>().ok());
                 assert_eq!(got.map(f64::to_bits), want.map(f64::to_bits), "{t}");
                 // The fast paths give the same results.
-                quick[0] += usize::from(plain_int(field).is_some_and(|n| Some(n) == int(field) || panic!("{t}: {n}")));
-                quick[1] +=
-                    usize::from(plain_float(field).is_some_and(|n| got.map(f64::to_bits) == Some(n.to_bits()) || panic!("{t}: {n}")));
+                quick[0] += usize::from(
+                    plain_int(field).is_some_and(|n| Some(n) == int(field) || panic!("{t}: {n}")),
+                );
+                quick[1] += usize::from(plain_float(field).is_some_and(|n| {
+                    got.map(f64::to_bits) == Some(n.to_bits()) || panic!("{t}: {n}")
+                }));
                 let code = crate::csv::kind::is_code(t.as_bytes());
-                assert!(!code || plain_int(field).or(plain_float(field).map(|n| n as i64)).is_none(), "{t}");
+                assert!(
+                    !code || plain_int(field).or(plain_float(field).map(|n| n as i64)).is_none(),
+                    "{t}"
+                );
             }
         }
         assert!(quick[0] > 1000 && quick[1] > 10_000, "only {quick:?} take the fast paths");
         let number = |t: &str| float(Field::of(t.as_bytes()));
-        assert_eq!((int(Field::of(b" 7 ")), number(" 1.5\t"), number("-inf")), (Some(7), Some(1.5), Some(f64::NEG_INFINITY)));
-        assert_eq!((number("nan"), number("x"), number("1.2.3"), number("--1")), (None, None, None, None));
+        assert_eq!(
+            (int(Field::of(b" 7 ")), number(" 1.5\t"), number("-inf")),
+            (Some(7), Some(1.5), Some(f64::NEG_INFINITY))
+        );
+        assert_eq!(
+            (number("nan"), number("x"), number("1.2.3"), number("--1")),
+            (None, None, None, None)
+        );
     }
 
     #[test]
@@ -643,19 +725,29 @@ mod tests {
             for month in 0..14 {
                 for day in 0..33 {
                     let text = format!("{year:04}-{month:02}-{day:02}");
-                    let want =
-                        NaiveDate::from_ymd_opt(year, month, day).map(|d| d.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp() / 86_400);
+                    let want = NaiveDate::from_ymd_opt(year, month, day)
+                        .map(|d| d.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp() / 86_400);
                     assert_eq!(date(text.as_bytes()).map(i64::from), want, "{text}");
                 }
             }
         }
-        let micros = |t: &str, f: &str| NaiveDateTime::parse_from_str(t, f).unwrap().and_utc().timestamp_micros();
-        assert_eq!(time(b"2014-05-13T23:58:30.457"), Some(micros("2014-05-13T23:58:30.457", "%Y-%m-%dT%H:%M:%S%.f")));
+        let micros = |t: &str, f: &str| {
+            NaiveDateTime::parse_from_str(t, f).unwrap().and_utc().timestamp_micros()
+        };
+        assert_eq!(
+            time(b"2014-05-13T23:58:30.457"),
+            Some(micros("2014-05-13T23:58:30.457", "%Y-%m-%dT%H:%M:%S%.f"))
+        );
         assert_eq!(time(b"1969-12-31 23:59:59.999999"), Some(-1));
         assert_eq!(time(b"2020-02-29 07:05"), Some(micros("2020-02-29 07:05", "%Y-%m-%d %H:%M")));
-        for bad in
-            ["2020-02-30", "2020-01-01 24:00", "2020-01-01 10:00:60", "2020-01-01 10:00:00.", "2020-01-01 10:00:00.1234567", "2020-1-1"]
-        {
+        for bad in [
+            "2020-02-30",
+            "2020-01-01 24:00",
+            "2020-01-01 10:00:60",
+            "2020-01-01 10:00:00.",
+            "2020-01-01 10:00:00.1234567",
+            "2020-1-1",
+        ] {
             assert_eq!(time(bad.as_bytes()), None, "{bad}");
         }
         for (format, text) in [
@@ -665,7 +757,11 @@ mod tests {
             ("%d.%b %y", "31.Dec 19"),
             ("%d/%m/%Y", "31/12/2019 "),
         ] {
-            assert_eq!(Format::new(format).micros(text.as_bytes()), time(b"2019-12-31"), "{format}");
+            assert_eq!(
+                Format::new(format).micros(text.as_bytes()),
+                time(b"2019-12-31"),
+                "{format}"
+            );
         }
         assert_eq!(Format::new("%d/%m/%Y").micros(b"1/2/2020"), time(b"2020-02-01"));
         assert_eq!(Format::new("%m%d%Y").micros(b"13012020"), None);
@@ -673,11 +769,28 @@ mod tests {
 
     #[test]
     fn what_stands_for_other_things() {
-        let values = Values::new(vec![String::new(), "-".to_owned()], &["yes".to_owned()], &["no".to_owned()], b',', Some(b'.'));
+        let values = Values::new(
+            vec![String::new(), "-".to_owned()],
+            &["yes".to_owned()],
+            &["no".to_owned()],
+            b',',
+            Some(b'.'),
+        );
         let number = |t: &str| values.float(Field::of(t.as_bytes()));
-        assert!(values.is_missing(b"") && values.is_missing(b"-") && !values.is_missing(b"NA") && values.missing_first);
-        assert_eq!((values.bool(b"yes"), values.bool(b"False"), values.bool(b"maybe")), (Some(true), Some(false), None));
-        assert_eq!((number("1.234,5"), number("-7,25"), values.int(Field::of(b"1.000"))), (Some(1234.5), Some(-7.25), Some(1000)));
+        assert!(
+            values.is_missing(b"")
+                && values.is_missing(b"-")
+                && !values.is_missing(b"NA")
+                && values.missing_first
+        );
+        assert_eq!(
+            (values.bool(b"yes"), values.bool(b"False"), values.bool(b"maybe")),
+            (Some(true), Some(false), None)
+        );
+        assert_eq!(
+            (number("1.234,5"), number("-7,25"), values.int(Field::of(b"1.000"))),
+            (Some(1234.5), Some(-7.25), Some(1000))
+        );
         assert_eq!((number("1,2.3"), number(".1"), number("12.")), (None, None, None));
     }
 }

@@ -219,7 +219,9 @@ impl<T: Element> IntoArg<Vec<T>> for &Vec<Delayed<T>> {
 impl<T: Element, const N: usize> IntoArg<[T; N]> for [Delayed<T>; N] {
     fn into_arg(self, inputs: &mut Inputs) -> Arg<[T; N]> {
         let (start, _) = range(inputs, &self);
-        Arg::Made(Box::new(move |values| std::array::from_fn(|i| value_at(values, start + i as u32))))
+        Arg::Made(Box::new(move |values| {
+            std::array::from_fn(|i| value_at(values, start + i as u32))
+        }))
     }
 }
 
@@ -237,10 +239,15 @@ impl<A: Element, B: Element> IntoArg<(A, B)> for (Delayed<A>, Delayed<B>) {
     }
 }
 
-impl<A: Element, B: Element, C: Element> IntoArg<(A, B, C)> for (Delayed<A>, Delayed<B>, Delayed<C>) {
+impl<A: Element, B: Element, C: Element> IntoArg<(A, B, C)>
+    for (Delayed<A>, Delayed<B>, Delayed<C>)
+{
     fn into_arg(self, inputs: &mut Inputs) -> Arg<(A, B, C)> {
-        let (a, b, c) = (inputs.add(self.0.point()), inputs.add(self.1.point()), inputs.add(self.2.point()));
-        Arg::Made(Box::new(move |values| (value_at(values, a), value_at(values, b), value_at(values, c))))
+        let (a, b, c) =
+            (inputs.add(self.0.point()), inputs.add(self.1.point()), inputs.add(self.2.point()));
+        Arg::Made(Box::new(move |values| {
+            (value_at(values, a), value_at(values, b), value_at(values, c))
+        }))
     }
 }
 

@@ -26,7 +26,12 @@ use std::sync::Arc;
 /// # Ok::<(), rask::Error>(())
 /// ```
 pub fn delayed<F>(function: F) -> DelayedFn<F> {
-    DelayedFn { function: Arc::new(function), name: named_after(std::any::type_name::<F>()), retries: 0, pure: false }
+    DelayedFn {
+        function: Arc::new(function),
+        name: named_after(std::any::type_name::<F>()),
+        retries: 0,
+        pure: false,
+    }
 }
 
 /// A lazy function, created by [`delayed`].
@@ -98,7 +103,8 @@ impl<F> DelayedFn<F> {
         let args = args.into_args(&mut inputs);
         let token = if self.pure && size_of::<F>() == 0 { args::token(&args) } else { None };
         let key = key(self.name, token, std::any::TypeId::of::<F>(), &inputs);
-        let call = Call { function: self.function.clone(), args, retries: self.retries, of: PhantomData };
+        let call =
+            Call { function: self.function.clone(), args, retries: self.retries, of: PhantomData };
         from_layer(layer(key, inputs, Box::new(call)))
     }
 }
@@ -124,7 +130,9 @@ where
     P: Unpack<A> + Look + Send + Sync,
 {
     fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
-        Ok(args::with_values(values, &mut |values| Arc::new(self.function.apply(self.args.unpack(values)))))
+        Ok(args::with_values(values, &mut |values| {
+            Arc::new(self.function.apply(self.args.unpack(values)))
+        }))
     }
 
     fn literals(&self) -> Vec<String> {

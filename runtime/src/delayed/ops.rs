@@ -32,7 +32,11 @@ impl Work for Kept {
 }
 
 /// Computes the values of `points` and keeps them in a layer; `size` measures the value of a point.
-pub(crate) fn keep(name: &str, points: &[Point], size: impl Fn(&Point, &Value) -> Size) -> Result<Arc<Layer>> {
+pub(crate) fn keep(
+    name: &str,
+    points: &[Point],
+    size: impl Fn(&Point, &Value) -> Size,
+) -> Result<Arc<Layer>> {
     let values = sched::compute(points)?;
     let bytes = points.iter().zip(&values).map(|(p, v)| size(p, v).bytes).sum();
     Ok(kept(name, values, bytes))
@@ -40,7 +44,12 @@ pub(crate) fn keep(name: &str, points: &[Point], size: impl Fn(&Point, &Value) -
 
 /// Builds a layer of computed values.
 fn kept(name: &str, values: Vec<Value>, bytes: u64) -> Arc<Layer> {
-    Layer::new(Key::new(Name::new(name)), values.len() as u32, Vec::new(), Kept { values, share: Share::of(bytes) })
+    Layer::new(
+        Key::new(Name::new(name)),
+        values.len() as u32,
+        Vec::new(),
+        Kept { values, share: Share::of(bytes) },
+    )
 }
 
 /// Returns the bytes of a layer of computed values; `None` for other layers.
@@ -114,7 +123,10 @@ impl<A: Clone + Send + Sync + 'static, B: Clone + Send + Sync + 'static> Delayed
     /// ```
     #[must_use]
     pub fn unzip(&self) -> (Delayed<A>, Delayed<B>) {
-        (self.then(delayed(|pair: (A, B)| pair.0).name("getitem")), self.then(delayed(|pair: (A, B)| pair.1).name("getitem")))
+        (
+            self.then(delayed(|pair: (A, B)| pair.0).name("getitem")),
+            self.then(delayed(|pair: (A, B)| pair.1).name("getitem")),
+        )
     }
 }
 

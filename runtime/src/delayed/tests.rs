@@ -15,21 +15,48 @@ fn add(a: u64, b: u64) -> u64 {
 fn arguments_are_values_delayed_values_or_containers_of_them() {
     let one = delayed(|| 1u64).call(());
     let two = delayed(|x: u64| x + 1).call((&one,));
-    let sum = delayed(|v: Vec<u64>, scale: f64, name: String| format!("{name} {}", v.iter().sum::<u64>() as f64 * scale));
+    let sum = delayed(|v: Vec<u64>, scale: f64, name: String| {
+        format!("{name} {}", v.iter().sum::<u64>() as f64 * scale)
+    });
     let text = sum.call((vec![one.clone(), two.clone(), one.clone()], 2.0, "sum".to_owned()));
     assert_eq!(text.compute().unwrap(), "sum 8");
     let eight = |a: u8, b: u16, c: u32, d: u64, e: i8, f: i16, g: i32, h: i64| {
-        i64::from(a) + i64::from(b) + i64::from(c) + d as i64 + i64::from(e) + i64::from(f) + i64::from(g) + h
+        i64::from(a)
+            + i64::from(b)
+            + i64::from(c)
+            + d as i64
+            + i64::from(e)
+            + i64::from(f)
+            + i64::from(g)
+            + h
     };
     assert_eq!(delayed(eight).call((1, 2, 3, 4, 5, 6, 7, 8)).compute().unwrap(), 36);
     assert_eq!(delayed(|v: Vec<u64>| v.len()).call((vec![1, 2],)).compute().unwrap(), 2);
-    assert_eq!(delayed(|p: (u64, u64)| p.0 * 10 + p.1).call(((one.clone(), two.clone()),)).compute().unwrap(), 12);
-    assert_eq!(delayed(|a: [u64; 2]| a[1] * 10 + a[0]).call(([one.clone(), two.clone()],)).compute().unwrap(), 21);
+    assert_eq!(
+        delayed(|p: (u64, u64)| p.0 * 10 + p.1)
+            .call(((one.clone(), two.clone()),))
+            .compute()
+            .unwrap(),
+        12
+    );
+    assert_eq!(
+        delayed(|a: [u64; 2]| a[1] * 10 + a[0])
+            .call(([one.clone(), two.clone()],))
+            .compute()
+            .unwrap(),
+        21
+    );
     let maybe = delayed(|x: Option<u64>| x.unwrap_or(7));
     assert_eq!(maybe.call((Some(one.clone()),)).compute().unwrap(), 1);
     assert_eq!(maybe.call((None::<Delayed<u64>>,)).compute().unwrap(), 7);
     let named = HashMap::from([("a", one), ("b", two)]);
-    assert_eq!(delayed(|m: HashMap<&'static str, u64>| m["a"] + 10 * m["b"]).call((named,)).compute().unwrap(), 21);
+    assert_eq!(
+        delayed(|m: HashMap<&'static str, u64>| m["a"] + 10 * m["b"])
+            .call((named,))
+            .compute()
+            .unwrap(),
+        21
+    );
 }
 
 #[test]
@@ -71,7 +98,10 @@ fn parts_operators_and_chains() {
     assert_eq!(list.items(2).len(), 2);
     let e = list.item(3).compute().unwrap_err().to_string();
     assert!(e.contains("item 3") && e.contains("there are 3"), "{e}");
-    assert_eq!(Delayed::value("abc").map(str::to_uppercase).map(|s| s + "!").compute().unwrap(), "ABC!");
+    assert_eq!(
+        Delayed::value("abc").map(str::to_uppercase).map(|s| s + "!").compute().unwrap(),
+        "ABC!"
+    );
 }
 
 #[test]
@@ -83,9 +113,12 @@ fn pure_calls_of_equal_arguments_are_one_task() {
     assert_eq!(tasks(&f.call((f.call((1, 2)), f.call((2, 1))))), 3);
     assert_eq!(f.call((1, 2)).key(), f.call((1, 2)).key());
     assert_eq!(tasks(&delayed(add).call((f.call((1, 2)), delayed(add).call((1, 2))))), 3);
-    let sums = delayed(|a: Vec<u64>, b: Vec<u64>| a.iter().sum::<u64>() * 10 + b.iter().sum::<u64>()).pure(true);
+    let sums =
+        delayed(|a: Vec<u64>, b: Vec<u64>| a.iter().sum::<u64>() * 10 + b.iter().sum::<u64>())
+            .pure(true);
     let d = |x: u64| f.call((x, 0));
-    let (one, other) = (sums.call((vec![d(1)], vec![d(2), d(3)])), sums.call((vec![d(1), d(2)], vec![d(3)])));
+    let (one, other) =
+        (sums.call((vec![d(1)], vec![d(2), d(3)])), sums.call((vec![d(1), d(2)], vec![d(3)])));
     assert_eq!(delayed(|a: u64, b: u64| (a, b)).call((one, other)).compute().unwrap(), (15, 33));
     let captured = 5u64;
     let g = delayed(move |x: u64| x + captured).pure(true);
@@ -116,7 +149,10 @@ fn retries_are_counted() {
     });
     let input = delayed(|| "given".to_owned()).call(());
     let e = flaky.clone().retries(1).call((&input,)).compute().unwrap_err();
-    assert!(matches!(e.kind(), ErrorKind::TaskPanicked { message, .. } if message == "try 1"), "{e}");
+    assert!(
+        matches!(e.kind(), ErrorKind::TaskPanicked { message, .. } if message == "try 1"),
+        "{e}"
+    );
     assert_eq!(flaky.retries(1).call((&input,)).compute().unwrap(), "given");
     assert_eq!(tries.load(Ordering::SeqCst), 3);
 }

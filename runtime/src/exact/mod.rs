@@ -369,8 +369,9 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(7);
         for round in 0..200 {
             let range = if round % 2 == 0 { -30..30 } else { -300..308 };
-            let mut items: Vec<f64> =
-                (0..rng.random_range(1..200)).map(|_| (rng.random::<f64>() - 0.5) * 10f64.powi(rng.random_range(range.clone()))).collect();
+            let mut items: Vec<f64> = (0..rng.random_range(1..200))
+                .map(|_| (rng.random::<f64>() - 0.5) * 10f64.powi(rng.random_range(range.clone())))
+                .collect();
             let want = sum(&items);
             for i in (1..items.len()).rev() {
                 items.swap(i, rng.random_range(0..=i));

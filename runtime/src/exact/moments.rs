@@ -102,7 +102,11 @@ pub(crate) fn skewness(n: u64, [x, xx, xxx]: [&ExactSum; 3]) -> Option<f64> {
         return None;
     }
     // n^2 * sum(xxx) - 3 n sum(x) sum(xx) + 2 sum(x)^3
-    let m3 = total([times(&times(xxx, n), n), times(&times(&product(x, xx), n), -3.0), times(&product(&product(x, x), x), 2.0)]);
+    let m3 = total([
+        times(&times(xxx, n), n),
+        times(&times(&product(x, xx), n), -3.0),
+        times(&product(&product(x, x), x), 2.0),
+    ]);
     let unbiased = Pair::from(n).times(Pair::from(n - 1.0)).root().over(Pair::from(n - 2.0));
     Some(Pair::from(&m3).over(m2.times(m2.root())).times(unbiased).rounded())
 }
@@ -236,7 +240,12 @@ mod tests {
     fn check(values: &[f64], want: [f64; 4]) {
         let [x, xx, xxx, xxxx] = powers(values);
         let n = values.len() as u64;
-        let got = [variance(1, n, &x, &xx), deviation(0, n, &x, &xx), skewness(n, [&x, &xx, &xxx]), kurtosis(n, [&x, &xx, &xxx, &xxxx])];
+        let got = [
+            variance(1, n, &x, &xx),
+            deviation(0, n, &x, &xx),
+            skewness(n, [&x, &xx, &xxx]),
+            kurtosis(n, [&x, &xx, &xxx, &xxxx]),
+        ];
         for (got, want) in got.into_iter().zip(want) {
             let got = got.unwrap_or(f64::NAN);
             let far = got.to_bits().abs_diff(want.to_bits());
@@ -246,7 +255,10 @@ mod tests {
 
     #[test]
     fn statistics_are_those_of_exact_fractions() {
-        check(&[0.1, 0.2, 0.4, 0.7, 1.1, 1.9], [0.4586666666666666, 0.6182412330330469, 1.1535633265988638, 0.8201857422931307]);
+        check(
+            &[0.1, 0.2, 0.4, 0.7, 1.1, 1.9],
+            [0.4586666666666666, 0.6182412330330469, 1.1535633265988638, 0.8201857422931307],
+        );
         // Values far from 0, for which the usual formulas lose all digits.
         check(
             &[1e9 + 1.0, 1e9 + 2.0, 1e9 + 4.0, 1e9 + 8.0],

@@ -122,8 +122,9 @@ mod tests {
     fn no_order_and_no_partition_changes_a_product() {
         let mut rng = StdRng::seed_from_u64(9);
         for _ in 0..300 {
-            let mut items: Vec<f64> =
-                (0..rng.random_range(1..100)).map(|_| (rng.random::<f64>() - 0.5) * 10f64.powi(rng.random_range(-90..90))).collect();
+            let mut items: Vec<f64> = (0..rng.random_range(1..100))
+                .map(|_| (rng.random::<f64>() - 0.5) * 10f64.powi(rng.random_range(-90..90)))
+                .collect();
             let want = product(&items);
             for i in (1..items.len()).rev() {
                 items.swap(i, rng.random_range(0..=i));

@@ -73,6 +73,8 @@ pub use types::series::{Element, Series};
 pub use types::table::{Column, FromColumn, Number, Table};
 
 #[cfg(test)]
+mod coverage_tests;
+#[cfg(test)]
 mod order_tests;
 #[cfg(test)]
 mod pandas_tests;

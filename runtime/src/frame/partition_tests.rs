@@ -26,7 +26,9 @@ fn partitions_are_those_that_were_asked_for() {
     assert_eq!(xs(&df.get_partition(2)), (50..75).collect::<Vec<_>>());
     let e = df.get_partition(4).compute().unwrap_err().to_string();
     assert!(e.contains("partition 4 is out of range") && e.contains("has 4"), "{e}");
-    let e = df.map_partitions(|part| if part.column("x")?.sum::<i64>()? == 0 { Ok(part) } else { part.column("y").map(|_| part) });
+    let e = df.map_partitions(|part| {
+        if part.column("x")?.sum::<i64>()? == 0 { Ok(part) } else { part.column("y").map(|_| part) }
+    });
     let e = e.compute().unwrap_err().to_string();
     assert!(e.contains("no column \"y\""), "{e}");
     let e = df.map_partitions(|_| panic!("no such thing")).compute().unwrap_err().to_string();
@@ -46,7 +48,14 @@ fn samples_do_not_depend_on_partitions() {
         assert_eq!(all, (0..100).collect::<Vec<_>>());
     }
     assert_ne!(xs(&numbers().sample(0.3, 8)), some);
-    assert!(numbers().sample(1.5, 7).compute().unwrap_err().to_string().contains("invalid fraction of rows 1.5"));
+    assert!(
+        numbers()
+            .sample(1.5, 7)
+            .compute()
+            .unwrap_err()
+            .to_string()
+            .contains("invalid fraction of rows 1.5")
+    );
 }
 
 /// Random groups of random values, each aggregation against one that is written out, for any number of partitions.
@@ -56,23 +65,41 @@ fn aggregations_are_those_of_a_slow_reference() {
     let mut random = rand::rngs::StdRng::seed_from_u64(5);
     for rows in [0usize, 1, 2, 17, 300] {
         let keys: Vec<i64> = (0..rows).map(|_| random.random_range(0..7)).collect();
-        let values: Vec<Option<f64>> = (0..rows).map(|_| (random.random_range(0..5) > 0).then(|| random.random_range(-9.0..9.0))).collect();
-        let df = DataFrame::from_columns([("k", Series::from_iter(keys.clone())), ("v", Series::from_iter(values.clone()))]);
+        let values: Vec<Option<f64>> = (0..rows)
+            .map(|_| (random.random_range(0..5) > 0).then(|| random.random_range(-9.0..9.0)))
+            .collect();
+        let df = DataFrame::from_columns([
+            ("k", Series::from_iter(keys.clone())),
+            ("v", Series::from_iter(values.clone())),
+        ]);
         let mut groups: Vec<i64> = keys.clone();
         groups.sort_unstable();
         groups.dedup();
         for (agg, slow) in references() {
-            let of = |k: &i64| slow(&keys.iter().zip(&values).filter(|(g, _)| *g == k).filter_map(|(_, v)| *v).collect::<Vec<_>>());
+            let of = |k: &i64| {
+                slow(
+                    &keys
+                        .iter()
+                        .zip(&values)
+                        .filter(|(g, _)| *g == k)
+                        .filter_map(|(_, v)| *v)
+                        .collect::<Vec<_>>(),
+                )
+            };
             let want: Vec<Option<f64>> = groups.iter().map(of).collect();
             for parts in [1, 2, 10, rows.max(1)] {
-                let got = df.repartition(parts).groupby("k").agg([("a", "v", agg)]).compute().unwrap();
+                let got =
+                    df.repartition(parts).groupby("k").agg([("a", "v", agg)]).compute().unwrap();
                 let found = got.column("a").unwrap().to_vec::<Option<f64>>().unwrap();
                 let same = |(a, b): (&Option<f64>, &Option<f64>)| match (a, b) {
                     (Some(a), Some(b)) => (a - b).abs() <= 1e-9 * a.abs().max(1.0),
                     (a, b) => a == b,
                 };
                 assert_eq!(got.column("k").unwrap().to_vec::<i64>().unwrap(), groups, "{agg:?}");
-                assert!(found.iter().zip(&want).all(same), "{agg:?} of {rows} rows in {parts}: {found:?}, not {want:?}");
+                assert!(
+                    found.iter().zip(&want).all(same),
+                    "{agg:?} of {rows} rows in {parts}: {found:?}, not {want:?}"
+                );
             }
         }
     }
@@ -112,11 +139,15 @@ fn references() -> Vec<(Agg, Slow)> {
         (Agg::Last, |v| v.last().copied()),
         (Agg::Skew, |v| {
             let n = v.len() as f64;
-            (v.len() > 2).then(|| n * (n - 1.0).sqrt() / (n - 2.0) * moment(v, 3) / moment(v, 2).powf(1.5))
+            (v.len() > 2)
+                .then(|| n * (n - 1.0).sqrt() / (n - 2.0) * moment(v, 3) / moment(v, 2).powf(1.5))
         }),
         (Agg::Kurt, |v| {
             let n = v.len() as f64;
-            let all = || n * (n + 1.0) * (n - 1.0) / ((n - 2.0) * (n - 3.0)) * moment(v, 4) / moment(v, 2).powi(2);
+            let all = || {
+                n * (n + 1.0) * (n - 1.0) / ((n - 2.0) * (n - 3.0)) * moment(v, 4)
+                    / moment(v, 2).powi(2)
+            };
             (v.len() > 3).then(|| all() - 3.0 * (n - 1.0).powi(2) / ((n - 2.0) * (n - 3.0)))
         }),
     ]

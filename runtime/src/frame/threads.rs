@@ -62,7 +62,9 @@ pub(in crate::frame) fn worker() -> usize {
 }
 
 /// Blocks the user's thread until a future completes or the user interrupts.
-pub(in crate::frame) fn wait<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+pub(in crate::frame) fn wait<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
     let threads = threads();
     // It is taken only when the threads are dropped.
     let runtime = threads.runtime.as_ref().expect("threads have a runtime");
@@ -82,7 +84,9 @@ pub(in crate::frame) fn wait<T: Send + 'static>(work: impl Future<Output = Resul
 
 /// Runs work that may take long, such as a user's closure, on a blocking thread; a panic becomes an
 /// error.
-pub(in crate::frame) async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(in crate::frame) async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(move || sched::within(work)).await.map_err(joined)?
 }
 

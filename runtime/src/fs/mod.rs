@@ -117,7 +117,9 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
     if path.contains(['*', '?', '[']) {
         let bad = |message: String| ErrorKind::BadArgument { method: method.to_owned(), message };
         let pattern = pattern_of(&full, path);
-        for entry in glob::glob(&pattern).map_err(|e| bad(format!("invalid pattern {path:?}: {e}")))? {
+        for entry in
+            glob::glob(&pattern).map_err(|e| bad(format!("invalid pattern {path:?}: {e}")))?
+        {
             let entry = entry.map_err(|e| bad(e.to_string()))?;
             if entry.is_file() {
                 found.push(entry);
@@ -126,8 +128,12 @@ pub(crate) fn find(method: &str, path: &str) -> Result<Vec<PathBuf>> {
     }
     if found.is_empty() {
         let folder = full.parent().unwrap_or(&here).to_owned();
-        let nearby =
-            std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        let nearby = std::fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect();
         return Err(ErrorKind::FileNotFound {
             method: method.to_owned(),
             path: path.to_owned(),
@@ -144,22 +150,34 @@ fn expand_s3(method: &str, pattern: &str) -> Result<Vec<String>> {
     let (store, key) = store(method, pattern)?;
     let bucket = &pattern[..pattern.len() - key.len()];
     let known = &key[..key.find(['*', '?', '[']).unwrap_or(key.len())];
-    let bad = |e: object_store::path::Error| Error::io(method, pattern)(io::Error::other(e.to_string()));
-    let folder = known.rsplit_once('/').map(|(folder, _)| ObjectPath::parse(folder)).transpose().map_err(bad)?;
-    let listed = wait(async move { store.list(folder.as_ref()).try_collect::<Vec<_>>().await }).map_err(Error::io(method, pattern))?;
+    let bad =
+        |e: object_store::path::Error| Error::io(method, pattern)(io::Error::other(e.to_string()));
+    let folder = known
+        .rsplit_once('/')
+        .map(|(folder, _)| ObjectPath::parse(folder))
+        .transpose()
+        .map_err(bad)?;
+    let listed = wait(async move { store.list(folder.as_ref()).try_collect::<Vec<_>>().await })
+        .map_err(Error::io(method, pattern))?;
     if listed.iter().any(|o| o.location.as_ref() == key) {
         return Ok(vec![pattern.to_owned()]);
     }
     // As for local files, a star does not match across folders.
-    let inside_a_folder = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
-    let wanted = glob::Pattern::new(&key).map_err(|e| Error::io(method, pattern)(io::Error::other(e.to_string())))?;
+    let inside_a_folder =
+        glob::MatchOptions { require_literal_separator: true, ..Default::default() };
+    let wanted = glob::Pattern::new(&key)
+        .map_err(|e| Error::io(method, pattern)(io::Error::other(e.to_string())))?;
     let mut found: Vec<String> = listed
         .iter()
         .filter(|o| wanted.matches_with(o.location.as_ref(), inside_a_folder))
         .map(|o| format!("{bucket}{}", o.location))
         .collect();
     found.sort();
-    if found.is_empty() { Err(Error::io(method, pattern)(io::Error::other("no object matches"))) } else { Ok(found) }
+    if found.is_empty() {
+        Err(Error::io(method, pattern)(io::Error::other("no object matches")))
+    } else {
+        Ok(found)
+    }
 }
 
 #[cfg(test)]
@@ -175,11 +193,22 @@ pub(crate) mod tests {
         std::thread::spawn(move || {
             for socket in listener.incoming() {
                 let mut socket = socket.unwrap();
-                let mut lines = BufReader::new(socket.try_clone().unwrap()).lines().map(|l| l.unwrap());
+                let mut lines =
+                    BufReader::new(socket.try_clone().unwrap()).lines().map(|l| l.unwrap());
                 let first = lines.next().unwrap_or_default();
                 while lines.next().is_some_and(|l| !l.is_empty()) {}
-                let path = first.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default().to_owned();
-                let (status, body) = answers.iter().find(|(p, _)| *p == path).map_or(("404 Not Found", ""), |(_, b)| ("200 OK", b));
+                let path = first
+                    .split(' ')
+                    .nth(1)
+                    .unwrap_or_default()
+                    .split('?')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                let (status, body) = answers
+                    .iter()
+                    .find(|(p, _)| *p == path)
+                    .map_or(("404 Not Found", ""), |(_, b)| ("200 OK", b));
                 let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", body.len());
                 let more = "Last-Modified: Sat, 01 Nov 2025 00:00:00 GMT\r\nETag: \"x\"\r\nConnection: close\r\n\r\n";
                 let _ = write!(socket, "{head}{more}{body}");
@@ -198,7 +227,10 @@ pub(crate) mod tests {
         }
         let found = |name: &str| {
             let files = find("test", folder.join(name).to_str().unwrap()).unwrap();
-            files.iter().map(|f| f.file_name().unwrap().to_str().unwrap().to_owned()).collect::<Vec<_>>()
+            files
+                .iter()
+                .map(|f| f.file_name().unwrap().to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(found("t[1].csv"), ["t[1].csv"]);
         assert_eq!(found("t*.csv"), ["t*.csv"]);

@@ -10,7 +10,9 @@ use object_store::aws::AmazonS3Builder;
 use object_store::http::HttpBuilder;
 use object_store::path::Path as ObjectPath;
 use object_store::{ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig};
-use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, RANGE};
+use reqwest::header::{
+    CONTENT_RANGE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, RANGE,
+};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
@@ -31,7 +33,11 @@ static NET: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
 });
 
 static HTTP: LazyLock<reqwest::Result<reqwest::Client>> = LazyLock::new(|| {
-    reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENT).user_agent(concat!("rask/", env!("CARGO_PKG_VERSION"))).build()
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(SILENT)
+        .user_agent(concat!("rask/", env!("CARGO_PKG_VERSION")))
+        .build()
 });
 
 /// Waits for the network, or until the user interrupts the cell.
@@ -67,7 +73,9 @@ type Get = Arc<dyn Fn(Range<u64>) -> BoxFuture<'static, io::Result<Body>> + Send
 fn in_parts(first: Body, size: u64, get: Get) -> Chunks {
     let first = begun(0..size.min(PART), Some(first), get.clone());
     let starts = (1..size.div_ceil(PART)).map(|i| i * PART);
-    let others = stream::iter(starts).map(move |start| std::future::ready(begun(start..size.min(start + PART), None, get.clone())));
+    let others = stream::iter(starts).map(move |start| {
+        std::future::ready(begun(start..size.min(start + PART), None, get.clone()))
+    });
     // A reader of only the start of a file has requested only one part.
     Chunks::new(first.chain(others.buffered(PARTS).flatten()).boxed())
 }
@@ -78,7 +86,10 @@ fn begun(range: Range<u64>, body: Option<Body>, get: Get) -> Body {
     let (give, take) = mpsc::unbounded_channel();
     let work = NET.spawn(part(range, body, get, give));
     let ends = Ends(work);
-    stream::unfold((take, ends), |(mut take, ends)| async move { take.recv().await.map(|chunk| (chunk, (take, ends))) }).boxed()
+    stream::unfold((take, ends), |(mut take, ends)| async move {
+        take.recv().await.map(|chunk| (chunk, (take, ends)))
+    })
+    .boxed()
 }
 
 /// Aborts a task when dropped.
@@ -91,7 +102,12 @@ impl Drop for Ends {
 }
 
 /// Sends the bytes of a part, and requests the missing ones again if a response breaks off.
-async fn part(mut left: Range<u64>, mut body: Option<Body>, get: Get, give: mpsc::UnboundedSender<io::Result<Bytes>>) {
+async fn part(
+    mut left: Range<u64>,
+    mut body: Option<Body>,
+    get: Get,
+    give: mpsc::UnboundedSender<io::Result<Bytes>>,
+) {
     let mut tried = 0;
     while !left.is_empty() {
         let Err(e) = some(&mut left, body.take(), &get, &give).await else { continue };
@@ -106,13 +122,25 @@ async fn part(mut left: Range<u64>, mut body: Option<Body>, get: Get, give: mpsc
 }
 
 /// Sends the bytes of one response.
-async fn some(left: &mut Range<u64>, body: Option<Body>, get: &Get, give: &mpsc::UnboundedSender<io::Result<Bytes>>) -> io::Result<()> {
-    let stalled = |_| io::Error::new(io::ErrorKind::TimedOut, format!("no data received for {} seconds", STALLED.as_secs()));
+async fn some(
+    left: &mut Range<u64>,
+    body: Option<Body>,
+    get: &Get,
+    give: &mpsc::UnboundedSender<io::Result<Bytes>>,
+) -> io::Result<()> {
+    let stalled = |_| {
+        io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("no data received for {} seconds", STALLED.as_secs()),
+        )
+    };
     let mut body = match body {
         Some(body) => body,
         None => tokio::time::timeout(STALLED, get(left.clone())).await.map_err(stalled)??,
     };
-    while let Some(mut chunk) = tokio::time::timeout(STALLED, body.try_next()).await.map_err(stalled)?? {
+    while let Some(mut chunk) =
+        tokio::time::timeout(STALLED, body.try_next()).await.map_err(stalled)??
+    {
         chunk.truncate((left.end - left.start) as usize);
         left.start += chunk.len() as u64;
         let _ = give.send(Ok(chunk));
@@ -120,7 +148,10 @@ async fn some(left: &mut Range<u64>, body: Option<Body>, get: &Get, give: &mpsc:
             return Ok(());
         }
     }
-    Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("the response ended {} bytes early", left.end - left.start)))
+    Err(io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        format!("the response ended {} bytes early", left.end - left.start),
+    ))
 }
 
 fn changed() -> io::Error {
@@ -131,17 +162,24 @@ fn changed() -> io::Error {
 /// time.
 fn version(headers: &HeaderMap) -> Option<&[u8]> {
     let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
-    value(ETAG).map(|mark| mark.strip_prefix(b"W/").unwrap_or(mark)).or_else(|| value(LAST_MODIFIED))
+    value(ETAG)
+        .map(|mark| mark.strip_prefix(b"W/").unwrap_or(mark))
+        .or_else(|| value(LAST_MODIFIED))
 }
 
 /// Parses the byte range of a response and the size of the whole file: `bytes 0-99/1234`.
 fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
-    let (range, size) = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
+    let (range, size) =
+        headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
     let (from, last) = range.split_once('-')?;
     Some((from.parse().ok()?..last.parse::<u64>().ok()?.checked_add(1)?, size.parse().ok()?))
 }
 
-async fn asked(client: &reqwest::Client, url: &str, range: &Range<u64>) -> reqwest::Result<reqwest::Response> {
+async fn asked(
+    client: &reqwest::Client,
+    url: &str,
+    range: &Range<u64>,
+) -> reqwest::Result<reqwest::Response> {
     client.get(url).header(RANGE, format!("bytes={}-{}", range.start, range.end - 1)).send().await
 }
 
@@ -156,7 +194,8 @@ pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
     let answer = wait(async move {
         let answer = asked(&of, &from, &(0..PART)).await?;
         let status = answer.status();
-        let first = content_range(answer.headers()).filter(|(range, size)| status.as_u16() == 206 && *range == (0..PART.min(*size)));
+        let first = content_range(answer.headers())
+            .filter(|(range, size)| status.as_u16() == 206 && *range == (0..PART.min(*size)));
         // If the response is neither the first part nor the whole file (an empty file, say), all of
         // it is requested.
         let again = first.is_none() && status.as_u16() != 200;
@@ -170,9 +209,11 @@ pub(super) fn http(method: &str, url: &str) -> Result<Chunks> {
     let get: Get = Arc::new(move |range| {
         let (client, url, headers) = (client.clone(), url.clone(), headers.clone());
         Box::pin(async move {
-            let answer = asked(&client, &url, &range).await.and_then(reqwest::Response::error_for_status);
+            let answer =
+                asked(&client, &url, &range).await.and_then(reqwest::Response::error_for_status);
             let answer = answer.map_err(|e| io::Error::other(causes(&e)))?;
-            let same = content_range(answer.headers()) == Some((range, size)) && version(answer.headers()) == version(&headers);
+            let same = content_range(answer.headers()) == Some((range, size))
+                && version(answer.headers()) == version(&headers);
             if same { Ok(body(answer)) } else { Err(changed()) }
         })
     });
@@ -185,37 +226,48 @@ type Part = (Range<u64>, u64, Bytes);
 /// Returns `length` bytes of the middle and of the end of a remote file, with their offsets; `None`
 /// if the server does not support range requests or the file is too short.
 pub(crate) fn middle_and_end(url: &str, length: u64) -> Option<[(u64, Vec<u8>); 2]> {
-    let part: Box<dyn Fn(GetRange) -> BoxFuture<'static, io::Result<Part>>> = if url.starts_with("s3://") {
-        let (store, key) = store("", url).ok()?;
-        let at = ObjectPath::parse(&key).ok()?;
-        Box::new(move |range| {
-            let (store, at) = (store.clone(), at.clone());
-            Box::pin(async move {
-                let got = store.get_opts(&at, GetOptions { range: Some(range), ..Default::default() }).await?;
-                Ok((got.range.clone(), got.meta.size, got.bytes().await?))
+    let part: Box<dyn Fn(GetRange) -> BoxFuture<'static, io::Result<Part>>> =
+        if url.starts_with("s3://") {
+            let (store, key) = store("", url).ok()?;
+            let at = ObjectPath::parse(&key).ok()?;
+            Box::new(move |range| {
+                let (store, at) = (store.clone(), at.clone());
+                Box::pin(async move {
+                    let got = store
+                        .get_opts(&at, GetOptions { range: Some(range), ..Default::default() })
+                        .await?;
+                    Ok((got.range.clone(), got.meta.size, got.bytes().await?))
+                })
             })
-        })
-    } else {
-        let (client, url) = (HTTP.as_ref().ok()?.clone(), url.to_owned());
-        Box::new(move |range| {
-            let request = client.get(&url).header(RANGE, range.to_string());
-            Box::pin(async move {
-                let answer = request.send().await.map_err(io::Error::other)?;
-                let told = content_range(answer.headers()).filter(|_| answer.status().as_u16() == 206);
-                let (range, size) = told.ok_or_else(|| io::Error::other("not a partial response"))?;
-                Ok((range, size, answer.bytes().await.map_err(io::Error::other)?))
+        } else {
+            let (client, url) = (HTTP.as_ref().ok()?.clone(), url.to_owned());
+            Box::new(move |range| {
+                let request = client.get(&url).header(RANGE, range.to_string());
+                Box::pin(async move {
+                    let answer = request.send().await.map_err(io::Error::other)?;
+                    let told =
+                        content_range(answer.headers()).filter(|_| answer.status().as_u16() == 206);
+                    let (range, size) =
+                        told.ok_or_else(|| io::Error::other("not a partial response"))?;
+                    Ok((range, size, answer.bytes().await.map_err(io::Error::other)?))
+                })
             })
-        })
+        };
+    let fits = |range: &Range<u64>, bytes: &Bytes| {
+        range.end - range.start == length && bytes.len() as u64 == length
     };
-    let fits = |range: &Range<u64>, bytes: &Bytes| range.end - range.start == length && bytes.len() as u64 == length;
     let (end, size, last) = wait(part(GetRange::Suffix(length))).ok()?;
     let (middle, _, midst) = wait(part(GetRange::Bounded(size / 2..size / 2 + length))).ok()?;
-    (fits(&end, &last) && fits(&middle, &midst)).then(|| [(middle.start, midst.to_vec()), (end.start, last.to_vec())])
+    (fits(&end, &last) && fits(&middle, &midst))
+        .then(|| [(middle.start, midst.to_vec()), (end.start, last.to_vec())])
 }
 
 /// Returns the timeouts and retries of object stores.
 fn asking() -> (ClientOptions, RetryConfig) {
-    let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled().with_allow_http(true);
+    let options = ClientOptions::new()
+        .with_connect_timeout(CONNECT)
+        .with_timeout_disabled()
+        .with_allow_http(true);
     (options, RetryConfig { max_retries: 2, retry_timeout: CONNECT, ..Default::default() })
 }
 
@@ -227,7 +279,8 @@ pub(crate) fn ranged(method: &str, url: &str) -> Result<Option<Arc<dyn ObjectSto
     }
     let other = |e: &dyn std::error::Error| Error::io(method, url)(io::Error::other(causes(e)));
     let client = HTTP.as_ref().map_err(|e| other(e))?.clone();
-    let answer = wait(async move { asked(&client, url, &(0..1)).await?.error_for_status() }).map_err(Error::io(method, url))?;
+    let answer = wait(async move { asked(&client, url, &(0..1)).await?.error_for_status() })
+        .map_err(Error::io(method, url))?;
     // A query is part of the file's name here, but the store cannot express it.
     if answer.status().as_u16() != 206 || url.contains(['?', '#']) {
         return Ok(None);
@@ -238,7 +291,12 @@ pub(crate) fn ranged(method: &str, url: &str) -> Result<Option<Arc<dyn ObjectSto
         return Ok(None);
     }
     let (options, retry) = asking();
-    let store = HttpBuilder::new().with_url(origin).with_client_options(options).with_retry(retry).build().map_err(|e| other(&e))?;
+    let store = HttpBuilder::new()
+        .with_url(origin)
+        .with_client_options(options)
+        .with_retry(retry)
+        .build()
+        .map_err(|e| other(&e))?;
     Ok(Some(Arc::new(store)))
 }
 
@@ -246,13 +304,21 @@ pub(super) fn store(method: &str, url: &str) -> Result<(Arc<dyn ObjectStore>, St
     let rest = url.strip_prefix("s3://").unwrap_or(url);
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let (options, retry) = asking();
-    let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(options).with_retry(retry).build();
-    Ok((Arc::new(store.map_err(|e| Error::io(method, url)(io::Error::other(causes(&e))))?), key.to_owned()))
+    let store = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_client_options(options)
+        .with_retry(retry)
+        .build();
+    Ok((
+        Arc::new(store.map_err(|e| Error::io(method, url)(io::Error::other(causes(&e))))?),
+        key.to_owned(),
+    ))
 }
 
 pub(super) fn s3(method: &str, url: &str) -> Result<Chunks> {
     let (store, key) = store(method, url)?;
-    let at = ObjectPath::parse(&key).map_err(|e| Error::io(method, url)(io::Error::other(e.to_string())))?;
+    let at = ObjectPath::parse(&key)
+        .map_err(|e| Error::io(method, url)(io::Error::other(e.to_string())))?;
     let (of, from) = (store.clone(), at.clone());
     let got = wait(async move {
         let part = GetOptions { range: Some(GetRange::Bounded(0..PART)), ..Default::default() };
@@ -263,15 +329,22 @@ pub(super) fn s3(method: &str, url: &str) -> Result<Chunks> {
         }
     });
     let got = got.map_err(Error::io(method, url))?;
-    let (size, tag, whole) = (got.meta.size, got.meta.e_tag.clone(), got.range == (0..got.meta.size));
-    let stream = |got: object_store::GetResult| -> Body { got.into_stream().map_err(|e| io::Error::other(causes(&e))).boxed() };
+    let (size, tag, whole) =
+        (got.meta.size, got.meta.e_tag.clone(), got.range == (0..got.meta.size));
+    let stream = |got: object_store::GetResult| -> Body {
+        got.into_stream().map_err(|e| io::Error::other(causes(&e))).boxed()
+    };
     if whole {
         return Ok(Chunks::new(stream(got)));
     }
     let get: Get = Arc::new(move |range| {
         let (store, at, tag) = (store.clone(), at.clone(), tag.clone());
         Box::pin(async move {
-            let part = GetOptions { range: Some(GetRange::Bounded(range)), if_match: tag, ..Default::default() };
+            let part = GetOptions {
+                range: Some(GetRange::Bounded(range)),
+                if_match: tag,
+                ..Default::default()
+            };
             match store.get_opts(&at, part).await {
                 Err(object_store::Error::Precondition { .. }) => Err(changed()),
                 got => got.map(stream).map_err(|e| io::Error::other(causes(&e))),
@@ -332,7 +405,11 @@ pub(crate) mod tests {
 
     /// Serves a file that supports range requests: counts them, changes the file's ETag after
     /// `changes` of them, and breaks off in the middle of request number `breaks`.
-    pub(crate) fn serve(file: Arc<Vec<u8>>, changes: usize, breaks: usize) -> (String, Arc<AtomicUsize>) {
+    pub(crate) fn serve(
+        file: Arc<Vec<u8>>,
+        changes: usize,
+        breaks: usize,
+    ) -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, given) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
         let count = given.clone();
@@ -340,12 +417,18 @@ pub(crate) mod tests {
             for socket in listener.incoming() {
                 let (mut socket, file, given) = (socket.unwrap(), file.clone(), given.clone());
                 std::thread::spawn(move || {
-                    let lines = BufReader::new(socket.try_clone().unwrap()).lines().map(|l| l.unwrap().to_lowercase());
-                    let range = lines.take_while(|l| !l.is_empty()).find_map(|l| l.strip_prefix("range: bytes=").map(str::to_owned));
+                    let lines = BufReader::new(socket.try_clone().unwrap())
+                        .lines()
+                        .map(|l| l.unwrap().to_lowercase());
+                    let range = lines
+                        .take_while(|l| !l.is_empty())
+                        .find_map(|l| l.strip_prefix("range: bytes=").map(str::to_owned));
                     let number = given.fetch_add(1, Ordering::Relaxed);
                     let tag = if number < changes { "one" } else { "other" };
                     let (head, body) = match range {
-                        Some(_) if file.is_empty() => ("416 Range Not Satisfiable\r\n".to_owned(), &file[..]),
+                        Some(_) if file.is_empty() => {
+                            ("416 Range Not Satisfiable\r\n".to_owned(), &file[..])
+                        }
                         Some(range) => {
                             let (from, last) = range.split_once('-').unwrap();
                             let last = last.parse::<usize>().unwrap();
@@ -354,14 +437,26 @@ pub(crate) mod tests {
                                 // A suffix range.
                                 Err(_) => (file.len().saturating_sub(last), file.len()),
                             };
-                            (format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{}\r\n", end - 1, file.len()), &file[from..end])
+                            (
+                                format!(
+                                    "206 Partial Content\r\nContent-Range: bytes {from}-{}/{}\r\n",
+                                    end - 1,
+                                    file.len()
+                                ),
+                                &file[from..end],
+                            )
                         }
                         None => ("200 OK\r\n".to_owned(), &file[..]),
                     };
-                    let more = format!("Content-Length: {}\r\nETag: \"{tag}\"\r\nConnection: close\r\n\r\n", body.len());
+                    let more = format!(
+                        "Content-Length: {}\r\nETag: \"{tag}\"\r\nConnection: close\r\n\r\n",
+                        body.len()
+                    );
                     let body = if number == breaks { &body[..body.len() / 2] } else { body };
                     // The client may have disconnected.
-                    let _ = socket.write_all(format!("HTTP/1.1 {head}{more}").as_bytes()).and_then(|()| socket.write_all(body));
+                    let _ = socket
+                        .write_all(format!("HTTP/1.1 {head}{more}").as_bytes())
+                        .and_then(|()| socket.write_all(body));
                 });
             }
         });
@@ -378,7 +473,11 @@ pub(crate) mod tests {
                 http("test", &url).unwrap().read_to_end(&mut read).unwrap();
                 assert!(read == *file, "{size}");
                 let asked = if size == 0 { 2 } else { size.div_ceil(PART as usize) };
-                assert_eq!(given.load(Ordering::Relaxed), asked + usize::from(size > 0 && breaks < asked), "{size} {breaks}");
+                assert_eq!(
+                    given.load(Ordering::Relaxed),
+                    asked + usize::from(size > 0 && breaks < asked),
+                    "{size} {breaks}"
+                );
             }
         }
     }

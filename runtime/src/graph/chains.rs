@@ -32,7 +32,11 @@ impl Work for Fused {
             stream = layer.work.streaming().and_then(|s| s.open(stream.take()));
         }
         // Only layers with a stream are fused.
-        self.last().work.streaming().expect("a chain consists of streaming layers").finish(&mut part, stream)
+        self.last()
+            .work
+            .streaming()
+            .expect("a chain consists of streaming layers")
+            .finish(&mut part, stream)
     }
 
     fn stages(&self) -> Vec<Name> {
@@ -63,7 +67,8 @@ pub(crate) fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
         read.dedup();
         read.into_iter().for_each(|p| *readers.entry(p).or_default() += 1);
     }
-    let wanted_layers: foldhash::HashSet<_> = wanted.iter().map(|p| Arc::as_ptr(&p.layer)).collect();
+    let wanted_layers: foldhash::HashSet<_> =
+        wanted.iter().map(|p| Arc::as_ptr(&p.layer)).collect();
     // The chain that each layer ends so far, and the layer that replaces it in the new graph.
     let mut chains: HashMap<*const Layer, Vec<Arc<Layer>>> = HashMap::new();
     let mut new: HashMap<*const Layer, Arc<Layer>> = HashMap::new();
@@ -89,7 +94,8 @@ pub(crate) fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
         new.insert(Arc::as_ptr(layer), rebuilt(&chain, &new));
         chains.insert(Arc::as_ptr(layer), chain);
     }
-    let point = |p: &Point| new.get(&Arc::as_ptr(&p.layer)).map_or_else(|| p.clone(), |l| l.at(p.index));
+    let point =
+        |p: &Point| new.get(&Arc::as_ptr(&p.layer)).map_or_else(|| p.clone(), |l| l.at(p.index));
     wanted.iter().map(point).collect()
 }
 
@@ -97,7 +103,8 @@ pub(crate) fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
 /// unchanged.
 fn rebuilt(chain: &[Arc<Layer>], new: &HashMap<*const Layer, Arc<Layer>>) -> Arc<Layer> {
     let (first, last) = (&chain[0], &chain[chain.len() - 1]);
-    let input = |p: &Point| new.get(&Arc::as_ptr(&p.layer)).map_or_else(|| p.clone(), |l| l.at(p.index));
+    let input =
+        |p: &Point| new.get(&Arc::as_ptr(&p.layer)).map_or_else(|| p.clone(), |l| l.at(p.index));
     let inputs: Vec<Point> = first.inputs.iter().map(input).collect();
     let same = inputs.iter().zip(&first.inputs).all(|(a, b)| Arc::ptr_eq(&a.layer, &b.layer));
     match chain {

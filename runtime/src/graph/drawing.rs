@@ -96,11 +96,16 @@ impl Drawing {
             }
             to.push(entry.0);
         }
-        let mut edges: Vec<_> = self.edges.iter().map(|(a, b)| (to[*a], to[*b])).filter(|(a, b)| a != b).collect();
+        let mut edges: Vec<_> =
+            self.edges.iter().map(|(a, b)| (to[*a], to[*b])).filter(|(a, b)| a != b).collect();
         edges.sort_unstable();
         edges.dedup();
         let label = |(s, n): (Shape, usize)| Shape {
-            label: if n > 1 { format!("{} \u{d7} {}", s.label, html::thousands(n as u64)) } else { s.label },
+            label: if n > 1 {
+                format!("{} \u{d7} {}", s.label, html::thousands(n as u64))
+            } else {
+                s.label
+            },
             ..s
         };
         Self { nodes: nodes.into_iter().map(label).collect(), edges, direction: self.direction }
@@ -116,14 +121,23 @@ impl Drawing {
         }
         let depths = self.depths();
         // Data of the same depth is one group, whatever its label; functions are grouped by name.
-        let name = |i: usize| if self.nodes[i].round { self.nodes[i].label.clone() } else { String::new() };
+        let name = |i: usize| {
+            if self.nodes[i].round { self.nodes[i].label.clone() } else { String::new() }
+        };
         let mut small = self.collapse(|i| (depths[i], self.nodes[i].round, name(i)));
         let mut rule = "tasks with the same name and depth are drawn as one node";
         if small.nodes.len() > MOST {
             small = self.collapse(|i| (0, self.nodes[i].round, name(i)));
             rule = "tasks with the same name are drawn as one node";
         }
-        (small, format!("{} and {} in total: {rule}", html::count(tasks, "task"), html::count(self.edges.len(), "edge")))
+        (
+            small,
+            format!(
+                "{} and {} in total: {rule}",
+                html::count(tasks, "task"),
+                html::count(self.edges.len(), "edge")
+            ),
+        )
     }
 }
 
@@ -135,7 +149,11 @@ pub(super) mod tests {
     /// A fork and a join with awkward labels.
     pub(in super::super) fn sample() -> Drawing {
         let labels = ["load \"x\"", "clean\\<T>", "clean\\<T>", "join, with a long name", "1500"];
-        let mut drawing = Drawing { nodes: Vec::new(), edges: vec![(0, 1), (0, 2), (1, 3), (2, 3), (4, 3)], direction: Direction::Down };
+        let mut drawing = Drawing {
+            nodes: Vec::new(),
+            edges: vec![(0, 1), (0, 2), (1, 3), (2, 3), (4, 3)],
+            direction: Direction::Down,
+        };
         for (i, label) in labels.iter().enumerate() {
             drawing.add(label, i < 4);
         }

@@ -16,10 +16,13 @@ static NAMES: LazyLock<RwLock<indexmap::IndexSet<Arc<str>>>> = LazyLock::new(RwL
 
 impl Name {
     pub(crate) fn new(name: &str) -> Self {
-        if let Some(known) = NAMES.read().unwrap_or_else(PoisonError::into_inner).get_index_of(name) {
+        if let Some(known) = NAMES.read().unwrap_or_else(PoisonError::into_inner).get_index_of(name)
+        {
             return Self(known as u32);
         }
-        Self(NAMES.write().unwrap_or_else(PoisonError::into_inner).insert_full(name.into()).0 as u32)
+        Self(
+            NAMES.write().unwrap_or_else(PoisonError::into_inner).insert_full(name.into()).0 as u32,
+        )
     }
 
     pub(crate) fn text(self) -> Arc<str> {
@@ -143,7 +146,12 @@ pub(crate) struct Point {
 }
 
 impl Layer {
-    pub(crate) fn new(key: Key, len: u32, inputs: Vec<Point>, work: impl Work + 'static) -> Arc<Self> {
+    pub(crate) fn new(
+        key: Key,
+        len: u32,
+        inputs: Vec<Point>,
+        work: impl Work + 'static,
+    ) -> Arc<Self> {
         Self::boxed(key, len, inputs, Box::new(work))
     }
 
@@ -163,7 +171,9 @@ impl Layer {
         let stages = self.work.stages();
         match stages.as_slice() {
             [] => self.key.name,
-            [a, .., z] if stages.len() > 5 => Name::new(&format!("{}-\u{2026}-{}", a.text(), z.text())),
+            [a, .., z] if stages.len() > 5 => {
+                Name::new(&format!("{}-\u{2026}-{}", a.text(), z.text()))
+            }
             _ => Name::new(&stages.iter().map(|s| s.text()).collect::<Vec<_>>().join("-")),
         }
     }

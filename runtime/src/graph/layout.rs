@@ -4,7 +4,9 @@
 
 use super::drawing::{Direction, Drawing};
 use graphviz_rust::cmd::Format;
-use graphviz_rust::dot_structures::{Attribute, Edge, EdgeTy, Graph, GraphAttributes, Id, Node, NodeId, Stmt, Vertex};
+use graphviz_rust::dot_structures::{
+    Attribute, Edge, EdgeTy, Graph, GraphAttributes, Id, Node, NodeId, Stmt, Vertex,
+};
 use graphviz_rust::printer::{DotPrinter, PrinterContext};
 use layout::core::base::Orientation;
 use layout::core::format::{ClipHandle, RenderBackend};
@@ -29,7 +31,10 @@ pub(super) struct Placed {
 /// Returns the width and height of a node for its label, in CSS pixels.
 pub(super) fn size_of(label: &str, round: bool) -> Xy {
     let letters = label.chars().count() as f64;
-    (if round { letters * 7.4 + 30.0 } else { letters * 7.2 + 16.0 }, if round { 34.0 } else { 26.0 })
+    (
+        if round { letters * 7.4 + 30.0 } else { letters * 7.2 + 16.0 },
+        if round { 34.0 } else { 26.0 },
+    )
 }
 
 /// Lays out the drawing.
@@ -43,7 +48,11 @@ pub(super) fn place(drawing: &Drawing) -> Placed {
         Direction::Down | Direction::Right => None,
     };
     if let Some(mirror) = mirror {
-        placed.nodes.iter_mut().chain(placed.edges.iter_mut().flatten()).for_each(|p| mirror(p, w, h));
+        placed
+            .nodes
+            .iter_mut()
+            .chain(placed.edges.iter_mut().flatten())
+            .for_each(|p| mirror(p, w, h));
     }
     placed
 }
@@ -61,10 +70,16 @@ pub(super) fn to_dot(drawing: &Drawing) -> String {
 
 /// Returns the drawing in the DOT language, with attributes for all edges.
 fn dot_with(drawing: &Drawing, rankdir: &str, edges: &[(&str, &str)]) -> String {
-    let quoted = |s: &str| Id::Escaped(format!("\"{}\"", s.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")));
+    let quoted = |s: &str| {
+        Id::Escaped(format!(
+            "\"{}\"",
+            s.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+        ))
+    };
     let attribute = |k: &str, v: String| Attribute(Id::Plain(k.to_owned()), quoted(&v));
     let id = |i: usize| NodeId(Id::Plain(format!("n{i}")), None);
-    let mut graph = Graph::DiGraph { id: Id::Plain("tasks".to_owned()), strict: false, stmts: Vec::new() };
+    let mut graph =
+        Graph::DiGraph { id: Id::Plain("tasks".to_owned()), strict: false, stmts: Vec::new() };
     graph.add_stmt(Stmt::Attribute(attribute("rankdir", rankdir.to_owned())));
     if !edges.is_empty() {
         let attributes = edges.iter().map(|(k, v)| attribute(k, (*v).to_owned())).collect();
@@ -103,7 +118,9 @@ fn by_dot(drawing: &Drawing) -> Option<Placed> {
 fn read_plain(text: &str, drawing: &Drawing) -> Option<Placed> {
     let mut placed = Placed { nodes: vec![(0.0, 0.0); drawing.nodes.len()], ..Placed::default() };
     let mut height = 0.0;
-    let at = |x: &str, y: &str, height: f64| Some((x.parse::<f64>().ok()? * 72.0, (height - y.parse::<f64>().ok()?) * 72.0));
+    let at = |x: &str, y: &str, height: f64| {
+        Some((x.parse::<f64>().ok()? * 72.0, (height - y.parse::<f64>().ok()?) * 72.0))
+    };
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         match *words.first()? {
@@ -118,7 +135,9 @@ fn read_plain(text: &str, drawing: &Drawing) -> Option<Placed> {
             "edge" => {
                 let n: usize = words.get(3)?.parse().ok()?;
                 let points = words.get(4..4 + 2 * n)?;
-                placed.edges.push(points.chunks(2).map(|p| at(p[0], p[1], height)).collect::<Option<_>>()?);
+                placed
+                    .edges
+                    .push(points.chunks(2).map(|p| at(p[0], p[1], height)).collect::<Option<_>>()?);
             }
             _ => {}
         }
@@ -128,7 +147,11 @@ fn read_plain(text: &str, drawing: &Drawing) -> Option<Placed> {
 
 /// Lays out the drawing in pure Rust.
 fn by_rust(drawing: &Drawing) -> Placed {
-    let orientation = if drawing.direction.is_flat() { Orientation::LeftToRight } else { Orientation::TopToBottom };
+    let orientation = if drawing.direction.is_flat() {
+        Orientation::LeftToRight
+    } else {
+        Orientation::TopToBottom
+    };
     let mut graph = VisualGraph::new(orientation);
     let look = StyleAttr::simple();
     let handles: Vec<_> = drawing
@@ -139,7 +162,13 @@ fn by_rust(drawing: &Drawing) -> Placed {
             let (w, h) = size_of(&n.label, n.round);
             // The layout rotates a left-to-right graph by 90 degrees after placing it.
             let shape = ShapeKind::new_box(&n.label);
-            graph.add_node(Element::create_with_properties(shape, look.clone(), orientation, Point::new(w, h), format!("n{i}")))
+            graph.add_node(Element::create_with_properties(
+                shape,
+                look.clone(),
+                orientation,
+                Point::new(w, h),
+                format!("n{i}"),
+            ))
         })
         .collect();
     for (a, b) in &drawing.edges {
@@ -181,8 +210,16 @@ impl Recorder {
 }
 
 impl RenderBackend for Recorder {
-    fn draw_rect(&mut self, xy: Point, size: Point, _: &StyleAttr, properties: Option<String>, _: Option<ClipHandle>) {
-        let number = properties.and_then(|p| p.strip_prefix('n').and_then(|i| i.parse::<usize>().ok()));
+    fn draw_rect(
+        &mut self,
+        xy: Point,
+        size: Point,
+        _: &StyleAttr,
+        properties: Option<String>,
+        _: Option<ClipHandle>,
+    ) {
+        let number =
+            properties.and_then(|p| p.strip_prefix('n').and_then(|i| i.parse::<usize>().ok()));
         if let Some(node) = number.and_then(|i| self.nodes.get_mut(i)) {
             *node = (xy.x + size.x / 2.0, xy.y + size.y / 2.0);
         }
@@ -194,7 +231,15 @@ impl RenderBackend for Recorder {
 
     fn draw_text(&mut self, _: Point, _: &str, _: &StyleAttr) {}
 
-    fn draw_arrow(&mut self, path: &[(Point, Point)], _: bool, _: (bool, bool), _: &StyleAttr, _: Option<String>, _: &str) {
+    fn draw_arrow(
+        &mut self,
+        path: &[(Point, Point)],
+        _: bool,
+        _: (bool, bool),
+        _: &StyleAttr,
+        _: Option<String>,
+        _: &str,
+    ) {
         let xy = |p: &Point| (p.x, p.y);
         let mut points = vec![xy(&path[0].0)];
         let mut control = xy(&path[0].1);
@@ -221,8 +266,14 @@ mod tests {
         let dot = to_dot(&sample());
         let graph = graphviz_rust::parse(&dot).unwrap();
         let Graph::DiGraph { stmts, .. } = graph else { panic!("{dot}") };
-        assert_eq!(stmts.iter().filter(|s| matches!(s, Stmt::Node(_))).count(), sample().nodes.len());
-        assert_eq!(stmts.iter().filter(|s| matches!(s, Stmt::Edge(_))).count(), sample().edges.len());
+        assert_eq!(
+            stmts.iter().filter(|s| matches!(s, Stmt::Node(_))).count(),
+            sample().nodes.len()
+        );
+        assert_eq!(
+            stmts.iter().filter(|s| matches!(s, Stmt::Edge(_))).count(),
+            sample().edges.len()
+        );
     }
 
     #[test]
@@ -235,8 +286,12 @@ mod tests {
             for (i, a) in placed.nodes.iter().enumerate() {
                 assert!(a.0 >= 0.0 && a.1 >= 0.0 && a.0 <= placed.size.0 && a.1 <= placed.size.1);
                 for (j, b) in placed.nodes.iter().enumerate().take(i) {
-                    let ((w1, h1), (w2, h2)) = (size_of(&drawing.nodes[i].label, true), size_of(&drawing.nodes[j].label, true));
-                    let apart = (a.0 - b.0).abs() >= (w1 + w2) / 2.2 || (a.1 - b.1).abs() >= (h1 + h2) / 2.2;
+                    let ((w1, h1), (w2, h2)) = (
+                        size_of(&drawing.nodes[i].label, true),
+                        size_of(&drawing.nodes[j].label, true),
+                    );
+                    let apart = (a.0 - b.0).abs() >= (w1 + w2) / 2.2
+                        || (a.1 - b.1).abs() >= (h1 + h2) / 2.2;
                     assert!(apart, "nodes {i} and {j} overlap: {placed:?}");
                 }
             }

@@ -20,7 +20,10 @@ impl Lists {
         self.items.extend(list);
         // 32-bit numbers keep a task small; a graph with more dependencies would not fit into
         // memory anyway.
-        self.ends.push(u32::try_from(self.items.len()).expect("a graph has less than 4,294,967,296 dependencies"));
+        self.ends.push(
+            u32::try_from(self.items.len())
+                .expect("a graph has less than 4,294,967,296 dependencies"),
+        );
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -96,7 +99,11 @@ impl Numbering {
             return *known;
         }
         let next = self.layers.len() as u32;
-        let number = if layer.key.is_pure() { *self.by_pure_key.entry(layer.key).or_insert(next) } else { next };
+        let number = if layer.key.is_pure() {
+            *self.by_pure_key.entry(layer.key).or_insert(next)
+        } else {
+            next
+        };
         if number == next {
             self.layers.push(layer.clone());
             self.first.push(self.numbers.len() as u32);
@@ -115,7 +122,12 @@ impl Graph {
     /// Creates the graph of everything that `wanted` needs, depth first.
     pub(crate) fn new(wanted: &[Point]) -> Self {
         let mut numbering = Numbering::default();
-        let mut graph = Self { layers: Vec::new(), tasks: Vec::new(), deps: Lists::default(), wanted: Vec::new() };
+        let mut graph = Self {
+            layers: Vec::new(),
+            tasks: Vec::new(),
+            deps: Lists::default(),
+            wanted: Vec::new(),
+        };
         // While a task is on the stack, its dependencies are in `reads` from `start` on.
         let mut reads: Vec<Task> = Vec::new();
         let mut stack: Vec<(Task, usize, usize)> = Vec::new();
@@ -131,7 +143,10 @@ impl Graph {
                     let layer = numbering.layers[task.layer as usize].clone();
                     layer.work.reads(&layer, task.index, &mut fresh);
                     for (input, index) in fresh.drain(..) {
-                        reads.push(Task { layer: numbering.layer(&layer.inputs[input as usize].layer), index });
+                        reads.push(Task {
+                            layer: numbering.layer(&layer.inputs[input as usize].layer),
+                            index,
+                        });
                     }
                     stack.push((task, start, start));
                 }
@@ -175,12 +190,18 @@ impl Graph {
         self.wanted.iter().for_each(|w| needed[*w as usize] = true);
         for (i, deps) in self.deps.iter().enumerate() {
             for d in deps {
-                assert!((*d as usize) < i, "{} goes before {}, which it reads", self.key(i as u32), self.key(*d));
+                assert!(
+                    (*d as usize) < i,
+                    "{} goes before {}, which it reads",
+                    self.key(i as u32),
+                    self.key(*d)
+                );
                 needed[*d as usize] = true;
             }
         }
         assert!(needed.iter().all(|n| *n), "a task is not needed");
-        let distinct: std::collections::HashSet<_> = self.tasks.iter().map(|t| (t.layer, t.index)).collect();
+        let distinct: std::collections::HashSet<_> =
+            self.tasks.iter().map(|t| (t.layer, t.index)).collect();
         assert_eq!(distinct.len(), self.len(), "duplicate task");
     }
 }
@@ -220,8 +241,11 @@ pub(crate) mod tests {
 
     #[test]
     fn equal_pure_keys_are_one_task() {
-        let pure = |name: &str, token| Layer::new(Key::pure(Name::new(name), token), 1, Vec::new(), PlusOne).at(0);
-        let g = Graph::new(&[node("sum", &[pure("f", 1), pure("f", 1), pure("f", 2), pure("g", 1)])]);
+        let pure = |name: &str, token| {
+            Layer::new(Key::pure(Name::new(name), token), 1, Vec::new(), PlusOne).at(0)
+        };
+        let g =
+            Graph::new(&[node("sum", &[pure("f", 1), pure("f", 1), pure("f", 2), pure("g", 1)])]);
         g.validate();
         assert_eq!(g.len(), 4);
         assert_eq!(g.deps.get(g.wanted[0]).len(), 4);
@@ -243,7 +267,10 @@ pub(crate) mod tests {
             lists.push(list);
         }
         let back = lists.reversed(4);
-        assert_eq!(back.iter().map(<[u32]>::to_vec).collect::<Vec<_>>(), [vec![1, 1, 2], vec![2], vec![], vec![]]);
+        assert_eq!(
+            back.iter().map(<[u32]>::to_vec).collect::<Vec<_>>(),
+            [vec![1, 1, 2], vec![2], vec![], vec![]]
+        );
         assert_eq!(Lists::default().reversed(0).len(), 0);
     }
 }

@@ -118,11 +118,15 @@ mod tests {
         let mut nodes: Vec<Point> = Vec::new();
         for i in 0..rng.random_range(1..60) {
             let reads = if i == 0 { 0 } else { rng.random_range(0..4usize) };
-            let near = |rng: &mut StdRng| if rng.random_bool(0.5) { i - 1 } else { rng.random_range(0..i) };
+            let near = |rng: &mut StdRng| {
+                if rng.random_bool(0.5) { i - 1 } else { rng.random_range(0..i) }
+            };
             let deps: Vec<_> = (0..reads).map(|_| nodes[near(&mut rng)].clone()).collect();
             nodes.push(node(&format!("n{i}"), &deps));
         }
-        (0..rng.random_range(1..4)).map(|_| nodes[rng.random_range(0..nodes.len())].clone()).collect()
+        (0..rng.random_range(1..4))
+            .map(|_| nodes[rng.random_range(0..nodes.len())].clone())
+            .collect()
     }
 
     fn run(graph: &Graph, task: u32, values: &[Value]) -> Value {
@@ -145,7 +149,8 @@ mod tests {
         let (deps, wanted) = chained(graph, &chains);
         let mut values: Vec<Value> = Vec::new();
         for chain in 0..chains.len() as u32 {
-            let mut read: Vec<_> = deps.get(chain).iter().map(|d| values[*d as usize].clone()).collect();
+            let mut read: Vec<_> =
+                deps.get(chain).iter().map(|d| values[*d as usize].clone()).collect();
             for task in chains.tasks(chain) {
                 read = vec![run(graph, task, &read)];
             }
@@ -204,7 +209,12 @@ mod tests {
             let graph = order(Graph::new(&random(seed)));
             let chains = fuse(&graph);
             let mut readers = vec![0; graph.len()];
-            graph.deps.iter().flatten().chain(&graph.wanted).for_each(|d| readers[*d as usize] += 1);
+            graph
+                .deps
+                .iter()
+                .flatten()
+                .chain(&graph.wanted)
+                .for_each(|d| readers[*d as usize] += 1);
             for (i, deps) in graph.deps.iter().enumerate() {
                 let alone = deps.len() == 1 && readers[deps[0] as usize] == 1;
                 let joined = i > 0 && chains.of[i] == chains.of[i - 1];
@@ -230,10 +240,12 @@ mod tests {
     fn order_is_never_worse_on_trees() {
         for seed in 0..200 {
             let mut rng = StdRng::seed_from_u64(seed);
-            let mut forest: Vec<Point> = (0..rng.random_range(2..40)).map(|_| node("leaf", &[])).collect();
+            let mut forest: Vec<Point> =
+                (0..rng.random_range(2..40)).map(|_| node("leaf", &[])).collect();
             while forest.len() > 1 {
                 let n = rng.random_range(1..=forest.len().min(4));
-                let deps: Vec<_> = (0..n).map(|_| forest.swap_remove(rng.random_range(0..forest.len()))).collect();
+                let deps: Vec<_> =
+                    (0..n).map(|_| forest.swap_remove(rng.random_range(0..forest.len()))).collect();
                 forest.push(node("join", &deps));
             }
             let before = peak(&Graph::new(&forest));

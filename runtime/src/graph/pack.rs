@@ -106,7 +106,11 @@ impl<T: Pack> Pack for Vec<T> {
     }
     fn heap(&self) -> usize {
         let own = self.capacity() * size_of::<T>();
-        if std::mem::needs_drop::<T>() { own + self.iter().map(T::heap).sum::<usize>() } else { own }
+        if std::mem::needs_drop::<T>() {
+            own + self.iter().map(T::heap).sum::<usize>()
+        } else {
+            own
+        }
     }
 }
 
@@ -172,12 +176,20 @@ impl Pack for RecordBatch {
     fn pack(&self, out: &mut Vec<u8>) {
         let mut bytes = Vec::new();
         // String views would be written with their whole buffers.
-        let own = |c: &ArrayRef| c.as_string_view_opt().map_or_else(|| c.clone(), |views| Arc::new(views.gc()));
+        let own = |c: &ArrayRef| {
+            c.as_string_view_opt().map_or_else(|| c.clone(), |views| Arc::new(views.gc()))
+        };
         let options = RecordBatchOptions::new().with_row_count(Some(self.num_rows()));
-        let whole = Self::try_new_with_options(self.schema(), self.columns().iter().map(own).collect(), &options);
+        let whole = Self::try_new_with_options(
+            self.schema(),
+            self.columns().iter().map(own).collect(),
+            &options,
+        );
         // Writing to memory does not fail; if it did, the empty bytes would be rejected on reading.
-        let written =
-            whole.and_then(|b| StreamWriter::try_new(&mut bytes, &self.schema()).and_then(|mut w| w.write(&b).and_then(|()| w.finish())));
+        let written = whole.and_then(|b| {
+            StreamWriter::try_new(&mut bytes, &self.schema())
+                .and_then(|mut w| w.write(&b).and_then(|()| w.finish()))
+        });
         if written.is_err() {
             bytes.clear();
         }
@@ -210,7 +222,9 @@ fn packer<T: Pack>() -> (TypeId, Packer) {
     let packer = Packer {
         size: |v| (size_of::<T>() + value::<T>(v).heap()) as u64,
         pack: |v, out| value::<T>(v).pack(out),
-        unpack: |mut bytes| T::unpack(&mut bytes).filter(|_| bytes.is_empty()).map(|v| Arc::new(v) as Value),
+        unpack: |mut bytes| {
+            T::unpack(&mut bytes).filter(|_| bytes.is_empty()).map(|v| Arc::new(v) as Value)
+        },
     };
     (TypeId::of::<T>(), packer)
 }
@@ -226,7 +240,27 @@ fn built_in() -> HashMap<TypeId, Packer> {
     macro_rules! add_pairs {
         ($a:ty: $($b:ty),*) => {$( add!(($a, $b)); )*};
     }
-    add!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64, bool, char, String, RecordBatch, Option<String>);
+    add!(
+        u8,
+        u16,
+        u32,
+        u64,
+        u128,
+        usize,
+        i8,
+        i16,
+        i32,
+        i64,
+        i128,
+        isize,
+        f32,
+        f64,
+        bool,
+        char,
+        String,
+        RecordBatch,
+        Option<String>
+    );
     add_arrays!(u8, u16, u32, u64, usize, i8, i16, i32, i64, f32, f64, bool);
     add_pairs!(String: String, u32, u64, usize, i32, i64, f64);
     add_pairs!(u64: String, u64, i64, f64);
@@ -240,7 +274,10 @@ fn built_in() -> HashMap<TypeId, Packer> {
 
 /// Registers a type and lists of it.
 pub(crate) fn register<T: Pack>() {
-    TABLE.write().unwrap_or_else(PoisonError::into_inner).extend([packer::<T>(), packer::<Vec<T>>()]);
+    TABLE
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .extend([packer::<T>(), packer::<Vec<T>>()]);
 }
 
 /// Returns the packer of the value's type, if it is registered.
@@ -255,7 +292,8 @@ mod tests {
 
     /// Checks that a value is read back unchanged and that truncated bytes are rejected.
     fn check<T: Pack + PartialEq + Debug>(value: T, bytes: usize) {
-        let known = packer_of(&value).unwrap_or_else(|| panic!("{} is not in the table", std::any::type_name::<T>()));
+        let known = packer_of(&value)
+            .unwrap_or_else(|| panic!("{} is not in the table", std::any::type_name::<T>()));
         assert_eq!((known.size)(&value), bytes as u64, "{value:?}");
         let mut packed = Vec::new();
         (known.pack)(&value, &mut packed);
@@ -273,8 +311,12 @@ mod tests {
         check(vec!["a".to_owned(), "bc".to_owned()], 24 + 48 + 3);
         check(vec![("a".to_owned(), 3u64)], 24 + 32 + 1);
         check(vec![true, false], 26);
-        check(Array2::from_shape_vec((2, 3), vec![1.0f64; 6]).unwrap(), size_of::<Array2<f64>>() + 48);
-        let column: arrow::array::ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![Some(1), None]));
+        check(
+            Array2::from_shape_vec((2, 3), vec![1.0f64; 6]).unwrap(),
+            size_of::<Array2<f64>>() + 48,
+        );
+        let column: arrow::array::ArrayRef =
+            Arc::new(arrow::array::Int64Array::from(vec![Some(1), None]));
         let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
         let bytes = size_of::<RecordBatch>() + batch.get_array_memory_size();
         check(batch, bytes);

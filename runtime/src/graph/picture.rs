@@ -55,8 +55,12 @@ enum Colour {
 }
 
 /// The colourings by name.
-const COLOURS: [(&str, Colour); 4] =
-    [("order", Colour::Order), ("state", Colour::State), ("worker", Colour::Worker), ("time", Colour::Time)];
+const COLOURS: [(&str, Colour); 4] = [
+    ("order", Colour::Order),
+    ("state", Colour::State),
+    ("worker", Colour::Worker),
+    ("time", Colour::Time),
+];
 
 /// Returns the picture of everything that the points need, with the last run of each task.
 pub(crate) fn of_points(wanted: &[Point], runs: Runs) -> Picture {
@@ -115,7 +119,9 @@ impl Picture {
         let known = COLOURS.iter().find(|(n, _)| *n == by).map(|(_, c)| *c);
         let names = || COLOURS.map(|(n, _)| format!("{n:?}")).join(", ");
         Self {
-            colour: Some(known.unwrap_or_else(|| panic!("color: invalid colouring {by:?}: expected one of {}", names()))),
+            colour: Some(known.unwrap_or_else(|| {
+                panic!("color: invalid colouring {by:?}: expected one of {}", names())
+            })),
             ..self.clone()
         }
     }
@@ -127,7 +133,11 @@ impl Picture {
     /// If the extension is unknown or the file cannot be written.
     pub fn save(&self, path: &str) -> Result<()> {
         let (drawing, note) = self.drawing();
-        svg::save(path, &render::svg(&drawing, self.direction.is_some(), &note), Some(&layout::to_dot(&drawing)))
+        svg::save(
+            path,
+            &render::svg(&drawing, self.direction.is_some(), &note),
+            Some(&layout::to_dot(&drawing)),
+        )
     }
 
     /// Returns the drawing and the note below it.
@@ -138,9 +148,15 @@ impl Picture {
                 let points = &if self.optimize { fuse_streams(points) } else { points.clone() };
                 let kinds = layers_of(points, |_| true);
                 let tasks: u64 = kinds.iter().map(|l| u64::from(l.len)).sum();
-                let crowded = tasks > MOST as u64 && kinds.len() <= MOST / 2 && kinds.iter().any(|l| l.len > 1);
+                let crowded = tasks > MOST as u64
+                    && kinds.len() <= MOST / 2
+                    && kinds.iter().any(|l| l.len > 1);
                 if self.layers || crowded {
-                    (self.by_layer(&kinds), tasks as usize, format!("{}, by layer", html::count(tasks as usize, "task")))
+                    (
+                        self.by_layer(&kinds),
+                        tasks as usize,
+                        format!("{}, by layer", html::count(tasks as usize, "task")),
+                    )
                 } else {
                     self.by_task(order(Graph::new(points)), runs)
                 }
@@ -156,13 +172,17 @@ impl Picture {
         let mut drawing = empty();
         let mut ends: HashMap<*const Layer, usize> = HashMap::new();
         for layer in kinds {
-            let mut inputs: Vec<usize> = layer.inputs.iter().map(|p| ends[&Arc::as_ptr(&p.layer)]).collect();
+            let mut inputs: Vec<usize> =
+                layer.inputs.iter().map(|p| ends[&Arc::as_ptr(&p.layer)]).collect();
             inputs.sort_unstable();
             inputs.dedup();
             for name in self.steps(layer) {
                 let text = name.text();
-                let label =
-                    if layer.len > 1 { format!("{text} \u{d7} {}", html::thousands(u64::from(layer.len))) } else { text.to_string() };
+                let label = if layer.len > 1 {
+                    format!("{text} \u{d7} {}", html::thousands(u64::from(layer.len)))
+                } else {
+                    text.to_string()
+                };
                 let node = drawing.add(&label, true);
                 drawing.nodes[node].tip = layer.key.to_string();
                 drawing.edges.extend(inputs.iter().map(|i| (*i, node)));
@@ -217,26 +237,44 @@ impl Picture {
         let paint = self.paint(graph, runs);
         for chain in 0..chains.len() as u32 {
             let tasks: Vec<u32> = chains.tasks(chain).collect();
-            let mut names: Vec<_> = tasks.iter().map(|t| graph.layer(*t).label().text().to_string()).collect();
+            let mut names: Vec<_> =
+                tasks.iter().map(|t| graph.layer(*t).label().text().to_string()).collect();
             names.dedup();
-            let label = if names.len() > 4 { format!("{}-\u{2026}-{}", names[0], names[names.len() - 1]) } else { names.join("-") };
+            let label = if names.len() > 4 {
+                format!("{}-\u{2026}-{}", names[0], names[names.len() - 1])
+            } else {
+                names.join("-")
+            };
             let node = drawing.add(&label, true);
-            drawing.edges.extend(graph.deps.get(tasks[0]).iter().map(|d| (chains.of[*d as usize] as usize, node)));
+            drawing.edges.extend(
+                graph.deps.get(tasks[0]).iter().map(|d| (chains.of[*d as usize] as usize, node)),
+            );
             paint.shape(&mut drawing, node, &tasks);
         }
         (drawing, chains.len(), paint.legend)
     }
 
     fn paint<'a>(&self, graph: &'a Graph, runs: &'a Runs) -> Paint<'a> {
-        let ran: Vec<Option<Ran>> = graph.tasks.iter().map(|t| runs.get(&(graph.layers[t.layer as usize].key, t.index)).copied()).collect();
-        let colour = self.colour.or_else(|| ran.iter().any(Option::is_some).then_some(Colour::Time));
+        let ran: Vec<Option<Ran>> = graph
+            .tasks
+            .iter()
+            .map(|t| runs.get(&(graph.layers[t.layer as usize].key, t.index)).copied())
+            .collect();
+        let colour =
+            self.colour.or_else(|| ran.iter().any(Option::is_some).then_some(Colour::Time));
         let most = ran.iter().flatten().map(|r| r.took).max().unwrap_or_default();
         let least = ran.iter().flatten().map(|r| r.took).min().unwrap_or_default();
         let legend = match colour {
-            Some(Colour::Time) if !most.is_zero() => format!("colour: duration, {least:.1?} (light) to {most:.1?} (dark)"),
-            Some(Colour::Order) => format!("colour: order, 0 (light) to {} (dark)", graph.len().saturating_sub(1)),
+            Some(Colour::Time) if !most.is_zero() => {
+                format!("colour: duration, {least:.1?} (light) to {most:.1?} (dark)")
+            }
+            Some(Colour::Order) => {
+                format!("colour: order, 0 (light) to {} (dark)", graph.len().saturating_sub(1))
+            }
             Some(Colour::Worker) => "colour: thread that ran the task".to_owned(),
-            Some(Colour::State) => "colour: green has run, red has failed, yellow has not run".to_owned(),
+            Some(Colour::State) => {
+                "colour: green has run, red has failed, yellow has not run".to_owned()
+            }
             _ => String::new(),
         };
         Paint { graph, ran, colour, most, legend }
@@ -258,15 +296,19 @@ impl Paint<'_> {
         let [first, ..] = tasks else { return };
         let ran: Vec<Ran> = tasks.iter().filter_map(|t| self.ran[*t as usize]).collect();
         let took: Duration = ran.iter().map(|r| r.took).sum();
-        let mut tip = tasks.iter().take(8).map(|t| self.graph.key(*t)).collect::<Vec<_>>().join("\n");
+        let mut tip =
+            tasks.iter().take(8).map(|t| self.graph.key(*t)).collect::<Vec<_>>().join("\n");
         if let Some(last) = ran.last() {
             tip += &format!("\n{took:.1?}, {}", show_bytes(last.bytes));
         }
         drawing.nodes[node].tip = tip;
         drawing.nodes[node].fill = match self.colour {
             Some(Colour::Order) => Some(shade(f64::from(*first) / self.graph.len().max(2) as f64)),
-            Some(Colour::Time) => (!ran.is_empty()).then(|| shade((took.as_secs_f64() / self.most.as_secs_f64().max(1e-9)).min(1.0))),
-            Some(Colour::Worker) => ran.last().map(|r| PASTELS[r.thread as usize % PASTELS.len()].to_owned()),
+            Some(Colour::Time) => (!ran.is_empty())
+                .then(|| shade((took.as_secs_f64() / self.most.as_secs_f64().max(1e-9)).min(1.0))),
+            Some(Colour::Worker) => {
+                ran.last().map(|r| PASTELS[r.thread as usize % PASTELS.len()].to_owned())
+            }
             Some(Colour::State) => Some(
                 match ran.last() {
                     Some(r) if r.failed => "#f4b6b6",
@@ -281,7 +323,8 @@ impl Paint<'_> {
 }
 
 /// Distinguishable light colours.
-const PASTELS: [&str; 8] = ["#cfe2f7", "#fde0b4", "#cdebcd", "#f1cfe9", "#f3e6a8", "#c8ecea", "#e6d3c1", "#dcd6f2"];
+const PASTELS: [&str; 8] =
+    ["#cfe2f7", "#fde0b4", "#cdebcd", "#f1cfe9", "#f3e6a8", "#c8ecea", "#e6d3c1", "#dcd6f2"];
 
 /// Returns a colour from light yellow to strong orange; dark text is readable on all of them.
 fn shade(part: f64) -> String {
@@ -296,7 +339,8 @@ fn empty() -> Drawing {
 impl Show for Picture {
     fn show(&self) -> Bundle {
         let (drawing, note) = self.drawing();
-        let text = format!("task graph: {} nodes, {} edges", drawing.nodes.len(), drawing.edges.len());
+        let text =
+            format!("task graph: {} nodes, {} edges", drawing.nodes.len(), drawing.edges.len());
         svg::bundle(&render::svg(&drawing, self.direction.is_some(), &note), &text)
     }
 }
@@ -328,7 +372,12 @@ mod tests {
         let leaves: Vec<_> = (0..6000).map(|_| node("leaf", &[])).collect();
         let sums: Vec<_> = leaves.chunks(100).map(|c| node("sum", c)).collect();
         let svg = of(&[node("total", &sums)]).text();
-        assert!(svg.contains("leaf \u{d7} 6,000") && svg.contains("sum \u{d7} 60") && svg.contains("6,061 tasks"), "{svg}");
+        assert!(
+            svg.contains("leaf \u{d7} 6,000")
+                && svg.contains("sum \u{d7} 60")
+                && svg.contains("6,061 tasks"),
+            "{svg}"
+        );
         let mut chain = node("link", &[]);
         for _ in 0..5000 {
             chain = node("link", &[chain]);
@@ -340,19 +389,35 @@ mod tests {
     fn colours_and_tips_tell_of_the_last_run() {
         let (a, b) = (node("fast", &[]), node("slow", &[]));
         let end = node("end", &[a.clone(), b.clone()]);
-        let ran = |p: &Point, ms, failed| ((p.layer.key, 0), Ran { took: Duration::from_millis(ms), thread: 1, bytes: 2048, failed });
+        let ran = |p: &Point, ms, failed| {
+            (
+                (p.layer.key, 0),
+                Ran { took: Duration::from_millis(ms), thread: 1, bytes: 2048, failed },
+            )
+        };
         let runs: Runs = [ran(&a, 1, false), ran(&b, 100, true)].into_iter().collect();
         let picture = of_points(&[end], runs);
         let svg = picture.text();
-        assert!(svg.contains("100.0ms, 2.00 kiB") && svg.contains(&shade(1.0)) && svg.contains("duration"), "{svg}");
+        assert!(
+            svg.contains("100.0ms, 2.00 kiB")
+                && svg.contains(&shade(1.0))
+                && svg.contains("duration"),
+            "{svg}"
+        );
         assert!(picture.color("state").text().contains("#f4b6b6"));
         assert!(picture.color("worker").text().contains(PASTELS[1]));
         assert!(picture.color("order").text().contains(&shade(0.0)));
         for (name, _) in COLOURS {
             assert!(!picture.color(name).text().is_empty());
         }
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| picture.color("colour"))).is_err());
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| picture.rankdir("down"))).is_err());
+        assert!(
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| picture.color("colour")))
+                .is_err()
+        );
+        assert!(
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| picture.rankdir("down")))
+                .is_err()
+        );
     }
 
     #[test]
@@ -368,7 +433,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let picture = of(&[node("b", &[node("a", &[])])]);
-        for (name, start) in [("a.svg", &b"<svg"[..]), ("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.dot", b"digraph")] {
+        for (name, start) in [
+            ("a.svg", &b"<svg"[..]),
+            ("a.png", b"\x89PNG"),
+            ("a.pdf", b"%PDF"),
+            ("a.dot", b"digraph"),
+        ] {
             picture.save(&at(name)).unwrap();
             assert!(std::fs::read(at(name)).unwrap().starts_with(start), "{name}");
         }

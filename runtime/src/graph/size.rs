@@ -45,7 +45,13 @@ pub(crate) fn size_list<T: Any + Send + Sync>(list: &Vec<T>) -> Size {
 /// Returns the size of a list of `len` items that take `own` bytes, plus what they own on the heap,
 /// estimated from the first few unless the exact size is known.
 #[inline(never)]
-fn sampled(list: &(dyn Any + Send + Sync), own: usize, len: usize, item: usize, size: &dyn Fn(usize) -> Size) -> Size {
+fn sampled(
+    list: &(dyn Any + Send + Sync),
+    own: usize,
+    len: usize,
+    item: usize,
+    size: &dyn Fn(usize) -> Size,
+) -> Size {
     const SAMPLE: usize = 16;
     let known = size_of(list);
     if known.exact {

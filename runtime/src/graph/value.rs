@@ -38,7 +38,11 @@ pub(crate) fn describe(value: &dyn Any, type_name: &str) -> String {
 
 fn shorten(text: &str) -> String {
     const MOST: usize = 40;
-    if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST).chain(['\u{2026}']).collect() }
+    if text.chars().count() <= MOST {
+        text.to_owned()
+    } else {
+        text.chars().take(MOST).chain(['\u{2026}']).collect()
+    }
 }
 
 fn list(items: impl Iterator<Item = String>, len: usize) -> String {

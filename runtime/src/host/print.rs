@@ -11,7 +11,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 #[doc(hidden)]
-pub use crate::{__eprint as eprint, __eprintln as eprintln, __print as print, __println as println};
+pub use crate::{
+    __eprint as eprint, __eprintln as eprintln, __print as print, __println as println,
+};
 
 /// Prints to standard output; replaces `std::print` in every cell.
 #[doc(hidden)]

@@ -27,7 +27,8 @@ impl VariableStore {
     fn check(&self, name: &str, id: TypeId, size: usize, align: usize) -> bool {
         // A redefined type of the same name has the same type id; size and alignment detect some of
         // those cases.
-        let fits = |v: &dyn Any| v.type_id() == id && size_of_val(v) == size && align_of_val(v) == align;
+        let fits =
+            |v: &dyn Any| v.type_id() == id && size_of_val(v) == size && align_of_val(v) == align;
         let same = self.get(name).is_none_or(fits);
         if !same {
             lost(name);
@@ -54,7 +55,10 @@ impl VariableStore {
         if self.get(name).is_none() {
             self.put(name, Box::new(Arc::new(create())));
         }
-        self.get(name).and_then(|v| v.downcast_ref::<Arc<T>>()).cloned().unwrap_or_else(|| wrong(name))
+        self.get(name)
+            .and_then(|v| v.downcast_ref::<Arc<T>>())
+            .cloned()
+            .unwrap_or_else(|| wrong(name))
     }
 
     #[inline(never)]

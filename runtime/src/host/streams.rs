@@ -24,7 +24,10 @@ pub(super) fn close() {
         return;
     }
     let keep = || -> std::io::Result<[File; 2]> {
-        Ok([rustix::io::dup(rustix::stdio::stdout())?.into(), rustix::io::dup(rustix::stdio::stderr())?.into()])
+        Ok([
+            rustix::io::dup(rustix::stdio::stdout())?.into(),
+            rustix::io::dup(rustix::stdio::stderr())?.into(),
+        ])
     };
     // If no descriptors are left, the cell continues to print, and its process is killed after the
     // grace period.

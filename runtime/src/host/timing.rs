@@ -83,7 +83,13 @@ mod tests {
 
     #[test]
     fn durations_have_three_digits() {
-        for (seconds, want) in [(1.5, "1.50 s"), (0.0123, "12.3 ms"), (123e-6, "123 µs"), (0.25e-9, "0.25 ns"), (0.0, "0.00 ns")] {
+        for (seconds, want) in [
+            (1.5, "1.50 s"),
+            (0.0123, "12.3 ms"),
+            (123e-6, "123 µs"),
+            (0.25e-9, "0.25 ns"),
+            (0.0, "0.00 ns"),
+        ] {
             assert_eq!(duration(seconds), want);
         }
     }
@@ -98,6 +104,9 @@ mod tests {
         .unwrap();
         assert_eq!(count, 30);
         assert_eq!(timeit(None, 2, || Err("no".into())).unwrap_err().to_string(), "no");
-        assert_eq!(summary(&[1e-6, 3e-6], 5), "2.00 µs ± 1.00 µs per loop (mean ± std. dev. of 2 runs, 5 loops each; best 1.00 µs)");
+        assert_eq!(
+            summary(&[1e-6, 3e-6], 5),
+            "2.00 µs ± 1.00 µs per loop (mean ± std. dev. of 2 runs, 5 loops each; best 1.00 µs)"
+        );
     }
 }

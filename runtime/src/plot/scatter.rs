@@ -84,9 +84,16 @@ impl Scatter {
             note += ", coloured by density";
         }
         if left_out > 0 {
-            let _ = write!(note, "; {} with null or non-finite values left out", html::count(left_out, "row"));
+            let _ = write!(
+                note,
+                "; {} with null or non-finite values left out",
+                html::count(left_out, "row")
+            );
         }
-        let drawn = draw(self, &points, &note).map_err(|message| ErrorKind::Picture { what: "the scatterplot".to_owned(), message })?;
+        let drawn = draw(self, &points, &note).map_err(|message| ErrorKind::Picture {
+            what: "the scatterplot".to_owned(),
+            message,
+        })?;
         Ok((drawn, format!("scatterplot of {} against {}: {note}", self.y, self.x)))
     }
 }
@@ -132,12 +139,21 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
     let mut image = String::new();
     {
         let root = SVGBackend::with_string(&mut out, SIZE).into_drawing_area();
-        let range = |f: fn(&(f64, f64)) -> f64| points.iter().map(f).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-        let fit = |(low, high): (f64, f64), most| if low > high { Axis::new(0.0, 1.0, most) } else { Axis::new(low, high, most) };
+        let range = |f: fn(&(f64, f64)) -> f64| {
+            points.iter().map(f).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)))
+        };
+        let fit = |(low, high): (f64, f64), most| {
+            if low > high { Axis::new(0.0, 1.0, most) } else { Axis::new(low, high, most) }
+        };
         let (xs, ys) = (fit(range(|p| p.0), 9), fit(range(|p| p.1), 7));
         let style = |size: i32, colour: &RGBColor| ("sans-serif", size).into_font().color(colour);
         let mut builder = ChartBuilder::on(&root);
-        builder.margin(14).margin_bottom(26).margin_right(22).x_label_area_size(46).y_label_area_size(64);
+        builder
+            .margin(14)
+            .margin_bottom(26)
+            .margin_right(22)
+            .x_label_area_size(46)
+            .y_label_area_size(64);
         if !plot.title.is_empty() {
             builder.caption(&plot.title, style(18, &INK));
         }
@@ -171,12 +187,16 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
         } else {
             let radius = if points.len() > 2000 { 1.4 } else { 2.6 };
             let colour = POINT.to_rgba();
-            let series = points.iter().map(|p| Circle::new(*p, (radius * 1.0f64).round() as i32, colour.filled()));
+            let series = points
+                .iter()
+                .map(|p| Circle::new(*p, (radius * 1.0f64).round() as i32, colour.filled()));
             chart.draw_series(series).map_err(|e| text(&e))?;
         }
         let place = (SIZE.0 as i32 - 22, SIZE.1 as i32 - 20);
-        let right =
-            plotters::style::text_anchor::Pos::new(plotters::style::text_anchor::HPos::Right, plotters::style::text_anchor::VPos::Top);
+        let right = plotters::style::text_anchor::Pos::new(
+            plotters::style::text_anchor::HPos::Right,
+            plotters::style::text_anchor::VPos::Top,
+        );
         root.draw(&Text::new(note, place, style(11, &INK).pos(right))).map_err(|e| text(&e))?;
         root.present().map_err(|e| text(&e))?;
     }
@@ -193,7 +213,11 @@ fn finished(svg: &str, image: &str) -> String {
 
 /// Returns the densities as a PNG: transparent where there are no points, then from blue to amber
 /// by the logarithm of the count.
-fn densities(points: &[(f64, f64)], [x, y]: [&Axis; 2], (w, h): (usize, usize)) -> std::result::Result<Vec<u8>, String> {
+fn densities(
+    points: &[(f64, f64)],
+    [x, y]: [&Axis; 2],
+    (w, h): (usize, usize),
+) -> std::result::Result<Vec<u8>, String> {
     let (w, h) = (w.max(1), h.max(1));
     let mut counts = vec![0u32; w * h];
     for (px, py) in points {
@@ -202,7 +226,8 @@ fn densities(points: &[(f64, f64)], [x, y]: [&Axis; 2], (w, h): (usize, usize)) 
         counts[j.min(h - 1) * w + i.min(w - 1)] += 1;
     }
     let most = f64::from(counts.iter().copied().max().unwrap_or(1)).ln_1p();
-    let mut pixels = resvg::tiny_skia::Pixmap::new(w as u32, h as u32).ok_or("not enough memory for the density image")?;
+    let mut pixels = resvg::tiny_skia::Pixmap::new(w as u32, h as u32)
+        .ok_or("not enough memory for the density image")?;
     for (pixel, count) in pixels.pixels_mut().iter_mut().zip(&counts) {
         if *count > 0 {
             *pixel = shade(f64::from(*count).ln_1p() / most);
@@ -213,8 +238,12 @@ fn densities(points: &[(f64, f64)], [x, y]: [&Axis; 2], (w, h): (usize, usize)) 
 
 /// Returns a colour between blue (few) and amber (many), all readable on white and on black.
 fn shade(part: f64) -> resvg::tiny_skia::PremultipliedColorU8 {
-    const STOPS: [(f64, [f64; 3]); 4] =
-        [(0.0, [120.0, 170.0, 220.0]), (0.35, [52.0, 110.0, 200.0]), (0.7, [150.0, 70.0, 160.0]), (1.0, [240.0, 140.0, 20.0])];
+    const STOPS: [(f64, [f64; 3]); 4] = [
+        (0.0, [120.0, 170.0, 220.0]),
+        (0.35, [52.0, 110.0, 200.0]),
+        (0.7, [150.0, 70.0, 160.0]),
+        (1.0, [240.0, 140.0, 20.0]),
+    ];
     let i = STOPS.iter().rposition(|s| s.0 <= part).unwrap_or(0).min(STOPS.len() - 2);
     let t = ((part - STOPS[i].0) / (STOPS[i + 1].0 - STOPS[i].0)).clamp(0.0, 1.0);
     let mix = |c: usize| (STOPS[i].1[c] + t * (STOPS[i + 1].1[c] - STOPS[i].1[c])).round() as u8;
@@ -252,17 +281,30 @@ mod tests {
 
     fn plot(n: usize) -> Scatter {
         let x = Series::from_iter((0..n).map(|i| (i > 0).then_some(i as f64)));
-        scatter(&DataFrame::from_columns([("x <1>", x), ("y", Series::from_iter((0..n).map(|i| (i as f64).sin())))]), "x <1>", "y")
+        scatter(
+            &DataFrame::from_columns([
+                ("x <1>", x),
+                ("y", Series::from_iter((0..n).map(|i| (i as f64).sin()))),
+            ]),
+            "x <1>",
+            "y",
+        )
     }
 
     #[test]
     fn few_points_are_circles_and_many_a_density() {
         let (few, _) = plot(101).svg().unwrap();
         assert_eq!(few.matches("<circle").count(), 100);
-        assert!(few.contains("x &lt;1&gt;") && few.contains("100 points; 1 row with null or non-finite values left out"), "{few}");
+        assert!(
+            few.contains("x &lt;1&gt;")
+                && few.contains("100 points; 1 row with null or non-finite values left out"),
+            "{few}"
+        );
         let (many, _) = plot(60_001).svg().unwrap();
         assert!(
-            many.contains("data:image/png;base64,") && !many.contains("<circle") && many.contains("60,000 points, coloured by density")
+            many.contains("data:image/png;base64,")
+                && !many.contains("<circle")
+                && many.contains("60,000 points, coloured by density")
         );
         for svg in [few, many] {
             assert!(svg::to_png(&svg).unwrap().starts_with(b"\x89PNG"));
@@ -273,9 +315,15 @@ mod tests {
     fn bad_plots_say_why() {
         let said = plot(3).frame.select("y");
         assert!(scatter(&said, "z", "y").svg().unwrap_err().to_string().contains("\"z\""));
-        let text = DataFrame::from_columns([("t", Series::from_iter(["a"])), ("y", Series::from_iter([1.0]))]);
+        let text = DataFrame::from_columns([
+            ("t", Series::from_iter(["a"])),
+            ("y", Series::from_iter([1.0])),
+        ]);
         assert!(scatter(&text, "t", "y").svg().unwrap_err().to_string().contains("\"t\" is str"));
-        let none = DataFrame::from_columns([("x", Series::from_iter([f64::NAN])), ("y", Series::from_iter([1.0]))]);
+        let none = DataFrame::from_columns([
+            ("x", Series::from_iter([f64::NAN])),
+            ("y", Series::from_iter([1.0])),
+        ]);
         assert!(scatter(&none, "x", "y").svg().unwrap().0.contains("0 points"));
     }
 }

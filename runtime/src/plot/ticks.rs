@@ -13,9 +13,18 @@ impl Axis {
     /// Creates an axis for values between two finite ends, with about `most` ticks.
     pub(super) fn new(low: f64, high: f64, most: usize) -> Self {
         let half = 0.5f64.max(low.abs() * 1e-6);
-        let (low, high) = if high > low { (low, high) } else { ((low - half).max(-f64::MAX), (low + half).min(f64::MAX)) };
+        let (low, high) = if high > low {
+            (low, high)
+        } else {
+            ((low - half).max(-f64::MAX), (low + half).min(f64::MAX))
+        };
         // If round numbers cannot be distinguished, the ends are the ticks.
-        Self::round(low, high, most).unwrap_or_else(|| Self { low, high, ticks: vec![low, high], step: None })
+        Self::round(low, high, most).unwrap_or_else(|| Self {
+            low,
+            high,
+            ticks: vec![low, high],
+            step: None,
+        })
     }
 
     fn round(low: f64, high: f64, most: usize) -> Option<Self> {

@@ -25,7 +25,9 @@ impl Share {
     /// Sets the bytes of this share and returns how much the others hold.
     pub(crate) fn set(&mut self, bytes: u64) -> u64 {
         let before = std::mem::replace(&mut self.0, bytes);
-        let all = HELD.fetch_add(bytes.wrapping_sub(before), Relaxed).wrapping_add(bytes.wrapping_sub(before));
+        let all = HELD
+            .fetch_add(bytes.wrapping_sub(before), Relaxed)
+            .wrapping_add(bytes.wrapping_sub(before));
         all.saturating_sub(bytes)
     }
 }

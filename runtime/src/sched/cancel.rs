@@ -10,7 +10,12 @@ static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify
 pub(crate) fn cancel() {
     CANCELLED.store(true, Ordering::SeqCst);
     CANCEL.notify_waiters();
-    let listeners: Vec<_> = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, f)| f.clone()).collect();
+    let listeners: Vec<_> = LISTENERS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .map(|(_, f)| f.clone())
+        .collect();
     listeners.iter().for_each(|f| f());
 }
 

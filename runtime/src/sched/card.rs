@@ -35,10 +35,16 @@ impl Phase {
 /// Renders the computation as text: `Computing: 12 of 40 tasks done, 3.1 s, about 5 s left`.
 pub(crate) fn text(now: &Snapshot) -> String {
     let (done, failed, total) = now.sums();
-    let failed = if failed > 0 { format!(", {} failed", html::thousands(failed)) } else { String::new() };
+    let failed =
+        if failed > 0 { format!(", {} failed", html::thousands(failed)) } else { String::new() };
     let left = now.left().map(|l| format!(", about {} left", shown_time(l))).unwrap_or_default();
     let tasks = html::count(total as usize, "task");
-    format!("{}: {} of {tasks} done{failed}, {}{left}", now.phase.label(), html::thousands(done), shown_time(now.elapsed))
+    format!(
+        "{}: {} of {tasks} done{failed}, {}{left}",
+        now.phase.label(),
+        html::thousands(done),
+        shown_time(now.elapsed)
+    )
 }
 
 /// Returns the fraction of tasks that are done, 0 to 1.
@@ -57,7 +63,11 @@ pub(crate) fn head(now: &Snapshot) -> String {
         html::count(total as usize, "task"),
     );
     if failed > 0 {
-        let _ = write!(out, ", <span style=\"color:{FAILED}\">{} failed</span>", html::thousands(failed));
+        let _ = write!(
+            out,
+            ", <span style=\"color:{FAILED}\">{} failed</span>",
+            html::thousands(failed)
+        );
     }
     let _ = write!(out, " &middot; {}", shown_time(now.elapsed));
     if let Some(left) = now.left() {
@@ -81,7 +91,8 @@ pub(crate) fn memory(now: &Snapshot) -> String {
         DONE
     };
     let over = now.phase != Phase::Computing;
-    let mut out = format!("memory {}{} held", if over { "at most " } else { "" }, html::bytes(now.held));
+    let mut out =
+        format!("memory {}{} held", if over { "at most " } else { "" }, html::bytes(now.held));
     if now.limit < u64::MAX {
         let _ = write!(out, " of {} {}", html::bytes(now.limit), html::bar(share, colour, 80));
     }
@@ -100,7 +111,9 @@ const TABLE: &str = "<table style=\"border-collapse:collapse;margin:0;font-varia
 const ROW: &str = "<tr style=\"background:none\">";
 
 fn cell(style: &str, content: &str) -> String {
-    format!("<td style=\"text-align:left;padding:0 14px 0 0;white-space:nowrap;{style}\">{content}</td>")
+    format!(
+        "<td style=\"text-align:left;padding:0 14px 0 0;white-space:nowrap;{style}\">{content}</td>"
+    )
 }
 
 /// Renders a row per worker: state, CPU usage, memory, tasks done and running. `before` is an
@@ -108,15 +121,35 @@ fn cell(style: &str, content: &str) -> String {
 pub(crate) fn workers(now: &Snapshot, before: Option<&Snapshot>) -> String {
     let mut out = TABLE.to_owned();
     for (i, w) in now.workers.iter().take(WORKERS).enumerate() {
-        let cpu = cpu_of(w, before.and_then(|b| Some((b.workers.get(i)?, now.elapsed.checked_sub(b.elapsed)?))));
+        let cpu = cpu_of(
+            w,
+            before.and_then(|b| Some((b.workers.get(i)?, now.elapsed.checked_sub(b.elapsed)?))),
+        );
         let (state, colour) = if w.doing.is_empty() { ("idle", FAINT) } else { ("running", DONE) };
         let over = now.phase != Phase::Computing;
-        let state = if over { cell("display:none", "") } else { cell(&format!("color:{colour};min-width:4em"), state) };
+        let state = if over {
+            cell("display:none", "")
+        } else {
+            cell(&format!("color:{colour};min-width:4em"), state)
+        };
         out += ROW;
-        out += &cell("", &format!("worker {i}{}", if w.threads > 1 { format!(" ({} threads)", w.threads) } else { String::new() }));
+        out += &cell(
+            "",
+            &format!(
+                "worker {i}{}",
+                if w.threads > 1 { format!(" ({} threads)", w.threads) } else { String::new() }
+            ),
+        );
         out += &state;
-        out +=
-            &cell("", &format!("{} <span style=\"color:{FAINT}\">{:>3.0} % {}</span>", html::bar(cpu.0, BUSY, 70), cpu.0 * 100.0, cpu.1));
+        out += &cell(
+            "",
+            &format!(
+                "{} <span style=\"color:{FAINT}\">{:>3.0} % {}</span>",
+                html::bar(cpu.0, BUSY, 70),
+                cpu.0 * 100.0,
+                cpu.1
+            ),
+        );
         out += &cell("min-width:6em", &memory_of(w, now));
         out += &cell(&format!("color:{FAINT}"), &format!("{} done", html::thousands(w.done)));
         if !over {
@@ -126,7 +159,11 @@ pub(crate) fn workers(now: &Snapshot, before: Option<&Snapshot>) -> String {
     }
     out += "</table>";
     if now.workers.len() > WORKERS {
-        let _ = write!(out, "<div style=\"color:{FAINT}\">and {} more workers</div>", now.workers.len() - WORKERS);
+        let _ = write!(
+            out,
+            "<div style=\"color:{FAINT}\">and {} more workers</div>",
+            now.workers.len() - WORKERS
+        );
     }
     out
 }
@@ -138,7 +175,8 @@ fn cpu_of(w: &WorkerNow, before: Option<(&WorkerNow, Duration)>) -> (f64, &'stat
         && let (Some(now), Some(then)) = (w.cpu, b.cpu)
         && passed > Duration::ZERO
     {
-        let part = now.saturating_sub(then).as_secs_f64() / passed.as_secs_f64() / w.threads.max(1) as f64;
+        let part =
+            now.saturating_sub(then).as_secs_f64() / passed.as_secs_f64() / w.threads.max(1) as f64;
         return (part.min(1.0), "CPU");
     }
     (w.busy, "busy")
@@ -154,15 +192,21 @@ fn memory_of(w: &WorkerNow, now: &Snapshot) -> String {
 }
 
 fn doing(w: &WorkerNow, names: &[NameNow]) -> String {
-    let mut shown: Vec<_> = w.doing.iter().filter_map(|n| names.get(*n as usize)).map(|n| n.name.as_str()).collect();
+    let mut shown: Vec<_> =
+        w.doing.iter().filter_map(|n| names.get(*n as usize)).map(|n| n.name.as_str()).collect();
     shown.dedup();
-    shown.iter().map(|n| format!("<code style=\"background:none\">{}</code>", html::escape(n))).collect::<Vec<_>>().join(" ")
+    shown
+        .iter()
+        .map(|n| format!("<code style=\"background:none\">{}</code>", html::escape(n)))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Renders a row per task name: a bar, the tasks done, running, failed and in total, and the mean
 /// duration.
 pub(crate) fn names(now: &Snapshot) -> String {
-    let mut shown: Vec<(usize, &NameNow)> = now.names.iter().enumerate().filter(|(_, n)| n.total > 0).collect();
+    let mut shown: Vec<(usize, &NameNow)> =
+        now.names.iter().enumerate().filter(|(_, n)| n.total > 0).collect();
     let all = shown.len();
     if all > NAMES {
         shown.sort_by_key(|(_, n)| std::cmp::Reverse(n.total));
@@ -176,15 +220,26 @@ pub(crate) fn names(now: &Snapshot) -> String {
             let _ = write!(state, ", {} running", n.running);
         }
         if n.failed > 0 {
-            let _ = write!(state, ", <span style=\"color:{FAILED}\">{} failed</span>", html::thousands(n.failed));
+            let _ = write!(
+                state,
+                ", <span style=\"color:{FAILED}\">{} failed</span>",
+                html::thousands(n.failed)
+            );
         }
-        let each = if n.done > 0 { format!("{} each", shown_time(n.took / n.done.min(u64::from(u32::MAX)) as u32)) } else { String::new() };
+        let each = if n.done > 0 {
+            format!("{} each", shown_time(n.took / n.done.min(u64::from(u32::MAX)) as u32))
+        } else {
+            String::new()
+        };
         out += ROW;
         let square = format!(
             "<span style=\"display:inline-block;width:9px;height:9px;border-radius:2px;background:{}\"></span>",
             stream::colour_of(*i as u32)
         );
-        out += &cell("", &format!("{square} <code style=\"background:none\">{}</code>", html::escape(&n.name)));
+        out += &cell(
+            "",
+            &format!("{square} <code style=\"background:none\">{}</code>", html::escape(&n.name)),
+        );
         out += &cell("", &html::bar(n.done as f64 / n.total.max(1) as f64, colour, 120));
         out += &cell(&format!("color:{FAINT};min-width:10em"), &state);
         out += &cell(&format!("color:{FAINT};min-width:6em"), &each);
@@ -195,7 +250,8 @@ pub(crate) fn names(now: &Snapshot) -> String {
     }
     out += "</table>";
     if all > NAMES {
-        let _ = write!(out, "<div style=\"color:{FAINT}\">and {} more task names</div>", all - NAMES);
+        let _ =
+            write!(out, "<div style=\"color:{FAINT}\">and {} more task names</div>", all - NAMES);
     }
     out
 }
@@ -214,7 +270,9 @@ pub(crate) fn page(now: &Snapshot, before: Option<&Snapshot>, picture: Option<&s
     } else {
         ""
     };
-    let picture = picture.map(|svg| format!("<div style=\"margin-top:4px\">{}</div>", html::svg_image(svg))).unwrap_or_default();
+    let picture = picture
+        .map(|svg| format!("<div style=\"margin-top:4px\">{}</div>", html::svg_image(svg)))
+        .unwrap_or_default();
     format!(
         "<div class=\"rask-progress\" style=\"font-variant-numeric:tabular-nums;line-height:1.5\"><div>{bar} {}{cancel}</div>\
          <div style=\"display:flex;flex-wrap:wrap;gap:2px 32px;margin-top:2px\"><div>{}</div><div>{}</div></div>{}{picture}</div>",
@@ -232,7 +290,13 @@ mod tests {
 
     #[test]
     fn times_read_well() {
-        let cases = [(5, "5 \u{b5}s"), (1500, "1.5 ms"), (2_500_000, "2.5 s"), (59_000_000, "59 s"), (200_000_000, "3 min 20 s")];
+        let cases = [
+            (5, "5 \u{b5}s"),
+            (1500, "1.5 ms"),
+            (2_500_000, "2.5 s"),
+            (59_000_000, "59 s"),
+            (200_000_000, "3 min 20 s"),
+        ];
         for (us, want) in cases {
             assert_eq!(shown_time(Duration::from_micros(us)), want);
         }
@@ -248,9 +312,16 @@ mod tests {
         job.holds(&[1 << 20], 3 << 20);
         let now = job.counts().snapshot();
         let html = page(&now, None, None);
-        for part in
-            ["worker 0", "&lt;slow&gt;</code>", "0 of 2,001 tasks", "Computing", "1.00 MiB held", "3.00 MiB spilled", "Cancel", "1 running"]
-        {
+        for part in [
+            "worker 0",
+            "&lt;slow&gt;</code>",
+            "0 of 2,001 tasks",
+            "Computing",
+            "1.00 MiB held",
+            "3.00 MiB spilled",
+            "Cancel",
+            "1 running",
+        ] {
             assert!(html.contains(part), "{part}: {html}");
         }
         assert!(text(&now).starts_with("Computing: 0 of 2,001 tasks done"));

@@ -39,21 +39,31 @@ pub(crate) fn link() -> Result<String> {
     if let Some(known) = &*link {
         return Ok(known.clone());
     }
-    let failed = |source| ErrorKind::Io { method: "dashboard_link".to_owned(), path: format!("port {PORT} and up"), source };
-    let listener = (PORT..PORT + PORTS).find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
-    let listener = listener.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok).map_err(failed)?;
+    let failed = |source| ErrorKind::Io {
+        method: "dashboard_link".to_owned(),
+        path: format!("port {PORT} and up"),
+        source,
+    };
+    let listener =
+        (PORT..PORT + PORTS).find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+    let listener =
+        listener.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     let token = format!("{:032x}", rand::random::<u128>());
     let new = format!("http://127.0.0.1:{port}/status?token={token}");
-    let serving = std::thread::Builder::new().name("rask-dashboard".to_owned()).spawn(move || serve(listener, &token));
+    let serving = std::thread::Builder::new()
+        .name("rask-dashboard".to_owned())
+        .spawn(move || serve(listener, &token));
     serving.map_err(failed)?;
     *link = Some(new.clone());
     Ok(new)
 }
 
 fn serve(listener: TcpListener, token: &str) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return;
+    };
     runtime.block_on(async {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
         loop {
@@ -70,7 +80,9 @@ fn serve(listener: TcpListener, token: &str) {
                     async move { Ok::<_, Infallible>(response) }
                 });
                 // Closing the page ends its connection.
-                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), answer).await;
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(socket), answer)
+                    .await;
             });
         }
     });
@@ -86,13 +98,23 @@ fn answer(request: &Request<Incoming>, token: &str) -> Response<Body> {
     }
     let query = request.uri().query().unwrap_or_default();
     if !query.split('&').any(|part| part.strip_prefix("token=") == Some(token)) {
-        return plain(StatusCode::FORBIDDEN, "invalid or missing token; help: client.dashboard_link() returns the full link");
+        return plain(
+            StatusCode::FORBIDDEN,
+            "invalid or missing token; help: client.dashboard_link() returns the full link",
+        );
     }
     match request.uri().path() {
         "/" | "/status" => respond(StatusCode::OK, "text/html; charset=utf-8", full(PAGE)),
-        "/events" => respond(StatusCode::OK, "text/event-stream", BodyExt::boxed(StreamBody::new(events()))),
-        "/session.json" => respond(StatusCode::OK, "application/json", full(&session().to_string())),
-        other => plain(StatusCode::NOT_FOUND, &format!("page {other} not found: expected /status, /events or /session.json")),
+        "/events" => {
+            respond(StatusCode::OK, "text/event-stream", BodyExt::boxed(StreamBody::new(events())))
+        }
+        "/session.json" => {
+            respond(StatusCode::OK, "application/json", full(&session().to_string()))
+        }
+        other => plain(
+            StatusCode::NOT_FOUND,
+            &format!("page {other} not found: expected /status, /events or /session.json"),
+        ),
     }
 }
 
@@ -133,7 +155,8 @@ fn events() -> impl Stream<Item = std::result::Result<Frame<Bytes>, Infallible>>
 /// Returns the session's computations, the latest first, and the picture of the latest one.
 fn session() -> Value {
     let (session, _) = progress::session();
-    let all: Vec<_> = session.active.iter().rev().chain(session.ended.iter().rev()).cloned().collect();
+    let all: Vec<_> =
+        session.active.iter().rev().chain(session.ended.iter().rev()).cloned().collect();
     drop(session);
     let snapshots: Vec<_> = all.iter().map(|c| c.snapshot()).collect();
     let latest = all.first().zip(snapshots.first());
@@ -185,11 +208,16 @@ mod tests {
         let (address, path) = rest.split_at(rest.find('/').unwrap());
         let page = get(address, path, address);
         assert!(page.starts_with("HTTP/1.1 200") && page.contains("<html"), "{page}");
-        assert!(!page.contains("https://") && !page.contains("src=\"http"), "nothing comes from outside");
+        assert!(
+            !page.contains("https://") && !page.contains("src=\"http"),
+            "nothing comes from outside"
+        );
         assert!(get(address, "/status", address).starts_with("HTTP/1.1 403"));
         assert!(get(address, path, "evil.example").starts_with("HTTP/1.1 403"));
         let state = get(address, &path.replace("/status", "/session.json"), address);
         assert!(state.contains("\"computations\""), "{state}");
-        assert!(get(address, &path.replace("/status", "/nothing"), address).starts_with("HTTP/1.1 404"));
+        assert!(
+            get(address, &path.replace("/status", "/nothing"), address).starts_with("HTTP/1.1 404")
+        );
     }
 }

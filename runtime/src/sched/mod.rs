@@ -42,7 +42,11 @@ pub(crate) fn before_stopping(prepare: fn()) {
 /// Leaves the cell if the user has interrupted it: unwinds without a panic message, which keeps the
 /// cell's variables. Inside a task, and outside of a notebook, the error is returned instead.
 pub(crate) fn stop_here(error: Error) -> Error {
-    if matches!(error.kind(), ErrorKind::Interrupted) && crate::wire::connected() && !pool::inside_task() && !std::thread::panicking() {
+    if matches!(error.kind(), ErrorKind::Interrupted)
+        && crate::wire::connected()
+        && !pool::inside_task()
+        && !std::thread::panicking()
+    {
         STOPPING.get().inspect(|prepare| prepare());
         std::panic::resume_unwind(Box::new(Stopped));
     }
@@ -51,7 +55,9 @@ pub(crate) fn stop_here(error: Error) -> Error {
 
 /// Computes the values of the points in parallel, running each task once.
 pub(crate) fn compute(wanted: &[Point]) -> Result<Vec<Value>> {
-    run::run(Graph::new(&fuse_streams(wanted))).inspect_err(crate::deferred::told).map_err(stop_here)
+    run::run(Graph::new(&fuse_streams(wanted)))
+        .inspect_err(crate::deferred::told)
+        .map_err(stop_here)
 }
 
 /// Runs `work` as part of a task that is already counted: its computations are not shown
@@ -74,6 +80,9 @@ pub(crate) fn picture(points: &[Point]) -> Picture {
         bytes: r.bytes,
         failed: r.outcome == progress::Outcome::Failed,
     };
-    let runs = progress::last_runs(&|key| keys.contains(&key)).into_iter().map(|(task, r)| (task, ran(r))).collect();
+    let runs = progress::last_runs(&|key| keys.contains(&key))
+        .into_iter()
+        .map(|(task, r)| (task, ran(r)))
+        .collect();
     picture::of_points(points, runs)
 }

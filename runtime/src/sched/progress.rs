@@ -309,9 +309,14 @@ impl Counts {
         let of = |(i, threads): (usize, &[Thread])| {
             let first = i * self.threads_per_worker;
             let cpu = cpu.get(first..first + threads.len()).map(|times| times.iter().sum());
-            WorkerNow { cpu, held: self.held.get(i).map_or(0, |h| h.load(Relaxed)), ..worker_now(threads, now) }
+            WorkerNow {
+                cpu,
+                held: self.held.get(i).map_or(0, |h| h.load(Relaxed)),
+                ..worker_now(threads, now)
+            }
         };
-        let workers: Vec<_> = self.threads.chunks(self.threads_per_worker.max(1)).enumerate().map(of).collect();
+        let workers: Vec<_> =
+            self.threads.chunks(self.threads_per_worker.max(1)).enumerate().map(of).collect();
         let mut at = vec![0; names.len()];
         for name in workers.iter().flat_map(|w| &w.doing) {
             at[*name as usize] += 1;
@@ -321,7 +326,8 @@ impl Counts {
             // works on them.
             n.running = n.running.max(threads).min(n.total - n.done.min(n.total));
         }
-        let (done, failed, total) = names.iter().fold((0, 0, 0), |(d, f, t), n| (d + n.done, f + n.failed, t + n.total));
+        let (done, failed, total) =
+            names.iter().fold((0, 0, 0), |(d, f, t), n| (d + n.done, f + n.failed, t + n.total));
         let phase = match (took > 0, failed > 0, done >= total) {
             (_, true, _) if !self.stopped.load(Relaxed) => Phase::Failed,
             (false, ..) => Phase::Computing,
@@ -332,7 +338,11 @@ impl Counts {
             number: self.number,
             phase,
             elapsed: Duration::from_micros(now),
-            held: if took > 0 { self.most_held.load(Relaxed) } else { workers.iter().map(|w| w.held).sum() },
+            held: if took > 0 {
+                self.most_held.load(Relaxed)
+            } else {
+                workers.iter().map(|w| w.held).sum()
+            },
             names,
             workers,
             spilled: if took > 0 { &self.most_spilled } else { &self.spilled }.load(Relaxed),
@@ -368,13 +378,21 @@ impl Count {
 }
 
 fn worker_now(threads: &[Thread], now: u64) -> WorkerNow {
-    let mut worker = WorkerNow { doing: Vec::new(), threads: threads.len(), done: 0, busy: 0.0, cpu: None, held: 0 };
+    let mut worker = WorkerNow {
+        doing: Vec::new(),
+        threads: threads.len(),
+        done: 0,
+        busy: 0.0,
+        cpu: None,
+        held: 0,
+    };
     for t in threads {
         let current = t.current.load(Relaxed);
         let running = if current > 0 { now.saturating_sub(t.since_us.load(Relaxed)) } else { 0 };
         worker.doing.extend(current.checked_sub(1));
         worker.done += t.done.load(Relaxed);
-        worker.busy += (t.busy_us.load(Relaxed) + running) as f64 / now.max(1) as f64 / threads.len() as f64;
+        worker.busy +=
+            (t.busy_us.load(Relaxed) + running) as f64 / now.max(1) as f64 / threads.len() as f64;
     }
     worker.busy = worker.busy.min(1.0);
     worker
@@ -395,11 +413,17 @@ impl Snapshot {
         let (done, _, total) = self.sums();
         let all: f64 = self.names.iter().map(|n| n.took.as_secs_f64()).sum();
         let mean = all / done.max(1) as f64;
-        let each = |n: &NameNow| if n.done > 0 { n.took.as_secs_f64() / n.done as f64 } else { mean };
-        let work: f64 = self.names.iter().map(|n| each(n) * n.total.saturating_sub(n.done) as f64).sum();
+        let each =
+            |n: &NameNow| if n.done > 0 { n.took.as_secs_f64() / n.done as f64 } else { mean };
+        let work: f64 =
+            self.names.iter().map(|n| each(n) * n.total.saturating_sub(n.done) as f64).sum();
         let threads = self.workers.iter().map(|w| w.threads).sum::<usize>().max(1) as f64;
         // There is no estimate before 2 % of the tasks are done.
-        if done > 0 && done * 50 >= total { Duration::try_from_secs_f64(work / threads).ok() } else { None }
+        if done > 0 && done * 50 >= total {
+            Duration::try_from_secs_f64(work / threads).ok()
+        } else {
+            None
+        }
     }
 }
 
@@ -409,7 +433,11 @@ pub(crate) fn last_runs(wanted: &dyn Fn(Key) -> bool) -> foldhash::HashMap<(Key,
     let mut found = foldhash::HashMap::default();
     for counts in session.ended.iter().chain(&session.active) {
         let stream = counts.stream.lock().unwrap_or_else(PoisonError::into_inner);
-        found.extend(stream.iter().filter_map(|r| r.task.filter(|(key, _)| wanted(*key)).map(|task| (task, *r))));
+        found.extend(
+            stream
+                .iter()
+                .filter_map(|r| r.task.filter(|(key, _)| wanted(*key)).map(|task| (task, *r))),
+        );
     }
     found
 }
@@ -436,7 +464,10 @@ mod tests {
         job.expect(1, 1);
         job.on(0, 0, 0);
         let now = job.0.snapshot();
-        assert_eq!((now.sums(), now.phase, now.names[0].running), ((0, 0, 2001), Phase::Computing, 1));
+        assert_eq!(
+            (now.sums(), now.phase, now.names[0].running),
+            ((0, 0, 2001), Phase::Computing, 1)
+        );
         assert_eq!(now.workers[0].doing, [0]);
         assert_eq!(now.left(), None);
         job.hand_in(&mut vec![record(0, Outcome::Done); 1000]);

@@ -158,7 +158,8 @@ fn job_of(graph: &Graph) -> (Job, Vec<u32>) {
     let mut order: Vec<u32> = graph.tasks.iter().map(|t| t.layer).collect();
     let mut seen = vec![false; graph.layers.len()];
     order.retain(|l| !std::mem::replace(&mut seen[*l as usize], true));
-    let (texts, numbers) = progress::names_of(order.iter().map(|l| graph.layers[*l as usize].label()));
+    let (texts, numbers) =
+        progress::names_of(order.iter().map(|l| graph.layers[*l as usize].label()));
     let mut names = vec![0; graph.layers.len()];
     order.iter().zip(numbers).for_each(|(layer, name)| names[*layer as usize] = name);
     let mut totals = vec![0; texts.len()];
@@ -212,7 +213,10 @@ impl Shared {
             return;
         }
         self.stop(&mut inner, ErrorKind::Interrupted.into());
-        let (inner, late) = self.ended.wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished).unwrap_or_else(PoisonError::into_inner);
+        let (inner, late) = self
+            .ended
+            .wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished)
+            .unwrap_or_else(PoisonError::into_inner);
         drop(inner);
         if late.timed_out() && !pool::inside_task() {
             pool::replace();
@@ -222,7 +226,8 @@ impl Shared {
     /// Takes the wanted values out of the store.
     fn results(&self, wanted: &[u32]) -> Result<Vec<Value>> {
         let mut inner = self.lock();
-        let stopped = inner.error.as_ref().is_some_and(|e| matches!(e.kind(), ErrorKind::Interrupted));
+        let stopped =
+            inner.error.as_ref().is_some_and(|e| matches!(e.kind(), ErrorKind::Interrupted));
         inner.share.set(0);
         let distinct = inner.is_wanted.len() == wanted.len();
         let reads: Result<Vec<Read>> = match inner.error.take() {
@@ -233,7 +238,9 @@ impl Shared {
             None => {
                 let last = |i: usize, w: &u32| distinct || !wanted[i + 1..].contains(w);
                 // A wanted task has a reader that never finishes, so its value is kept.
-                let read = |(i, w): (usize, &u32)| inner.store.read(*w, last(i, w)).expect("a wanted value is kept");
+                let read = |(i, w): (usize, &u32)| {
+                    inner.store.read(*w, last(i, w)).expect("a wanted value is kept")
+                };
                 Ok(wanted.iter().enumerate().map(read).collect())
             }
         };
@@ -253,7 +260,13 @@ impl Shared {
     fn abandon(&self, panic: Panic) {
         let mut inner = self.lock();
         let (task, key, input) = ("the scheduler".to_owned(), "none".to_owned(), "none".to_owned());
-        let error = ErrorKind::TaskPanicked { task, key, input, message: panic.message, place: panic.place };
+        let error = ErrorKind::TaskPanicked {
+            task,
+            key,
+            input,
+            message: panic.message,
+            place: panic.place,
+        };
         self.stop(&mut inner, error.into());
         inner.finished = true;
         self.ended.notify_all();
@@ -312,7 +325,11 @@ impl Shared {
                 return None;
             }
             let short = me.mean_us < SHORT_US && self.sleeping.load(Ordering::SeqCst) == 0;
-            let most = if short { (inner.state.ready() / (2 * self.locals.len())).clamp(1, BATCH) } else { 1 };
+            let most = if short {
+                (inner.state.ready() / (2 * self.locals.len())).clamp(1, BATCH)
+            } else {
+                1
+            };
             if let Some(first) = self.claim(&mut inner) {
                 let more: Vec<_> = (1..most).map_while(|_| self.claim(&mut inner)).collect();
                 self.local(me.local).todo.extend(more);
@@ -355,7 +372,8 @@ impl Shared {
             let read = store.read(*d, state.is_last_read(*d)).unwrap_or_else(|| {
                 // A task runs after its dependencies: only this very task has taken the value, as
                 // it reads it twice.
-                let before = deps.iter().position(|other| other == d).filter(|at| *at < values.len());
+                let before =
+                    deps.iter().position(|other| other == d).filter(|at| *at < values.len());
                 values[before.expect("a dependency has a value")].clone()
             });
             values.push(read);
@@ -395,7 +413,8 @@ impl Shared {
     /// Returns the error for a value, or for all wanted values, above the memory limit.
     fn too_large(&self, chain: u32, bytes: u64, wanted: u64) -> Error {
         let task = self.chains.last(chain);
-        let (name, key, limit) = (self.graph.layer(task).label().text().to_string(), self.graph.key(task), self.limit);
+        let (name, key, limit) =
+            (self.graph.layer(task).label().text().to_string(), self.graph.key(task), self.limit);
         if bytes > limit {
             ErrorKind::TaskTooLarge { task: name, key, bytes, limit }.into()
         } else {
@@ -557,7 +576,10 @@ impl Shared {
                 let value = from.read()?;
                 let mut inner = self.lock();
                 let room = inner.state.held() + from.bytes < Limits::of(self.limit).spill;
-                if room && !inner.state.is_last_read(task) && inner.store.restore(task, &value, from.bytes) {
+                if room
+                    && !inner.state.is_last_read(task)
+                    && inner.store.restore(task, &value, from.bytes)
+                {
                     let owner = inner.owners[task as usize];
                     inner.worker_bytes[usize::from(owner)] += from.bytes;
                     let mut actions = Vec::new();
@@ -576,14 +598,22 @@ impl Shared {
         let mut retries = layer.work.retries();
         let mut values = Some(values);
         loop {
-            let given = if retries > 0 { values.clone() } else { values.take() }.unwrap_or_default();
+            let given =
+                if retries > 0 { values.clone() } else { values.take() }.unwrap_or_default();
             let error = match as_task(|| layer.work.run(number.index, given)) {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) => error,
                 Err(panic) if panic.stopped => return Err(ErrorKind::Interrupted.into()),
                 Err(panic) => {
                     let (name, key) = (layer.label().text().to_string(), self.graph.key(task));
-                    ErrorKind::TaskPanicked { task: name, key, input: self.input(task), message: panic.message, place: panic.place }.into()
+                    ErrorKind::TaskPanicked {
+                        task: name,
+                        key,
+                        input: self.input(task),
+                        message: panic.message,
+                        place: panic.place,
+                    }
+                    .into()
                 }
             };
             if retries == 0 || matches!(error.kind(), ErrorKind::Interrupted) || cancelled() {

@@ -43,7 +43,12 @@ impl Segments {
     }
 
     /// Writes a value.
-    pub(super) fn write(&self, value: &(dyn Any + Send + Sync), packer: Packer, bytes: u64) -> Result<Spilled> {
+    pub(super) fn write(
+        &self,
+        value: &(dyn Any + Send + Sync),
+        packer: Packer,
+        bytes: u64,
+    ) -> Result<Spilled> {
         let mut packed = Vec::with_capacity(bytes as usize);
         (packer.pack)(value, &mut packed);
         let length = packed.len();
@@ -99,7 +104,8 @@ mod tests {
         let value = vec![1u64; 1000];
         let packer = packer_of(&value).unwrap();
         let segments = Segments::new("/dev".into());
-        *segments.open.lock().unwrap() = Some((Arc::new(File::options().write(true).open("/dev/full").unwrap()), 0));
+        *segments.open.lock().unwrap() =
+            Some((Arc::new(File::options().write(true).open("/dev/full").unwrap()), 0));
         let e = segments.write(&value, packer, 8024).map(drop).unwrap_err().to_string();
         assert!(e.contains("/dev") && e.contains("No space left"), "{e}");
         assert_eq!(segments.spilled(), 0);

@@ -115,7 +115,8 @@ impl State {
         let mut readers: Vec<u32> = dependents.iter().map(|d| d.len() as u32).collect();
         wanted.iter().for_each(|w| readers[*w as usize] += 1);
         let roots = (0..n as u32).filter(|i| open[*i as usize] == 0).collect();
-        let status = open.iter().map(|o| if *o == 0 { Status::Ready } else { Status::Waiting }).collect();
+        let status =
+            open.iter().map(|o| if *o == 0 { Status::Ready } else { Status::Waiting }).collect();
         Self {
             status,
             deps,
@@ -243,7 +244,10 @@ impl State {
 
     /// Returns whether a value can be dropped once the task is done.
     fn frees(&self, task: u32) -> bool {
-        self.deps.get(task).iter().any(|d| self.unbegun[*d as usize] == 1 && self.bytes[*d as usize] > 0)
+        self.deps
+            .get(task)
+            .iter()
+            .any(|d| self.unbegun[*d as usize] == 1 && self.bytes[*d as usize] > 0)
     }
 
     fn begin(&mut self, task: u32) {
@@ -315,11 +319,26 @@ impl State {
         assert_eq!(self.status.len() - count(Status::Done), self.left as usize);
         assert_eq!(self.bytes.iter().sum::<u64>(), self.held);
         for (i, status) in self.status.iter().enumerate() {
-            let open = self.deps.get(i as u32).iter().filter(|d| self.status[**d as usize] != Status::Done).count();
+            let open = self
+                .deps
+                .get(i as u32)
+                .iter()
+                .filter(|d| self.status[**d as usize] != Status::Done)
+                .count();
             assert_eq!(self.open[i] as usize, open, "task {i}");
-            assert_eq!(*status == Status::Waiting, open > 0, "task {i} went before its dependencies");
-            assert!(self.unbegun[i] <= self.readers[i], "a reader of task {i} has ended and not begun");
-            assert!(*status == Status::Done || self.bytes[i] == 0, "task {i} holds bytes and has no value");
+            assert_eq!(
+                *status == Status::Waiting,
+                open > 0,
+                "task {i} went before its dependencies"
+            );
+            assert!(
+                self.unbegun[i] <= self.readers[i],
+                "a reader of task {i} has ended and not begun"
+            );
+            assert!(
+                *status == Status::Done || self.bytes[i] == 0,
+                "task {i} holds bytes and has no value"
+            );
         }
     }
 }
@@ -348,11 +367,18 @@ mod tests {
     fn random_run(seed: u64, workers: usize, fail: Option<u32>, limits: Limits) -> Run {
         let mut rng = StdRng::seed_from_u64(seed);
         let n = rng.random_range(1..40u32);
-        let deps: Vec<Vec<u32>> =
-            (0..n).map(|i| (0..rng.random_range(0..4)).filter(|_| i > 0).map(|_| rng.random_range(0..i)).collect()).collect();
+        let deps: Vec<Vec<u32>> = (0..n)
+            .map(|i| {
+                (0..rng.random_range(0..4))
+                    .filter(|_| i > 0)
+                    .map(|_| rng.random_range(0..i))
+                    .collect()
+            })
+            .collect();
         let wanted = vec![n - 1];
         let mut state = State::new(lists(&deps), &wanted, limits);
-        let (mut running, mut log, mut events, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut running, mut log, mut events, mut held) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         loop {
             let mut actions = Vec::new();
             let event = if running.len() < workers && (running.is_empty() || rng.random_bool(0.5)) {
@@ -363,7 +389,11 @@ mod tests {
                 Event::Elsewhere(rng.random_range(0..50))
             } else {
                 let task = running.swap_remove(rng.random_range(0..running.len()));
-                if fail == Some(task) { Event::Failed(task) } else { Event::Done { task, bytes: rng.random_range(1..20) } }
+                if fail == Some(task) {
+                    Event::Failed(task)
+                } else {
+                    Event::Done { task, bytes: rng.random_range(1..20) }
+                }
             };
             state.handle(event, &mut actions);
             state.validate();
@@ -378,7 +408,10 @@ mod tests {
                     _ => {}
                 }
             }
-            assert!(event != Event::Idle || !running.is_empty() || actions.contains(&Action::Finish), "seed {seed}: it stands still");
+            assert!(
+                event != Event::Idle || !running.is_empty() || actions.contains(&Action::Finish),
+                "seed {seed}: it stands still"
+            );
             log.extend(actions);
             if log.last() == Some(&Action::Finish) {
                 return Run { deps, wanted, limits, events, log };
@@ -404,12 +437,27 @@ mod tests {
             let at = |a: Action| run.log.iter().position(|x| *x == a);
             for (i, list) in run.deps.iter().enumerate() {
                 let i = i as u32;
-                assert_eq!(run.log.iter().filter(|a| **a == Action::Run(i)).count(), 1, "seed {seed}");
-                let released = run.log.iter().position(|a| matches!(a, Action::Release { task, .. } if *task == i));
-                let readers: Vec<_> = (0..run.deps.len() as u32).filter(|r| run.deps[*r as usize].contains(&i)).collect();
-                assert_eq!(released.is_some(), !readers.is_empty() && !run.wanted.contains(&i), "seed {seed}");
+                assert_eq!(
+                    run.log.iter().filter(|a| **a == Action::Run(i)).count(),
+                    1,
+                    "seed {seed}"
+                );
+                let released = run
+                    .log
+                    .iter()
+                    .position(|a| matches!(a, Action::Release { task, .. } if *task == i));
+                let readers: Vec<_> = (0..run.deps.len() as u32)
+                    .filter(|r| run.deps[*r as usize].contains(&i))
+                    .collect();
+                assert_eq!(
+                    released.is_some(),
+                    !readers.is_empty() && !run.wanted.contains(&i),
+                    "seed {seed}"
+                );
                 for r in readers {
-                    assert!(released.is_none_or(|at_release| at(Action::Run(r)).unwrap() < at_release));
+                    assert!(
+                        released.is_none_or(|at_release| at(Action::Run(r)).unwrap() < at_release)
+                    );
                 }
                 assert!(list.iter().all(|d| at(Action::Run(*d)) < at(Action::Run(i))));
             }
@@ -419,7 +467,12 @@ mod tests {
     #[test]
     fn a_log_of_events_gives_the_same_actions_again() {
         for seed in 0..100 {
-            let run = random_run(seed, 3, (seed % 3 == 0).then_some(1), if seed % 2 == 0 { Limits::NONE } else { TIGHT });
+            let run = random_run(
+                seed,
+                3,
+                (seed % 3 == 0).then_some(1),
+                if seed % 2 == 0 { Limits::NONE } else { TIGHT },
+            );
             assert_eq!(replay(&run), run.log, "seed {seed}");
         }
     }
@@ -430,14 +483,23 @@ mod tests {
             let run = random_run(seed, 3, Some(0), Limits::NONE);
             let ran = |t: u32| run.log.contains(&Action::Run(t));
             for (i, list) in run.deps.iter().enumerate() {
-                assert!(!(list.contains(&0) && ran(i as u32)), "seed {seed}: a task ran on a failed value");
+                assert!(
+                    !(list.contains(&0) && ran(i as u32)),
+                    "seed {seed}: a task ran on a failed value"
+                );
             }
         }
     }
 
     /// Drives `workers` at equal speed and returns the most bytes held, including those of running
     /// tasks, once `after` tasks are done.
-    fn most_held(deps: &[Vec<u32>], workers: usize, bytes: fn(u32) -> u64, limits: Limits, after: usize) -> u64 {
+    fn most_held(
+        deps: &[Vec<u32>],
+        workers: usize,
+        bytes: fn(u32) -> u64,
+        limits: Limits,
+        after: usize,
+    ) -> u64 {
         let mut state = State::new(lists(deps), &[deps.len() as u32 - 1], limits);
         let (mut running, mut most, mut done) = (std::collections::VecDeque::new(), 0, 0);
         loop {
@@ -462,7 +524,11 @@ mod tests {
         // 64 leaves summed in pairs, one worker: at most one value per level is alive, and the one
         // being computed.
         fn tree(depth: u32, deps: &mut Vec<Vec<u32>>) -> u32 {
-            let list = if depth == 0 { vec![] } else { vec![tree(depth - 1, deps), tree(depth - 1, deps)] };
+            let list = if depth == 0 {
+                vec![]
+            } else {
+                vec![tree(depth - 1, deps), tree(depth - 1, deps)]
+            };
             deps.push(list);
             deps.len() as u32 - 1
         }
@@ -475,7 +541,8 @@ mod tests {
     fn roots_are_begun_as_memory_allows() {
         // A hundred loads of 10 bytes, each read by a task whose value is empty, and all joined at
         // the end.
-        let mut deps: Vec<Vec<u32>> = (0..200).map(|i| if i % 2 == 0 { vec![] } else { vec![i - 1] }).collect();
+        let mut deps: Vec<Vec<u32>> =
+            (0..200).map(|i| if i % 2 == 0 { vec![] } else { vec![i - 1] }).collect();
         deps.push((0..100).map(|i| 2 * i + 1).collect());
         let bytes = |task| if task % 2 == 0 && task < 200 { 10 } else { 0 };
         let free = most_held(&deps, 8, bytes, Limits::NONE, 16);

@@ -51,7 +51,12 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(tasks: usize, moving: bool) -> Self {
-        Self { slots: (0..tasks).map(|_| Slot::Empty).collect(), movable: HashMap::default(), clock: 0, moving }
+        Self {
+            slots: (0..tasks).map(|_| Slot::Empty).collect(),
+            movable: HashMap::default(),
+            clock: 0,
+            moving,
+        }
     }
 
     pub(super) fn put(&mut self, task: u32, value: Value, bytes: u64) {
@@ -73,7 +78,9 @@ impl Store {
         match slot {
             Slot::Held(_) if last => {
                 self.movable.remove(&task);
-                let Slot::Held(value) = std::mem::replace(slot, Slot::Empty) else { unreachable!("it was matched above") };
+                let Slot::Held(value) = std::mem::replace(slot, Slot::Empty) else {
+                    unreachable!("it was matched above")
+                };
                 Some(Read::Held(value))
             }
             Slot::Held(value) => Some(Read::Held(value.clone())),
@@ -98,7 +105,8 @@ impl Store {
         if !self.moving || self.movable.is_empty() {
             return Vec::new();
         }
-        let mut oldest: Vec<_> = self.movable.iter().map(|(task, (tick, bytes))| (*tick, *task, *bytes)).collect();
+        let mut oldest: Vec<_> =
+            self.movable.iter().map(|(task, (tick, bytes))| (*tick, *task, *bytes)).collect();
         oldest.sort_unstable();
         let mut freed = 0;
         let mut victims = Vec::new();

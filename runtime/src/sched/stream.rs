@@ -19,7 +19,10 @@ const TASKS: usize = 20_000;
 
 /// The colours of task names, in the order of the names; middle tones that are readable on light
 /// and dark pages.
-const COLOURS: [&str; 10] = ["#4c8dd6", "#e08e0b", "#4ca64c", "#c05fb8", "#c9a227", "#3aa6a0", "#a5734a", "#8a79c9", "#7d8a2e", "#d06f8e"];
+const COLOURS: [&str; 10] = [
+    "#4c8dd6", "#e08e0b", "#4ca64c", "#c05fb8", "#c9a227", "#3aa6a0", "#a5734a", "#8a79c9",
+    "#7d8a2e", "#d06f8e",
+];
 /// The colour of failed tasks.
 const FAILED: &str = "#d32f2f";
 
@@ -63,8 +66,17 @@ fn blocks(records: &[Record], narrow_us: u64) -> Vec<Block> {
                 b.tasks += 1;
             }
             // A task of another name that is too narrow to be seen does not get a block of its own.
-            Some(b) if b.thread == r.thread && to < b.to + narrow_us && !failed => b.to = to.max(b.to),
-            _ => blocks.push(Block { thread: r.thread, name: r.name, failed, from: r.start_us, to, tasks: 1 }),
+            Some(b) if b.thread == r.thread && to < b.to + narrow_us && !failed => {
+                b.to = to.max(b.to)
+            }
+            _ => blocks.push(Block {
+                thread: r.thread,
+                name: r.name,
+                failed,
+                from: r.start_us,
+                to,
+                tasks: 1,
+            }),
         }
     }
     blocks
@@ -72,7 +84,12 @@ fn blocks(records: &[Record], narrow_us: u64) -> Vec<Block> {
 
 fn draw(records: &[Record], now: &Snapshot) -> String {
     let threads = (now.workers.iter().map(|w| w.threads as u32).sum::<u32>()).clamp(1, ROWS);
-    let end = records.iter().map(|r| r.start_us + r.took_us).max().unwrap_or(0).max(now.elapsed.as_micros() as u64);
+    let end = records
+        .iter()
+        .map(|r| r.start_us + r.took_us)
+        .max()
+        .unwrap_or(0)
+        .max(now.elapsed.as_micros() as u64);
     // The picture begins at the start of the computation, if that is remembered.
     let first = records.iter().map(|r| r.start_us).min().unwrap_or(0);
     let start = if first < end / 20 { 0 } else { first };
@@ -86,7 +103,8 @@ fn draw(records: &[Record], now: &Snapshot) -> String {
     );
     for t in 0..threads {
         let y = f64::from(t) * ROW + ROW - 4.0;
-        let _ = write!(out, "<text x=\"0\" y=\"{y:.0}\" fill=\"{}\">thread {t}</text>", colour::INK);
+        let _ =
+            write!(out, "<text x=\"0\" y=\"{y:.0}\" fill=\"{}\">thread {t}</text>", colour::INK);
     }
     // Half a pixel.
     for b in blocks(records, span / (2 * WIDTH as u64)) {
@@ -105,11 +123,13 @@ fn draw(records: &[Record], now: &Snapshot) -> String {
         );
     }
     let base = f64::from(threads) * ROW + 3.0;
-    let _ = write!(out, "<path d=\"M{left},{base} H{}\" stroke=\"{}\"/>", WIDTH - 8.0, colour::LINE);
+    let _ =
+        write!(out, "<path d=\"M{left},{base} H{}\" stroke=\"{}\"/>", WIDTH - 8.0, colour::LINE);
     for i in 0..=4u64 {
         let us = start + span * i / 4;
         let anchor = ["start", "middle", "middle", "middle", "end"][i as usize];
-        let label = if us == 0 { "0".to_owned() } else { shown_time(std::time::Duration::from_micros(us)) };
+        let label =
+            if us == 0 { "0".to_owned() } else { shown_time(std::time::Duration::from_micros(us)) };
         let _ = write!(
             out,
             "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"{anchor}\" fill=\"{}\">{label}</text>",

@@ -9,7 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 /// Runs a test with another cluster, one test at a time, and restores the cluster afterwards.
-pub(crate) fn with_cluster<T>(workers: usize, threads: usize, limit: Option<u64>, test: impl FnOnce() -> T) -> T {
+pub(crate) fn with_cluster<T>(
+    workers: usize,
+    threads: usize,
+    limit: Option<u64>,
+    test: impl FnOnce() -> T,
+) -> T {
     static TURN: StdMutex<()> = StdMutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     struct Back(Cluster);
@@ -30,7 +35,10 @@ fn add(a: u64, b: u64) -> u64 {
 fn tree(leaves: u64) -> Delayed<u64> {
     let mut level: Vec<_> = (0..leaves).map(|i| delayed(add).call((i, 0))).collect();
     while level.len() > 1 {
-        level = level.chunks(2).map(|p| if let [a, b] = p { delayed(add).call((a, b)) } else { p[0].clone() }).collect();
+        level = level
+            .chunks(2)
+            .map(|p| if let [a, b] = p { delayed(add).call((a, b)) } else { p[0].clone() })
+            .collect();
     }
     level.remove(0)
 }
@@ -38,7 +46,9 @@ fn tree(leaves: u64) -> Delayed<u64> {
 #[test]
 fn a_tree_of_sixteen_thousand_calls_on_any_number_of_workers() {
     for (workers, threads) in [(1, 1), (2, 1), (3, 2), (8, 1)] {
-        with_cluster(workers, threads, None, || assert_eq!(tree(8192).compute().unwrap(), 8191 * 8192 / 2));
+        with_cluster(workers, threads, None, || {
+            assert_eq!(tree(8192).compute().unwrap(), 8191 * 8192 / 2)
+        });
     }
 }
 
@@ -60,7 +70,10 @@ fn nested_computes_do_not_deadlock() {
     for workers in [1, 2, 5] {
         with_cluster(workers, 1, None, || {
             let all: Vec<_> = (0..64u64).map(|_| delayed(outer).call((10,))).collect();
-            assert_eq!(delayed(|v: Vec<u64>| v.iter().sum::<u64>()).call((all,)).compute().unwrap(), 64 * 55);
+            assert_eq!(
+                delayed(|v: Vec<u64>| v.iter().sum::<u64>()).call((all,)).compute().unwrap(),
+                64 * 55
+            );
         });
     }
 }
@@ -79,7 +92,9 @@ fn short_and_long_tasks_share_the_threads() {
     };
     with_cluster(4, 1, None, || {
         let tasks: Vec<_> = (0..10_000u64).map(|i| delayed(work).call((i,))).collect();
-        let threads = delayed(|v: Vec<std::thread::ThreadId>| v.into_iter().collect::<std::collections::HashSet<_>>().len());
+        let threads = delayed(|v: Vec<std::thread::ThreadId>| {
+            v.into_iter().collect::<std::collections::HashSet<_>>().len()
+        });
         assert_eq!(threads.call((tasks,)).compute().unwrap(), 4);
     });
 }
@@ -92,7 +107,10 @@ fn a_panic_names_the_task_its_input_and_text() {
     }
     let e = delayed(explode).call((7, "text".to_owned())).compute().unwrap_err();
     let ErrorKind::TaskPanicked { task, input, message, .. } = e.kind() else { panic!("{e}") };
-    assert_eq!((task.as_str(), input.as_str(), message.as_str()), ("explode", "7, \"text\"", "seven and text"));
+    assert_eq!(
+        (task.as_str(), input.as_str(), message.as_str()),
+        ("explode", "7, \"text\"", "seven and text")
+    );
     let after = delayed(explode).call((delayed(explode).call((7, "a".to_owned())), "b".to_owned()));
     let e = after.compute().unwrap_err();
     assert!(e.to_string().contains("seven and a"), "{e}");
@@ -130,11 +148,13 @@ fn values_above_the_limit_go_to_disk_and_come_back() {
         let sums: Vec<_> = parts.iter().map(|p| p.map(|v| v.iter().sum::<u64>())).collect();
         // The tasks that read a part again come last: until then the parts are kept.
         let all = delayed(|v: Vec<u64>| v.iter().sum::<u64>()).call((sums,));
-        let again: Vec<_> = parts.iter().map(|p| delayed(|v: Vec<u64>, _: u64| v[0]).call((p, &all))).collect();
+        let again: Vec<_> =
+            parts.iter().map(|p| delayed(|v: Vec<u64>, _: u64| v[0]).call((p, &all))).collect();
         let firsts = delayed(|v: Vec<u64>| v.iter().sum::<u64>()).call((again,));
         assert_eq!(firsts.compute().unwrap(), 39 * 40 / 2);
         let (session, _) = progress::session();
-        let now = session.ended.iter().rev().find(|c| c.snapshot().sums().2 > 100).unwrap().snapshot();
+        let now =
+            session.ended.iter().rev().find(|c| c.snapshot().sums().2 > 100).unwrap().snapshot();
         assert_eq!(now.notes, [] as [&str; 0]);
     });
 }
@@ -142,14 +162,23 @@ fn values_above_the_limit_go_to_disk_and_come_back() {
 #[test]
 fn a_disk_that_cannot_be_written_is_told_and_nothing_is_lost() {
     with_cluster(2, 1, Some(5 * MB as u64), || {
-        config::set_cluster(Cluster { local_directory: "/nonexistent/folder".into(), ..config::cluster() });
-        let parts: Vec<_> = (0..20u64).map(|i| delayed(|i: u64| vec![i; MB / 8]).call((i,))).collect();
-        let all = delayed(|v: Vec<u64>| v.iter().sum::<u64>()).call((parts.iter().map(|p| p.map(|v| v[0])).collect::<Vec<_>>(),));
-        let again: Vec<_> = parts.iter().map(|p| delayed(|v: Vec<u64>, _: u64| v[0]).call((p, &all))).collect();
+        config::set_cluster(Cluster {
+            local_directory: "/nonexistent/folder".into(),
+            ..config::cluster()
+        });
+        let parts: Vec<_> =
+            (0..20u64).map(|i| delayed(|i: u64| vec![i; MB / 8]).call((i,))).collect();
+        let all = delayed(|v: Vec<u64>| v.iter().sum::<u64>())
+            .call((parts.iter().map(|p| p.map(|v| v[0])).collect::<Vec<_>>(),));
+        let again: Vec<_> =
+            parts.iter().map(|p| delayed(|v: Vec<u64>, _: u64| v[0]).call((p, &all))).collect();
         let sum = delayed(|v: Vec<u64>| v.iter().sum::<u64>()).call((again,));
         let (value, notes) = sum.with_notes().unwrap();
         assert_eq!(value, 190);
-        assert!(notes.iter().any(|n| n.contains("/nonexistent/folder") && n.contains("stay in memory")), "{notes:?}");
+        assert!(
+            notes.iter().any(|n| n.contains("/nonexistent/folder") && n.contains("stay in memory")),
+            "{notes:?}"
+        );
     });
 }
 
@@ -159,7 +188,12 @@ impl Delayed<u64> {
         let before = progress::session().0.ended.iter().map(|c| c.number).collect::<Vec<_>>();
         let value = self.compute()?;
         let (session, _) = progress::session();
-        let notes = session.ended.iter().filter(|c| !before.contains(&c.number)).flat_map(|c| c.snapshot().notes).collect();
+        let notes = session
+            .ended
+            .iter()
+            .filter(|c| !before.contains(&c.number))
+            .flat_map(|c| c.snapshot().notes)
+            .collect();
         Ok((value, notes))
     }
 }
@@ -167,17 +201,29 @@ impl Delayed<u64> {
 #[test]
 fn what_cannot_fit_fails_by_name_with_bytes_and_limit() {
     with_cluster(1, 1, Some(MB as u64), || {
-        let e = delayed(|n: u64| vec![0u8; n as usize]).name("huge").call((3 * MB as u64,)).map(|v| v.len()).map(|n| n).compute();
+        let e = delayed(|n: u64| vec![0u8; n as usize])
+            .name("huge")
+            .call((3 * MB as u64,))
+            .map(|v| v.len())
+            .map(|n| n)
+            .compute();
         // A chain of tasks passes its values on without storing any: that is fine.
         assert_eq!(e.unwrap(), 3 * MB);
         let huge = delayed(|n: u64| vec![0u8; n as usize]).name("huge").call((3 * MB as u64,));
-        let e = delayed(|a: Vec<u8>, b: Vec<u8>| a.len() + b.len()).call((&huge, &huge)).compute().unwrap_err();
+        let e = delayed(|a: Vec<u8>, b: Vec<u8>| a.len() + b.len())
+            .call((&huge, &huge))
+            .compute()
+            .unwrap_err();
         let ErrorKind::TaskTooLarge { task, bytes, limit, .. } = e.kind() else { panic!("{e}") };
         assert_eq!((task.as_str(), *bytes, *limit), ("huge", 3 * MB as u64 + 24, MB as u64));
         assert!(e.to_string().contains("3.00 MiB") && e.to_string().contains("1.00 MiB"), "{e}");
-        let parts: Vec<_> = (0..4u64).map(|_| delayed(|| vec![0u8; MB / 2]).call(()).point()).collect();
+        let parts: Vec<_> =
+            (0..4u64).map(|_| delayed(|| vec![0u8; MB / 2]).call(()).point()).collect();
         let e = compute(&parts).unwrap_err();
-        assert!(matches!(e.kind(), ErrorKind::ResultTooLarge { limit, .. } if *limit == MB as u64), "{e}");
+        assert!(
+            matches!(e.kind(), ErrorKind::ResultTooLarge { limit, .. } if *limit == MB as u64),
+            "{e}"
+        );
         assert_eq!(tree(64).compute().unwrap(), 2016, "the next compute works");
     });
 }

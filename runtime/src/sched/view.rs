@@ -115,7 +115,8 @@ fn draw_all() {
             session = changed.wait(session).unwrap_or_else(PoisonError::into_inner);
             continue;
         }
-        let due: Vec<Arc<Counts>> = session.active.iter().filter(|c| c.started.elapsed() >= PATIENCE).cloned().collect();
+        let due: Vec<Arc<Counts>> =
+            session.active.iter().filter(|c| c.started.elapsed() >= PATIENCE).cloned().collect();
         drop(session);
         for counts in due {
             let mut views = views();
@@ -126,7 +127,8 @@ fn draw_all() {
         }
         session = progress::session().0;
         if !session.active.is_empty() {
-            session = changed.wait_timeout(session, OFTEN).unwrap_or_else(PoisonError::into_inner).0;
+            session =
+                changed.wait_timeout(session, OFTEN).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -141,8 +143,14 @@ fn ended(counts: &Arc<Counts>) {
         Way::Off => {}
         Way::Html | Way::Widgets => {
             let picture = stream::picture(counts, &now);
-            let bundle = Bundle::text(card::text(&now)).with("text/html", card::page(&now, None, picture.as_deref()));
-            wire::send(&ToKernel::Show { role: Role::Update, id: Some(shown.id), bundle, ack: false });
+            let bundle = Bundle::text(card::text(&now))
+                .with("text/html", card::page(&now, None, picture.as_deref()));
+            wire::send(&ToKernel::Show {
+                role: Role::Update,
+                id: Some(shown.id),
+                bundle,
+                ack: false,
+            });
         }
     }
     if let Some(panel) = shown.panel {
@@ -172,18 +180,25 @@ fn draw(views: &mut Views, counts: &Counts) {
         Way::Text => terminal(&now, false),
         Way::Html => {
             let role = if first { Role::Display } else { Role::Update };
-            let bundle = Bundle::text(card::text(&now)).with("text/html", card::page(&now, before.as_ref(), None));
+            let bundle = Bundle::text(card::text(&now))
+                .with("text/html", card::page(&now, before.as_ref(), None));
             wire::send(&ToKernel::Show { role, id: Some(shown.id.clone()), bundle, ack: false });
         }
         Way::Widgets => {
             let panel = shown.panel.get_or_insert_with(|| Panel::open(&now));
             panel.set(&now, before.as_ref(), || stream::picture(counts, &now));
             if first {
-                let view = json!({ "model_id": panel.root.id(), "version_major": 2, "version_minor": 0 });
+                let view =
+                    json!({ "model_id": panel.root.id(), "version_major": 2, "version_minor": 0 });
                 let bundle = Bundle::text(card::text(&now))
                     .with("text/html", card::page(&now, None, None))
                     .with("application/vnd.jupyter.widget-view+json", view.to_string());
-                wire::send(&ToKernel::Show { role: Role::Display, id: Some(shown.id.clone()), bundle, ack: false });
+                wire::send(&ToKernel::Show {
+                    role: Role::Display,
+                    id: Some(shown.id.clone()),
+                    bundle,
+                    ack: false,
+                });
             }
         }
     }
@@ -196,7 +211,8 @@ fn draw(views: &mut Views, counts: &Counts) {
 fn terminal(now: &Snapshot, ended: bool) {
     const WIDTH: usize = 30;
     let filled = ((card::part(now) * WIDTH as f64) as usize).min(WIDTH);
-    let line = format!("[{}{}] {}", "#".repeat(filled), " ".repeat(WIDTH - filled), card::text(now));
+    let line =
+        format!("[{}{}] {}", "#".repeat(filled), " ".repeat(WIDTH - filled), card::text(now));
     // Not through the standard library's lock: its holder may be waiting for this very computation.
     let text = format!("\r{line:<100}{}", if ended { "\n" } else { "" });
     let mut left = text.as_bytes();
@@ -248,7 +264,12 @@ impl Panel {
         Self { root, head, bar, workers, names, stream, memory, streamed: Mutex::default() }
     }
 
-    fn set(&self, now: &Snapshot, before: Option<&Snapshot>, picture: impl FnOnce() -> Option<String>) {
+    fn set(
+        &self,
+        now: &Snapshot,
+        before: Option<&Snapshot>,
+        picture: impl FnOnce() -> Option<String>,
+    ) {
         self.bar.set(json!({ "value": card::part(now), "bar_style": if now.sums().1 > 0 { "danger" } else { "success" } }));
         self.head.set(json!({ "value": card::head(now) }));
         self.workers.set(json!({ "value": card::workers(now, before) }));

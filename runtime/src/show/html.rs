@@ -74,8 +74,18 @@ pub fn table(columns: &[Column], rows: &[Option<Row>], note: &str) -> String {
                 );
                 for (c, cell) in columns.iter().zip(cells) {
                     let _ = match cell {
-                        Some(text) => write!(out, "<td style=\"text-align:{};{}\">{}</td>", align(c), wrapping(text), escape(text)),
-                        None => write!(out, "<td style=\"text-align:{};color:{FAINT};font-style:italic\">null</td>", align(c)),
+                        Some(text) => write!(
+                            out,
+                            "<td style=\"text-align:{};{}\">{}</td>",
+                            align(c),
+                            wrapping(text),
+                            escape(text)
+                        ),
+                        None => write!(
+                            out,
+                            "<td style=\"text-align:{};color:{FAINT};font-style:italic\">null</td>",
+                            align(c)
+                        ),
                     };
                 }
                 out += "</tr>";
@@ -83,13 +93,21 @@ pub fn table(columns: &[Column], rows: &[Option<Row>], note: &str) -> String {
             None => {
                 out += "<tr><th>\u{22ee}</th>";
                 for c in columns {
-                    let _ = write!(out, "<td style=\"text-align:{};color:{FAINT}\">\u{22ee}</td>", align(c));
+                    let _ = write!(
+                        out,
+                        "<td style=\"text-align:{};color:{FAINT}\">\u{22ee}</td>",
+                        align(c)
+                    );
                 }
                 out += "</tr>";
             }
         }
     }
-    let _ = write!(out, "</tbody></table></div><p style=\"color:{FAINT};margin:4px 0 0 0\">{}</p>", escape(note));
+    let _ = write!(
+        out,
+        "</tbody></table></div><p style=\"color:{FAINT};margin:4px 0 0 0\">{}</p>",
+        escape(note)
+    );
     out
 }
 
@@ -103,7 +121,10 @@ fn wrapping(text: &str) -> &'static str {
 #[must_use]
 pub fn svg_image(svg: &str) -> String {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
-    format!("<img style=\"max-width:100%\" src=\"data:image/svg+xml;base64,{}\">", BASE64_STANDARD.encode(svg))
+    format!(
+        "<img style=\"max-width:100%\" src=\"data:image/svg+xml;base64,{}\">",
+        BASE64_STANDARD.encode(svg)
+    )
 }
 
 /// Renders a horizontal bar filled to `part` (0 to 1).
@@ -144,7 +165,12 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        let cases = [(0, "0", "0 B"), (999, "999", "999 B"), (1024, "1,024", "1.00 kiB"), (336_776, "336,776", "328.88 kiB")];
+        let cases = [
+            (0, "0", "0 B"),
+            (999, "999", "999 B"),
+            (1024, "1,024", "1.00 kiB"),
+            (336_776, "336,776", "328.88 kiB"),
+        ];
         for (n, grouped, size) in cases {
             assert_eq!((thousands(n), bytes(n)), (grouped.to_owned(), size.to_owned()));
         }
@@ -154,7 +180,16 @@ mod tests {
     #[test]
     fn cells_are_escaped_and_nulls_visible() {
         let columns = [Column { name: "<a>".into(), dtype: "str".into(), right: false }];
-        let html = table(&columns, &[Some(("0".into(), vec![Some("<p>&".into())])), None, Some(("1".into(), vec![None]))], "2 rows");
-        assert!(html.contains("&lt;a&gt;") && html.contains("&lt;p&gt;&amp;") && html.contains(">null<") && !html.contains("<p>&"));
+        let html = table(
+            &columns,
+            &[Some(("0".into(), vec![Some("<p>&".into())])), None, Some(("1".into(), vec![None]))],
+            "2 rows",
+        );
+        assert!(
+            html.contains("&lt;a&gt;")
+                && html.contains("&lt;p&gt;&amp;")
+                && html.contains(">null<")
+                && !html.contains("<p>&")
+        );
     }
 }

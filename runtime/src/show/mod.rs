@@ -48,7 +48,9 @@ pub trait Show {
 /// ```
 pub fn display<T: Displayable + ?Sized>(value: &T) -> DisplayHandle {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let handle = DisplayHandle { id: format!("rask-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)) };
+    let handle = DisplayHandle {
+        id: format!("rask-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)),
+    };
     wire::show(Role::Display, Some(handle.id.clone()), value.displayed());
     handle
 }

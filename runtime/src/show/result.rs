@@ -113,14 +113,19 @@ fn emit(bundle: Bundle) {
 macro_rules! __result {
     (as $format:literal, $types:literal; $value:expr) => {
         match &$value {
-            value => $crate::show::result::written(&format!($format, value), $types.then(|| $crate::show::result::type_of(value))),
+            value => $crate::show::result::written(
+                &format!($format, value),
+                $types.then(|| $crate::show::result::type_of(value)),
+            ),
         }
     };
     ($value:expr) => {
         match &$value {
             value => {
                 #[allow(unused_imports)]
-                use $crate::show::result::{Nothing as _, Plain as _, Rich as _, Unknown as _, Usual as _};
+                use $crate::show::result::{
+                    Nothing as _, Plain as _, Rich as _, Unknown as _, Usual as _,
+                };
                 (&&&&&$crate::show::result::Value(value)).rask_result();
             }
         }

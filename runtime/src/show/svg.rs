@@ -38,7 +38,11 @@ fn tree(svg: &str, fail: impl Fn(String) -> ErrorKind) -> Result<usvg::Tree> {
     static OPTIONS: LazyLock<usvg::Options<'static>> = LazyLock::new(|| {
         let mut fonts = usvg::fontdb::Database::new();
         fonts.load_font_source(usvg::fontdb::Source::Binary(Arc::new(FONT)));
-        usvg::Options { font_family: "DejaVu Sans".to_owned(), fontdb: Arc::new(fonts), ..Default::default() }
+        usvg::Options {
+            font_family: "DejaVu Sans".to_owned(),
+            fontdb: Arc::new(fonts),
+            ..Default::default()
+        }
     });
     Ok(usvg::Tree::from_str(svg, &OPTIONS).map_err(|e| fail(e.to_string()))?)
 }
@@ -47,7 +51,8 @@ fn tree(svg: &str, fail: impl Fn(String) -> ErrorKind) -> Result<usvg::Tree> {
 fn to_pdf(svg: &str) -> Result<Vec<u8>> {
     let fail = |message: String| ErrorKind::Picture { what: "the PDF".to_owned(), message };
     let page = svg2pdf::PageOptions::default();
-    Ok(svg2pdf::to_pdf(&tree(svg, fail)?, svg2pdf::ConversionOptions::default(), page).map_err(|e| fail(format!("{e:?}")))?)
+    Ok(svg2pdf::to_pdf(&tree(svg, fail)?, svg2pdf::ConversionOptions::default(), page)
+        .map_err(|e| fail(format!("{e:?}")))?)
 }
 
 /// Converts the picture to PNG, at twice its size in CSS pixels.
@@ -56,7 +61,8 @@ pub(crate) fn to_png(svg: &str) -> Result<Vec<u8>> {
     let tree = tree(svg, fail)?;
     let size = tree.size();
     let (w, h) = ((size.width() * 2.0).ceil() as u32, (size.height() * 2.0).ceil() as u32);
-    let mut pixels = tiny_skia::Pixmap::new(w.max(1), h.max(1)).ok_or_else(|| fail(format!("{w} x {h} pixels do not fit in memory")))?;
+    let mut pixels = tiny_skia::Pixmap::new(w.max(1), h.max(1))
+        .ok_or_else(|| fail(format!("{w} x {h} pixels do not fit in memory")))?;
     pixels.fill(tiny_skia::Color::WHITE);
     resvg::render(&tree, tiny_skia::Transform::from_scale(2.0, 2.0), &mut pixels.as_mut());
     Ok(pixels.encode_png().map_err(|e| fail(e.to_string()))?)
@@ -65,14 +71,16 @@ pub(crate) fn to_png(svg: &str) -> Result<Vec<u8>> {
 /// Writes the picture as `.svg`, `.png`, `.pdf`, or `.dot` if `dot` is given, depending on the file
 /// name's extension.
 pub(crate) fn save(path: &str, svg: &str, dot: Option<&str>) -> Result<()> {
-    let ending = Path::new(path).extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+    let ending =
+        Path::new(path).extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     let content = match (ending.as_str(), dot) {
         ("svg", _) => svg.as_bytes().to_vec(),
         ("png", _) => to_png(svg)?,
         ("pdf", _) => to_pdf(svg)?,
         ("dot" | "gv", Some(dot)) => dot.as_bytes().to_vec(),
         _ => {
-            let known = if dot.is_some() { ".svg, .png, .pdf or .dot" } else { ".svg, .png or .pdf" };
+            let known =
+                if dot.is_some() { ".svg, .png, .pdf or .dot" } else { ".svg, .png or .pdf" };
             return Err(ErrorKind::BadArgument {
                 method: "save".to_owned(),
                 message: format!("invalid file name {path:?}: expected the extension {known}"),
@@ -80,5 +88,7 @@ pub(crate) fn save(path: &str, svg: &str, dot: Option<&str>) -> Result<()> {
             .into());
         }
     };
-    std::fs::write(path, content).map_err(|source| ErrorKind::Io { method: "save".to_owned(), path: path.to_owned(), source }.into())
+    std::fs::write(path, content).map_err(|source| {
+        ErrorKind::Io { method: "save".to_owned(), path: path.to_owned(), source }.into()
+    })
 }

@@ -249,7 +249,8 @@ const MAX_FRAME: usize = 1 << 30;
 /// [`WireError::Format`] where the value has no JSON form.
 pub fn encode<T: Serialize>(frame: &T) -> Result<Vec<u8>, WireError> {
     let mut bytes = vec![0; 4];
-    serde_json::to_writer(&mut bytes, frame).map_err(|source| WireError::Format { length: bytes.len(), source })?;
+    serde_json::to_writer(&mut bytes, frame)
+        .map_err(|source| WireError::Format { length: bytes.len(), source })?;
     let length = (bytes.len() - 4) as u32;
     bytes[..4].copy_from_slice(&length.to_le_bytes());
     Ok(bytes)
@@ -282,7 +283,9 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<T>, Wire
     }
     let length = u32::from_le_bytes(head) as usize;
     if length > MAX_FRAME {
-        return Err(std::io::Error::other(format!("a frame of {length} bytes is out of step")).into());
+        return Err(
+            std::io::Error::other(format!("a frame of {length} bytes is out of step")).into()
+        );
     }
     let mut body = vec![0; length];
     from.read_exact(&mut body)?;
@@ -297,7 +300,12 @@ mod tests {
     fn frames_survive_the_stream() {
         let frames = [
             ToKernel::Hello { pid: 7 },
-            ToKernel::Show { role: Role::Update, id: Some("a".into()), bundle: Bundle::text("é\n").with("text/html", "<b>"), ack: true },
+            ToKernel::Show {
+                role: Role::Update,
+                id: Some("a".into()),
+                bundle: Bundle::text("é\n").with("text/html", "<b>"),
+                ack: true,
+            },
             ToKernel::Error {
                 name: "Panic".into(),
                 message: String::new(),
@@ -327,7 +335,13 @@ mod tests {
     #[test]
     fn a_cut_frame_is_an_error() {
         let bytes = encode(&ToKernel::Done).unwrap();
-        assert!(matches!(read::<ToKernel>(&mut &bytes[..bytes.len() - 1]), Err(WireError::Io { .. })));
-        assert!(matches!(read::<ToKernel>(&mut &[3, 0, 0, 0, b'{', b'x', b'}'][..]), Err(WireError::Format { length: 3, .. })));
+        assert!(matches!(
+            read::<ToKernel>(&mut &bytes[..bytes.len() - 1]),
+            Err(WireError::Io { .. })
+        ));
+        assert!(matches!(
+            read::<ToKernel>(&mut &[3, 0, 0, 0, b'{', b'x', b'}'][..]),
+            Err(WireError::Format { length: 3, .. })
+        ));
     }
 }

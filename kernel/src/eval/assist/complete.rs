@@ -4,7 +4,10 @@
 use super::project::Project;
 use crate::eval::source::scope::{CELL, Scope};
 use ra_ap_hir::PrefixKind;
-use ra_ap_ide::{CompletionConfig, CompletionFieldsToResolve, CompletionItem, CompletionItemKind, FilePosition, RaFixtureConfig};
+use ra_ap_ide::{
+    CompletionConfig, CompletionFieldsToResolve, CompletionItem, CompletionItemKind, FilePosition,
+    RaFixtureConfig,
+};
 use ra_ap_ide_db::SymbolKind;
 use ra_ap_ide_db::imports::insert_use::{ImportGranularity, InsertUseConfig};
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
@@ -75,8 +78,10 @@ pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
     };
     let typed = text.get(usize::from(range.start())..at).unwrap_or_default();
     let fitting = |fits: fn(&str, &str) -> bool| {
-        let mut items: Vec<&CompletionItem> =
-            found.iter().filter(|i| i.source_range == range && is_own(i) && fits(i.lookup(), typed)).collect();
+        let mut items: Vec<&CompletionItem> = found
+            .iter()
+            .filter(|i| i.source_range == range && is_own(i) && fits(i.lookup(), typed))
+            .collect();
         items.sort_by_key(|i| rank(i));
         items.into_iter().filter_map(completion).collect::<Vec<_>>()
     };
@@ -101,12 +106,14 @@ fn rank(item: &CompletionItem) -> (bool, Reverse<u32>, usize, String) {
     let mut relevance = item.relevance;
     // An exact match does not count, as the name is already complete.
     relevance.exact_name_match = false;
-    let operator = relevance.trait_.is_some_and(|t| t.is_op_method) || OPERATORS.contains(&item.lookup());
+    let operator =
+        relevance.trait_.is_some_and(|t| t.is_op_method) || OPERATORS.contains(&item.lookup());
     (operator, Reverse(relevance.score()), item.lookup().len(), item.lookup().to_owned())
 }
 
 /// Methods of the comparison traits, which are usually written as operators.
-const OPERATORS: [&str; 10] = ["cmp", "eq", "ge", "gt", "le", "lt", "ne", "partial_cmp", "max", "min"];
+const OPERATORS: [&str; 10] =
+    ["cmp", "eq", "ge", "gt", "le", "lt", "ne", "partial_cmp", "max", "min"];
 
 /// Returns whether an item is not part of the generated code around the cell.
 fn is_own(item: &CompletionItem) -> bool {
@@ -120,7 +127,8 @@ fn completion(item: &CompletionItem) -> Option<Completion> {
     if edits.next().is_some() || text.is_empty() {
         return None;
     }
-    let signature = item.detail.clone().or_else(|| item.label.detail_right.clone()).unwrap_or_default();
+    let signature =
+        item.detail.clone().or_else(|| item.label.detail_right.clone()).unwrap_or_default();
     Some(Completion { text, kind: kind(item.kind), signature })
 }
 
@@ -129,12 +137,22 @@ fn kind(kind: CompletionItemKind) -> &'static str {
     match kind {
         K::Keyword => "keyword",
         K::SymbolKind(s) => match s {
-            SymbolKind::Function | SymbolKind::Method | SymbolKind::Macro | SymbolKind::ProcMacro => "function",
-            SymbolKind::Struct | SymbolKind::Enum | SymbolKind::Union | SymbolKind::TypeAlias | SymbolKind::TypeParam => "class",
+            SymbolKind::Function
+            | SymbolKind::Method
+            | SymbolKind::Macro
+            | SymbolKind::ProcMacro => "function",
+            SymbolKind::Struct
+            | SymbolKind::Enum
+            | SymbolKind::Union
+            | SymbolKind::TypeAlias
+            | SymbolKind::TypeParam => "class",
             SymbolKind::Trait => "interface",
             SymbolKind::Module | SymbolKind::CrateRoot | SymbolKind::ToolModule => "module",
             SymbolKind::Field => "property",
-            SymbolKind::Derive | SymbolKind::DeriveHelper | SymbolKind::Attribute | SymbolKind::BuiltinAttr => "attribute",
+            SymbolKind::Derive
+            | SymbolKind::DeriveHelper
+            | SymbolKind::Attribute
+            | SymbolKind::BuiltinAttr => "attribute",
             _ => "instance",
         },
         K::BuiltinType => "class",
@@ -147,22 +165,39 @@ pub(super) fn without_analysis(text: &str, at: usize) -> Option<Completions> {
     const HEAD: &str = "fn f(){";
     let before = text.get(..at)?;
     let file = SourceFile::parse(&format!("{HEAD}{before}"), Edition::Edition2024);
-    let last =
-        file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token()).filter(|t| t.kind() == SyntaxKind::STRING).last()?;
+    let last = file
+        .syntax_node()
+        .descendants_with_tokens()
+        .filter_map(|e| e.into_token())
+        .filter(|t| t.kind() == SyntaxKind::STRING)
+        .last()?;
     let open = usize::from(last.text_range().start()) - HEAD.len();
     let inside = before.get(open + 1..)?;
-    let closed = last.text().len() > 1 && last.text().ends_with('"') && !last.text().ends_with("\\\"");
-    if closed || !before[open..].starts_with('"') || usize::from(last.text_range().end()) - HEAD.len() < at {
+    let closed =
+        last.text().len() > 1 && last.text().ends_with('"') && !last.text().ends_with("\\\"");
+    if closed
+        || !before[open..].starts_with('"')
+        || usize::from(last.text_range().end()) - HEAD.len() < at
+    {
         return None;
     }
-    let (folder, name) = inside.rsplit_once('/').map_or(("", inside), |(f, n)| (&inside[..f.len() + 1], n));
+    let (folder, name) =
+        inside.rsplit_once('/').map_or(("", inside), |(f, n)| (&inside[..f.len() + 1], n));
     let mut items = Vec::new();
-    for entry in std::fs::read_dir(if folder.is_empty() { "." } else { folder }).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(if folder.is_empty() { "." } else { folder })
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let file = entry.file_name().to_string_lossy().into_owned();
         if file.starts_with(name) && (name.starts_with('.') || !file.starts_with('.')) {
             let is_folder = entry.path().is_dir();
             let text = format!("{file}{}", if is_folder { "/" } else { "" });
-            items.push(Completion { text, kind: "path", signature: if is_folder { "folder" } else { "file" }.to_owned() });
+            items.push(Completion {
+                text,
+                kind: "path",
+                signature: if is_folder { "folder" } else { "file" }.to_owned(),
+            });
         }
     }
     items.sort_by(|a, b| a.text.cmp(&b.text));
@@ -170,9 +205,10 @@ pub(super) fn without_analysis(text: &str, at: usize) -> Option<Completions> {
 }
 
 const KEYWORDS: [&str; 36] = [
-    "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false", "fn", "for", "if", "impl",
-    "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true",
-    "type", "unsafe", "use", "while",
+    "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern",
+    "false", "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub",
+    "ref", "return", "self", "static", "struct", "super", "trait", "true", "type", "unsafe", "use",
+    "while",
 ];
 
 /// Returns the words that begin like the one at the cursor: keywords, names of the session, words of the cell.
@@ -180,14 +216,20 @@ pub(super) fn words(scope: &Scope, text: &str, at: usize) -> Completions {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let before = &text[..at];
     let typed = &before[before.trim_end_matches(is_word).len()..];
-    let own = text.split(|c| !is_word(c)).filter(|w| w.len() > 2 && *w != typed && !w.starts_with(|c: char| c.is_ascii_digit()));
+    let own = text
+        .split(|c| !is_word(c))
+        .filter(|w| w.len() > 2 && *w != typed && !w.starts_with(|c: char| c.is_ascii_digit()));
     let mut names: Vec<(&str, &'static str)> = KEYWORDS.iter().map(|k| (*k, "keyword")).collect();
     names.extend(scope.names().map(|n| (n, "instance")));
     names.extend(own.map(|w| (w, "instance")));
-    let mut items: Vec<_> = names.into_iter().filter(|(n, _)| !typed.is_empty() && n.starts_with(typed)).collect();
+    let mut items: Vec<_> =
+        names.into_iter().filter(|(n, _)| !typed.is_empty() && n.starts_with(typed)).collect();
     items.sort_unstable();
     items.dedup_by_key(|i| i.0);
-    let items = items.into_iter().map(|(text, kind)| Completion { text: text.to_owned(), kind, signature: String::new() }).collect();
+    let items = items
+        .into_iter()
+        .map(|(text, kind)| Completion { text: text.to_owned(), kind, signature: String::new() })
+        .collect();
     Completions { start: at - typed.len(), end: at, items }
 }
 

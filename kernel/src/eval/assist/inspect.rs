@@ -3,7 +3,8 @@
 use super::project::Project;
 use pulldown_cmark::{Options, Parser, html};
 use ra_ap_ide::{
-    Analysis, FileId, FilePosition, FileRange, GotoDefinitionConfig, HoverConfig, HoverDocFormat, RaFixtureConfig, SubstTyLen, TextRange,
+    Analysis, FileId, FilePosition, FileRange, GotoDefinitionConfig, HoverConfig, HoverDocFormat,
+    RaFixtureConfig, SubstTyLen, TextRange,
 };
 
 /// A description in every format.
@@ -31,9 +32,12 @@ pub(super) fn find(project: &Project, at: usize, source: bool) -> Option<Inspect
     let at = place(&text, at)?;
     let hover = |format| hover(&analysis, file, at, format);
     // The crate of the session is internal.
-    let own = |text: String, head: &str| text.strip_prefix(head).map_or(text.clone(), |rest| rest.trim_start().to_owned());
+    let own = |text: String, head: &str| {
+        text.strip_prefix(head).map_or(text.clone(), |rest| rest.trim_start().to_owned())
+    };
     let mut plain = own(hover(HoverDocFormat::PlainText)?, "ctx\n\n");
-    let mut markdown = own(hover(HoverDocFormat::Markdown)?.trim_start().to_owned(), "```rust\nctx\n```\n");
+    let mut markdown =
+        own(hover(HoverDocFormat::Markdown)?.trim_start().to_owned(), "```rust\nctx\n```\n");
     if source && let Some(text) = definition(&analysis, file, at) {
         plain = format!("{plain}\n\nSource:\n{text}");
         markdown = format!("{markdown}\n\n---\n\nSource:\n\n```rust\n{text}\n```\n");
@@ -67,7 +71,12 @@ fn place(text: &str, at: usize) -> Option<usize> {
     None
 }
 
-fn hover(analysis: &Analysis, file_id: FileId, at: usize, format: HoverDocFormat) -> Option<String> {
+fn hover(
+    analysis: &Analysis,
+    file_id: FileId,
+    at: usize,
+    format: HoverDocFormat,
+) -> Option<String> {
     let config = HoverConfig {
         links_in_hover: false,
         memory_layout: None,
@@ -92,7 +101,8 @@ fn definition(analysis: &Analysis, file_id: FileId, at: usize) -> Option<String>
     let config = GotoDefinitionConfig { ra_fixture: RaFixtureConfig::default() };
     let target = analysis.goto_definition(position, &config).ok()??.info.into_iter().next()?;
     let text = analysis.file_text(target.file_id).ok()?;
-    text.get(usize::from(target.full_range.start())..usize::from(target.full_range.end())).map(str::to_owned)
+    text.get(usize::from(target.full_range.start())..usize::from(target.full_range.end()))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -117,6 +127,11 @@ mod tests {
     #[test]
     fn documentation_as_html() {
         let shown = Inspection::of("a".into(), "```rust\nfn a()\n```\nAdds *one*.".into());
-        assert!(shown.html.contains("<code class=\"language-rust\">fn a()") && shown.html.contains("<em>one</em>"), "{}", shown.html);
+        assert!(
+            shown.html.contains("<code class=\"language-rust\">fn a()")
+                && shown.html.contains("<em>one</em>"),
+            "{}",
+            shown.html
+        );
     }
 }

@@ -7,7 +7,9 @@ use ra_ap_hir::ChangeWithProcMacros;
 use ra_ap_ide::{AnalysisHost, FileId};
 use ra_ap_ide_db::FxHashMap;
 use ra_ap_paths::{AbsPathBuf, Utf8PathBuf};
-use ra_ap_project_model::{CargoConfig, ManifestPath, ProjectManifest, ProjectWorkspace, RustLibSource};
+use ra_ap_project_model::{
+    CargoConfig, ManifestPath, ProjectManifest, ProjectWorkspace, RustLibSource,
+};
 use ra_ap_vfs::file_set::FileSet;
 use ra_ap_vfs::{Change, Vfs, VfsPath};
 use std::path::{Path, PathBuf};
@@ -25,7 +27,8 @@ pub(super) struct Project {
 }
 
 fn absolute(path: &Path) -> Anything<AbsPathBuf> {
-    let path = Utf8PathBuf::from_path_buf(path.to_owned()).map_err(|p| format!("{} is not valid UTF-8", p.display()))?;
+    let path = Utf8PathBuf::from_path_buf(path.to_owned())
+        .map_err(|p| format!("{} is not valid UTF-8", p.display()))?;
     AbsPathBuf::try_from(path).map_err(|p| format!("{p} is not an absolute path").into())
 }
 
@@ -60,11 +63,17 @@ impl Project {
     pub(super) fn load(&mut self, manifest: &str) -> Anything<()> {
         let path = self.folder.join("Cargo.toml");
         std::fs::write(&path, manifest)?;
-        let manifest = ManifestPath::try_from(path).map_err(|p| format!("{p} is not a manifest"))?;
+        let manifest =
+            ManifestPath::try_from(path).map_err(|p| format!("{p} is not a manifest"))?;
         let mut extra_env = FxHashMap::default();
         extra_env.insert(analyzer_cache::READER.to_owned(), Some("1".to_owned()));
-        let config = CargoConfig { sysroot: Some(RustLibSource::Path(self.sysroot.clone())), extra_env, ..CargoConfig::default() };
-        let workspace = ProjectWorkspace::load(ProjectManifest::CargoToml(manifest), &config, &|_| {})?;
+        let config = CargoConfig {
+            sysroot: Some(RustLibSource::Path(self.sysroot.clone())),
+            extra_env,
+            ..CargoConfig::default()
+        };
+        let workspace =
+            ProjectWorkspace::load(ProjectManifest::CargoToml(manifest), &config, &|_| {})?;
         let folders: Vec<PathBuf> = workspace
             .to_roots()
             .into_iter()
@@ -90,7 +99,9 @@ impl Project {
             set.insert(id, path.clone());
         }
         change.set_roots(vec![SourceRoot::new_local(own), SourceRoot::new_library(libraries)]);
-        let mut load = |path: &ra_ap_paths::AbsPath| self.files.file_id(&path.to_path_buf().into()).map(|(id, _)| id);
+        let mut load = |path: &ra_ap_paths::AbsPath| {
+            self.files.file_id(&path.to_path_buf().into()).map(|(id, _)| id)
+        };
         let (crates, _) = workspace.to_crate_graph(&mut load, &FxHashMap::default());
         change.set_crate_graph(crates);
         self.host.apply_change(change);
@@ -109,7 +120,10 @@ impl Project {
         };
         // A change cancels this with a panic, by design; without the thread, the crates are resolved when they are needed.
         let quietly = move || drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)));
-        let _ = std::thread::Builder::new().name("read-ahead".to_owned()).stack_size(64 << 20).spawn(quietly);
+        let _ = std::thread::Builder::new()
+            .name("read-ahead".to_owned())
+            .stack_size(64 << 20)
+            .spawn(quietly);
     }
 
     /// Sets the text of the current cell.

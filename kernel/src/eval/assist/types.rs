@@ -14,7 +14,8 @@ pub(super) fn infer(project: &Project) -> Vec<Inferred> {
     ra_ap_hir::attach_db(db, || {
         let sema = Semantics::new(db);
         let file = sema.parse(EditionedFileId::new(db, project.source(), Edition::Edition2024));
-        let functions = file.items().filter_map(|i| if let ast::Item::Fn(f) = i { Some(f) } else { None });
+        let functions =
+            file.items().filter_map(|i| if let ast::Item::Fn(f) = i { Some(f) } else { None });
         let cell = functions.into_iter().find(|f| f.name().is_some_and(|n| n.text() == CELL));
         let Some(body) = cell.and_then(|f| f.body()) else { return Vec::new() };
         let Some(module) = sema.scope(body.syntax()).map(|s| s.module()) else { return Vec::new() };
@@ -25,7 +26,9 @@ pub(super) fn infer(project: &Project) -> Vec<Inferred> {
                 if sema.resolve_bind_pat_to_const(pat).is_some() {
                     return Inferred::Constant;
                 }
-                let Some(found) = sema.type_of_binding_in_pat(pat) else { return Inferred::Unknown(String::new()) };
+                let Some(found) = sema.type_of_binding_in_pat(pat) else {
+                    return Inferred::Unknown(String::new());
+                };
                 let target = DisplayTarget::from_crate(db, module.krate(db).into());
                 let shown = || found.display(db, target).to_string();
                 if found.is_closure() {
@@ -42,6 +45,9 @@ pub(super) fn infer(project: &Project) -> Vec<Inferred> {
 
 /// Returns the names bound by `let` statements, in order.
 pub(crate) fn bindings(statements: impl Iterator<Item = ast::Stmt>) -> Vec<ast::IdentPat> {
-    let patterns = statements.filter_map(|s| if let ast::Stmt::LetStmt(l) = s { l.pat() } else { None });
-    patterns.flat_map(|p| p.syntax().descendants().filter_map(ast::IdentPat::cast).collect::<Vec<_>>()).collect()
+    let patterns =
+        statements.filter_map(|s| if let ast::Stmt::LetStmt(l) = s { l.pat() } else { None });
+    patterns
+        .flat_map(|p| p.syntax().descendants().filter_map(ast::IdentPat::cast).collect::<Vec<_>>())
+        .collect()
 }

@@ -24,11 +24,20 @@ pub(crate) struct CellError {
 impl CellError {
     /// Creates an error without a position.
     pub(crate) fn plain(name: &str, value: &str) -> Self {
-        Self { name: name.to_owned(), value: value.to_owned(), traceback: lines(&format!("{RED}{name}{OFF}{BOLD}: {value}{OFF}")) }
+        Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            traceback: lines(&format!("{RED}{name}{OFF}{BOLD}: {value}{OFF}")),
+        }
     }
 
     /// Creates an error at a position of the user's text; line and column start at 1.
-    pub(in crate::eval) fn at(name: &str, value: &str, cell: &Cell, place: Option<(usize, usize)>) -> Self {
+    pub(in crate::eval) fn at(
+        name: &str,
+        value: &str,
+        cell: &Cell,
+        place: Option<(usize, usize)>,
+    ) -> Self {
         let mut error = Self::plain(name, value);
         if let Some((line, column)) = place {
             error.traceback.extend(excerpt(cell, &[Label::point(line, column)]));
@@ -42,10 +51,21 @@ impl CellError {
     }
 
     /// Creates the error for a variable that cannot be kept for later cells, with hints on how to write it instead.
-    pub(in crate::eval) fn not_kept(variable: &str, value: &str, hints: &[String], cell: &Cell) -> Self {
+    pub(in crate::eval) fn not_kept(
+        variable: &str,
+        value: &str,
+        hints: &[String],
+        cell: &Cell,
+    ) -> Self {
         let mut error = Self::plain("CannotBeKept", value);
         if let Some((line, start)) = cell.place_of(variable) {
-            let label = Label { line, start, end: start + variable.chars().count(), text: String::new(), primary: true };
+            let label = Label {
+                line,
+                start,
+                end: start + variable.chars().count(),
+                text: String::new(),
+                primary: true,
+            };
             error.traceback.extend(excerpt(cell, &[label]));
         }
         for hint in hints {
@@ -56,7 +76,12 @@ impl CellError {
 
     /// Creates the error for the compiler's errors about evcxr's source, each with the hints of the
     /// table. `gone` are variables that no longer exist, and why.
-    pub(in crate::eval) fn compiler(errors: &[CompilationError], cell: &Cell, source: &str, gone: &BTreeMap<String, String>) -> Self {
+    pub(in crate::eval) fn compiler(
+        errors: &[CompilationError],
+        cell: &Cell,
+        source: &str,
+        gone: &BTreeMap<String, String>,
+    ) -> Self {
         let (mut traceback, mut hints) = (Vec::new(), Vec::new());
         for error in errors {
             traceback.extend(one(error, cell, source));
@@ -171,7 +196,10 @@ fn one(error: &CompilationError, cell: &Cell, source: &str) -> Vec<String> {
     let children = error.json["children"].as_array();
     if children.is_none_or(Vec::is_empty) {
         for help in error.help() {
-            out.extend(lines(&format!("  {BLUE}={OFF} {BOLD}help{OFF}: {}", help.replace('\n', "\n          "))));
+            out.extend(lines(&format!(
+                "  {BLUE}={OFF} {BOLD}help{OFF}: {}",
+                help.replace('\n', "\n          ")
+            )));
         }
     }
     out.extend(children.into_iter().flatten().flat_map(|child| advice(child, cell, source)));
@@ -179,33 +207,50 @@ fn one(error: &CompilationError, cell: &Cell, source: &str) -> Vec<String> {
     if matches!(error.code(), Some("E0596" | "E0384"))
         && let Some(name) = mutable.split('`').nth(1)
     {
-        out.push(help(&format!("make the variable of an earlier cell mutable: `let mut {name} = {name};`")));
+        out.push(help(&format!(
+            "make the variable of an earlier cell mutable: `let mut {name} = {name};`"
+        )));
     }
     if error.message().contains("`!: ") {
-        out.push(help("the type of the value is not known here: annotate it, as in `let x: i32 = ...`"));
+        out.push(help(
+            "the type of the value is not known here: annotate it, as in `let x: i32 = ...`",
+        ));
     }
     if let Some(hint) = error.evcxr_extra_hint() {
-        out.push(format!("  {BLUE}={OFF} {BOLD}note{OFF}: {}", hint.replace("Evcxr", "a notebook")));
+        out.push(format!(
+            "  {BLUE}={OFF} {BOLD}note{OFF}: {}",
+            hint.replace("Evcxr", "a notebook")
+        ));
     }
     out
 }
 
 /// Formats a note or help of the compiler, with the corrected line if the compiler suggests one.
 fn advice(child: &Value, cell: &Cell, source: &str) -> Vec<String> {
-    let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else { return Vec::new() };
+    let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else {
+        return Vec::new();
+    };
     // evcxr's requirements for variables are internal; the hint about keeping the variable replaces them.
-    if message.contains("evcxr") || message.contains("in the macro `::core::format_args`") || !["help", "note"].contains(&level) {
+    if message.contains("evcxr")
+        || message.contains("in the macro `::core::format_args`")
+        || !["help", "note"].contains(&level)
+    {
         return Vec::new();
     }
-    let mut out = lines(&format!("  {BLUE}={OFF} {BOLD}{level}{OFF}: {}", message.replace('\n', "\n          ")));
+    let mut out = lines(&format!(
+        "  {BLUE}={OFF} {BOLD}{level}{OFF}: {}",
+        message.replace('\n', "\n          ")
+    ));
     let spans = child["spans"].as_array().into_iter().flatten();
     let mut edits = Vec::new();
     for span in spans {
         let number = |key: &str| span[key].as_u64().and_then(|n| u32::try_from(n).ok());
         let at = |line: &str, column: &str| cell.locate(source, number(line)?, number(column)?);
-        if let (Some(new), Some(start), Some(end)) =
-            (span["suggested_replacement"].as_str(), at("line_start", "column_start"), at("line_end", "column_end"))
-            && start.0 == end.0
+        if let (Some(new), Some(start), Some(end)) = (
+            span["suggested_replacement"].as_str(),
+            at("line_start", "column_start"),
+            at("line_end", "column_end"),
+        ) && start.0 == end.0
         {
             edits.push((start, end.1, new));
         }
@@ -239,7 +284,9 @@ pub(in crate::eval) fn warnings(messages: &str, cell: &Cell, source: &str) -> St
         for span in warning["spans"].as_array().into_iter().flatten() {
             let number = |key: &str| span[key].as_u64().and_then(|n| u32::try_from(n).ok());
             let at = |line: &str, column: &str| cell.locate(source, number(line)?, number(column)?);
-            let (Some((line, start)), Some((end_line, end))) = (at("line_start", "column_start"), at("line_end", "column_end")) else {
+            let (Some((line, start)), Some((end_line, end))) =
+                (at("line_start", "column_start"), at("line_end", "column_end"))
+            else {
                 continue;
             };
             let end = if end_line == line { end } else { usize::MAX };
@@ -251,9 +298,13 @@ pub(in crate::eval) fn warnings(messages: &str, cell: &Cell, source: &str) -> St
             continue;
         }
         labels.sort_by_key(|l| (l.line, !l.primary, l.start));
-        out.push(format!("{YELLOW}warning{OFF}{BOLD}: {}{OFF}", warning["message"].as_str().unwrap_or_default()));
+        out.push(format!(
+            "{YELLOW}warning{OFF}{BOLD}: {}{OFF}",
+            warning["message"].as_str().unwrap_or_default()
+        ));
         out.extend(excerpt(cell, &labels).into_iter().map(|l| l.replace(RED, YELLOW)));
-        let helps = warning["children"].as_array().into_iter().flatten().filter(|c| c["level"] == "help");
+        let helps =
+            warning["children"].as_array().into_iter().flatten().filter(|c| c["level"] == "help");
         out.extend(helps.flat_map(|child| advice(child, cell, source)));
     }
     out.into_iter().map(|l| l + "\n").collect()
@@ -261,7 +312,9 @@ pub(in crate::eval) fn warnings(messages: &str, cell: &Cell, source: &str) -> St
 
 /// Formats the lines of the labels, underlined.
 fn excerpt(cell: &Cell, labels: &[Label]) -> Vec<String> {
-    let Some(widest) = labels.iter().map(|l| l.line.to_string().len()).max() else { return Vec::new() };
+    let Some(widest) = labels.iter().map(|l| l.line.to_string().len()).max() else {
+        return Vec::new();
+    };
     let gutter = |number: &str| format!("{BLUE}{number:>widest$} |{OFF}");
     let mut out = Vec::new();
     let mut last = 0;
@@ -272,14 +325,21 @@ fn excerpt(cell: &Cell, labels: &[Label]) -> Vec<String> {
                 0 => String::new(),
                 n => format!("cell [{n}], "),
             };
-            out.push(format!("{BLUE}{:>widest$}-->{OFF} {place}line {}, column {}", "", label.line, label.start));
+            out.push(format!(
+                "{BLUE}{:>widest$}-->{OFF} {place}line {}, column {}",
+                "", label.line, label.start
+            ));
         }
         if label.line != last {
             out.push(format!("{} {line}", gutter(&label.line.to_string())));
             last = label.line;
         }
         // Keep tabs, so that the mark is aligned with its text.
-        let pad: String = line.chars().take(label.start - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let pad: String = line
+            .chars()
+            .take(label.start - 1)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
         let width = label.end.min(line.chars().count() + 1).saturating_sub(label.start).max(1);
         let (colour, mark) = if label.primary { (RED, "^") } else { (BLUE, "-") };
         out.push(format!("{} {pad}{colour}{} {}{OFF}", gutter(""), mark.repeat(width), label.text));
@@ -294,8 +354,13 @@ mod tests {
     #[test]
     fn a_place_shows_its_line_and_a_caret() {
         let cell = Cell::parse("let a = 1;\n\tlet é = b[7];");
-        let text = CellError::at("Panic", "out of bounds", &cell, Some((2, 10))).traceback.join("\n");
-        let plain: String = text.replace(RED, "").replace(BLUE, "").replace(BOLD, "").replace(OFF, "");
-        assert_eq!(plain, "Panic: out of bounds\n --> line 2, column 10\n2 | \tlet é = b[7];\n  | \t        ^ ");
+        let text =
+            CellError::at("Panic", "out of bounds", &cell, Some((2, 10))).traceback.join("\n");
+        let plain: String =
+            text.replace(RED, "").replace(BLUE, "").replace(BOLD, "").replace(OFF, "");
+        assert_eq!(
+            plain,
+            "Panic: out of bounds\n --> line 2, column 10\n2 | \tlet é = b[7];\n  | \t        ^ "
+        );
     }
 }

@@ -44,13 +44,22 @@ const TABLE: [Row; 19] = [
     ("cannot find module or crate `{}` in this scope", |c, f| word(c, f[0])),
     ("expected {}, found `{}`", |c, f| word(c, f[1])),
     ("{}non-boolean predicate 'Utf8(\"{}\")'{}", |_, f| {
-        Some(format!("a string condition is `query({:?})`; `filter` takes `col(\"a\").gt(60)`", f[1]))
+        Some(format!(
+            "a string condition is `query({:?})`; `filter` takes `col(\"a\").gt(60)`",
+            f[1]
+        ))
     }),
 ];
 
 /// Comparisons: the operator, its method, and the method with swapped sides.
-const COMPARISONS: [[&str; 3]; 6] =
-    [[">", "gt", "lt"], ["<", "lt", "gt"], [">=", "ge", "le"], ["<=", "le", "ge"], ["==", "eq", "eq"], ["!=", "neq", "neq"]];
+const COMPARISONS: [[&str; 3]; 6] = [
+    [">", "gt", "lt"],
+    ["<", "lt", "gt"],
+    [">=", "ge", "le"],
+    ["<=", "le", "ge"],
+    ["==", "eq", "eq"],
+    ["!=", "neq", "neq"],
+];
 
 /// Methods whose arguments differ from those in pandas.
 const ARGUMENTS: [(&str, &str); 6] = [
@@ -64,8 +73,8 @@ const ARGUMENTS: [(&str, &str); 6] = [
 
 /// Aggregations of groups, which take column names.
 const AGGREGATIONS: [&str; 18] = [
-    "sum", "prod", "mean", "count", "min", "max", "std", "var", "sem", "median", "nunique", "first", "last", "skew", "kurt", "any", "all",
-    "idxmin",
+    "sum", "prod", "mean", "count", "min", "max", "std", "var", "sem", "median", "nunique",
+    "first", "last", "skew", "kurt", "any", "all", "idxmin",
 ];
 
 /// Words of Python that are not names in Rust.
@@ -84,7 +93,9 @@ pub(in crate::eval) fn find(c: &Complaint, gone: &BTreeMap<String, String>) -> O
     let line = c.line.concat();
     let unknown = captured(&c.message, "cannot find value `{}` in this scope");
     let sign = ["%%", "!", ":"].into_iter().find(|s| line.starts_with(s)).filter(|_| c.behind);
-    if sign.is_some_and(|s| line[s.len()..].starts_with(char::is_alphabetic)) && (unknown.is_some() || c.message.starts_with("expected ")) {
+    if sign.is_some_and(|s| line[s.len()..].starts_with(char::is_alphabetic))
+        && (unknown.is_some() || c.message.starts_with("expected "))
+    {
         let what = if sign == Some("!") { "shell commands" } else { "such lines" };
         return Some(format!("{what} must be at the head of a cell, before any Rust code"));
     }
@@ -135,7 +146,10 @@ fn column(c: &Complaint, kind: &str, name: &str) -> Option<String> {
     let head = match kind {
         "GroupBy" => {
             let method = behind.strip_prefix('.').and_then(|b| b.split('(').next());
-            format!("an aggregation of groups takes the column: `.{}({name:?})`; ", method.unwrap_or("mean"))
+            format!(
+                "an aggregation of groups takes the column: `.{}({name:?})`; ",
+                method.unwrap_or("mean")
+            )
         }
         "Table" => format!("in a table, a column is `{of}.column({name:?})?`; "),
         "DataFrame" if behind.starts_with('=') && !behind.starts_with("==") => {
@@ -152,7 +166,9 @@ fn indexed(c: &Complaint, kind: &str) -> Option<String> {
     let inner = c.line[1].strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or("\"x\"");
     match (kind, inner.trim_start().chars().next()) {
         ("Result", _) => lacks(kind, "col"),
-        ("LazySeries" | "Column", _) => say("to get values, call `compute()?`, then `to_vec::<f64>()?`"),
+        ("LazySeries" | "Column", _) => {
+            say("to get values, call `compute()?`, then `to_vec::<f64>()?`")
+        }
         (_, Some('"')) => column(c, kind, inner.trim().trim_matches('"')),
         ("DataFrame", Some('[')) => Some(format!("to select columns, use `select({inner})`")),
         ("DataFrame", Some('0'..='9' | '.')) => lacks(kind, "iloc"),
@@ -181,7 +197,8 @@ fn listed(c: &Complaint, kind: &str) -> Option<String> {
         // The compiler found the method on iterators only.
         return lacks(kind, &c.line[1]);
     }
-    let more = if is_column(kind) { "; to compare with another column: `.eq(col(\"b\"))`" } else { "" };
+    let more =
+        if is_column(kind) { "; to compare with another column: `.eq(col(\"b\"))`" } else { "" };
     Some(format!("`isin` takes a list: `isin([1, 2])`, a `Vec` or a range{more}"))
 }
 
@@ -189,7 +206,9 @@ fn standing(c: &Complaint, what: &str) -> Option<String> {
     match what {
         _ if c.line[1] == "isin" => say("`isin` takes values, not references: `isin([1, 2])`"),
         _ if what.starts_with("{closure") => say("write a condition as `col(\"d\").gt(15.0)`"),
-        _ if what.starts_with("Vec<") => say("to test for one of many values, use `col(\"a\").isin(list)`"),
+        _ if what.starts_with("Vec<") => {
+            say("to test for one of many values, use `col(\"a\").isin(list)`")
+        }
         _ => None,
     }
 }
@@ -241,7 +260,9 @@ fn joined(c: &Complaint) -> Option<String> {
     let here = |o: &str| before.ends_with(o) || behind.starts_with(o);
     let (operator, right) = [("&&", "&"), ("||", "|")].into_iter().find(|(o, _)| here(o)).unzip();
     let (Some(operator), Some(right)) = (operator, right) else {
-        return say("this is not a bool but one value per row: use `when(..).then(..).otherwise(..)`");
+        return say(
+            "this is not a bool but one value per row: use `when(..).then(..).otherwise(..)`",
+        );
     };
     Some(format!("`{operator}` of columns is `{right}`: `a.gt(1) {right} b.eq(2)`"))
 }

@@ -66,7 +66,9 @@ pub(in crate::eval) fn lacks(kind: &str, name: &str) -> Option<String> {
     // The page refers to another name.
     let other = found.1.strip_prefix("as `").and_then(|o| entry(group, o.trim_end_matches('`')));
     told(name, other.unwrap_or(found)).or_else(|| match kind {
-        "Table" | "Column" => Some(format!("lazy frames have `{name}`: call it before `compute()`")),
+        "Table" | "Column" => {
+            Some(format!("lazy frames have `{name}`: call it before `compute()`"))
+        }
         "LazySeries" => Some(format!("frames have it: `.to_frame().{name}(..)`")),
         "Expr" | "GroupBy" => Some(format!("frames and `df.col(\"x\")` may have `{name}`")),
         _ => None,

@@ -7,10 +7,13 @@ use evcxr::CompilationError;
 
 /// Returns the variable that cannot be kept, according to evcxr's message.
 fn variable_of(message: &str) -> Option<&str> {
-    if let Some((_, rest)) = message.split_once("Couldn't automatically determine type of variable `") {
+    if let Some((_, rest)) =
+        message.split_once("Couldn't automatically determine type of variable `")
+    {
         return rest.split('`').next();
     }
-    let cut = ["` is a closure", "` has type `"].iter().find_map(|sign| message.split_once(sign))?;
+    let cut =
+        ["` is a closure", "` has type `"].iter().find_map(|sign| message.split_once(sign))?;
     cut.0.rsplit('`').next()
 }
 
@@ -20,9 +23,14 @@ fn known<'a>(variable: &str, inferred: &'a [(String, Inferred)]) -> Option<&'a I
 
 /// Returns whether the compiler may know a type that is unknown according to evcxr's `message`. Each variable is tried
 /// once, and is then the last of `asked`.
-pub(in crate::eval) fn to_be_asked(message: &str, inferred: &[(String, Inferred)], asked: &mut Vec<String>) -> bool {
+pub(in crate::eval) fn to_be_asked(
+    message: &str,
+    inferred: &[(String, Inferred)],
+    asked: &mut Vec<String>,
+) -> bool {
     let Some(variable) = variable_of(message) else { return false };
-    let hopeless = matches!(known(variable, inferred), Some(Inferred::Closure(_))) || message.contains("cannot be persisted");
+    let hopeless = matches!(known(variable, inferred), Some(Inferred::Closure(_)))
+        || message.contains("cannot be persisted");
     if hopeless || asked.iter().any(|a| a == variable) {
         return false;
     }
@@ -33,14 +41,20 @@ pub(in crate::eval) fn to_be_asked(message: &str, inferred: &[(String, Inferred)
 const BLOCK: &str = "or use it only within this cell, in a block: { ... }";
 
 /// Returns the error for evcxr's message, if it is about the type of a variable.
-pub(in crate::eval) fn unknown_type(message: &str, cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
+pub(in crate::eval) fn unknown_type(
+    message: &str,
+    cell: &Cell,
+    inferred: &[(String, Inferred)],
+) -> Option<CellError> {
     let variable = variable_of(message)?;
     let value = cell.value_of(variable).unwrap_or("...");
     let (text, mut hints) = match known(variable, inferred) {
         Some(Inferred::Closure(signature)) => {
             let signature = signature.trim_start_matches("impl ");
             (
-                format!("the variable `{variable}` is a closure; its type has no name, so it cannot be kept for later cells"),
+                format!(
+                    "the variable `{variable}` is a closure; its type has no name, so it cannot be kept for later cells"
+                ),
                 vec![
                     format!("box it: let {variable}: Box<dyn {signature}> = Box::new({value});"),
                     "or write it as a function: fn ...".to_owned(),
@@ -50,19 +64,36 @@ pub(in crate::eval) fn unknown_type(message: &str, cell: &Cell, inferred: &[(Str
         Some(Inferred::Unknown(name)) if name.contains("impl ") => {
             // An iterator chain is recognised by the closures in it.
             let iterator = name.contains("Iterator") || name.contains("impl FnMut(");
-            let boxed = if name.starts_with("impl ") { name.replacen("impl ", "dyn ", 1) } else { "dyn Iterator<Item = ...>".to_owned() };
-            let mut hints = vec![format!("or box it: let {variable}: Box<{boxed}> = Box::new({value});")];
+            let boxed = if name.starts_with("impl ") {
+                name.replacen("impl ", "dyn ", 1)
+            } else {
+                "dyn Iterator<Item = ...>".to_owned()
+            };
+            let mut hints =
+                vec![format!("or box it: let {variable}: Box<{boxed}> = Box::new({value});")];
             if iterator {
-                hints.insert(0, format!("collect it: let {variable} = {value}.collect::<Vec<_>>();"));
+                hints.insert(
+                    0,
+                    format!("collect it: let {variable} = {value}.collect::<Vec<_>>();"),
+                );
             }
-            (format!("the variable `{variable}` has type `{name}`, which cannot be named, so it cannot be kept for later cells"), hints)
+            (
+                format!(
+                    "the variable `{variable}` has type `{name}`, which cannot be named, so it cannot be kept for later cells"
+                ),
+                hints,
+            )
         }
         Some(Inferred::Unknown(name)) if !name.is_empty() && !name.contains("{unknown}") => (
-            format!("the type of the variable `{variable}` is only partly known (`{name}`), so it cannot be kept for later cells"),
+            format!(
+                "the type of the variable `{variable}` is only partly known (`{name}`), so it cannot be kept for later cells"
+            ),
             vec![format!("annotate it: let {variable}: {} = {value};", name.replace('_', "..."))],
         ),
         _ => (
-            format!("the type of the variable `{variable}` could not be inferred, so it cannot be kept for later cells"),
+            format!(
+                "the type of the variable `{variable}` could not be inferred, so it cannot be kept for later cells"
+            ),
             vec![format!("annotate it: let {variable}: ... = {value};")],
         ),
     };
@@ -71,19 +102,33 @@ pub(in crate::eval) fn unknown_type(message: &str, cell: &Cell, inferred: &[(Str
 }
 
 /// Returns the error for a variable that borrows, if that is the cause of the compiler's errors.
-pub(in crate::eval) fn borrowed(errors: &[CompilationError], cell: &Cell, inferred: &[(String, Inferred)]) -> Option<CellError> {
+pub(in crate::eval) fn borrowed(
+    errors: &[CompilationError],
+    cell: &Cell,
+    inferred: &[(String, Inferred)],
+) -> Option<CellError> {
     let about = |e: &&CompilationError| {
         let text = format!("{}{}", e.message(), e.json);
-        let kept = ["non-static lifetime so", "is borrowed for `'static`", "evcxr_variable_store"].iter().any(|s| text.contains(s));
+        let kept = ["non-static lifetime so", "is borrowed for `'static`", "evcxr_variable_store"]
+            .iter()
+            .any(|s| text.contains(s));
         kept && matches!(e.code(), None | Some("E0597" | "E0716" | "E0505" | "E0521"))
     };
     let message = errors.iter().find(about)?.message();
-    let named = message.split_once("The variable `").and_then(|(_, r)| r.split('`').next()).map(str::to_owned);
+    let named = message
+        .split_once("The variable `")
+        .and_then(|(_, r)| r.split('`').next())
+        .map(str::to_owned);
     let borrows = |t: &Inferred| match t {
-        Inferred::Type(name) => name.replace("&'static", "").contains('&') || name.contains("'_") || name.contains("Iter<"),
+        Inferred::Type(name) => {
+            name.replace("&'static", "").contains('&')
+                || name.contains("'_")
+                || name.contains("Iter<")
+        }
         _ => false,
     };
-    let variable = named.or_else(|| inferred.iter().find(|(_, t)| borrows(t)).map(|(n, _)| n.clone()))?;
+    let variable =
+        named.or_else(|| inferred.iter().find(|(_, t)| borrows(t)).map(|(n, _)| n.clone()))?;
     let value = cell.value_of(&variable).unwrap_or("...");
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let owner = value.trim_start_matches(['&', '(', '*', ' ']).trim_start_matches("mut ");
@@ -96,9 +141,13 @@ pub(in crate::eval) fn borrowed(errors: &[CompilationError], cell: &Cell, inferr
         None => format!("{value}.to_owned()"),
     };
     let text = match owner {
-        "" => format!("the variable `{variable}` borrows, and only values that own their data can be kept for later cells"),
+        "" => format!(
+            "the variable `{variable}` borrows, and only values that own their data can be kept for later cells"
+        ),
         owner => {
-            format!("the variable `{variable}` borrows from `{owner}`, and only values that own their data can be kept for later cells")
+            format!(
+                "the variable `{variable}` borrows from `{owner}`, and only values that own their data can be kept for later cells"
+            )
         }
     };
     let mut hints = vec![format!("keep a copy: let {variable} = {copy};")];
@@ -111,8 +160,19 @@ pub(in crate::eval) fn borrowed(errors: &[CompilationError], cell: &Cell, inferr
 
 /// Returns a note about mutable statics: each cell is a library with its own copy.
 pub(in crate::eval) fn statics(cell: &Cell) -> String {
-    const CHANGING: [&str; 9] = ["static mut", "Atomic", "Mutex", "RwLock", "Cell", "OnceLock", "LazyLock", "thread_local", "Lazy"];
-    let statics = cell.items().into_iter().filter(|i| i.text.contains("static ") && !i.text.contains("fn "));
+    const CHANGING: [&str; 9] = [
+        "static mut",
+        "Atomic",
+        "Mutex",
+        "RwLock",
+        "Cell",
+        "OnceLock",
+        "LazyLock",
+        "thread_local",
+        "Lazy",
+    ];
+    let statics =
+        cell.items().into_iter().filter(|i| i.text.contains("static ") && !i.text.contains("fn "));
     let changing = statics.filter(|i| CHANGING.iter().any(|c| i.text.contains(c)));
     let names: Vec<_> = changing.filter_map(|i| i.name).collect();
     if names.is_empty() {
@@ -139,17 +199,32 @@ mod tests {
 
     #[test]
     fn statics_that_change_are_remarked_upon() {
-        assert!(statics(&Cell::parse("static N: AtomicU8 = AtomicU8::new(1);")).contains("static N"));
-        assert_eq!(statics(&Cell::parse("static N: u8 = 1; fn f() -> &'static str { \"Cell\" }")), "");
+        assert!(
+            statics(&Cell::parse("static N: AtomicU8 = AtomicU8::new(1);")).contains("static N")
+        );
+        assert_eq!(
+            statics(&Cell::parse("static N: u8 = 1; fn f() -> &'static str { \"Cell\" }")),
+            ""
+        );
     }
 
     #[test]
     fn the_compiler_is_asked_once_for_each_variable() {
         let mut asked = Vec::new();
-        let inferred = [("f".to_owned(), Inferred::Closure(String::new())), ("x".to_owned(), Inferred::Unknown("Vec<_>".into()))];
-        let unknown = |name: &str| format!("Couldn't automatically determine type of variable `{name}`.");
-        assert!(to_be_asked(&unknown("x"), &inferred, &mut asked) && !to_be_asked(&unknown("x"), &inferred, &mut asked));
-        assert!(!to_be_asked(&unknown("f"), &inferred, &mut asked) && !to_be_asked("other", &inferred, &mut asked));
+        let inferred = [
+            ("f".to_owned(), Inferred::Closure(String::new())),
+            ("x".to_owned(), Inferred::Unknown("Vec<_>".into())),
+        ];
+        let unknown =
+            |name: &str| format!("Couldn't automatically determine type of variable `{name}`.");
+        assert!(
+            to_be_asked(&unknown("x"), &inferred, &mut asked)
+                && !to_be_asked(&unknown("x"), &inferred, &mut asked)
+        );
+        assert!(
+            !to_be_asked(&unknown("f"), &inferred, &mut asked)
+                && !to_be_asked("other", &inferred, &mut asked)
+        );
     }
 
     #[test]
@@ -160,8 +235,16 @@ mod tests {
             Inferred::Closure("impl Fn(i32) -> i32".into()),
             &["closure", "let it: Box<dyn Fn(i32) -> i32> = Box::new(f());", "line 1, column 5"],
         );
-        check("The variable `it` is a closure, which", Inferred::Closure(String::new()), &["closure"]);
-        check(unknown, Inferred::Unknown("impl Iterator<Item = i32>".into()), &["collect::<Vec<_>>()", "Box<dyn Iterator<Item = i32>>"]);
+        check(
+            "The variable `it` is a closure, which",
+            Inferred::Closure(String::new()),
+            &["closure"],
+        );
+        check(
+            unknown,
+            Inferred::Unknown("impl Iterator<Item = i32>".into()),
+            &["collect::<Vec<_>>()", "Box<dyn Iterator<Item = i32>>"],
+        );
         check(unknown, Inferred::Unknown("Vec<_>".into()), &["let it: Vec<...> = f();"]);
         check(unknown, Inferred::Unknown(String::new()), &["let it: ... = f();"]);
         assert_eq!(unknown_type("something else", &Cell::parse(""), &[]), None);

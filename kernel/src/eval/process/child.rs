@@ -29,13 +29,20 @@ pub(crate) fn run(runtime: &Runtime, folder: &Path) -> Result<i32> {
     let library = runtime.library();
     // SAFETY: the library was built from the same source; its initialisers are those of its crates.
     let loaded = unsafe { libloading::Library::new(&library) };
-    let loaded = loaded.map_err(|e| Error::Evaluator { message: format!("{} cannot be loaded: {e}", library.display()) })?;
-    rustix::stdio::dup2_stdin(File::open("/dev/null").map_err(Error::file("/dev/null"))?).map_err(descriptor)?;
+    let loaded = loaded.map_err(|e| Error::Evaluator {
+        message: format!("{} cannot be loaded: {e}", library.display()),
+    })?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null").map_err(Error::file("/dev/null"))?)
+        .map_err(descriptor)?;
     rustix::stdio::dup2_stdout(open(session::STDOUT)?).map_err(descriptor)?;
     rustix::stdio::dup2_stderr(open(session::STDERR)?).map_err(descriptor)?;
     // SAFETY: the runtime exports this function with this signature; the build id ties both to one source.
-    let main = unsafe { loaded.get::<unsafe extern "C" fn(RawFd, RawFd) -> i32>(rask_wire::HOST_MAIN.as_bytes()) };
-    let main = main.map_err(|e| Error::Evaluator { message: format!("{} has no entry point: {e}", library.display()) })?;
+    let main = unsafe {
+        loaded.get::<unsafe extern "C" fn(RawFd, RawFd) -> i32>(rask_wire::HOST_MAIN.as_bytes())
+    };
+    let main = main.map_err(|e| Error::Evaluator {
+        message: format!("{} has no entry point: {e}", library.display()),
+    })?;
     // SAFETY: both descriptors are open and their ownership is passed on.
     Ok(unsafe { main(requests.into_raw_fd(), answers.into_raw_fd()) })
 }

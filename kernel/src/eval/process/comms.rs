@@ -29,7 +29,8 @@ impl Comms {
     /// Passes a message from the evaluator to the front end.
     pub(in crate::eval) fn say(&self, outbox: &Outbox, parent: &Parent, message: Comm) {
         self.note(&message);
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&message.id).cloned();
+        let asked =
+            self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&message.id).cloned();
         let answers = ["echo_update", "update_states"].iter().any(|m| message.data["method"] == *m);
         outbox.comm(asked.as_ref().filter(|_| answers).unwrap_or(parent), message);
     }
@@ -38,7 +39,10 @@ impl Comms {
     pub(in crate::eval) fn hear(&self, shared: &Shared, parent: &Parent, message: Comm) {
         self.note(&message);
         let (event, id) = (message.event, message.id.clone());
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), parent.clone());
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.clone(), parent.clone());
         let control = self.open().get(&id).is_some_and(|target| target == CONTROL);
         if shared.send(&ToEvaluator::Comm(message)) || event == CommEvent::Close {
             return;
@@ -50,14 +54,21 @@ impl Comms {
                 self.say(shared.outbox(), parent, comm(CommEvent::Message, id, "", none));
             }
             (true, _) => {}
-            (false, _) => self.say(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({}))),
+            (false, _) => {
+                self.say(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({})))
+            }
         }
     }
 
     /// Informs a new evaluator that a page shows widgets.
     pub(in crate::eval) fn introduce(&self, shared: &Shared) {
         if self.widgets.load(Ordering::Relaxed) {
-            shared.send(&ToEvaluator::Comm(comm(CommEvent::Open, "rask-widgets".to_owned(), CONTROL, json!({}))));
+            shared.send(&ToEvaluator::Comm(comm(
+                CommEvent::Open,
+                "rask-widgets".to_owned(),
+                CONTROL,
+                json!({}),
+            )));
         }
     }
 
@@ -76,7 +87,12 @@ impl Comms {
 
     /// Closes the comms of a process that has ended. The control comms of pages stay.
     pub(in crate::eval) fn forget(&self, shared: &Shared, parent: &Parent) {
-        let gone: Vec<String> = self.open().iter().filter(|(_, target)| *target != CONTROL).map(|(id, _)| id.clone()).collect();
+        let gone: Vec<String> = self
+            .open()
+            .iter()
+            .filter(|(_, target)| *target != CONTROL)
+            .map(|(id, _)| id.clone())
+            .collect();
         for id in gone {
             self.say(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({})));
         }
@@ -86,7 +102,10 @@ impl Comms {
     pub(crate) fn info(&self, target: Option<&str>) -> Value {
         let open = self.open();
         let wanted = open.iter().filter(|(_, t)| target.is_none_or(|x| x == *t));
-        wanted.map(|(id, target)| (id.clone(), json!({ "target_name": target }))).collect::<serde_json::Map<_, _>>().into()
+        wanted
+            .map(|(id, target)| (id.clone(), json!({ "target_name": target })))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 }
 

@@ -23,7 +23,14 @@ pub(super) struct Output {
 impl Default for Output {
     /// Before the first cell, nothing is shown.
     fn default() -> Self {
-        Self { parent: None, count: 0, silent: true, captured: None, text: None, libraries: BTreeMap::new() }
+        Self {
+            parent: None,
+            count: 0,
+            silent: true,
+            captured: None,
+            text: None,
+            libraries: BTreeMap::new(),
+        }
     }
 }
 
@@ -75,7 +82,13 @@ impl Output {
         }
     }
 
-    pub(super) fn publish_for(&self, outbox: &Outbox, library: u32, name: &'static str, text: String) {
+    pub(super) fn publish_for(
+        &self,
+        outbox: &Outbox,
+        library: u32,
+        name: &'static str,
+        text: String,
+    ) {
         // The output of a silent cell, or of one that is no longer known, is dropped.
         if let Some(Some(parent)) = self.libraries.get(&library) {
             outbox.stream(&Some(parent.clone()), name, text);

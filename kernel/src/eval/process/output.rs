@@ -29,9 +29,22 @@ pub(in crate::eval) fn listen(shared: Arc<Shared>, comms: Arc<Comms>) -> Result<
     let (drained, done) = mpsc::channel();
     shared.set_drains(wake, done);
     let builder = std::thread::Builder::new().name("output".to_owned());
-    let started = builder
-        .spawn(move || Listener { shared, comms, stdout, stderr, listener, woken, drained, connection: None, live: BTreeMap::new() }.run());
-    started.map_err(|source| Error::Start { command: "the listening thread".to_owned(), source })?;
+    let started = builder.spawn(move || {
+        Listener {
+            shared,
+            comms,
+            stdout,
+            stderr,
+            listener,
+            woken,
+            drained,
+            connection: None,
+            live: BTreeMap::new(),
+        }
+        .run()
+    });
+    started
+        .map_err(|source| Error::Start { command: "the listening thread".to_owned(), source })?;
     Ok(())
 }
 
@@ -50,9 +63,21 @@ impl Stream {
     fn open(folder: &Path, file: &str, name: &'static str) -> Result<Self> {
         let path = folder.join(file);
         let failed = |e: rustix::io::Errno| Error::file(&path)(e.into());
-        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(failed)?;
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            Mode::RUSR | Mode::WUSR,
+            0,
+        )
+        .map_err(failed)?;
         // Open for reading and writing: there is always a writer, so the pipe survives the end of a process.
-        let pipe = rustix::fs::open(&path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+        let pipe = rustix::fs::open(
+            &path,
+            OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(failed)?;
         // A larger pipe is only an optimisation for printing loops; the default works too.
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE);
         Ok(Self { pipe: File::from(pipe), name, rest: Vec::new() })
@@ -70,7 +95,8 @@ impl Stream {
                     left = left.saturating_sub(n);
                     self.rest.extend_from_slice(&block[..n]);
                     let keep = if end { 0 } else { unfinished(&self.rest) };
-                    let text = String::from_utf8_lossy(&self.rest[..self.rest.len() - keep]).into_owned();
+                    let text =
+                        String::from_utf8_lossy(&self.rest[..self.rest.len() - keep]).into_owned();
                     self.rest.drain(..self.rest.len() - keep);
                     shared.publish(self.name, text);
                 }
@@ -79,7 +105,10 @@ impl Stream {
             }
         }
         if end && !self.rest.is_empty() {
-            shared.publish(self.name, String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned());
+            shared.publish(
+                self.name,
+                String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned(),
+            );
         }
     }
 }
@@ -178,12 +207,17 @@ impl Listener {
             ToKernel::Hello { pid } => {
                 // The environment must be the first message, so nothing else can be sent until now.
                 let environment = ToEvaluator::Environment(self.shared.environment());
-                self.shared.connected(self.connection.as_ref().and_then(|c| c.try_clone().ok()), &environment);
+                self.shared.connected(
+                    self.connection.as_ref().and_then(|c| c.try_clone().ok()),
+                    &environment,
+                );
                 self.comms.introduce(&self.shared);
                 self.shared.introduced(pid);
             }
             ToKernel::Started { cell } => self.shared.started(cell),
-            ToKernel::Output { cell, stream, text } => self.shared.publish_for(cell, stream.name(), text),
+            ToKernel::Output { cell, stream, text } => {
+                self.shared.publish_for(cell, stream.name(), text)
+            }
             ToKernel::Sync => {
                 self.drain(false);
                 self.acknowledge();
@@ -215,7 +249,9 @@ impl Listener {
                 let parent = self.shared.parent();
                 self.comms.say(self.shared.outbox(), &parent, message);
             }
-            ToKernel::Error { name, message, place } => self.shared.report(Reported { name, message, place }),
+            ToKernel::Error { name, message, place } => {
+                self.shared.report(Reported { name, message, place })
+            }
             ToKernel::Done => {
                 self.shared.done();
                 self.drain(true);
@@ -254,9 +290,15 @@ mod tests {
 
     #[test]
     fn half_characters_wait_and_broken_ones_do_not() {
-        for (bytes, want) in
-            [(&b"abc"[..], 0), (b"a\xc3", 1), ("é".as_bytes(), 0), (b"\xf0\x9d\x84", 3), (b"\xff", 0), (b"\x80", 0), (b"", 0)]
-        {
+        for (bytes, want) in [
+            (&b"abc"[..], 0),
+            (b"a\xc3", 1),
+            ("é".as_bytes(), 0),
+            (b"\xf0\x9d\x84", 3),
+            (b"\xff", 0),
+            (b"\x80", 0),
+            (b"", 0),
+        ] {
             assert_eq!(unfinished(bytes), want, "{bytes:?}");
         }
     }

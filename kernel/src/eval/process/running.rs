@@ -165,7 +165,13 @@ impl Shared {
     }
 
     /// Begins a cell.
-    pub(in crate::eval) fn begin(&self, parent: Parent, count: u32, silent: bool, ask: Option<Ask>) {
+    pub(in crate::eval) fn begin(
+        &self,
+        parent: Parent,
+        count: u32,
+        silent: bool,
+        ask: Option<Ask>,
+    ) {
         let mut s = self.state();
         (s.phase, s.stopping, s.reported) = (Phase::Compiling, false, None);
         s.question.ask = ask;
@@ -245,8 +251,10 @@ impl Shared {
         const PATIENCE: Duration = Duration::from_secs(10);
         let wanted = self.state().evaluator.process.clone().map(|p| lock(&p).id());
         let s = self.state();
-        let (_s, _) =
-            self.changed.wait_timeout_while(s, PATIENCE, |s| Some(s.evaluator.pid) != wanted).unwrap_or_else(PoisonError::into_inner);
+        let (_s, _) = self
+            .changed
+            .wait_timeout_while(s, PATIENCE, |s| Some(s.evaluator.pid) != wanted)
+            .unwrap_or_else(PoisonError::into_inner);
     }
 
     /// Sets an environment variable for shell commands and for future evaluator processes.

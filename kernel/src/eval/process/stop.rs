@@ -42,7 +42,11 @@ impl Shared {
                 return;
             }
             // A compiler may have started, or the phase changed, in the meantime.
-            s = self.changed.wait_timeout(s, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
+            s = self
+                .changed
+                .wait_timeout(s, Duration::from_millis(100))
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -85,7 +89,8 @@ impl Shared {
         let began = Instant::now();
         // Waiting would close it, which would end the group.
         let _held = child.stdin.take();
-        let status = child.wait().map_err(|source| Error::Start { command: "sh".to_owned(), source });
+        let status =
+            child.wait().map_err(|source| Error::Start { command: "sh".to_owned(), source });
         let mut s = self.state();
         (s.shell, s.phase) = (None, Phase::Compiling);
         s.clock.add(began.elapsed());

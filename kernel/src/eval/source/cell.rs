@@ -32,7 +32,10 @@ fn edit(at: usize, text: &str) -> Edit {
 fn type_edit(piece: &Piece, b: &Binding, name: &str) -> Edit {
     let (at, text) = match b.later {
         Some(at) => (at, format!(": {name}")),
-        None => (piece.to, format!(" let {}{}: {name} = {};", if b.mutable { "mut " } else { "" }, b.name, b.name)),
+        None => (
+            piece.to,
+            format!(" let {}{}: {name} = {};", if b.mutable { "mut " } else { "" }, b.name, b.name),
+        ),
     };
     Edit { at, text, types: Some(b.name.clone()) }
 }
@@ -80,7 +83,13 @@ impl Cell {
     }
 
     /// Creates a cell from the Rust code in `range`, between `before` and `after`: one statement, whose variables are not kept.
-    pub(in crate::eval) fn wrapped(text: &str, range: Range<usize>, number: u32, before: &str, after: &str) -> Self {
+    pub(in crate::eval) fn wrapped(
+        text: &str,
+        range: Range<usize>,
+        number: u32,
+        before: &str,
+        after: &str,
+    ) -> Self {
         let rust = &text[range.clone()];
         let mut edits = looks(rust);
         edits.insert(0, edit(0, before));
@@ -93,7 +102,13 @@ impl Cell {
         Self { hidden: true, ..Self::part(code, 0..code.len(), 0) }
     }
 
-    fn with(text: &str, range: Range<usize>, number: u32, pieces: Vec<Piece>, edits: Vec<Edit>) -> Self {
+    fn with(
+        text: &str,
+        range: Range<usize>,
+        number: u32,
+        pieces: Vec<Piece>,
+        edits: Vec<Edit>,
+    ) -> Self {
         let mut edits = edits;
         let mut lines = text[range.clone()].lines();
         let first = lines.find(|l| !l.trim().is_empty() && !l.starts_with("//"));
@@ -101,8 +116,16 @@ impl Cell {
             // evcxr would mistake it for one of its commands, or run it in the shell.
             edits.insert(0, edit(0, "();"));
         }
-        let mut cell =
-            Self { text: text.to_owned(), range, hidden: false, number, code: String::new(), pieces, edits, statements: Vec::new() };
+        let mut cell = Self {
+            text: text.to_owned(),
+            range,
+            hidden: false,
+            number,
+            code: String::new(),
+            pieces,
+            edits,
+            statements: Vec::new(),
+        };
         cell.render();
         cell
     }
@@ -120,8 +143,17 @@ impl Cell {
             self.code.insert_str(edit.at, &edit.text);
         }
         // evcxr omits comments at the head.
-        let head: usize = self.code.split_inclusive('\n').take_while(|l| l.trim().is_empty() || l.starts_with("//")).map(str::len).sum();
-        self.statements = split(&self.code).iter().map(|p| (p.start.max(head), p.end)).filter(|(from, to)| from < to).collect();
+        let head: usize = self
+            .code
+            .split_inclusive('\n')
+            .take_while(|l| l.trim().is_empty() || l.starts_with("//"))
+            .map(str::len)
+            .sum();
+        self.statements = split(&self.code)
+            .iter()
+            .map(|p| (p.start.max(head), p.end))
+            .filter(|(from, to)| from < to)
+            .collect();
     }
 
     /// Sets the format of the last expression's value, such as `{:#?}`, and whether to show its type.
@@ -190,7 +222,10 @@ impl Cell {
 
     /// Returns the names bound by the cell's `let` statements.
     pub(in crate::eval) fn bound(&self) -> impl Iterator<Item = &str> {
-        let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
+        let lets = self
+            .pieces
+            .iter()
+            .filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
         lets.flatten().map(|b| b.name.as_str())
     }
 
@@ -215,7 +250,8 @@ impl Cell {
     /// Makes the compiler report the type of a variable, in an error.
     pub(in crate::eval) fn ask_type(&mut self, variable: &str) {
         self.forget_type(variable);
-        let bound = |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
+        let bound =
+            |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
         if let Some(piece) = self.pieces.iter().rfind(bound) {
             let text = format!(" ::rask::host::ask_type(&{variable});");
             self.edits.push(Edit { at: piece.to, text, types: Some(variable.to_owned()) });
@@ -226,8 +262,11 @@ impl Cell {
     /// Replaces the annotated type of a variable.
     pub(in crate::eval) fn write_type(&mut self, variable: &str, name: &str) {
         self.forget_type(variable);
-        let bound = |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
-        if let (Some(piece), Some(binding)) = (self.pieces.iter().rfind(bound), self.binding(variable)) {
+        let bound =
+            |p: &&Piece| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| b.name == variable));
+        if let (Some(piece), Some(binding)) =
+            (self.pieces.iter().rfind(bound), self.binding(variable))
+        {
             let edit = type_edit(piece, binding, name);
             self.edits.push(edit);
             self.render();
@@ -247,7 +286,10 @@ impl Cell {
 
     /// Returns the binding of a variable.
     fn binding(&self, variable: &str) -> Option<&Binding> {
-        let lets = self.pieces.iter().filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
+        let lets = self
+            .pieces
+            .iter()
+            .filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
         lets.flatten().rfind(|b| b.name == variable)
     }
 
@@ -273,21 +315,33 @@ impl Cell {
     pub(in crate::eval) fn is_heavy(&self, names: &[String]) -> bool {
         let file = SourceFile::parse(&format!("fn f(){{{}\n}}", self.rust()), Edition::Edition2024);
         file.syntax_node().descendants_with_tokens().skip(3).any(|e| match e.kind() {
-            SyntaxKind::CLOSURE_EXPR | SyntaxKind::FOR_EXPR | SyntaxKind::WHILE_EXPR | SyntaxKind::LOOP_EXPR | SyntaxKind::IMPL => true,
+            SyntaxKind::CLOSURE_EXPR
+            | SyntaxKind::FOR_EXPR
+            | SyntaxKind::WHILE_EXPR
+            | SyntaxKind::LOOP_EXPR
+            | SyntaxKind::IMPL => true,
             SyntaxKind::FN => e.as_node().is_some_and(|n| n.ancestors().count() > 2),
-            SyntaxKind::NAME_REF => e.as_node().is_some_and(|n| names.iter().any(|x| n.text() == x.as_str())),
+            SyntaxKind::NAME_REF => {
+                e.as_node().is_some_and(|n| names.iter().any(|x| n.text() == x.as_str()))
+            }
             _ => false,
         })
     }
 
     /// Maps a position in evcxr's source to the user's text; line and column count characters from 1.
-    pub(in crate::eval) fn locate(&self, source: &str, line: u32, column: u32) -> Option<(usize, usize)> {
+    pub(in crate::eval) fn locate(
+        &self,
+        source: &str,
+        line: u32,
+        column: u32,
+    ) -> Option<(usize, usize)> {
         let offset = offset_of(source, line as usize, column as usize)?;
         self.statements.iter().find_map(|(start, end)| {
             let text = &self.code[*start..*end];
             let found = source.match_indices(text.trim_end()).map(|(at, _)| at);
-            let at =
-                found.filter(|at| *at == 0 || source.as_bytes()[at - 1] == b'\n').find(|at| (*at..=at + text.len()).contains(&offset))?;
+            let at = found
+                .filter(|at| *at == 0 || source.as_bytes()[at - 1] == b'\n')
+                .find(|at| (*at..=at + text.len()).contains(&offset))?;
             self.original_place(start + offset - at)
         })
     }
@@ -322,7 +376,8 @@ fn line_and_column(before: &str) -> (usize, usize) {
 }
 
 fn offset_of(text: &str, line: usize, column: usize) -> Option<usize> {
-    let start = if line == 1 { 0 } else { text.match_indices('\n').nth(line.checked_sub(2)?)?.0 + 1 };
+    let start =
+        if line == 1 { 0 } else { text.match_indices('\n').nth(line.checked_sub(2)?)?.0 + 1 };
     let rest = text[start..].split('\n').next()?;
     Some(start + rest.char_indices().nth(column.checked_sub(1)?).map_or(rest.len(), |(i, _)| i))
 }
@@ -356,11 +411,23 @@ mod tests {
         let mut cell = Cell::parse("let (mut a, b) = f(); let c: u8 = 1;\nlet d;\nd = a + b;");
         let types = ["i32", "String", "u8", "f64"].map(|t| Inferred::Type(t.to_owned()));
         cell.write_types(&types);
-        assert_eq!(cell.code, "let (mut a, b) = f(); let mut a: i32 = a; let b: String = b; let c: u8 = 1;\nlet d: f64;\nd = a + b;");
-        assert_eq!((cell.types_at(1, 30), cell.types_at(1, 50), cell.types_at(1, 5)), (Some("a"), Some("b"), None));
-        assert_eq!((cell.place(1, 30), cell.place(1, 66), cell.place(2, 5)), (Some((1, 22)), Some((1, 27)), Some((2, 5))));
+        assert_eq!(
+            cell.code,
+            "let (mut a, b) = f(); let mut a: i32 = a; let b: String = b; let c: u8 = 1;\nlet d: f64;\nd = a + b;"
+        );
+        assert_eq!(
+            (cell.types_at(1, 30), cell.types_at(1, 50), cell.types_at(1, 5)),
+            (Some("a"), Some("b"), None)
+        );
+        assert_eq!(
+            (cell.place(1, 30), cell.place(1, 66), cell.place(2, 5)),
+            (Some((1, 22)), Some((1, 27)), Some((2, 5)))
+        );
         cell.forget_type("a");
-        assert_eq!(cell.code.lines().next(), Some("let (mut a, b) = f(); let b: String = b; let c: u8 = 1;"));
+        assert_eq!(
+            cell.code.lines().next(),
+            Some("let (mut a, b) = f(); let b: String = b; let c: u8 = 1;")
+        );
     }
 
     #[test]
@@ -380,8 +447,10 @@ mod tests {
     #[test]
     fn places_go_back_to_what_the_user_wrote() {
         let cell = Cell::parse("let é = 1; let b = 2;\nf(b,\n  c)");
-        let source =
-            format!("#![allow(x)]\nfn run() {{\n{}\n{}\n{}\nOk(())}}", "let é = 1; ", "let b = 2;", "rask::__result!(f(b,\n  c));");
+        let source = format!(
+            "#![allow(x)]\nfn run() {{\n{}\n{}\n{}\nOk(())}}",
+            "let é = 1; ", "let b = 2;", "rask::__result!(f(b,\n  c));"
+        );
         let at = |line, column| cell.locate(&source, line, column);
         assert_eq!(at(3, 5), Some((1, 5)));
         assert_eq!(at(4, 5), Some((1, 16)));
@@ -396,7 +465,10 @@ mod tests {
     fn a_part_of_a_cell_keeps_its_place() {
         let text = "%time f(\"é\", 1)";
         let cell = Cell::wrapped(text, 6..text.len(), 3, "{", "}");
-        assert_eq!((cell.code.as_str(), cell.place(1, 2), cell.place(1, 9)), ("{f(\"é\", 1)}", Some((1, 7)), Some((1, 14))));
+        assert_eq!(
+            (cell.code.as_str(), cell.place(1, 2), cell.place(1, 9)),
+            ("{f(\"é\", 1)}", Some((1, 7)), Some((1, 14)))
+        );
         let cell = Cell::part(text, 6..text.len(), 3);
         assert_eq!(cell.code, "rask::__result!(f(\"é\", 1));");
         assert_eq!(Cell::parse("let a = 1;\nlet b = 2;").place_of("b"), Some((2, 5)));
@@ -406,7 +478,12 @@ mod tests {
     fn cells_with_inner_loops_are_heavy() {
         let names = ["area".to_owned()];
         let heavy = |t: &str| Cell::parse(t).is_heavy(&names);
-        assert!(heavy("v.iter().map(|x| x + 1)") && heavy("fn g() {}") && heavy("area(2)") && heavy("for i in 0..2 {}"));
+        assert!(
+            heavy("v.iter().map(|x| x + 1)")
+                && heavy("fn g() {}")
+                && heavy("area(2)")
+                && heavy("for i in 0..2 {}")
+        );
         assert!(!heavy("1 + 1") && !heavy("let x = df.head(5)?;"));
     }
 }

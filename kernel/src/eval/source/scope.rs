@@ -39,7 +39,9 @@ impl Scope {
     /// Adds a cell's items; an item replaces an older one of the same name.
     pub(in crate::eval) fn add_items(&mut self, new: Vec<Item>) {
         for item in new {
-            self.items.retain(|old| old.text != item.text && (item.name.is_none() || old.name != item.name));
+            self.items.retain(|old| {
+                old.text != item.text && (item.name.is_none() || old.name != item.name)
+            });
             self.items.push(item);
         }
     }
@@ -69,13 +71,17 @@ impl Scope {
 
     /// Returns the names of items and variables.
     pub(in crate::eval) fn names(&self) -> impl Iterator<Item = &str> {
-        self.items.iter().filter_map(|i| i.name.as_deref()).chain(self.variables.iter().map(|v| v.name.as_str()))
+        self.items
+            .iter()
+            .filter_map(|i| i.name.as_deref())
+            .chain(self.variables.iter().map(|v| v.name.as_str()))
     }
 
     /// Builds a source file in which `statements` are the body of a function with the variables as its arguments, next to
     /// the items of earlier cells and `items`; the cursor is at byte `at` of the statements.
     pub(in crate::eval) fn wrap(&self, items: &str, statements: &str, at: usize) -> Wrapped {
-        let mut text = String::from("#![allow(warnings)]\n#[allow(unused_imports)]\nuse rask::prelude::*;\n");
+        let mut text =
+            String::from("#![allow(warnings)]\n#[allow(unused_imports)]\nuse rask::prelude::*;\n");
         for item in &self.items {
             text += &item.text;
             text.push('\n');
@@ -99,7 +105,10 @@ mod tests {
 
     #[test]
     fn a_later_item_replaces_the_one_of_its_name() {
-        let item = |name: Option<&str>, text: &str| Item { name: name.map(str::to_owned), text: text.to_owned() };
+        let item = |name: Option<&str>, text: &str| Item {
+            name: name.map(str::to_owned),
+            text: text.to_owned(),
+        };
         let mut scope = Scope::default();
         scope.add_items(vec![item(Some("f"), "fn f() {}"), item(None, "use a::b;")]);
         scope.add_items(vec![item(Some("f"), "fn f(x: u8) {}"), item(None, "use a::b;")]);

@@ -1,7 +1,9 @@
 //! Splits a cell into Rust, magics (`%time`), evcxr's commands (`:dep`) and shell commands (`!ls`). Only the text is
 //! parsed here; what a magic does is defined in the table of `magics`.
 
-use crate::eval::source::split::{Completeness, completeness as rust_completeness, ends_statement, only_comments};
+use crate::eval::source::split::{
+    Completeness, completeness as rust_completeness, ends_statement, only_comments,
+};
 use std::ops::Range;
 
 /// A segment of a cell; ranges are byte offsets into the cell's text.
@@ -43,7 +45,11 @@ pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
             push_rust(text, rust..from, &mut found);
             let whole = matches!(&segment, Segment::Magic(c) if c.name.starts_with("%%"));
             match (segment, found.last_mut()) {
-                (Segment::Commands(new), Some(Segment::Commands(before))) if before.end == new.start => before.end = new.end,
+                (Segment::Commands(new), Some(Segment::Commands(before)))
+                    if before.end == new.start =>
+                {
+                    before.end = new.end
+                }
                 (segment, _) => found.push(segment),
             }
             if whole {
@@ -80,7 +86,11 @@ fn behind_comments(text: &str, rust: usize, line: Range<usize>) -> usize {
     let rest = content[end + 2..].trim_start_matches([' ', '\t']);
     let length = content.len() - rest.len();
     let marked = rest.starts_with(['%', '!', ':']);
-    if marked && only_comments(&text[rust..line.start + length], line.start - rust) { length } else { 0 }
+    if marked && only_comments(&text[rust..line.start + length], line.start - rust) {
+        length
+    } else {
+        0
+    }
 }
 
 /// Parses a line that is not Rust, after the Rust code `before`; at the `head` of the cell there is no code yet.
@@ -99,9 +109,15 @@ fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<S
     // Checked last, as it parses all code before the line.
     let at_statement = head || ends_statement(before);
     let signs = content.bytes().take_while(|b| *b == b'%').count();
-    let letters = content[signs..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    let letters =
+        content[signs..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
     let named = letters > 0 && content.as_bytes()[signs].is_ascii_alphabetic();
-    if !at_statement || !named || signs == 0 || signs > 2 || signs == 2 && !(head || before.is_empty()) {
+    if !at_statement
+        || !named
+        || signs == 0
+        || signs > 2
+        || signs == 2 && !(head || before.is_empty())
+    {
         return None;
     }
     let name = content[..signs + letters].to_owned();
@@ -119,12 +135,16 @@ pub(in crate::eval) fn rust_only(text: &str, is_code: impl Fn(&str) -> bool) -> 
     for segment in segments(text) {
         match segment {
             Segment::Rust(range) => keep.push(range),
-            Segment::Magic(call) if is_code(&call.name) && !call.help => keep.extend([call.args, call.body]),
+            Segment::Magic(call) if is_code(&call.name) && !call.help => {
+                keep.extend([call.args, call.body])
+            }
             _ => {}
         }
     }
     let kept = |i: usize| keep.iter().any(|k| k.contains(&i));
-    text.char_indices().flat_map(|(i, c)| if kept(i) || c == '\n' { vec![c] } else { vec![' '; c.len_utf8()] }).collect()
+    text.char_indices()
+        .flat_map(|(i, c)| if kept(i) || c == '\n' { vec![c] } else { vec![' '; c.len_utf8()] })
+        .collect()
 }
 
 /// Returns whether a cell can be run as it is; `is_code` as in [`rust_only`].
@@ -144,7 +164,9 @@ mod tests {
                 Segment::Rust(r) => ('r', text[r].trim()),
                 Segment::Commands(r) => (':', text[r].trim()),
                 Segment::Shell(r) => ('!', &text[r]),
-                Segment::Magic(c) => ('%', if c.name.starts_with("%%") { &text[c.body] } else { &text[c.args] }),
+                Segment::Magic(c) => {
+                    ('%', if c.name.starts_with("%%") { &text[c.body] } else { &text[c.args] })
+                }
             })
             .collect()
     }
@@ -154,7 +176,10 @@ mod tests {
         for (text, want) in [
             ("1 + 1", vec![('r', "1 + 1")]),
             ("%time f()", vec![('%', "f()")]),
-            ("let v = g();\n%timeit v.len()\nv", vec![('r', "let v = g();"), ('%', "v.len()"), ('r', "v")]),
+            (
+                "let v = g();\n%timeit v.len()\nv",
+                vec![('r', "let v = g();"), ('%', "v.len()"), ('r', "v")],
+            ),
             (":dep a\n:dep b\n\nlet x = 1;", vec![(':', ":dep a\n:dep b"), ('r', "let x = 1;")]),
             ("// note\n!ls -l\n!pwd\n1", vec![('!', "ls -l"), ('!', "pwd"), ('r', "1")]),
             ("%%sql\nselect 1\nfrom x", vec![('%', "select 1\nfrom x")]),
@@ -168,7 +193,10 @@ mod tests {
             ("/* a */ /* b /* c */ */\t%who", vec![('%', "")]),
             ("/* a\n b */ !ls\n/* c */ :dep d\n7", vec![('!', "ls"), (':', ":dep d"), ('r', "7")]),
             ("/* a */\n/* b */\n!ls", vec![('!', "ls")]),
-            ("g();\n/* a */ %time f()\nh()", vec![('r', "g();\n/* a */"), ('%', "f()"), ('r', "h()")]),
+            (
+                "g();\n/* a */ %time f()\nh()",
+                vec![('r', "g();\n/* a */"), ('%', "f()"), ('r', "h()")],
+            ),
             ("/* a */ %%sql\nselect 1", vec![('%', "select 1")]),
             ("let a = b\n/* c */ %d;", vec![('r', "let a = b\n/* c */ %d;")]),
             ("a; /* c */ %who", vec![('r', "a; /* c */ %who")]),
@@ -190,7 +218,10 @@ mod tests {
         assert!(call.help && call.name == "%time");
         let text = "%%timeit -n 3 let v = 1;\nv + 1";
         let [Segment::Magic(call)] = &segments(text)[..] else { panic!() };
-        assert_eq!((call.name.as_str(), &text[call.args.clone()], &text[call.body.clone()]), ("%%timeit", "-n 3 let v = 1;", "v + 1"));
+        assert_eq!(
+            (call.name.as_str(), &text[call.args.clone()], &text[call.body.clone()]),
+            ("%%timeit", "-n 3 let v = 1;", "v + 1")
+        );
     }
 
     #[test]

@@ -48,17 +48,27 @@ pub(in crate::eval) struct Piece {
 /// Splits a text into statements.
 pub(in crate::eval) fn split(rust: &str) -> Vec<Piece> {
     let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
-    let list = file.syntax_node().children().next().and_then(ast::Fn::cast).and_then(|f| f.body()).and_then(|b| b.stmt_list());
+    let list = file
+        .syntax_node()
+        .children()
+        .next()
+        .and_then(ast::Fn::cast)
+        .and_then(|f| f.body())
+        .and_then(|b| b.stmt_list());
     let mut pieces: Vec<Piece> = Vec::new();
     let children: Vec<_> = list.iter().flat_map(|l| l.syntax().children()).collect();
     for (i, child) in children.iter().enumerate() {
         let start = pieces.last().map_or(0, |p| p.end);
-        let end = children.get(i + 1).map_or(rust.len(), |n| usize::from(n.text_range().start()) - HEAD.len()).min(rust.len());
+        let end = children
+            .get(i + 1)
+            .map_or(rust.len(), |n| usize::from(n.text_range().start()) - HEAD.len())
+            .min(rust.len());
         if start == end {
             break;
         }
         let range = child.text_range();
-        let (from, to) = (usize::from(range.start()) - HEAD.len(), usize::from(range.end()) - HEAD.len());
+        let (from, to) =
+            (usize::from(range.start()) - HEAD.len(), usize::from(range.end()) - HEAD.len());
         let kind = kind(child, to <= rust.len(), from, to);
         let to = to.min(rust.len());
         pieces.push(Piece { start, end, from, to, kind, assigns: assigned(child) });
@@ -82,20 +92,25 @@ fn kind(node: &SyntaxNode, whole: bool, from: usize, to: usize) -> Kind {
 
 fn bindings(statement: &ast::LetStmt) -> Vec<Binding> {
     let Some(pat) = statement.pat() else { return Vec::new() };
-    let whole = |t: ast::Type| !t.syntax().descendants().any(|n| n.kind() == SyntaxKind::INFER_TYPE);
+    let whole =
+        |t: ast::Type| !t.syntax().descendants().any(|n| n.kind() == SyntaxKind::INFER_TYPE);
     let typed = matches!(pat, ast::Pat::IdentPat(_)) && statement.ty().is_some_and(whole);
     // A type can only be inserted after a plain name without one.
     let bare = matches!(pat, ast::Pat::IdentPat(_)) && statement.ty().is_none();
     let without_value = statement.initializer().is_none();
     let typed = typed || without_value && !bare;
-    let later = (without_value && bare).then(|| usize::from(pat.syntax().text_range().end()) - HEAD.len());
+    let later =
+        (without_value && bare).then(|| usize::from(pat.syntax().text_range().end()) - HEAD.len());
     let value = statement.initializer().map(|e| e.syntax().text_range());
-    let value = value.map(|r| (usize::from(r.start()) - HEAD.len(), usize::from(r.end()) - HEAD.len()));
+    let value =
+        value.map(|r| (usize::from(r.start()) - HEAD.len(), usize::from(r.end()) - HEAD.len()));
     let names = pat.syntax().descendants().filter_map(ast::IdentPat::cast);
     names
         .map(|p| Binding {
             name: p.name().map(|n| n.text().to_string()).unwrap_or_default(),
-            at: usize::from(p.name().map_or(p.syntax().text_range(), |n| n.syntax().text_range()).start()) - HEAD.len(),
+            at: usize::from(
+                p.name().map_or(p.syntax().text_range(), |n| n.syntax().text_range()).start(),
+            ) - HEAD.len(),
             mutable: p.mut_token().is_some() && p.ref_token().is_none(),
             typed,
             value,
@@ -219,7 +234,13 @@ pub(in crate::eval) fn loop_bodies(rust: &str) -> Vec<usize> {
     let constant = |n: &SyntaxNode| {
         n.ancestors().any(|a| {
             ast::Fn::cast(a.clone()).is_some_and(|f| f.const_token().is_some())
-                || matches!(a.kind(), SyntaxKind::CONST | SyntaxKind::STATIC | SyntaxKind::CONST_ARG | SyntaxKind::ARRAY_TYPE)
+                || matches!(
+                    a.kind(),
+                    SyntaxKind::CONST
+                        | SyntaxKind::STATIC
+                        | SyntaxKind::CONST_ARG
+                        | SyntaxKind::ARRAY_TYPE
+                )
         })
     };
     let mut found = Vec::new();
@@ -230,7 +251,12 @@ pub(in crate::eval) fn loop_bodies(rust: &str) -> Vec<usize> {
             && let Some(brace) = block.stmt_list().and_then(|l| l.l_curly_token())
         {
             // Inner attributes of the block come first.
-            let inner = block.stmt_list().into_iter().flat_map(|l| l.syntax().children()).filter(|c| c.kind() == SyntaxKind::ATTR).last();
+            let inner = block
+                .stmt_list()
+                .into_iter()
+                .flat_map(|l| l.syntax().children())
+                .filter(|c| c.kind() == SyntaxKind::ATTR)
+                .last();
             let at = inner.map_or(brace.text_range().end(), |a| a.text_range().end());
             found.push(usize::from(at) - HEAD.len());
         }
@@ -307,7 +333,10 @@ mod tests {
         ];
         assert_eq!(bound, want);
         let items: Vec<_> = items(text, &pieces).into_iter().map(|i| (i.name, i.text)).collect();
-        assert_eq!(items, [(None, "use a::b;".to_owned()), (Some("h".to_owned()), "fn h() {}".to_owned())]);
+        assert_eq!(
+            items,
+            [(None, "use a::b;".to_owned()), (Some("h".to_owned()), "fn h() {}".to_owned())]
+        );
         assert!(matches!(pieces.last().unwrap().kind, Kind::Expression(_, to) if to == text.len()));
     }
 
@@ -344,8 +373,16 @@ mod tests {
         ] {
             assert!(ends_statement(text), "{text}");
         }
-        for text in ["let a = 17", "let a = if b { 1 } else { 2 }", "f(", "/* a;", "let a = \"b;", "let a = r#\"b;\n}", "x || ", "|| { 1 }"]
-        {
+        for text in [
+            "let a = 17",
+            "let a = if b { 1 } else { 2 }",
+            "f(",
+            "/* a;",
+            "let a = \"b;",
+            "let a = r#\"b;\n}",
+            "x || ",
+            "|| { 1 }",
+        ] {
             assert!(!ends_statement(text), "{text}");
         }
     }

@@ -18,7 +18,15 @@ pub(crate) enum Inferred {
 /// Returns whether `name` is a complete type: rust-analyzer writes `_` and `{unknown}` for unknown parts.
 pub(crate) fn can_be_written(name: &str) -> bool {
     let parsed = SourceFile::parse(&format!("type T = {name};"), Edition::Edition2024);
-    let odd = |kind| matches!(kind, SyntaxKind::ERROR | SyntaxKind::INFER_TYPE | SyntaxKind::UNDERSCORE_EXPR | SyntaxKind::IMPL_TRAIT_TYPE);
+    let odd = |kind| {
+        matches!(
+            kind,
+            SyntaxKind::ERROR
+                | SyntaxKind::INFER_TYPE
+                | SyntaxKind::UNDERSCORE_EXPR
+                | SyntaxKind::IMPL_TRAIT_TYPE
+        )
+    };
     parsed.errors().is_empty() && !parsed.syntax_node().descendants().any(|n| odd(n.kind()))
 }
 
@@ -28,7 +36,14 @@ mod tests {
 
     #[test]
     fn only_whole_types_can_be_written() {
-        for good in ["i32", "Vec<(String, &'static str)>", "[u8; 4]", "Box<dyn Fn(i32) -> i32>", "rask::frame::DataFrame", "()"] {
+        for good in [
+            "i32",
+            "Vec<(String, &'static str)>",
+            "[u8; 4]",
+            "Box<dyn Fn(i32) -> i32>",
+            "rask::frame::DataFrame",
+            "()",
+        ] {
             assert!(can_be_written(good), "{good}");
         }
         for bad in ["Vec<_>", "[i32; _]", "{unknown}", "impl Fn(i32)", ""] {

@@ -23,12 +23,20 @@ pub(super) fn name_of(content: impl AsRef<[u8]>) -> String {
 
 /// Prints the cached output of a tool for the same query in this or an earlier session; otherwise runs the tool.
 /// rust-analyzer makes a dozen queries at every start, and each costs up to three processes.
-pub(super) fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[String]) -> Result<i32> {
+pub(super) fn remembered(
+    runtime: &Runtime,
+    session: &Path,
+    tool: &str,
+    args: &[String],
+) -> Result<i32> {
     let here = session.display().to_string();
     let asked = args.join("\n").replace(&here, "{session}");
     let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
-    let manifest =
-        args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map_or_else(|| session.join("crate/Cargo.toml"), PathBuf::from);
+    let manifest = args
+        .iter()
+        .skip_while(|a| *a != "--manifest-path")
+        .nth(1)
+        .map_or_else(|| session.join("crate/Cargo.toml"), PathBuf::from);
     // The dependencies do not affect what evcxr's own rust-analyzer sees.
     let manifest = if reads_all() { read(manifest) } else { String::new() };
     let about = format!("{tool}\n{asked}\n{}\n{}", manifest, reads_all());
@@ -38,7 +46,10 @@ pub(super) fn remembered(runtime: &Runtime, session: &Path, tool: &str, args: &[
         return Ok(0);
     }
     let real = runtime.tool(tool);
-    let output = Command::new(&real).args(args).output().map_err(|source| Error::Start { command: real.display().to_string(), source })?;
+    let output = Command::new(&real)
+        .args(args)
+        .output()
+        .map_err(|source| Error::Start { command: real.display().to_string(), source })?;
     let mut answer = String::from_utf8_lossy(&output.stdout).into_owned();
     if let Ok(metadata) = serde_json::from_str::<Value>(&answer)
         && metadata["packages"].is_array()
@@ -66,18 +77,22 @@ pub(super) fn keep(content: &[u8], at: &Path) {
 }
 
 /// Crates whose types are re-exported by the crates in scope.
-const GIVEN_AWAY: [&str; 6] = ["arrow-array", "arrow-buffer", "arrow-data", "arrow-schema", "rand_core", "serde_core"];
+const GIVEN_AWAY: [&str; 6] =
+    ["arrow-array", "arrow-buffer", "arrow-data", "arrow-schema", "rand_core", "serde_core"];
 
 /// Dependencies of macros. rust-analyzer does not run macros, so it need not read these crates.
-const MACROS: [&str; 6] = ["proc-macro2", "quote", "serde_derive", "syn", "synstructure", "unicode-ident"];
+const MACROS: [&str; 6] =
+    ["proc-macro2", "quote", "serde_derive", "syn", "synstructure", "unicode-ident"];
 
 /// Returns the metadata for rust-analyzer. Of the crates of every session, it contains those whose types a cell can name;
 /// their internal dependencies would be megabytes of source, read at every start for nothing. Unless `full` is set, it
 /// contains only the session's own crate.
 fn readable(mut metadata: Value, runtime: &Runtime, full: bool) -> Value {
     let hidden = |p: &Value| {
-        let is = |x: &Prebuilt| p["name"] == x.package.as_str() && p["version"] == x.version.as_str();
-        let inside = !GIVEN_AWAY.iter().any(|g| p["name"] == *g) && runtime.manifest.crates.iter().any(|x| !x.direct && is(x));
+        let is =
+            |x: &Prebuilt| p["name"] == x.package.as_str() && p["version"] == x.version.as_str();
+        let inside = !GIVEN_AWAY.iter().any(|g| p["name"] == *g)
+            && runtime.manifest.crates.iter().any(|x| !x.direct && is(x));
         inside || MACROS.iter().any(|m| p["name"] == *m) || !full && p["name"] != "ctx"
     };
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();

@@ -17,7 +17,10 @@ use std::process::Command;
 /// `rustc ARGS`, as rust-analyzer calls it.
 pub(super) fn rustc(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     if args == ["--print", "sysroot"] {
-        println!("{}", if reads_all() { toolchain_of_readers(session) } else { toolchain(session) }.display());
+        println!(
+            "{}",
+            if reads_all() { toolchain_of_readers(session) } else { toolchain(session) }.display()
+        );
         return Ok(0);
     }
     if args.iter().any(|a| a == "-vV" || a.starts_with("--print")) {
@@ -35,7 +38,9 @@ fn become_tool(real: &Path, args: &[String]) -> Result<i32> {
 /// `rustup which TOOL`, as evcxr calls it: returns our cargo, but the real rustc.
 pub(super) fn rustup(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     match args {
-        [which, tool] if which == "which" && tool == "cargo" => println!("{}", toolchain(session).join("bin/cargo").display()),
+        [which, tool] if which == "which" && tool == "cargo" => {
+            println!("{}", toolchain(session).join("bin/cargo").display())
+        }
         [which, tool] if which == "which" => println!("{}", runtime.tool(tool).display()),
         _ => return Err(Error::Usage(format!("this rustup only supports `which`, got {args:?}"))),
     }
@@ -75,7 +80,8 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     }
     let here = std::env::current_dir().unwrap_or_default();
     let asked = args.iter().skip_while(|a| *a != "--manifest-path").nth(1).map(PathBuf::from);
-    let manifest = std::fs::read_to_string(asked.unwrap_or_else(|| here.join("Cargo.toml"))).unwrap_or_default();
+    let manifest = std::fs::read_to_string(asked.unwrap_or_else(|| here.join("Cargo.toml")))
+        .unwrap_or_default();
     let plain = std::fs::read_to_string(plain_manifest(session)).unwrap_or_default();
     let target = args.iter().skip_while(|a| *a != "--target").nth(1);
     if let Some(target) = target
@@ -99,7 +105,13 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
 }
 
 /// Compiles a plain cell; for the startup code, uses the cached library of an earlier session if the source is the same.
-fn cell(runtime: &Runtime, session: &Path, target: &str, checks: bool, request: &Request) -> Result<i32> {
+fn cell(
+    runtime: &Runtime,
+    session: &Path,
+    target: &str,
+    checks: bool,
+    request: &Request,
+) -> Result<i32> {
     let (mut command, library) = plain_cell(runtime, target, checks, &request.level);
     let starts = matches!(request.source, Source::Startup);
     let kept = (!checks && starts).then(|| kept_cell(runtime)).flatten();
@@ -153,8 +165,14 @@ mod tests {
     #[test]
     fn a_session_is_plain_until_the_user_adds_a_dependency() {
         let plain = "[dependencies]\nrask = { path = \"/f\" }\nregex = \"=1\"\n";
-        assert!(is_plain("[package]\n[dependencies]\nregex = \"=1\"\n\nrask = { path = \"/f\" }\n", plain));
+        assert!(is_plain(
+            "[package]\n[dependencies]\nregex = \"=1\"\n\nrask = { path = \"/f\" }\n",
+            plain
+        ));
         assert!(is_plain("[dependencies]\n\n", plain));
-        assert!(!is_plain("[dependencies]\nrask = { path = \"/f\" }\nregex = \"=1\"\nuuid = \"1\"", plain));
+        assert!(!is_plain(
+            "[dependencies]\nrask = { path = \"/f\" }\nregex = \"=1\"\nuuid = \"1\"",
+            plain
+        ));
     }
 }

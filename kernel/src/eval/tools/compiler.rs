@@ -21,7 +21,10 @@ pub(super) fn compile(command: &mut Command, session: &Path) -> Result<i32> {
 }
 
 /// Records the warnings among the compiler's messages.
-pub(super) fn note_warnings<'a>(session: &Path, messages: impl Iterator<Item = &'a str>) -> Result<()> {
+pub(super) fn note_warnings<'a>(
+    session: &Path,
+    messages: impl Iterator<Item = &'a str>,
+) -> Result<()> {
     let warnings: String = messages.filter(|m| is_warning(m)).map(|m| format!("{m}\n")).collect();
     let path = warnings_file(session);
     std::fs::write(&path, warnings).map_err(Error::file(path))
@@ -36,7 +39,8 @@ pub(super) fn is_warning(message: &str) -> bool {
 pub(super) fn tell_library(library: &Path) -> Result<()> {
     if let Some(file) = std::env::var_os("EVCXR_EXECUTION_SO_PATH") {
         let here = std::env::current_dir().map_err(Error::file("."))?;
-        std::fs::write(&file, here.join(library).display().to_string()).map_err(Error::file(PathBuf::from(&file)))?;
+        std::fs::write(&file, here.join(library).display().to_string())
+            .map_err(Error::file(PathBuf::from(&file)))?;
     }
     Ok(())
 }

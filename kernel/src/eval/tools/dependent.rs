@@ -15,7 +15,13 @@ use std::process::{ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 
 /// Builds or checks a cell.
-pub(super) fn cell(runtime: &Runtime, session: &Path, args: &[String], manifest: &str, compiles: bool) -> Result<i32> {
+pub(super) fn cell(
+    runtime: &Runtime,
+    session: &Path,
+    args: &[String],
+    manifest: &str,
+    compiles: bool,
+) -> Result<i32> {
     if compiles
         && let Some(replay) = Replay::read(session).filter(|r| r.manifest == manifest)
         && let Some(library) = replay.library()
@@ -44,20 +50,31 @@ fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> 
     let real = runtime.tool("cargo");
     let mut command = parent_death::command(&real);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.env("CARGO_TERM_PROGRESS_WHEN", "always").env("CARGO_TERM_PROGRESS_WIDTH", "72").env("CARGO_TERM_COLOR", "never");
+    command
+        .env("CARGO_TERM_PROGRESS_WHEN", "always")
+        .env("CARGO_TERM_PROGRESS_WIDTH", "72")
+        .env("CARGO_TERM_COLOR", "never");
     let start = |source| Error::Start { command: real.display().to_string(), source };
     let mut child = command.spawn().map_err(start)?;
     // Both were configured as pipes above.
-    let (mut stdout, stderr) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
-    let screen = compiles.then(|| OpenOptions::new().write(true).open(session.join(rask_wire::session::STDERR)).ok()).flatten();
+    let (mut stdout, stderr) =
+        (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
+    let screen = compiles
+        .then(|| OpenOptions::new().write(true).open(session.join(rask_wire::session::STDERR)).ok())
+        .flatten();
     let progress = std::thread::spawn(move || show_progress(stderr, screen));
     let mut messages = String::new();
     stdout.read_to_string(&mut messages).map_err(start)?;
     let status = child.wait().map_err(start)?;
     let errors = progress.join().unwrap_or_default();
-    let inner =
-        |m: &str| serde_json::from_str::<Value>(m).ok().filter(|m| m["reason"] == "compiler-message").map(|m| m["message"].to_string());
-    let own: Vec<String> = messages.lines().filter(|m| m.contains("lib.rs")).filter_map(inner).collect();
+    let inner = |m: &str| {
+        serde_json::from_str::<Value>(m)
+            .ok()
+            .filter(|m| m["reason"] == "compiler-message")
+            .map(|m| m["message"].to_string())
+    };
+    let own: Vec<String> =
+        messages.lines().filter(|m| m.contains("lib.rs")).filter_map(inner).collect();
     note_warnings(session, own.iter().map(String::as_str))?;
     let failed = (!status.success()).then(|| failure(&errors, &messages)).flatten();
     if let Some(text) = failed {
@@ -65,7 +82,10 @@ fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> 
         eprintln!("{DEPENDENCY}{text}");
         return Ok(status.code().unwrap_or(1));
     }
-    messages.lines().filter(|m| !inner(m).is_some_and(|m| is_warning(&m))).for_each(|m| println!("{m}"));
+    messages
+        .lines()
+        .filter(|m| !inner(m).is_some_and(|m| is_warning(&m)))
+        .for_each(|m| println!("{m}"));
     if !status.success() {
         eprint!("{errors}");
     }
@@ -134,7 +154,11 @@ fn show_progress(mut from: ChildStderr, mut screen: Option<std::fs::File>) -> St
     if let Some(screen) = &mut screen
         && shown.is_some()
     {
-        let text = if built > 0 { format!("built {built} crates in {:.1} s", began.elapsed().as_secs_f64()) } else { String::new() };
+        let text = if built > 0 {
+            format!("built {built} crates in {:.1} s", began.elapsed().as_secs_f64())
+        } else {
+            String::new()
+        };
         let _ = write!(screen, "\r{text:<WIDTH$}{}", if built > 0 { "\n" } else { "\r" });
     }
     said

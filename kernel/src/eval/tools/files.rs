@@ -74,12 +74,17 @@ pub(in crate::eval) fn toolchain_of_readers(session: &Path) -> PathBuf {
 /// # Errors
 /// Returns an error if the session's folder cannot be written.
 pub(in crate::eval) fn make_toolchains(runtime: &Runtime, session: &Path) -> std::io::Result<()> {
-    for (toolchain, library) in [(toolchain(session), "library-empty"), (toolchain_of_readers(session), "library")] {
+    for (toolchain, library) in
+        [(toolchain(session), "library-empty"), (toolchain_of_readers(session), "library")]
+    {
         let folder = toolchain.join("lib/rustlib/src/rust");
         std::fs::create_dir_all(&folder)?;
         std::os::unix::fs::symlink(runtime.folder.join(library), folder.join("library"))?;
     }
-    std::os::unix::fs::symlink(toolchain(session).join("bin"), toolchain_of_readers(session).join("bin"))
+    std::os::unix::fs::symlink(
+        toolchain(session).join("bin"),
+        toolchain_of_readers(session).join("bin"),
+    )
 }
 
 /// Returns the path of the compiler's warnings about the current cell, in JSON Lines.

@@ -26,4 +26,5 @@ use std::path::Path;
 type Tool = fn(&Runtime, &Path, &[String]) -> Result<i32>;
 
 /// The tools that this program wraps, by the name that it is called by.
-pub(crate) const TOOLS: [(&str, Tool); 3] = [("cargo", cargo::cargo), ("rustc", cargo::rustc), ("rustup", cargo::rustup)];
+pub(crate) const TOOLS: [(&str, Tool); 3] =
+    [("cargo", cargo::cargo), ("rustc", cargo::rustc), ("rustup", cargo::rustup)];

@@ -1,7 +1,9 @@
 //! Processes that end with their parent, however that ends.
 
 use crate::error::{Error, Result};
-use rustix::process::{Signal, getppid, kill_current_process_group, set_parent_process_death_signal};
+use rustix::process::{
+    Signal, getppid, kill_current_process_group, set_parent_process_death_signal,
+};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -59,7 +61,8 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
         hold();
         return Err(failed(Command::new(program).args(args).exec()));
     }
-    let mut child = Command::new(program).args(args).stdin(Stdio::null()).spawn().map_err(failed)?;
+    let mut child =
+        Command::new(program).args(args).stdin(Stdio::null()).spawn().map_err(failed)?;
     std::thread::spawn(|| {
         // Nothing is ever written: the copy ends when the other end is closed.
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

@@ -31,7 +31,8 @@ pub(super) fn prune(source: &str, own: &str) -> String {
 fn without(text: &str, ranges: Vec<Range<usize>>) -> String {
     let mut out = text.to_owned();
     for range in ranges {
-        let blank: String = text[range.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }).collect();
+        let blank: String =
+            text[range.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }).collect();
         out.replace_range(range, &blank);
     }
     out
@@ -39,15 +40,20 @@ fn without(text: &str, ranges: Vec<Range<usize>>) -> String {
 
 /// Returns the lines that take unused variables from their store, check them and put them back.
 fn variables(source: &str, own: &str) -> Vec<Range<usize>> {
-    const MARKS: [&str; 3] =
-        ["evcxr_variable_store.take_variable::<", "evcxr_variable_store.check_variable::<", "evcxr_variable_store.put_variable::<"];
+    const MARKS: [&str; 3] = [
+        "evcxr_variable_store.take_variable::<",
+        "evcxr_variable_store.check_variable::<",
+        "evcxr_variable_store.put_variable::<",
+    ];
     let used = words(own);
     let mut found = Vec::new();
     let mut start = 0;
     for line in source.split_inclusive('\n') {
         let end = start + line.len();
         let statement = line.trim_start();
-        let generated = ["let ", "vars_ok &= ", "evcxr_variable_store."].iter().any(|s| statement.starts_with(s));
+        let generated = ["let ", "vars_ok &= ", "evcxr_variable_store."]
+            .iter()
+            .any(|s| statement.starts_with(s));
         if generated
             && MARKS.iter().any(|m| line.contains(m))
             && let Some(name) = line.rsplit("(stringify!(").next().and_then(|r| r.split(')').next())
@@ -81,9 +87,12 @@ fn items(source: &str, own: &str) -> Vec<Range<usize>> {
         }
     }
     loop {
-        let calls =
-            |c: &Candidate| c.offers.iter().any(|o| needed.contains(o.as_str())) || c.goes_with.iter().any(|g| needed.contains(g.as_str()));
-        let (called, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut candidates).into_iter().partition(calls);
+        let calls = |c: &Candidate| {
+            c.offers.iter().any(|o| needed.contains(o.as_str()))
+                || c.goes_with.iter().any(|g| needed.contains(g.as_str()))
+        };
+        let (called, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut candidates).into_iter().partition(calls);
         candidates = rest;
         if called.is_empty() {
             return candidates.into_iter().map(|c| c.range).collect();
@@ -100,7 +109,8 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
     };
     let (offers, goes_with) = match item {
         ast::Item::Impl(i) => {
-            let goes_with: Vec<_> = in_head(i.self_ty()).into_iter().chain(in_head(i.trait_())).collect();
+            let goes_with: Vec<_> =
+                in_head(i.self_ty()).into_iter().chain(in_head(i.trait_())).collect();
             if goes_with.is_empty() {
                 return None;
             }
@@ -108,7 +118,9 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
         }
         ast::Item::Trait(i) => {
             let inside = i.assoc_item_list().into_iter().flat_map(|l| l.assoc_items());
-            let methods = inside.filter_map(|a| a.syntax().children().find_map(ast::Name::cast)).map(|n| n.text().to_string());
+            let methods = inside
+                .filter_map(|a| a.syntax().children().find_map(ast::Name::cast))
+                .map(|n| n.text().to_string());
             (item_name(item).into_iter().chain(methods).collect(), Vec::new())
         }
         // It may import a trait, whose methods are used without its name.
@@ -116,8 +128,14 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
         _ => (vec![item_name(item)?], Vec::new()),
     };
     // An attribute macro may do anything.
-    let attributes = item.syntax().children().filter(|c| c.kind() == SyntaxKind::ATTR).map(|a| a.text().to_string());
-    let exported = attributes.into_iter().any(|a| ["no_mangle", "export_name", "macro_export", "ctor"].iter().any(|w| a.contains(w)));
+    let attributes = item
+        .syntax()
+        .children()
+        .filter(|c| c.kind() == SyntaxKind::ATTR)
+        .map(|a| a.text().to_string());
+    let exported = attributes.into_iter().any(|a| {
+        ["no_mangle", "export_name", "macro_export", "ctor"].iter().any(|w| a.contains(w))
+    });
     (!exported).then_some(Candidate { range, offers, goes_with })
 }
 
@@ -139,7 +157,9 @@ mod tests {
         trait Twice { fn twice(&self) -> i32; }\nimpl Twice for i32 { fn twice(&self) -> i32 { 2 } }\nmod shapes { pub struct Circle; }\nuse shapes::Circle;\n";
 
     fn source(cell: &str) -> String {
-        format!("{EARLIER}#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_3(evcxr_variable_store: u8) {{\n{cell}\n}}\n")
+        format!(
+            "{EARLIER}#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_3(evcxr_variable_store: u8) {{\n{cell}\n}}\n"
+        )
     }
 
     /// Returns the items that are kept for the cell.
@@ -165,7 +185,13 @@ mod tests {
         };
         assert_eq!(left("1 + 1"), with(&[]));
         assert_eq!(left("let c = \"{FACTOR}\";"), with(&["const FACTOR: f64 = 2.0;"]));
-        let point = ["struct Point", "impl Point", "impl fmt::Debug for Point", "fn scale(x: f64) -> f64", "const FACTOR: f64 = 2.0;"];
+        let point = [
+            "struct Point",
+            "impl Point",
+            "impl fmt::Debug for Point",
+            "fn scale(x: f64) -> f64",
+            "const FACTOR: f64 = 2.0;",
+        ];
         assert_eq!(left("Point"), with(&point));
         assert_eq!(left("3.twice()"), with(&["trait Twice", "impl Twice for i32"]));
     }
@@ -177,7 +203,10 @@ mod tests {
             b + 1;\nevcxr_variable_store.put_variable::<u8>(stringify!(b), b);\nevcxr_variable_store.put_variable::<Other>(stringify!(a), a);\n}\nstruct Other;\n";
         let out = prune(source, "b + 1;");
         assert_eq!(out.lines().count(), source.lines().count());
-        assert!(!out.contains("stringify!(a)") && out.matches("stringify!(b)").count() == 2, "{out}");
+        assert!(
+            !out.contains("stringify!(a)") && out.matches("stringify!(b)").count() == 2,
+            "{out}"
+        );
         assert!(!out.contains("Other"), "a type that only its variable names goes with it: {out}");
         assert_eq!(prune(source, "a").matches("stringify!(a)").count(), 3);
     }

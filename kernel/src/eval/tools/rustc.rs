@@ -51,7 +51,9 @@ impl Call {
                     }
                 }
                 "--cfg" => {
-                    if let Some(feature) = value.strip_prefix("feature=\"").and_then(|f| f.strip_suffix('"')) {
+                    if let Some(feature) =
+                        value.strip_prefix("feature=\"").and_then(|f| f.strip_suffix('"'))
+                    {
                         call.features.push(feature.to_owned());
                     }
                 }
@@ -68,7 +70,9 @@ impl Call {
 /// Returns an error if the compiler cannot be started or a stub cannot be written.
 pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     parent_death::hold();
-    let Some((rustc, args)) = args.split_first() else { return Err(Error::Usage("missing the path of the compiler".to_owned())) };
+    let Some((rustc, args)) = args.split_first() else {
+        return Err(Error::Usage("missing the path of the compiler".to_owned()));
+    };
     let call = Call::read(args);
     if let Some(prebuilt) = stub_of(runtime, &call) {
         write_stub(&call, &prebuilt)?;
@@ -79,7 +83,10 @@ pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result
     let is_cell = call.crate_name == "ctx";
     while let Some(arg) = rest.next() {
         // The types of a cell must be the same whether or not cargo compiles it: drop cargo's crate metadata.
-        if is_cell && arg == "-C" && rest.as_slice().first().is_some_and(|a| a.starts_with("metadata=")) {
+        if is_cell
+            && arg == "-C"
+            && rest.as_slice().first().is_some_and(|a| a.starts_with("metadata="))
+        {
             rest.next();
             continue;
         }
@@ -101,8 +108,10 @@ pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result
         let text: Vec<String> = out.iter().map(|a| a.to_string_lossy().into_owned()).collect();
         Replay::note(session, rustc, &without_level(&text))?;
     }
-    let status =
-        parent_death::command(Path::new(rustc)).args(&out).status().map_err(|source| Error::Start { command: rustc.clone(), source })?;
+    let status = parent_death::command(Path::new(rustc))
+        .args(&out)
+        .status()
+        .map_err(|source| Error::Start { command: rustc.clone(), source })?;
     Ok(status.code().unwrap_or(1))
 }
 
@@ -132,7 +141,10 @@ fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
     let package = std::env::var("CARGO_PKG_NAME").ok()?;
     let version = std::env::var("CARGO_PKG_VERSION").ok()?;
     let fits = |p: &&crate::eval::runtime::Prebuilt| {
-        p.package == package && p.version == version && p.name == call.crate_name && call.features.iter().all(|f| p.features.contains(f))
+        p.package == package
+            && p.version == version
+            && p.name == call.crate_name
+            && call.features.iter().all(|f| p.features.contains(f))
     };
     let found = runtime.manifest.crates.iter().find(fits)?;
     Some(runtime.deps().join(&found.file).display().to_string())
@@ -143,7 +155,11 @@ fn write_stub(call: &Call, prebuilt: &str) -> Result<()> {
     let folder = Path::new(&call.out_dir);
     let stem = format!("{}{}", call.crate_name, call.extra);
     let content = format!("{STUB}{prebuilt}");
-    let library = if call.crate_type == "proc-macro" { format!("lib{stem}.so") } else { format!("lib{stem}.rlib") };
+    let library = if call.crate_type == "proc-macro" {
+        format!("lib{stem}.so")
+    } else {
+        format!("lib{stem}.rlib")
+    };
     let mut names = vec![library, format!("lib{stem}.rmeta")];
     if !call.emit.contains("link") {
         names.remove(0);
@@ -199,17 +215,39 @@ fn cell_args(runtime: &Runtime) -> Vec<OsString> {
 }
 
 /// Returns the rustc call for a cell of a session without dependencies of its own, which needs no cargo.
-pub(crate) fn plain_cell(runtime: &Runtime, target: &str, check: bool, opt_level: &str) -> (Command, String) {
+pub(crate) fn plain_cell(
+    runtime: &Runtime,
+    target: &str,
+    check: bool,
+    opt_level: &str,
+) -> (Command, String) {
     let out_dir = format!("target/{target}/debug");
     let mut command = parent_death::command(&runtime.tool("rustc"));
-    command.args(["--crate-name", "ctx", "--edition=2024", "src/lib.rs", "--crate-type", "cdylib", "--error-format=json"]);
+    command.args([
+        "--crate-name",
+        "ctx",
+        "--edition=2024",
+        "src/lib.rs",
+        "--crate-type",
+        "cdylib",
+        "--error-format=json",
+    ]);
     command.arg("--json=diagnostic-rendered-ansi");
     command.arg(if check { "--emit=metadata" } else { "--emit=link" });
     command.args(["--out-dir", &out_dir, "--target", target]);
     command.arg(format!("-Copt-level={opt_level}"));
-    command.args(["-Cprefer-dynamic", "-Cstrip=debuginfo", "-Coverflow-checks=on", "-Ccodegen-units=4"]);
+    command.args([
+        "-Cprefer-dynamic",
+        "-Cstrip=debuginfo",
+        "-Coverflow-checks=on",
+        "-Ccodegen-units=4",
+    ]);
     // Debug assertions also enable the library's checks of its own unsafe code, in the innermost loops of closures.
-    command.arg(if matches!(opt_level, "0" | "1") { "-Cdebug-assertions=on" } else { "-Cdebug-assertions=off" });
+    command.arg(if matches!(opt_level, "0" | "1") {
+        "-Cdebug-assertions=on"
+    } else {
+        "-Cdebug-assertions=off"
+    });
     command.args(cell_args(runtime));
     for p in runtime.manifest.crates.iter().filter(|p| p.direct) {
         command.arg("--extern").arg(joined(&format!("{}=", p.name), &runtime.deps().join(&p.file)));
@@ -237,8 +275,14 @@ mod tests {
         let mut args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
         args.extend(["--cfg", "feature=\"std\"", "--out-dir", "/t"].map(str::to_owned));
         let call = Call::read(&args);
-        assert_eq!((call.crate_name.as_str(), call.extra.as_str(), call.out_dir.as_str()), ("chrono", "-12", "/t"));
-        assert_eq!((call.features, call.emit.as_str()), (vec!["std".to_owned()], "dep-info,metadata,link"));
+        assert_eq!(
+            (call.crate_name.as_str(), call.extra.as_str(), call.out_dir.as_str()),
+            ("chrono", "-12", "/t")
+        );
+        assert_eq!(
+            (call.features, call.emit.as_str()),
+            (vec!["std".to_owned()], "dep-info,metadata,link")
+        );
     }
 
     #[test]
@@ -248,7 +292,10 @@ mod tests {
         std::fs::write(&stub, format!("{STUB}/p/libchrono.rlib")).unwrap();
         std::fs::write(&real, "!<arch>").unwrap();
         assert_eq!(swap(&format!("chrono={}", stub.display())), "chrono=/p/libchrono.rlib");
-        assert_eq!(swap(&format!("b={}", real.display())).to_str().unwrap(), format!("b={}", real.display()));
+        assert_eq!(
+            swap(&format!("b={}", real.display())).to_str().unwrap(),
+            format!("b={}", real.display())
+        );
         assert_eq!(swap("core"), "core");
     }
 }

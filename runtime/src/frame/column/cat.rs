@@ -21,7 +21,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Computes the new categories, and what each old one is renamed to.
-type Change = Arc<dyn Fn(&Categories) -> std::result::Result<(Categories, Renames), String> + Send + Sync>;
+type Change =
+    Arc<dyn Fn(&Categories) -> std::result::Result<(Categories, Renames), String> + Send + Sync>;
 type Renames = HashMap<String, String>;
 /// Computes a new list of categories from the old one and the arguments of a method.
 type Relist = fn(&[String], &[String]) -> std::result::Result<Vec<String>, String>;
@@ -39,18 +40,29 @@ fn changed(x: &Expr, method: &'static str, key: String, change: Change) -> Expr 
         }
     };
     let returns = move |fields: &[Arc<Field>]| Ok(applied(&change, &fields[0])?.0.field());
-    Expr::new(of_fields(&format!("cat_{method}"), key, vec![x.get().clone()], returns, move |arrays, fields| {
-        let (categories, renames) = applied(&again, &fields[0])?;
-        encoded(&arrays[0], &categories.texts, &renames)
-    }))
+    Expr::new(of_fields(
+        &format!("cat_{method}"),
+        key,
+        vec![x.get().clone()],
+        returns,
+        move |arrays, fields| {
+            let (categories, renames) = applied(&again, &fields[0])?;
+            encoded(&arrays[0], &categories.texts, &renames)
+        },
+    ))
 }
 
 fn encoded(array: &ArrayRef, categories: &[String], renames: &Renames) -> DfResult<ArrayRef> {
     let texts = views(array)?;
     let places = places(categories);
-    let code = |text: Option<&str>| text.and_then(|t| places.get(renames.get(t).map_or(t, String::as_str)).copied());
+    let code = |text: Option<&str>| {
+        text.and_then(|t| places.get(renames.get(t).map_or(t, String::as_str)).copied())
+    };
     let codes: Int32Array = texts.iter().map(code).collect();
-    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(codes, Arc::new(StringArray::from(categories.to_vec())))?))
+    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(
+        codes,
+        Arc::new(StringArray::from(categories.to_vec())),
+    )?))
 }
 
 /// Encodes a column with this list of categories.
@@ -87,7 +99,9 @@ impl LazySeries {
 /// Converts a column to a categorical whose categories are not known.
 pub(in crate::frame) fn unknown(x: &Expr) -> Expr {
     let returns = |_: &[Arc<Field>]| Ok(Field::new("category", arrow_type(), true));
-    Expr::new(of_fields("cat_as_unknown", String::new(), vec![x.get().clone()], returns, |a, _| Ok(cast(&a[0], &arrow_type())?)))
+    Expr::new(of_fields("cat_as_unknown", String::new(), vec![x.get().clone()], returns, |a, _| {
+        Ok(cast(&a[0], &arrow_type())?)
+    }))
 }
 
 fn texts<S: AsRef<str>>(list: impl IntoIterator<Item = S>) -> Vec<String> {
@@ -115,7 +129,8 @@ fn relisted(x: &Expr, method: &'static str, list: &[String], make: Relist) -> Ex
 
 #[inline(never)]
 fn ordered(x: &Expr, method: &'static str, ordered: bool) -> Expr {
-    let change: Change = Arc::new(move |old| Ok((Categories { ordered, ..old.clone() }, Renames::new())));
+    let change: Change =
+        Arc::new(move |old| Ok((Categories { ordered, ..old.clone() }, Renames::new())));
     changed(x, method, String::new(), change)
 }
 
@@ -140,7 +155,9 @@ fn with(old: &[String], new: &[String]) -> Listed {
 
 fn without(old: &[String], gone: &[String]) -> Listed {
     match gone.iter().find(|g| !old.contains(g)) {
-        Some(other) => Err(format!("unknown category {other:?}; expected one of {}", old.join(", "))),
+        Some(other) => {
+            Err(format!("unknown category {other:?}; expected one of {}", old.join(", ")))
+        }
         None => Ok(old.iter().filter(|t| !gone.contains(t)).cloned().collect()),
     }
 }
@@ -222,7 +239,10 @@ impl<T: Target> Cat<T> {
     /// Renames categories: pairs of the old and the new name. Others keep their names.
     #[must_use]
     #[track_caller]
-    pub fn rename_categories<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> T {
+    pub fn rename_categories<A: AsRef<str>, B: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = (A, B)>,
+    ) -> T {
         let mut pairs = Vec::new();
         for (old, new) in names {
             put_pair(&mut pairs, old.as_ref(), new.as_ref());
@@ -245,7 +265,11 @@ impl Cat<LazySeries> {
         let plan = frame.plan()?;
         let field = plan.schema().field(0).clone();
         if !is_category(field.data_type()) {
-            let e = wrong_type::<()>("cat", field.data_type(), "a category; help: convert strings with astype(DType::Category)");
+            let e = wrong_type::<()>(
+                "cat",
+                field.data_type(),
+                "a category; help: convert strings with astype(DType::Category)",
+            );
             return e.map(|()| None).during("cat");
         }
         Ok(Categories::of(&field))
@@ -297,7 +321,9 @@ impl Cat<LazySeries> {
     pub fn remove_unused_categories(&self) -> LazySeries {
         let used = self.here().and_then(|known| {
             let used: HashSet<String> = self.0.found()?.into_iter().collect();
-            Ok(known.map(|k| k.texts.into_iter().filter(|t| used.contains(t)).collect::<Vec<_>>()).unwrap_or_default())
+            Ok(known
+                .map(|k| k.texts.into_iter().filter(|t| used.contains(t)).collect::<Vec<_>>())
+                .unwrap_or_default())
         });
         match used {
             Ok(used) => self.set_categories(used),
@@ -339,7 +365,10 @@ impl DataFrame {
         if self.quiet().is_err() {
             return self.clone();
         }
-        let found = columns.iter().map(|c| Ok((c.clone(), listed(&col(c), self.col(c).found()?)))).collect::<Result<Vec<_>>>();
+        let found = columns
+            .iter()
+            .map(|c| Ok((c.clone(), listed(&col(c), self.col(c).found()?))))
+            .collect::<Result<Vec<_>>>();
         match found {
             Ok(made) => self.put_columns("categorize", made),
             Err(e) => Self::from_result(Err(e)),
@@ -353,11 +382,20 @@ mod tests {
 
     fn frame() -> DataFrame {
         let sizes = [Some("m"), Some("s"), None, Some("l"), Some("m"), Some("s")];
-        DataFrame::from_columns([("size", Series::from_iter(sizes)), ("x", Series::from_iter([1i64, 2, 3, 4, 5, 6]))])
+        DataFrame::from_columns([
+            ("size", Series::from_iter(sizes)),
+            ("x", Series::from_iter([1i64, 2, 3, 4, 5, 6])),
+        ])
     }
 
     fn codes(df: &DataFrame) -> Vec<i64> {
-        df.with_column("c", col("size").cat().codes()).compute().unwrap().column("c").unwrap().to_vec().unwrap()
+        df.with_column("c", col("size").cat().codes())
+            .compute()
+            .unwrap()
+            .column("c")
+            .unwrap()
+            .to_vec()
+            .unwrap()
     }
 
     #[test]
@@ -368,7 +406,10 @@ mod tests {
             assert_eq!(codes(&df), [1, 2, -1, 0, 1, 2]);
             assert_eq!(codes(&df.persist().unwrap().filter(col("x").gt(3))), [0, 1, 2]);
             let size = df.col("size").cat();
-            assert_eq!((size.categories().unwrap(), size.known().unwrap()), (vec!["l".into(), "m".into(), "s".into()], true));
+            assert_eq!(
+                (size.categories().unwrap(), size.known().unwrap()),
+                (vec!["l".into(), "m".into(), "s".into()], true)
+            );
         }
     }
 
@@ -376,7 +417,8 @@ mod tests {
     fn lists_of_categories_change() {
         let df = frame().categorize("size");
         let with = |e: Expr| df.with_column("size", e);
-        let ordered = with(col("size").cat().reorder_categories(["s", "m", "l"])).with_column("size", col("size").cat().as_ordered());
+        let ordered = with(col("size").cat().reorder_categories(["s", "m", "l"]))
+            .with_column("size", col("size").cat().as_ordered());
         assert_eq!(codes(&ordered), [1, 0, -1, 2, 1, 0]);
         assert!(ordered.col("size").cat().ordered().unwrap());
         let sorted = ordered.sort_values("size").compute().unwrap();
@@ -384,32 +426,64 @@ mod tests {
         let sums = ordered.groupby("size").sum("x").compute().unwrap();
         assert_eq!(sums.column("size").unwrap().to_vec::<String>().unwrap(), ["s", "m", "l"]);
         let renamed = with(col("size").cat().rename_categories([("l", "large")]));
-        assert_eq!(renamed.compute().unwrap().column("size").unwrap().to_vec::<Option<String>>().unwrap()[3].as_deref(), Some("large"));
+        assert_eq!(
+            renamed.compute().unwrap().column("size").unwrap().to_vec::<Option<String>>().unwrap()
+                [3]
+            .as_deref(),
+            Some("large")
+        );
         let gone = with(col("size").cat().remove_categories(["m"]));
         assert_eq!(codes(&gone), [-1, 1, -1, 0, -1, 1]);
         let more = with(col("size").cat().add_categories(["xl"]));
         assert_eq!(more.col("size").cat().categories().unwrap(), ["l", "m", "s", "xl"]);
-        assert_eq!(more.col("size").cat().remove_unused_categories().cat().categories().unwrap(), ["l", "m", "s"]);
-        assert_eq!(codes(&with(col("size").cat().set_categories(["s", "xl"]))), [-1, 0, -1, -1, -1, 0]);
+        assert_eq!(
+            more.col("size").cat().remove_unused_categories().cat().categories().unwrap(),
+            ["l", "m", "s"]
+        );
+        assert_eq!(
+            codes(&with(col("size").cat().set_categories(["s", "xl"]))),
+            [-1, 0, -1, -1, -1, 0]
+        );
     }
 
     #[test]
     fn other_types_and_other_lists_are_other_categories() {
-        let numbers = DataFrame::from_columns([("n", Series::from_iter([Some("10"), Some("2"), None, Some("1")]))]).categorize("n");
-        let sorted = |df: DataFrame| df.compute().unwrap().column("n").unwrap().to_vec::<Option<i64>>().unwrap();
-        assert_eq!(sorted(numbers.with_column("n", col("n").astype(DType::Int64)).sort_values("n")), [Some(1), Some(2), Some(10), None]);
-        let size = frame().categorize("size").with_column("size", col("size").cat().reorder_categories(["s", "m", "l"]));
+        let numbers = DataFrame::from_columns([(
+            "n",
+            Series::from_iter([Some("10"), Some("2"), None, Some("1")]),
+        )])
+        .categorize("n");
+        let sorted = |df: DataFrame| {
+            df.compute().unwrap().column("n").unwrap().to_vec::<Option<i64>>().unwrap()
+        };
+        assert_eq!(
+            sorted(numbers.with_column("n", col("n").astype(DType::Int64)).sort_values("n")),
+            [Some(1), Some(2), Some(10), None]
+        );
+        let size = frame()
+            .categorize("size")
+            .with_column("size", col("size").cat().reorder_categories(["s", "m", "l"]));
         let down = size.sort_values_descending("size").compute().unwrap();
         assert_eq!(down.column("x").unwrap().to_vec::<i64>().unwrap(), [4, 1, 5, 2, 6, 3]);
-        let more = DataFrame::from_columns([("size", Series::from_iter(["xs"])), ("x", Series::from_iter([9i64]))]).categorize("size");
+        let more = DataFrame::from_columns([
+            ("size", Series::from_iter(["xs"])),
+            ("x", Series::from_iter([9i64])),
+        ])
+        .categorize("size");
         let both = concat([&size, &more]);
         assert!(!both.col("size").cat().known().unwrap());
         assert_eq!(both.col("size").cat().categories().unwrap(), ["l", "m", "s", "xs"]);
         assert_eq!(concat([&size, &size]).col("size").cat().categories().unwrap(), ["s", "m", "l"]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.arrow");
-        let kinds = DataFrame::from_columns([("k", Series::from_iter((0..30_000).map(|i| format!("k{}", i / 9000))))]);
-        kinds.with_column("k", col("k").astype(DType::Category)).to_ipc(path.to_str().unwrap()).unwrap();
+        let kinds = DataFrame::from_columns([(
+            "k",
+            Series::from_iter((0..30_000).map(|i| format!("k{}", i / 9000))),
+        )]);
+        kinds
+            .with_column("k", col("k").astype(DType::Category))
+            .to_ipc(path.to_str().unwrap())
+            .unwrap();
         assert_eq!(read_ipc(path.to_str().unwrap()).col("k").nunique().compute().unwrap(), 4);
     }
 
@@ -420,7 +494,18 @@ mod tests {
         assert!(!df.col("size").cat().known().unwrap());
         let e = said(df.with_column("c", col("size").cat().codes()));
         assert!(e.contains("not known yet") && e.contains("as_known"), "{e}");
-        assert_eq!(df.col("size").cat().as_known().cat().codes().compute().unwrap().to_vec::<i64>().unwrap(), [1, 2, -1, 0, 1, 2]);
+        assert_eq!(
+            df.col("size")
+                .cat()
+                .as_known()
+                .cat()
+                .codes()
+                .compute()
+                .unwrap()
+                .to_vec::<i64>()
+                .unwrap(),
+            [1, 2, -1, 0, 1, 2]
+        );
         let e = said(df.with_column("c", col("x").cat().codes()));
         assert!(e.contains("int64") && e.contains("DType::Category"), "{e}");
         let e = df.col("x").cat().categories().unwrap_err().to_string();
@@ -428,7 +513,10 @@ mod tests {
         let known = frame().categorize("size");
         for (e, want) in [
             (col("size").cat().add_categories(["m"]), "duplicate category \"m\""),
-            (col("size").cat().remove_categories(["z"]), "unknown category \"z\"; expected one of l, m, s"),
+            (
+                col("size").cat().remove_categories(["z"]),
+                "unknown category \"z\"; expected one of l, m, s",
+            ),
             (col("size").cat().reorder_categories(["m", "s"]), "exactly the existing categories"),
         ] {
             let e = said(known.with_column("size", e));

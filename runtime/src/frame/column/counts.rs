@@ -79,23 +79,37 @@ impl DataFrame {
     #[track_caller]
     fn counted_with(&self, columns: &[String], options: ValueCounts) -> Self {
         let counts = self.step("value_counts", |_, plan| {
-            let keys = columns.iter().map(|n| resolve("value_counts", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            let keys = columns
+                .iter()
+                .map(|n| resolve("value_counts", col(n).get(), plan))
+                .collect::<Result<Vec<_>>>()?;
             check_names("value_counts", columns.iter().chain([&"count".to_owned()]))?;
             let b = LogicalPlanBuilder::from(numbered(plan).during("value_counts")?);
             let there = columns.iter().filter(|_| options.dropna);
-            let there = there.map(|n| resolve("value_counts", col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
+            let there = there
+                .map(|n| resolve("value_counts", col(n).notna().get(), plan))
+                .collect::<Result<Vec<_>>>()?;
             let b = match there.into_iter().reduce(df::Expr::and) {
                 Some(there) => b.filter(there).during("value_counts")?,
                 None => b,
             };
-            let counts = [expr_fn::count(df::lit(1)).alias("count"), expr_fn::min(ident(ROW)).alias(ROW)];
+            let counts =
+                [expr_fn::count(df::lit(1)).alias("count"), expr_fn::min(ident(ROW)).alias(ROW)];
             let b = b.aggregate(keys, counts).during("value_counts")?;
-            sorted(b, [ident("count").sort(options.ascending, false), ident(ROW).sort(true, false)], None).during("value_counts")
+            sorted(
+                b,
+                [ident("count").sort(options.ascending, false), ident(ROW).sort(true, false)],
+                None,
+            )
+            .during("value_counts")
         });
         let names: Vec<_> = columns.iter().cloned().chain(["count".to_owned()]).collect();
-        let counts = counts.project("value_counts", |_| Ok(names.iter().map(|n| ident(n)).collect()));
+        let counts =
+            counts.project("value_counts", |_| Ok(names.iter().map(|n| ident(n)).collect()));
         if options.normalize {
-            counts.put_columns("value_counts", vec![("count".to_owned(), share(&col("count")))]).rename([("count", "proportion")])
+            counts
+                .put_columns("value_counts", vec![("count".to_owned(), share(&col("count")))])
+                .rename([("count", "proportion")])
         } else {
             counts
         }
@@ -111,7 +125,9 @@ fn share(counts: &Expr) -> Expr {
         |columns: &[ArrayRef]| {
             let counts = columns[0].as_primitive::<Int64Type>();
             let total: i64 = counts.iter().flatten().sum();
-            Ok(Arc::new(counts.iter().map(|n| n.map(|n| n as f64 / total as f64)).collect::<Float64Array>()))
+            Ok(Arc::new(
+                counts.iter().map(|n| n.map(|n| n as f64 / total as f64)).collect::<Float64Array>(),
+            ))
         },
     );
     window_function::in_order(function, vec![counts.get().clone()])
@@ -139,7 +155,10 @@ mod tests {
 
     #[test]
     fn options_are_those_of_pandas() {
-        let df = DataFrame::from_columns([("k", Series::from_iter([Some("b"), None, Some("a"), Some("b"), None, Some("b")]))]);
+        let df = DataFrame::from_columns([(
+            "k",
+            Series::from_iter([Some("b"), None, Some("a"), Some("b"), None, Some("b")]),
+        )]);
         for parts in [1, 3] {
             let k = df.repartition(parts).col("k");
             let of = |o: ValueCounts| k.value_counts_with(o).compute().unwrap();

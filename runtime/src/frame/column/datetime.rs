@@ -74,7 +74,11 @@ impl LazySeries {
 pub(in crate::frame) fn to_datetime(x: &Expr, format: &str, coerce: bool) -> Expr {
     let returns = |t: &[DataType]| match &t[0] {
         t if t.is_string() || is_time(t) || t.is_null() => Ok(Kind::Time.arrow()),
-        t => wrong_type("to_datetime", t, "a string; help: cast numbers with astype(DType::Str) first"),
+        t => wrong_type(
+            "to_datetime",
+            t,
+            "a string; help: cast numbers with astype(DType::Str) first",
+        ),
     };
     let key = format!("{format}, {coerce}");
     let format = (!format.is_empty()).then(|| Format::new(format));
@@ -132,10 +136,16 @@ parts! {
 
 #[inline(never)]
 fn part(expr: &Expr, part: Part) -> Expr {
-    of_instants(expr, part.name(), String::new(), Ok(DataType::Int32), move |a| Ok(Arc::new(parts(a, part)?)))
+    of_instants(expr, part.name(), String::new(), Ok(DataType::Int32), move |a| {
+        Ok(Arc::new(parts(a, part)?))
+    })
 }
 
-fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<TimestampMicrosecondArray> {
+fn parsed(
+    array: &ArrayRef,
+    format: Option<&Format>,
+    coerce: bool,
+) -> DfResult<TimestampMicrosecondArray> {
     let texts = views(array)?;
     let one = |text: &str| match format {
         Some(format) => format.micros(text.as_bytes()),
@@ -150,9 +160,14 @@ fn parsed(array: &ArrayRef, format: Option<&Format>, coerce: bool) -> DfResult<T
         let micros = text.and_then(one);
         if let (Some(text), None, false) = (text, micros, coerce) {
             let format = format.map_or("ISO 8601", Format::text);
-            let digits = if is_finer(text) { "nanoseconds are not supported, keep the column as strings; " } else { "" };
-            let message =
-                format!("to_datetime: {text:?} does not match the format {format:?}; {digits}help: to_datetime_or_null reads it as null");
+            let digits = if is_finer(text) {
+                "nanoseconds are not supported, keep the column as strings; "
+            } else {
+                ""
+            };
+            let message = format!(
+                "to_datetime: {text:?} does not match the format {format:?}; {digits}help: to_datetime_or_null reads it as null"
+            );
             return Err(DataFusionError::Execution(message));
         }
         out.append_option(micros);
@@ -207,11 +222,20 @@ mod tests {
     fn parts_are_those_of_chrono() {
         for i in -400_000i64..400_000 {
             let micros = i * 86_400_000_000 / 3 + i * 7_777_777;
-            let want: NaiveDateTime = chrono::DateTime::from_timestamp_micros(micros).unwrap().naive_utc();
+            let want: NaiveDateTime =
+                chrono::DateTime::from_timestamp_micros(micros).unwrap().naive_utc();
             let got = |part| one_part(micros, part) as u32;
             assert_eq!(one_part(micros, Part::Year), want.year(), "{want}");
-            assert_eq!((got(Part::Month), got(Part::Day), got(Part::Yearday)), (want.month(), want.day(), want.ordinal()), "{want}");
-            assert_eq!((got(Part::Hour), got(Part::Minute), got(Part::Second)), (want.hour(), want.minute(), want.second()), "{want}");
+            assert_eq!(
+                (got(Part::Month), got(Part::Day), got(Part::Yearday)),
+                (want.month(), want.day(), want.ordinal()),
+                "{want}"
+            );
+            assert_eq!(
+                (got(Part::Hour), got(Part::Minute), got(Part::Second)),
+                (want.hour(), want.minute(), want.second()),
+                "{want}"
+            );
             assert_eq!(
                 (got(Part::Weekday), got(Part::Quarter)),
                 (want.weekday().num_days_from_monday(), want.month().div_ceil(3)),
@@ -227,10 +251,18 @@ mod tests {
             ("t", Series::from_iter([Some("2020-01-01"), Some("bad"), None])),
             ("n", Series::from_iter([1i64, 2, 3])),
         ]);
-        let e = df.with_column("d", col("t").to_datetime("%Y-%m-%d")).compute().unwrap_err().to_string();
+        let e = df
+            .with_column("d", col("t").to_datetime("%Y-%m-%d"))
+            .compute()
+            .unwrap_err()
+            .to_string();
         assert!(e.contains("\"bad\"") && e.contains("%Y-%m-%d") && e.contains("or_null"), "{e}");
-        let t = df.with_column("y", col("t").to_datetime_or_null("").dt().year()).compute().unwrap();
-        assert_eq!(t.column("y").unwrap().to_vec::<Option<i64>>().unwrap(), [Some(2020), None, None]);
+        let t =
+            df.with_column("y", col("t").to_datetime_or_null("").dt().year()).compute().unwrap();
+        assert_eq!(
+            t.column("y").unwrap().to_vec::<Option<i64>>().unwrap(),
+            [Some(2020), None, None]
+        );
         let e = df.with_column("y", col("n").dt().year()).compute().unwrap_err().to_string();
         assert!(e.contains("int64") && e.contains("to_datetime"), "{e}");
     }

@@ -252,9 +252,13 @@ fn clipped(x: df::Expr, low: df::Expr, high: df::Expr) -> df::Expr {
 }
 
 fn bins(x: df::Expr, edges: &[f64]) -> df::Expr {
-    if edges.len() < 2 || edges.windows(2).any(|e| e[0].partial_cmp(&e[1]) != Some(std::cmp::Ordering::Less)) {
-        let problem = format!("cut: invalid bin edges {edges:?}: expected at least two, in increasing order");
-        let returns = move |_: &[DataType]| Err(datafusion::error::DataFusionError::Plan(problem.clone()));
+    if edges.len() < 2
+        || edges.windows(2).any(|e| e[0].partial_cmp(&e[1]) != Some(std::cmp::Ordering::Less))
+    {
+        let problem =
+            format!("cut: invalid bin edges {edges:?}: expected at least two, in increasing order");
+        let returns =
+            move |_: &[DataType]| Err(datafusion::error::DataFusionError::Plan(problem.clone()));
         return scalar_fn("cut", format!("{edges:?}"), vec![x], returns, |a| Ok(a[0].clone()));
     }
     let none = df::lit(datafusion::common::ScalarValue::Utf8(None));
@@ -283,17 +287,22 @@ fn rounded(x: df::Expr, decimals: i32) -> df::Expr {
             let unit = 10i64.checked_pow(decimals.unsigned_abs()).unwrap_or(i64::MAX);
             let whole = |i: i64| {
                 let (steps, rest) = (i.div_euclid(unit), i128::from(i.rem_euclid(unit)));
-                let up = rest * 2 > i128::from(unit) || rest * 2 == i128::from(unit) && steps % 2 != 0;
-                (steps + i64::from(up))
-                    .checked_mul(unit)
-                    .map_or_else(|| wrong_value(format!("round: the result for {i} does not fit into 64 bits")), Ok)
+                let up =
+                    rest * 2 > i128::from(unit) || rest * 2 == i128::from(unit) && steps % 2 != 0;
+                (steps + i64::from(up)).checked_mul(unit).map_or_else(
+                    || wrong_value(format!("round: the result for {i} does not fit into 64 bits")),
+                    Ok,
+                )
             };
             let fits = CastOptions { safe: false, ..CastOptions::default() };
             let values = cast_with_options(&a[0], &DataType::Int64, &fits)?;
-            return Ok(Arc::new(values.as_primitive::<Int64Type>().try_unary::<_, Int64Type, _>(whole)?));
+            return Ok(Arc::new(
+                values.as_primitive::<Int64Type>().try_unary::<_, Int64Type, _>(whole)?,
+            ));
         }
         let floats = cast(&a[0], &DataType::Float64)?;
-        let rounded: ArrayRef = Arc::new(floats.as_primitive::<Float64Type>().unary::<_, Float64Type>(one));
+        let rounded: ArrayRef =
+            Arc::new(floats.as_primitive::<Float64Type>().unary::<_, Float64Type>(one));
         Ok(cast(&rounded, a[0].data_type())?)
     })
 }
@@ -314,9 +323,18 @@ fn divided(a: f64, b: f64) -> (f64, f64) {
 }
 
 /// Computes a function of two numbers: on integers if both are, else on floats.
-fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> f64, ints: fn(i64, i64) -> Option<i64>) -> df::Expr {
+fn whole(
+    name: &'static str,
+    x: df::Expr,
+    by: df::Expr,
+    floats: fn(f64, f64) -> f64,
+    ints: fn(i64, i64) -> Option<i64>,
+) -> df::Expr {
     let is_whole = |types: &[DataType]| types.iter().all(DataType::is_integer);
-    let returns = move |types: &[DataType]| match types.iter().find(|t| !t.is_integer() && !t.is_floating() && !t.is_null()) {
+    let returns = move |types: &[DataType]| match types
+        .iter()
+        .find(|t| !t.is_integer() && !t.is_floating() && !t.is_null())
+    {
         Some(other) => wrong_type(name, other, "a number"),
         None if is_whole(types) => Ok(DataType::Int64),
         None => Ok(DataType::Float64),
@@ -325,19 +343,34 @@ fn whole(name: &'static str, x: df::Expr, by: df::Expr, floats: fn(f64, f64) -> 
         let types = [a[0].data_type().clone(), a[1].data_type().clone()];
         if is_whole(&types) {
             let fits = CastOptions { safe: false, ..CastOptions::default() };
-            let [left, right] = [cast_with_options(&a[0], &DataType::Int64, &fits)?, cast_with_options(&a[1], &DataType::Int64, &fits)?];
-            let pairs = left.as_primitive::<Int64Type>().iter().zip(right.as_primitive::<Int64Type>());
+            let [left, right] = [
+                cast_with_options(&a[0], &DataType::Int64, &fits)?,
+                cast_with_options(&a[1], &DataType::Int64, &fits)?,
+            ];
+            let pairs =
+                left.as_primitive::<Int64Type>().iter().zip(right.as_primitive::<Int64Type>());
             let one = |(a, b): (Option<i64>, Option<i64>)| match (a, b) {
                 (Some(_), Some(0)) => wrong_value(format!("{name}: integer divided by zero")),
-                (Some(a), Some(b)) => ints(a, b)
-                    .map_or_else(|| wrong_value(format!("{name}: the result for {a} and {b} does not fit into 64 bits")), |v| Ok(Some(v))),
+                (Some(a), Some(b)) => ints(a, b).map_or_else(
+                    || {
+                        wrong_value(format!(
+                            "{name}: the result for {a} and {b} does not fit into 64 bits"
+                        ))
+                    },
+                    |v| Ok(Some(v)),
+                ),
                 _ => Ok(None),
             };
             return Ok(Arc::new(pairs.map(one).collect::<DfResult<Int64Array>>()?));
         }
         let [left, right] = [cast(&a[0], &DataType::Float64)?, cast(&a[1], &DataType::Float64)?];
-        let pairs = left.as_primitive::<Float64Type>().iter().zip(right.as_primitive::<Float64Type>());
-        Ok(Arc::new(pairs.map(|(a, b)| Some(floats(a?, b?)).filter(|x| !x.is_nan())).collect::<Float64Array>()))
+        let pairs =
+            left.as_primitive::<Float64Type>().iter().zip(right.as_primitive::<Float64Type>());
+        Ok(Arc::new(
+            pairs
+                .map(|(a, b)| Some(floats(a?, b?)).filter(|x| !x.is_nan()))
+                .collect::<Float64Array>(),
+        ))
     })
 }
 
@@ -365,7 +398,10 @@ mod tests {
 
     #[test]
     fn whole_numbers_do_not_wrap_and_quotients_are_decimal() {
-        let df = DataFrame::from_columns([("a", Series::from_iter([i64::MAX, 7])), ("b", Series::from_iter([1i64, 2]))]);
+        let df = DataFrame::from_columns([
+            ("a", Series::from_iter([i64::MAX, 7])),
+            ("b", Series::from_iter([1i64, 2])),
+        ]);
         let one = |e: Expr| df.with_column("o", e).compute().map(|t| t.column("o").unwrap());
         for e in [col("a") + 1, col("a") * 2] {
             assert!(one(e).unwrap_err().to_string().to_lowercase().contains("overflow"));

@@ -32,7 +32,10 @@ impl LazySeries {
     #[inline(never)]
     #[track_caller]
     pub(in crate::frame) fn changed(&self, method: &str, value: &Expr) -> Self {
-        Self { frame: self.frame.put_columns(method, vec![(self.name.clone(), value.clone())]), name: self.name.clone() }
+        Self {
+            frame: self.frame.put_columns(method, vec![(self.name.clone(), value.clone())]),
+            name: self.name.clone(),
+        }
     }
 
     /// Returns the column with an error in place of a step.

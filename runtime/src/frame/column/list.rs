@@ -5,7 +5,9 @@ use crate::frame::column::target::Target;
 use crate::frame::expr::udf::{none, scalar_fn};
 use crate::frame::expr::{Expr, IntoExpr};
 use crate::frame::types::wrong::wrong_type;
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray, make_comparator};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray, make_comparator,
+};
 use arrow::compute::{SortOptions, cast, take};
 use arrow::datatypes::DataType;
 use datafusion::error::Result as DfResult;
@@ -41,9 +43,15 @@ impl LazySeries {
 /// Returns the type of a list's items.
 fn items(method: &str, found: &DataType) -> DfResult<DataType> {
     match found {
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => Ok(item.data_type().clone()),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            Ok(item.data_type().clone())
+        }
         DataType::Null => Ok(DataType::Null),
-        other => wrong_type(method, other, "a list; help: str().split(..) and str().findall(..) return lists of strings"),
+        other => wrong_type(
+            method,
+            other,
+            "a list; help: str().split(..) and str().findall(..) return lists of strings",
+        ),
     }
 }
 
@@ -57,7 +65,11 @@ fn ranges(lists: &ArrayRef) -> DfResult<(Ranges, ArrayRef)> {
     }
     let lists = cast(lists, &DataType::new_list(item, true))?;
     let lists = lists.as_list::<i32>();
-    let range = |i: usize| lists.is_valid(i).then(|| (lists.value_offsets()[i] as usize, lists.value_offsets()[i + 1] as usize));
+    let range = |i: usize| {
+        lists
+            .is_valid(i)
+            .then(|| (lists.value_offsets()[i] as usize, lists.value_offsets()[i + 1] as usize))
+    };
     Ok(((0..lists.len()).map(range).collect(), lists.values().clone()))
 }
 
@@ -97,7 +109,13 @@ impl<T: Target> List<T> {
 fn len(x: &Expr) -> Expr {
     let returns = |t: &[DataType]| items("list().len", &t[0]).map(|_| DataType::Int64);
     Expr::new(scalar_fn("list_len", String::new(), vec![x.get().clone()], returns, |a| {
-        Ok(Arc::new(ranges(&a[0])?.0.into_iter().map(|r| r.map(|(a, b)| (b - a) as i64)).collect::<Int64Array>()))
+        Ok(Arc::new(
+            ranges(&a[0])?
+                .0
+                .into_iter()
+                .map(|r| r.map(|(a, b)| (b - a) as i64))
+                .collect::<Int64Array>(),
+        ))
     }))
 }
 
@@ -114,7 +132,11 @@ fn get(x: &Expr, place: i64) -> Expr {
                 let at = if place < 0 { end as i64 + place } else { start as i64 + place };
                 (start as i64..end as i64).contains(&at).then_some(at)
             };
-            Ok(take(&values, &ranges.into_iter().map(|r| r.and_then(at)).collect::<Int64Array>(), None)?)
+            Ok(take(
+                &values,
+                &ranges.into_iter().map(|r| r.and_then(at)).collect::<Int64Array>(),
+                None,
+            )?)
         },
     ))
 }
@@ -128,7 +150,11 @@ fn join(x: &Expr, sep: &str) -> Expr {
         let texts = cast(&values, &DataType::Utf8)?;
         let texts = texts.as_string::<i32>();
         let one = |(start, end): (usize, usize)| {
-            (start..end).filter(|i| texts.is_valid(*i)).map(|i| texts.value(i)).collect::<Vec<_>>().join(&sep)
+            (start..end)
+                .filter(|i| texts.is_valid(*i))
+                .map(|i| texts.value(i))
+                .collect::<Vec<_>>()
+                .join(&sep)
         };
         Ok(Arc::new(ranges.into_iter().map(|r| r.map(one)).collect::<StringArray>()))
     }))
@@ -137,14 +163,22 @@ fn join(x: &Expr, sep: &str) -> Expr {
 #[inline(never)]
 fn contains(x: &Expr, value: &Expr) -> Expr {
     let returns = |t: &[DataType]| items("list().contains", &t[0]).map(|_| DataType::Boolean);
-    Expr::new(scalar_fn("list_contains", String::new(), vec![x.get().clone(), value.get().clone()], returns, |a| {
-        let (ranges, values) = ranges(&a[0])?;
-        let wanted = cast(&a[1], values.data_type())?;
-        let same = make_comparator(&values, &wanted, SortOptions::default())?;
-        let one = |(row, range): (usize, Option<(usize, usize)>)| {
-            let (start, end) = range?;
-            wanted.is_valid(row).then(|| (start..end).any(|i| values.is_valid(i) && same(i, row).is_eq()))
-        };
-        Ok(Arc::new(ranges.into_iter().enumerate().map(one).collect::<BooleanArray>()))
-    }))
+    Expr::new(scalar_fn(
+        "list_contains",
+        String::new(),
+        vec![x.get().clone(), value.get().clone()],
+        returns,
+        |a| {
+            let (ranges, values) = ranges(&a[0])?;
+            let wanted = cast(&a[1], values.data_type())?;
+            let same = make_comparator(&values, &wanted, SortOptions::default())?;
+            let one = |(row, range): (usize, Option<(usize, usize)>)| {
+                let (start, end) = range?;
+                wanted
+                    .is_valid(row)
+                    .then(|| (start..end).any(|i| values.is_valid(i) && same(i, row).is_eq()))
+            };
+            Ok(Arc::new(ranges.into_iter().enumerate().map(one).collect::<BooleanArray>()))
+        },
+    ))
 }

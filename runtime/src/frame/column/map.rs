@@ -41,7 +41,12 @@ struct Closure {
 }
 
 #[inline(never)]
-fn erased(wanted: &'static str, accepts: fn(&DataType) -> bool, none: Series, call: Call) -> Erased {
+fn erased(
+    wanted: &'static str,
+    accepts: fn(&DataType) -> bool,
+    none: Series,
+    call: Call,
+) -> Erased {
     let returns = none.array().data_type().clone();
     let number = CLOSURES.fetch_add(1, Ordering::Relaxed);
     Erased(Opaque::new(Closure { wanted, accepts, returns, call, number }))
@@ -171,12 +176,29 @@ mod tests {
             ("n", Series::from_iter([Some(1i64), Some(2), None])),
             ("t", Series::from_iter(["2020-01-05", "1969-12-30", "2000-02-29"])),
         ]);
-        let floats = |e: Expr| df.with_column("o", e).compute().unwrap().column("o").unwrap().to_vec::<Option<f64>>().unwrap();
+        let floats = |e: Expr| {
+            df.with_column("o", e)
+                .compute()
+                .unwrap()
+                .column("o")
+                .unwrap()
+                .to_vec::<Option<f64>>()
+                .unwrap()
+        };
         assert_eq!(floats(col("s").map(|s: &str| s.len() as f64)), [Some(2.0), None, Some(0.0)]);
-        assert_eq!(floats(col("s").map(|s: Option<&str>| s.map_or(-1.0, |s| s.len() as f64))), [Some(2.0), Some(-1.0), Some(0.0)]);
+        assert_eq!(
+            floats(col("s").map(|s: Option<&str>| s.map_or(-1.0, |s| s.len() as f64))),
+            [Some(2.0), Some(-1.0), Some(0.0)]
+        );
         assert_eq!(floats(col("n").map(|n: f64| n / 2.0)), [Some(0.5), Some(1.0), None]);
-        assert_eq!(floats(col("n").map(|n: Option<i64>| n.filter(|n| *n > 1).map(|n| n as f64))), [None, Some(2.0), None]);
-        assert_eq!(floats(col("t").to_datetime("").map(|d: chrono::NaiveDate| f64::from(d.day()))), [Some(5.0), Some(30.0), Some(29.0)]);
+        assert_eq!(
+            floats(col("n").map(|n: Option<i64>| n.filter(|n| *n > 1).map(|n| n as f64))),
+            [None, Some(2.0), None]
+        );
+        assert_eq!(
+            floats(col("t").to_datetime("").map(|d: chrono::NaiveDate| f64::from(d.day()))),
+            [Some(5.0), Some(30.0), Some(29.0)]
+        );
         assert_eq!(floats(col("s").str().split("").list().len().map(|n: i64| n as f64))[1], None);
         let e = df.with_column("o", col("s").map(|x: f64| x)).compute().unwrap_err().to_string();
         assert!(e.contains("map: the column is str, not numbers"), "{e}");

@@ -36,8 +36,10 @@ impl DataFrame {
     /// ```
     #[track_caller]
     pub fn col(&self, name: &str) -> LazySeries {
-        let frame =
-            self.project("col", |plan| resolve("col", col(name).get(), plan).map(|_| names_of(plan).iter().map(|n| ident(n)).collect()));
+        let frame = self.project("col", |plan| {
+            resolve("col", col(name).get(), plan)
+                .map(|_| names_of(plan).iter().map(|n| ident(n)).collect())
+        });
         LazySeries { frame, name: name.to_owned() }
     }
 
@@ -48,7 +50,8 @@ impl DataFrame {
     /// As [`DataFrame::compute`].
     pub fn persist(&self) -> Result<Self> {
         collect::retry_widened(self.plan()?, |plan, joins| {
-            let (schema, parts) = engine::each_partition(plan, joins, |_| Ok(engine::keep("persist")))?;
+            let (schema, parts) =
+                engine::each_partition(plan, joins, |_| Ok(engine::keep("persist")))?;
             Ok(Self::from_result(held("persist", schema, parts, index::of(plan))))
         })
     }
@@ -102,10 +105,14 @@ impl DataFrame {
     #[track_caller]
     fn sorted_by(&self, method: &str, by: &[(String, bool)]) -> Self {
         let sorted = self.step(method, |_, plan| {
-            let mut keys = by.iter().map(|(n, up)| Ok(order::key(method, n, plan)?.sort(*up, false))).collect::<Result<Vec<_>>>()?;
+            let mut keys = by
+                .iter()
+                .map(|(n, up)| Ok(order::key(method, n, plan)?.sort(*up, false)))
+                .collect::<Result<Vec<_>>>()?;
             // Equal rows keep their order.
             keys.push(ident(ROW).sort(true, false));
-            order::sorted(LogicalPlanBuilder::from(numbered(plan).during(method)?), keys, None).during(method)
+            order::sorted(LogicalPlanBuilder::from(numbered(plan).during(method)?), keys, None)
+                .during(method)
         });
         sorted.unnumbered(self)
     }
@@ -159,8 +166,14 @@ impl LazySeries {
     #[track_caller]
     pub fn mode(&self) -> Self {
         let most = self.value_counts();
-        let frame = query_over("select * from c where \"count\" = (select max(\"count\") from c)", &[("c".to_owned(), most)]);
-        Self { frame: frame.select(&self.name).sorted("mode", std::slice::from_ref(&self.name), true), name: self.name.clone() }
+        let frame = query_over(
+            "select * from c where \"count\" = (select max(\"count\") from c)",
+            &[("c".to_owned(), most)],
+        );
+        Self {
+            frame: frame.select(&self.name).sorted("mode", std::slice::from_ref(&self.name), true),
+            name: self.name.clone(),
+        }
     }
 
     /// Computes the first values.
@@ -263,8 +276,11 @@ impl LazySeries {
     #[track_caller]
     fn pairs(&self, method: &str, other: &str, statistic: Statistic) -> LazyScalar {
         LazyScalar(self.frame.step(method, |b, plan| {
-            let [x, y] = [&self.name, other].map(|n| resolve(method, col(n).get(), plan).map(|e| df::cast(e, DataType::Float64)));
-            b.aggregate(Vec::<df::Expr>::new(), [statistic.of(vec![x?, y?]).alias(&self.name)]).during(method)
+            let [x, y] = [&self.name, other].map(|n| {
+                resolve(method, col(n).get(), plan).map(|e| df::cast(e, DataType::Float64))
+            });
+            b.aggregate(Vec::<df::Expr>::new(), [statistic.of(vec![x?, y?]).alias(&self.name)])
+                .during(method)
         }))
     }
 
@@ -351,14 +367,27 @@ mod tests {
             ("s", Series::from_iter(["b", "a", "c"])),
         ]);
         let value = |v: crate::frame::LazyScalar| v.compute().unwrap();
-        assert_eq!((value(df.col("x").sum()).as_f64(), value(df.col("x").mean()).as_f64()), (Some(6.0), Some(3.0)));
-        assert_eq!((value(df.col("x").count()).as_i64(), value(df.col("n").nunique()).as_i64()), (Some(2), Some(2)));
-        assert!(value(df.col("s").max()) == "c" && value(df.col("n").min()) == 1 && value(df.col("x").std()) == f64::sqrt(2.0));
+        assert_eq!(
+            (value(df.col("x").sum()).as_f64(), value(df.col("x").mean()).as_f64()),
+            (Some(6.0), Some(3.0))
+        );
+        assert_eq!(
+            (value(df.col("x").count()).as_i64(), value(df.col("n").nunique()).as_i64()),
+            (Some(2), Some(2))
+        );
+        assert!(
+            value(df.col("s").max()) == "c"
+                && value(df.col("n").min()) == 1
+                && value(df.col("x").std()) == f64::sqrt(2.0)
+        );
         assert!(value(df.filter(col("n").gt(5)).col("x").max()) == Scalar::Null);
         let e = df.col("y").max().compute().unwrap_err().to_string();
         assert!(e.contains("no column \"y\""), "{e}");
         let kept = df.sort_values("s").persist().unwrap();
         assert_eq!(kept.col("s").compute().unwrap().to_vec::<String>().unwrap(), ["a", "b", "c"]);
-        assert_eq!((df.set_index("s").columns().unwrap()[0].as_str(), kept.len().unwrap()), ("s", 3));
+        assert_eq!(
+            (df.set_index("s").columns().unwrap()[0].as_str(), kept.len().unwrap()),
+            ("s", 3)
+        );
     }
 }

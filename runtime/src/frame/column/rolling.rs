@@ -117,15 +117,24 @@ enum Over {
 impl Over {
     /// Computes the results for windows whose ends never decrease; `name` tells which need no
     /// values.
-    fn results(&self, name: &str, needed: usize, ranges: Vec<Range<usize>>, values: &Float64Array) -> Float64Array {
+    fn results(
+        &self,
+        name: &str,
+        needed: usize,
+        ranges: Vec<Range<usize>>,
+        values: &Float64Array,
+    ) -> Float64Array {
         let valid = |i: &usize| values.is_valid(*i) && !values.value(*i).is_nan();
-        let (mut moving, mut inside) = (Moving::new(if let Self::Sums(powers, _) = self { *powers } else { 1 }), Vec::new());
+        let (mut moving, mut inside) =
+            (Moving::new(if let Self::Sums(powers, _) = self { *powers } else { 1 }), Vec::new());
         let mut before = 0..0;
         let one = |range: Range<usize>| {
             let rows = range.len();
             let there = if let Self::Sums(..) = self {
                 (before.end..range.end).filter(valid).for_each(|i| moving.add(values.value(i)));
-                (before.start..range.start).filter(valid).for_each(|i| moving.remove(values.value(i)));
+                (before.start..range.start)
+                    .filter(valid)
+                    .for_each(|i| moving.remove(values.value(i)));
                 before = range;
                 moving.len()
             } else {
@@ -157,11 +166,18 @@ impl Windows {
         match &self.size {
             WindowSize::Rows(n) => {
                 let ahead = if self.center { (n - 1) / 2 } else { 0 };
-                Ok((0..rows).map(|i| (i + ahead + 1).saturating_sub(*n)..(i + ahead + 1).min(rows)).collect())
+                Ok((0..rows)
+                    .map(|i| (i + ahead + 1).saturating_sub(*n)..(i + ahead + 1).min(rows))
+                    .collect())
             }
             WindowSize::Time(length) => {
-                let Some(times) = times else { return wrong_value("rolling: a time window needs .on(\"column\")".to_owned()) };
-                let (times, length) = (cast(&exact("rolling", times)?, &Kind::Time.arrow())?, step(length).map_err(DataFusionError::Plan)?);
+                let Some(times) = times else {
+                    return wrong_value("rolling: a time window needs .on(\"column\")".to_owned());
+                };
+                let (times, length) = (
+                    cast(&exact("rolling", times)?, &Kind::Time.arrow())?,
+                    step(length).map_err(DataFusionError::Plan)?,
+                );
                 let times = times.as_primitive::<TimestampMicrosecondType>();
                 if times.null_count() > 0 || times.values().windows(2).any(|w| w[1] < w[0]) {
                     return wrong_value(
@@ -182,27 +198,42 @@ impl Windows {
 }
 
 #[inline(never)]
-fn rolled(x: &Expr, name: &'static str, key: &str, spec: (&WindowSize, Option<usize>, bool, Option<&str>), f: &Over) -> Expr {
+fn rolled(
+    x: &Expr,
+    name: &'static str,
+    key: &str,
+    spec: (&WindowSize, Option<usize>, bool, Option<&str>),
+    f: &Over,
+) -> Expr {
     let (size, min_periods, center, on) = spec;
     let needed = min_periods.unwrap_or(if let WindowSize::Rows(n) = size { *n } else { 1 });
     let problem = match size {
         WindowSize::Rows(0) => Some("invalid window size 0: expected at least one row".to_owned()),
-        WindowSize::Time(_) if on.is_none() => Some("a time window needs a column of timestamps: .on(\"t\")".to_owned()),
+        WindowSize::Time(_) if on.is_none() => {
+            Some("a time window needs a column of timestamps: .on(\"t\")".to_owned())
+        }
         WindowSize::Time(t) => step(t).err(),
         WindowSize::Rows(_) => None,
     };
     let returns = move |t: &[DataType]| match (&problem, &t[0]) {
         (Some(problem), _) => Err(DataFusionError::Plan(format!("rolling(..).{name}: {problem}"))),
-        (None, t) if t.is_numeric() || matches!(t, DataType::Null | DataType::Boolean) => Ok(DataType::Float64),
+        (None, t) if t.is_numeric() || matches!(t, DataType::Null | DataType::Boolean) => {
+            Ok(DataType::Float64)
+        }
         (None, t) => wrong_type(&format!("rolling(..).{name}"), t, "a number"),
     };
     let (windows, f) = (Windows { size: size.clone(), center }, f.clone());
-    let function = window_fn(&format!("rolling_{name}"), format!("{size:?}, {needed}, {center}, {key}"), returns, move |columns| {
-        let values = cast(&columns[0], &DataType::Float64)?;
-        let values = values.as_primitive::<Float64Type>();
-        let ranges = windows.ranges(values.len(), columns.get(1))?;
-        Ok(Arc::new(f.results(name, needed, ranges, values)))
-    });
+    let function = window_fn(
+        &format!("rolling_{name}"),
+        format!("{size:?}, {needed}, {center}, {key}"),
+        returns,
+        move |columns| {
+            let values = cast(&columns[0], &DataType::Float64)?;
+            let values = values.as_primitive::<Float64Type>();
+            let ranges = windows.ranges(values.len(), columns.get(1))?;
+            Ok(Arc::new(f.results(name, needed, ranges, values)))
+        },
+    );
     let args = std::iter::once(x.get().clone()).chain(on.map(ident)).collect();
     window_function::in_order(function, args)
 }

@@ -1,6 +1,6 @@
 //! Further statistics of a single column: monotonicity, autocorrelation, approximations.
 
-use crate::error::{During, Error, Result};
+use crate::error::{During, Result};
 use crate::frame::column::lazy_series::LazySeries;
 use crate::frame::column::reduce::LazyScalar;
 use crate::frame::dataframe::DataFrame;
@@ -46,13 +46,16 @@ impl LazySeries {
     fn is_monotonic(&self, method: &str, follows: &dyn Fn(&Expr) -> Expr) -> LazyScalar {
         let x = col(self.name());
         let holds = follows(&x).fillna(true).and(x.notna());
-        self.in_frame(self.frame().put_columns(method, vec![(self.name().to_owned(), holds)])).reduce(Agg::All)
+        self.in_frame(self.frame().put_columns(method, vec![(self.name().to_owned(), holds)]))
+            .reduce(Agg::All)
     }
 
     /// Computes the correlation of the values with those `lag` rows before.
     #[track_caller]
     pub fn autocorr(&self, lag: i64) -> LazyScalar {
-        let shifted = self.frame().put_columns("autocorr", vec![(MADE.to_owned(), col(self.name()).shift(lag))]);
+        let shifted = self
+            .frame()
+            .put_columns("autocorr", vec![(MADE.to_owned(), col(self.name()).shift(lag))]);
         self.in_frame(shifted).corr(MADE)
     }
 
@@ -72,7 +75,9 @@ impl LazySeries {
     /// [`median`](LazySeries::median) is exact.
     #[track_caller]
     pub fn median_approximate(&self) -> LazyScalar {
-        self.nearly("median_approximate", |x, _| expr_fn::approx_median(df::cast(x, DataType::Float64)))
+        self.nearly("median_approximate", |x, _| {
+            expr_fn::approx_median(df::cast(x, DataType::Float64))
+        })
     }
 
     #[inline(never)]
@@ -95,7 +100,9 @@ impl DataFrame {
     /// `col(..).where_(..)` does it for one column.
     #[track_caller]
     pub fn where_(&self, condition: impl IntoExpr, other: impl IntoExpr) -> Self {
-        self.chosen_by("where_", &condition.into_expr(), &other.into_expr(), |x, c, o| x.where_(c, o))
+        self.chosen_by("where_", &condition.into_expr(), &other.into_expr(), |x, c, o| {
+            x.where_(c, o)
+        })
     }
 
     /// Replaces the values of the rows where the condition holds, in each column that has the type
@@ -125,7 +132,14 @@ impl DataFrame {
     pub fn memory_usage(&self) -> Result<Table> {
         let table = self.compute()?;
         let names: ArrayRef = Arc::new(StringArray::from(table.columns()));
-        let bytes: ArrayRef = Arc::new(table.batch().columns().iter().map(|c| Some(batch::size_of(c) as i64)).collect::<Int64Array>());
+        let bytes: ArrayRef = Arc::new(
+            table
+                .batch()
+                .columns()
+                .iter()
+                .map(|c| Some(batch::size_of(c) as i64))
+                .collect::<Int64Array>(),
+        );
         let made = RecordBatch::try_from_iter([("column", names), ("bytes", bytes)]);
         made.map(Table::new).during("memory_usage")
     }
@@ -145,7 +159,10 @@ mod tests {
 
     #[test]
     fn near_enough_is_as_near_as_it_says() {
-        let df = DataFrame::from_columns([("x", Series::from_iter((0..100_000i64).map(|i| i * 7919 % 50_000)))]);
+        let df = DataFrame::from_columns([(
+            "x",
+            Series::from_iter((0..100_000i64).map(|i| i * 7919 % 50_000)),
+        )]);
         let value = |v: crate::frame::LazyScalar| v.compute().unwrap().as_f64().unwrap();
         for parts in [1, 3, 10] {
             let x = df.repartition(parts).col("x");
@@ -159,10 +176,16 @@ mod tests {
 
     #[test]
     fn other_values_go_where_their_type_is() {
-        let df = DataFrame::from_columns([("x", Series::from_iter([1i64, 5])), ("s", Series::from_iter(["a", "b"]))]);
+        let df = DataFrame::from_columns([
+            ("x", Series::from_iter([1i64, 5])),
+            ("s", Series::from_iter(["a", "b"])),
+        ]);
         let t = df.where_(col("x").gt(3), 0).compute().unwrap();
         assert_eq!(
-            (t.column("x").unwrap().to_vec::<i64>().unwrap(), t.column("s").unwrap().to_vec::<String>().unwrap()),
+            (
+                t.column("x").unwrap().to_vec::<i64>().unwrap(),
+                t.column("s").unwrap().to_vec::<String>().unwrap()
+            ),
             (vec![0, 5], vec!["a".into(), "b".into()])
         );
         let t = df.mask(col("x").gt(3), "none").compute().unwrap();

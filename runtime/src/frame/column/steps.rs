@@ -39,7 +39,8 @@ impl Step {
             "YS" | "AS" => months(12, false),
             "Y" | "YE" | "A" => months(12, true),
             other => {
-                let day = other.strip_prefix("W-").and_then(|d| WEEKDAYS.iter().position(|w| *w == d));
+                let day =
+                    other.strip_prefix("W-").and_then(|d| WEEKDAYS.iter().position(|w| *w == d));
                 day.map(|d| Unit::Weeks(d as i64))
             }
         };
@@ -200,8 +201,9 @@ impl Unit {
     fn instant(self, number: i64) -> i64 {
         let first_day = |month: i64| {
             let (year, month) = (month.div_euclid(12), month.rem_euclid(12) as u32 + 1);
-            chrono::NaiveDate::from_ymd_opt(year as i32, month, 1)
-                .map_or(i64::MIN / DAY, |d| d.signed_duration_since(chrono::NaiveDate::default()).num_days())
+            chrono::NaiveDate::from_ymd_opt(year as i32, month, 1).map_or(i64::MIN / DAY, |d| {
+                d.signed_duration_since(chrono::NaiveDate::default()).num_days()
+            })
         };
         DAY * match self {
             Self::Weeks(last) => number * 7 + last - 3,

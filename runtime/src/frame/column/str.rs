@@ -10,7 +10,9 @@ use crate::frame::expr::{Expr, col, ident};
 use crate::frame::types::cell::is_text;
 use crate::frame::types::names::IntoNames;
 use crate::frame::types::wrong::wrong_type;
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder,
+};
 use arrow::datatypes::DataType;
 use fancy_regex::Regex;
 use std::sync::Arc;
@@ -100,9 +102,15 @@ fn over<R: Made>(
     f: impl Fn(&str) -> Option<R> + Send + Sync + 'static,
 ) -> Expr {
     let returns = move |t: &[DataType]| match (&t[0], &problem) {
-        (_, Some(problem)) => Err(datafusion::error::DataFusionError::Plan(format!("str().{name}: {problem}"))),
+        (_, Some(problem)) => {
+            Err(datafusion::error::DataFusionError::Plan(format!("str().{name}: {problem}")))
+        }
         (t, None) if is_text(t) => Ok(R::dtype()),
-        (t, None) => wrong_type(&format!("str().{name}"), t, "a string; help: cast it with astype(DType::Str)"),
+        (t, None) => wrong_type(
+            &format!("str().{name}"),
+            t,
+            "a string; help: cast it with astype(DType::Str)",
+        ),
     };
     Expr::new(scalar_fn(&format!("str_{name}"), key, vec![x.get().clone()], returns, move |a| {
         let texts = views(&a[0])?;
@@ -312,7 +320,9 @@ impl<T: Target> Str<T> {
 #[inline(never)]
 fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
     let returns = move |t: &[DataType]| match t.iter().find(|t| !is_text(t)) {
-        Some(other) => wrong_type("str().cat", other, "a string; help: cast it with astype(DType::Str)"),
+        Some(other) => {
+            wrong_type("str().cat", other, "a string; help: cast it with astype(DType::Str)")
+        }
         None => Ok(DataType::Utf8),
     };
     let args = std::iter::once(x.get().clone()).chain(others.iter().map(|n| ident(n))).collect();
@@ -320,7 +330,8 @@ fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
     Expr::new(scalar_fn("str_cat", format!("{sep:?}"), args, returns, move |a| {
         let texts = a.iter().map(|a| views(a)).collect::<Result<Vec<_>, _>>()?;
         let row = |i: usize| {
-            let parts: Option<Vec<&str>> = texts.iter().map(|t| t.is_valid(i).then(|| t.value(i))).collect();
+            let parts: Option<Vec<&str>> =
+                texts.iter().map(|t| t.is_valid(i).then(|| t.value(i))).collect();
             parts.map(|p| p.join(&sep))
         };
         Ok(Arc::new((0..a[0].len()).map(row).collect::<StringArray>()))
@@ -331,15 +342,20 @@ fn joined(x: &Expr, others: &[String], sep: &str) -> Expr {
 fn compiled(pattern: &str) -> (Option<Regex>, Option<String>) {
     match Regex::new(pattern) {
         Ok(made) => (Some(made), None),
-        Err(e) => {
-            (None, Some(format!("invalid regular expression {pattern:?}: {e}; help: contains_text and replace take strings literally")))
-        }
+        Err(e) => (
+            None,
+            Some(format!(
+                "invalid regular expression {pattern:?}: {e}; help: contains_text and replace take strings literally"
+            )),
+        ),
     }
 }
 
 fn capital(s: &str) -> String {
     let mut chars = s.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect())
+    chars.next().map_or_else(String::new, |c| {
+        c.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect()
+    })
 }
 
 fn titled(s: &str) -> String {
@@ -411,7 +427,12 @@ impl Str<Expr> {
     /// assert_eq!(both.column("last")?.to_vec::<Option<String>>()?, [Some("Lovelace".to_owned()), None]);
     /// # Ok::<(), rask::Error>(())
     /// ```
-    pub fn split_expand(&self, sep: &str, splits: usize, names: impl IntoNames) -> Vec<(String, Expr)> {
+    pub fn split_expand(
+        &self,
+        sep: &str,
+        splits: usize,
+        names: impl IntoNames,
+    ) -> Vec<(String, Expr)> {
         expanded(&self.0, sep, splits, names.into_names())
     }
 }
@@ -437,22 +458,47 @@ mod tests {
 
     #[test]
     fn methods_on_texts() {
-        let df = DataFrame::from_columns([("t", Series::from_iter([Some(" Ab%"), Some("né"), None]))]);
+        let df =
+            DataFrame::from_columns([("t", Series::from_iter([Some(" Ab%"), Some("né"), None]))]);
         let t = || col("t").str();
-        let texts = |e: Expr| df.with_column("o", e).compute().unwrap().column("o").unwrap().to_vec::<Option<String>>().unwrap();
+        let texts = |e: Expr| {
+            df.with_column("o", e)
+                .compute()
+                .unwrap()
+                .column("o")
+                .unwrap()
+                .to_vec::<Option<String>>()
+                .unwrap()
+        };
         let some = |s: &str| Some(s.to_owned());
         assert_eq!(texts(t().lower()), [some(" ab%"), some("né"), None]);
         assert_eq!(texts(t().strip().str().upper()), [some("AB%"), some("NÉ"), None]);
         assert_eq!(
-            df.with_column("n", t().len()).compute().unwrap().column("n").unwrap().to_vec::<Option<i64>>().unwrap(),
+            df.with_column("n", t().len())
+                .compute()
+                .unwrap()
+                .column("n")
+                .unwrap()
+                .to_vec::<Option<i64>>()
+                .unwrap(),
             [Some(4), Some(2), None]
         );
-        for (condition, n) in [(t().contains("%"), 1), (t().starts_with("n"), 1), (t().ends_with("b"), 0), (t().contains(r"(?<=A)b"), 1)] {
+        for (condition, n) in [
+            (t().contains("%"), 1),
+            (t().starts_with("n"), 1),
+            (t().ends_with("b"), 0),
+            (t().contains(r"(?<=A)b"), 1),
+        ] {
             assert_eq!(df.filter(condition).len().unwrap(), n);
         }
         let e = df.filter(t().contains("(")).compute().unwrap_err().to_string();
         assert!(e.contains("str().contains") && e.contains("invalid regular expression"), "{e}");
-        let e = df.with_column("n", t().len()).with_column("m", col("n").str().upper()).compute().unwrap_err().to_string();
+        let e = df
+            .with_column("n", t().len())
+            .with_column("m", col("n").str().upper())
+            .compute()
+            .unwrap_err()
+            .to_string();
         assert!(e.contains("str().upper: the column is int64, not a string"), "{e}");
     }
 }

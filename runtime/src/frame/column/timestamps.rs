@@ -6,16 +6,20 @@ use crate::frame::column::target::Target;
 use crate::frame::expr::udf::{scalar_fn, window_fn};
 use crate::frame::expr::{Expr, window_function};
 use crate::frame::types::clock::{
-    Below, Changes, Clock, IntoAmbiguous, Never, Rule, Twice, datetimes, exact, located, micros, naive, nanos_below, zone_of,
+    Below, Changes, Clock, IntoAmbiguous, Never, Rule, Twice, datetimes, exact, located, micros,
+    naive, nanos_below, zone_of,
 };
 use crate::frame::types::freq::{DAY, step};
 use crate::frame::types::wrong::{wrong_type, wrong_value};
 use arrow::array::timezone::Tz;
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array,
+    StringArray, TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, DurationMicrosecondType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, DurationMicrosecondType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone};
 use datafusion::error::{DataFusionError, Result as DfResult};
 use std::sync::Arc;
@@ -46,9 +50,15 @@ pub(in crate::frame) fn of_instants(
     let returns = move |t: &[DataType]| match &gives {
         Err(problem) => Err(DataFusionError::Plan(format!("dt().{name}: {problem}"))),
         Ok(gives) if is_time(&t[0]) || t[0].is_null() => Ok(gives.clone()),
-        Ok(_) => wrong_type(&format!("dt().{name}"), &t[0], "a datetime; help: parse strings with to_datetime(format)"),
+        Ok(_) => wrong_type(
+            &format!("dt().{name}"),
+            &t[0],
+            "a datetime; help: parse strings with to_datetime(format)",
+        ),
     };
-    Expr::new(scalar_fn(&format!("dt_{name}"), key, vec![x.get().clone()], returns, move |a| f(&a[0])))
+    Expr::new(scalar_fn(&format!("dt_{name}"), key, vec![x.get().clone()], returns, move |a| {
+        f(&a[0])
+    }))
 }
 
 /// Builds a function of local times.
@@ -137,7 +147,8 @@ enum Rounding {
 impl Rounding {
     /// Rounds a time, with the nanoseconds below it, to a multiple of `n`.
     fn of(self, t: i64, below: i64, n: i64) -> i64 {
-        let (steps, rest) = (t.div_euclid(n), i128::from(t.rem_euclid(n)) * 1000 + i128::from(below));
+        let (steps, rest) =
+            (t.div_euclid(n), i128::from(t.rem_euclid(n)) * 1000 + i128::from(below));
         let half = i128::from(n) * 500;
         let up = match self {
             Self::Down => false,
@@ -175,7 +186,9 @@ fn applied(
 /// Returns the type of timestamps in microseconds, with their zone.
 pub(in crate::frame) fn kept(method: &str, t: &DataType) -> DfResult<DataType> {
     match t {
-        DataType::Timestamp(_, zone) => Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
+        DataType::Timestamp(_, zone) => {
+            Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
+        }
         t if is_time(t) || t.is_null() => Ok(Kind::Time.arrow()),
         t => wrong_type(method, t, "a datetime; help: parse strings with to_datetime(format)"),
     }
@@ -190,7 +203,9 @@ fn rounded(x: &Expr, name: &'static str, freq: &str, how: Rounding, changes: &Ch
     };
     applied(x, name, freq, changes, returns, move |a, rule| {
         let (times, below) = (wall(&a[0])?, nanos_below(&a[0]));
-        let one = |(i, t): (usize, Option<i64>)| t.map(|t| how.of(t, below.get(i).copied().unwrap_or(0), n));
+        let one = |(i, t): (usize, Option<i64>)| {
+            t.map(|t| how.of(t, below.get(i).copied().unwrap_or(0), n))
+        };
         let made: TimestampMicrosecondArray = times.iter().enumerate().map(one).collect();
         match zone_of(&a[0]) {
             Some(zone) => located(&format!("dt().{name}"), &made, &zone, rule),
@@ -295,7 +310,8 @@ impl<T: Target> Dt<T> {
 fn printed(x: &Expr, format: &str) -> Expr {
     use std::fmt::Write;
     let tried = write!(String::new(), "{}", DateTime::UNIX_EPOCH.format(format));
-    let gives = tried.map(|()| DataType::Utf8).map_err(|_| format!("invalid strftime format {format:?}"));
+    let gives =
+        tried.map(|()| DataType::Utf8).map_err(|_| format!("invalid strftime format {format:?}"));
     let text = format.to_owned();
     of_instants(x, "strftime", format.to_owned(), gives, move |a| {
         let zone: Tz = zone_of(a).map_or_else(|| "+00:00".parse(), |z| z.parse())?;
@@ -313,8 +329,11 @@ fn localized(x: &Expr, zone: &str, changes: &Changes) -> Expr {
     let (known, name) = (zone.parse::<Tz>().is_ok(), zone.to_owned());
     let returns = move |t: &[DataType]| match &t[0] {
         _ if !known => {
-            let expected = "expected a name such as \"Asia/Jakarta\", or an offset such as \"+07:00\"";
-            Err(DataFusionError::Plan(format!("dt().tz_localize: unknown time zone {name:?}: {expected}")))
+            let expected =
+                "expected a name such as \"Asia/Jakarta\", or an offset such as \"+07:00\"";
+            Err(DataFusionError::Plan(format!(
+                "dt().tz_localize: unknown time zone {name:?}: {expected}"
+            )))
         }
         DataType::Timestamp(_, Some(_)) => wrong_type(
             "dt().tz_localize",
@@ -335,14 +354,24 @@ fn in_zone(x: &Expr, zone: &str) -> Expr {
     let name = zone.to_owned();
     let known = zone.parse::<Tz>().is_ok();
     let returns = move |t: &[DataType]| match &t[0] {
-        _ if !known => Err(DataFusionError::Plan(format!("dt().tz_convert: unknown time zone {name:?}"))),
+        _ if !known => {
+            Err(DataFusionError::Plan(format!("dt().tz_convert: unknown time zone {name:?}")))
+        }
         DataType::Timestamp(_, Some(_)) => Ok(zoned(&name)),
-        other => wrong_type("dt().tz_convert", other, "a datetime with a time zone; help: set the zone with dt().tz_localize(zone)"),
+        other => wrong_type(
+            "dt().tz_convert",
+            other,
+            "a datetime with a time zone; help: set the zone with dt().tz_localize(zone)",
+        ),
     };
     let to = zoned(zone);
-    Expr::new(scalar_fn("dt_tz_convert", zone.to_owned(), vec![x.get().clone()], returns, move |a| {
-        Ok(cast(&exact("dt().tz_convert", &a[0])?, &to)?)
-    }))
+    Expr::new(scalar_fn(
+        "dt_tz_convert",
+        zone.to_owned(),
+        vec![x.get().clone()],
+        returns,
+        move |a| Ok(cast(&exact("dt().tz_convert", &a[0])?, &to)?),
+    ))
 }
 
 /// Casts to timestamps of a zone: converts those of another zone, and takes others as local times.
@@ -372,19 +401,40 @@ pub(in crate::frame) fn since_1970(x: &Expr, unit: &str) -> Expr {
         Ok(_) if t[0].is_numeric() || t[0].is_null() => Ok(Kind::Time.arrow()),
         Ok(_) => wrong_type("to_datetime_from", &t[0], "a number"),
     };
-    Expr::new(scalar_fn("to_datetime_from", unit.to_owned(), vec![x.get().clone()], returns, move |a| {
-        if a[0].data_type().is_integer() {
-            let whole = cast(&a[0], &DataType::Int64)?;
-            let one = |v: Option<i64>| match v.map(|v| (v, v.checked_mul(n))) {
-                Some((v, None)) => wrong_value(format!("to_datetime_from: {v} is out of range for a timestamp")),
-                v => Ok(v.and_then(|v| v.1)),
-            };
-            return Ok(Arc::new(whole.as_primitive::<Int64Type>().iter().map(one).collect::<DfResult<TimestampMicrosecondArray>>()?));
-        }
-        let floats = cast(&a[0], &DataType::Float64)?;
-        let one = |v: Option<f64>| v.filter(|v| v.is_finite()).map(|v| (v * n as f64).round() as i64);
-        Ok(Arc::new(floats.as_primitive::<Float64Type>().iter().map(one).collect::<TimestampMicrosecondArray>()))
-    }))
+    Expr::new(scalar_fn(
+        "to_datetime_from",
+        unit.to_owned(),
+        vec![x.get().clone()],
+        returns,
+        move |a| {
+            if a[0].data_type().is_integer() {
+                let whole = cast(&a[0], &DataType::Int64)?;
+                let one = |v: Option<i64>| match v.map(|v| (v, v.checked_mul(n))) {
+                    Some((v, None)) => wrong_value(format!(
+                        "to_datetime_from: {v} is out of range for a timestamp"
+                    )),
+                    v => Ok(v.and_then(|v| v.1)),
+                };
+                return Ok(Arc::new(
+                    whole
+                        .as_primitive::<Int64Type>()
+                        .iter()
+                        .map(one)
+                        .collect::<DfResult<TimestampMicrosecondArray>>()?,
+                ));
+            }
+            let floats = cast(&a[0], &DataType::Float64)?;
+            let one =
+                |v: Option<f64>| v.filter(|v| v.is_finite()).map(|v| (v * n as f64).round() as i64);
+            Ok(Arc::new(
+                floats
+                    .as_primitive::<Float64Type>()
+                    .iter()
+                    .map(one)
+                    .collect::<TimestampMicrosecondArray>(),
+            ))
+        },
+    ))
 }
 
 macro_rules! lengths {

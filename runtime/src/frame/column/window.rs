@@ -60,17 +60,35 @@ fn number(method: &'static str) -> impl Fn(&[DataType]) -> DfResult<DataType> {
 }
 
 /// Accumulates along a column: nulls are skipped and stay null.
-fn run(name: &'static str, array: &ArrayRef, mut floats: impl FnMut(f64) -> f64, ints: fn(i64, i64) -> Option<i64>) -> DfResult<ArrayRef> {
+fn run(
+    name: &'static str,
+    array: &ArrayRef,
+    mut floats: impl FnMut(f64) -> f64,
+    ints: fn(i64, i64) -> Option<i64>,
+) -> DfResult<ArrayRef> {
     if array.data_type().is_integer() || *array.data_type() == DataType::Boolean {
-        let whole = cast_with_options(array, &DataType::Int64, &CastOptions { safe: false, ..CastOptions::default() })?;
+        let whole = cast_with_options(
+            array,
+            &DataType::Int64,
+            &CastOptions { safe: false, ..CastOptions::default() },
+        )?;
         let mut so_far: Option<i64> = None;
         let mut one = |x: Option<i64>| {
             let Some(x) = x else { return Ok(None) };
             let next = so_far.map_or(Some(x), |s| ints(s, x));
             so_far = next;
-            next.map_or_else(|| wrong_value(format!("{name}: the result does not fit into 64 bits")), |n| Ok(Some(n)))
+            next.map_or_else(
+                || wrong_value(format!("{name}: the result does not fit into 64 bits")),
+                |n| Ok(Some(n)),
+            )
         };
-        return Ok(Arc::new(whole.as_primitive::<Int64Type>().iter().map(&mut one).collect::<DfResult<Int64Array>>()?));
+        return Ok(Arc::new(
+            whole
+                .as_primitive::<Int64Type>()
+                .iter()
+                .map(&mut one)
+                .collect::<DfResult<Int64Array>>()?,
+        ));
     }
     let values = cast(array, &DataType::Float64)?;
     let values = values.as_primitive::<Float64Type>().iter();
@@ -106,7 +124,10 @@ fn extremes(array: &ArrayRef, greatest: bool) -> DfResult<ArrayRef> {
         if keys.is_null(i) {
             return None;
         }
-        best = Some(best.filter(|b| if greatest { compare(*b, i).is_ge() } else { compare(*b, i).is_le() }).unwrap_or(i));
+        best = Some(
+            best.filter(|b| if greatest { compare(*b, i).is_ge() } else { compare(*b, i).is_le() })
+                .unwrap_or(i),
+        );
         best.map(|b| b as i64)
     });
     Ok(take(array, &places.collect::<Int64Array>(), None)?)

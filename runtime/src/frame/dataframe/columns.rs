@@ -19,13 +19,18 @@ fn renamed(method: &str, plan: &Plan, names: &[(String, String)]) -> Result<Vec<
     for (old, _) in names {
         resolve(method, col(old).get(), plan)?;
     }
-    let new: Vec<_> = have.iter().map(|n| names.iter().find(|(old, _)| old == n).map_or(n, |(_, new)| new)).collect();
+    let new: Vec<_> = have
+        .iter()
+        .map(|n| names.iter().find(|(old, _)| old == n).map_or(n, |(_, new)| new))
+        .collect();
     check_names(method, new.iter().copied())?;
     Ok(have.iter().zip(new).map(|(old, new)| ident(old).alias(new)).collect())
 }
 
 /// Collects columns with their names, as a user lists them.
-pub(in crate::frame) fn named<N: AsRef<str>, E: IntoExpr>(columns: impl IntoIterator<Item = (N, E)>) -> Vec<(String, Expr)> {
+pub(in crate::frame) fn named<N: AsRef<str>, E: IntoExpr>(
+    columns: impl IntoIterator<Item = (N, E)>,
+) -> Vec<(String, Expr)> {
     let mut all = Vec::new();
     for (name, value) in columns {
         put_named(&mut all, name.as_ref(), value.into_expr());
@@ -40,13 +45,20 @@ fn put_named(all: &mut Vec<(String, Expr)>, name: &str, value: Expr) {
 
 impl DataFrame {
     #[track_caller]
-    pub(in crate::frame) fn project(&self, method: &str, make: impl FnOnce(&Plan) -> Result<Vec<df::Expr>>) -> Self {
+    pub(in crate::frame) fn project(
+        &self,
+        method: &str,
+        make: impl FnOnce(&Plan) -> Result<Vec<df::Expr>>,
+    ) -> Self {
         self.step(method, |b, plan| b.project(make(plan)?).during(method))
     }
 
     /// Renames columns: pairs of the old and the new name.
     #[track_caller]
-    pub fn rename<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> Self {
+    pub fn rename<A: AsRef<str>, B: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = (A, B)>,
+    ) -> Self {
         let mut pairs = Vec::new();
         for (old, new) in names {
             put_pair(&mut pairs, old.as_ref(), new.as_ref());
@@ -121,14 +133,20 @@ impl DataFrame {
 
     /// Adds or replaces several columns, each computed from the original columns.
     #[track_caller]
-    pub fn with_columns<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
+    pub fn with_columns<N: AsRef<str>, E: IntoExpr>(
+        &self,
+        columns: impl IntoIterator<Item = (N, E)>,
+    ) -> Self {
         self.put_named("with_columns", named(columns))
     }
 
     /// Adds or replaces several columns; the same as [`with_columns`](DataFrame::with_columns),
     /// under pandas' name.
     #[track_caller]
-    pub fn assign<N: AsRef<str>, E: IntoExpr>(&self, columns: impl IntoIterator<Item = (N, E)>) -> Self {
+    pub fn assign<N: AsRef<str>, E: IntoExpr>(
+        &self,
+        columns: impl IntoIterator<Item = (N, E)>,
+    ) -> Self {
         self.put_named("assign", named(columns))
     }
 
@@ -144,8 +162,10 @@ impl DataFrame {
     #[track_caller]
     pub fn select_dtypes(&self, kind: &str) -> Self {
         self.project("select_dtypes", |plan| {
-            let fits = dtype::named(kind).ok_or_else(|| Error::bad_argument("select_dtypes", dtype::unknown(kind)))?;
-            let fields = plan.schema().fields().iter().filter(|f| fits(&DType::of(f.data_type()), kind));
+            let fits = dtype::named(kind)
+                .ok_or_else(|| Error::bad_argument("select_dtypes", dtype::unknown(kind)))?;
+            let fields =
+                plan.schema().fields().iter().filter(|f| fits(&DType::of(f.data_type()), kind));
             Ok(fields.map(|f| ident(f.name())).collect())
         })
     }
@@ -161,7 +181,10 @@ impl DataFrame {
     ) -> Self {
         let Ok(plan) = self.quiet() else { return self.clone() };
         let columns = plan.schema().fields().iter().filter(|f| fits(f.data_type()));
-        self.put_columns(method, columns.map(|f| (f.name().clone(), change(&col(f.name())))).collect())
+        self.put_columns(
+            method,
+            columns.map(|f| (f.name().clone(), change(&col(f.name())))).collect(),
+        )
     }
 
     /// Returns the rows without nulls.
@@ -181,7 +204,10 @@ impl DataFrame {
     fn dropna_of(&self, method: &str, columns: Option<Vec<String>>) -> Self {
         self.step(method, |b, plan| {
             let columns = columns.unwrap_or_else(|| names_of(plan));
-            let there = columns.iter().map(|n| resolve(method, col(n).notna().get(), plan)).collect::<Result<Vec<_>>>()?;
+            let there = columns
+                .iter()
+                .map(|n| resolve(method, col(n).notna().get(), plan))
+                .collect::<Result<Vec<_>>>()?;
             match there.into_iter().reduce(df::Expr::and) {
                 Some(there) => b.filter(there).during(method),
                 None => Ok(b),
@@ -205,13 +231,21 @@ impl DataFrame {
     /// Changes the values of the columns that have the type of a value.
     #[inline(never)]
     #[track_caller]
-    pub(in crate::frame) fn fitting(&self, method: &str, value: &Expr, change: &dyn Fn(&Expr, &Expr) -> Expr) -> Self {
+    pub(in crate::frame) fn fitting(
+        &self,
+        method: &str,
+        value: &Expr,
+        change: &dyn Fn(&Expr, &Expr) -> Expr,
+    ) -> Self {
         let kind = match value.get() {
             df::Expr::Literal(v, _) => v.data_type(),
             _ => arrow::datatypes::DataType::Null,
         };
         let fits = |t: &arrow::datatypes::DataType| {
-            t.is_numeric() && kind.is_numeric() || t.is_string() && kind.is_string() || *t == kind || kind.is_null()
+            t.is_numeric() && kind.is_numeric()
+                || t.is_string() && kind.is_string()
+                || *t == kind
+                || kind.is_null()
         };
         self.each_column(method, &fits, &|x| change(x, value))
     }
@@ -264,7 +298,8 @@ impl DataFrame {
     pub fn tail(&self, n: usize) -> Result<Table> {
         let last = self.step("tail", |_, plan| {
             let plan = numbered(plan).during("tail")?;
-            let b = sorted(LogicalPlanBuilder::from(plan), [ident(ROW).sort(false, false)], Some(n));
+            let b =
+                sorted(LogicalPlanBuilder::from(plan), [ident(ROW).sort(false, false)], Some(n));
             b.and_then(|b| sorted(b, [ident(ROW).sort(true, false)], None)).during("tail")
         });
         last.unnumbered(self).compute()
@@ -302,7 +337,8 @@ impl DataFrame {
         let sorted = self.step(method, |_, plan| {
             let key = resolve(method, col(column).get(), plan)?;
             let b = LogicalPlanBuilder::from(numbered(plan).during(method)?);
-            sorted(b, [key.sort(ascending, false), ident(ROW).sort(true, false)], Some(n)).during(method)
+            sorted(b, [key.sort(ascending, false), ident(ROW).sort(true, false)], Some(n))
+                .during(method)
         });
         sorted.unnumbered(self)
     }
@@ -328,12 +364,18 @@ impl DataFrame {
                 return Ok(b);
             }
             let by = by.unwrap_or_else(|| all.clone());
-            let keys = by.iter().map(|n| resolve(method, col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            let keys = by
+                .iter()
+                .map(|n| resolve(method, col(n).get(), plan))
+                .collect::<Result<Vec<_>>>()?;
             let row = || vec![ident(ROW).sort(true, false)];
             let others = all.iter().filter(|n| !by.contains(n));
-            let mut firsts: Vec<_> = others.map(|n| expr_fn::first_value(ident(n), row()).alias(n)).collect();
+            let mut firsts: Vec<_> =
+                others.map(|n| expr_fn::first_value(ident(n), row()).alias(n)).collect();
             firsts.push(expr_fn::min(ident(ROW)).alias(ROW));
-            let b = LogicalPlanBuilder::from(numbered(plan).during(method)?).aggregate(keys, firsts).during(method)?;
+            let b = LogicalPlanBuilder::from(numbered(plan).during(method)?)
+                .aggregate(keys, firsts)
+                .during(method)?;
             sorted(b, row(), None).during(method)
         });
         first.unnumbered(self)
@@ -354,9 +396,18 @@ impl DataFrame {
             resolve("explode", col(column).get(), plan)?;
             let field = plan.schema().field_with_unqualified_name(column).during("explode")?;
             let arrow::datatypes::DataType::List(_) = field.data_type() else {
-                let (dtype, wanted) = (DType::of(field.data_type()).to_string(), "a list".to_owned());
-                let hint = "str().split(..) and str().findall(..) return lists of strings".to_owned();
-                return Err(ErrorKind::WrongType { method: "explode".to_owned(), column: column.to_owned(), dtype, wanted, hint }.into());
+                let (dtype, wanted) =
+                    (DType::of(field.data_type()).to_string(), "a list".to_owned());
+                let hint =
+                    "str().split(..) and str().findall(..) return lists of strings".to_owned();
+                return Err(ErrorKind::WrongType {
+                    method: "explode".to_owned(),
+                    column: column.to_owned(),
+                    dtype,
+                    wanted,
+                    hint,
+                }
+                .into());
             };
             let null_handling = datafusion::common::NullHandling::PreserveAndExpandEmpty;
             let options = datafusion::common::UnnestOptions { null_handling, ..Default::default() };
@@ -364,7 +415,11 @@ impl DataFrame {
             let names = names_of(plan);
             let b = LogicalPlanBuilder::from(numbered(plan).during("explode")?);
             let b = b.project(names.iter().map(|n| ident(n))).during("explode")?;
-            b.unnest_column_with_options(datafusion::common::Column::new_unqualified(column), options).during("explode")
+            b.unnest_column_with_options(
+                datafusion::common::Column::new_unqualified(column),
+                options,
+            )
+            .during("explode")
         })
     }
 
@@ -385,7 +440,9 @@ impl DataFrame {
             names.extend(names_of(plan));
             check_names("with_row_index", names.iter())?;
             let indexed = indexed(plan, name).during("with_row_index")?;
-            LogicalPlanBuilder::from(indexed).project(names.iter().map(|n| ident(n))).during("with_row_index")
+            LogicalPlanBuilder::from(indexed)
+                .project(names.iter().map(|n| ident(n)))
+                .during("with_row_index")
         })
     }
 
@@ -462,10 +519,16 @@ impl DataFrame {
         let method = agg.name();
         self.step(&method, |_, plan| {
             let fields = plan.schema().fields();
-            let specs: Vec<_> =
-                fields.iter().filter(|f| agg.fits(f.data_type())).map(|f| (f.name().clone(), f.name().clone(), agg)).collect();
+            let specs: Vec<_> = fields
+                .iter()
+                .filter(|f| agg.fits(f.data_type()))
+                .map(|f| (f.name().clone(), f.name().clone(), agg))
+                .collect();
             if specs.is_empty() {
-                return Err(Error::bad_argument(&method, "the frame has no numeric columns".to_owned()));
+                return Err(Error::bad_argument(
+                    &method,
+                    "the frame has no numeric columns".to_owned(),
+                ));
             }
             aggregated(&method, plan, &[], &specs)
         })

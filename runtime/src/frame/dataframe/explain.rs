@@ -51,8 +51,13 @@ impl fmt::Display for Plan {
 impl Show for Plan {
     fn show(&self) -> Bundle {
         let text = self.to_string();
-        Bundle::text(text.clone())
-            .with("text/html", format!("<pre style=\"white-space: pre; overflow-x: auto\">{}</pre>", html::escape(&text)))
+        Bundle::text(text.clone()).with(
+            "text/html",
+            format!(
+                "<pre style=\"white-space: pre; overflow-x: auto\">{}</pre>",
+                html::escape(&text)
+            ),
+        )
     }
 }
 

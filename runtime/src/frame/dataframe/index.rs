@@ -22,10 +22,14 @@ use std::ops::{Bound, RangeBounds};
 /// Returns the column by which the rows are in ascending order, if there is one.
 pub(in crate::frame) fn of(plan: &Plan) -> Option<String> {
     match plan {
-        LogicalPlan::Extension(e) if [NUMBERED, ORDERED].contains(&e.node.name()) => of(e.node.inputs()[0]),
+        LogicalPlan::Extension(e) if [NUMBERED, ORDERED].contains(&e.node.name()) => {
+            of(e.node.inputs()[0])
+        }
         LogicalPlan::Sort(sort) => match sort.expr.first() {
             // Rows that were sorted back into their original order.
-            Some(first) if first.asc && name_of(&first.expr).as_deref() == Some(ROW) => of(&sort.input),
+            Some(first) if first.asc && name_of(&first.expr).as_deref() == Some(ROW) => {
+                of(&sort.input)
+            }
             Some(first) if first.asc => name_of(&first.expr),
             _ => None,
         },
@@ -35,7 +39,9 @@ pub(in crate::frame) fn of(plan: &Plan) -> Option<String> {
         LogicalPlan::Projection(p) => {
             let index = of(&p.input)?;
             let kept = |e: &df::Expr| match e {
-                df::Expr::Alias(a) => (name_of(&a.expr).as_ref() == Some(&index)).then(|| a.name.clone()),
+                df::Expr::Alias(a) => {
+                    (name_of(&a.expr).as_ref() == Some(&index)).then(|| a.name.clone())
+                }
                 e => name_of(e).filter(|n| *n == index),
             };
             p.expr.iter().find_map(kept)
@@ -66,7 +72,8 @@ fn period(text: &str) -> Option<[NaiveDate; 2]> {
     let parts: Vec<&str> = text.split('-').collect();
     let number = |i: usize| parts.get(i).map_or(Some(1), |p| p.parse::<u32>().ok());
     let digits = parts.iter().zip([4, 2, 2]).all(|(p, n)| p.len() == n);
-    let first = NaiveDate::from_ymd_opt(parts[0].parse().ok()?, number(1)?, number(2)?).filter(|_| digits)?;
+    let first = NaiveDate::from_ymd_opt(parts[0].parse().ok()?, number(1)?, number(2)?)
+        .filter(|_| digits)?;
     let next = match parts.len() {
         1 => first.with_year(first.year() + 1),
         2 => first.checked_add_months(Months::new(1)),
@@ -80,7 +87,9 @@ fn period(text: &str) -> Option<[NaiveDate; 2]> {
 /// period as a whole.
 fn moved(bound: &Bound<Expr>, is_end: bool) -> Bound<Expr> {
     let (Bound::Included(value) | Bound::Excluded(value)) = bound else { return Bound::Unbounded };
-    let df::Expr::Literal(ScalarValue::Utf8(Some(text)), _) = value.get() else { return bound.clone() };
+    let df::Expr::Literal(ScalarValue::Utf8(Some(text)), _) = value.get() else {
+        return bound.clone();
+    };
     let instant = |text: &str| {
         let micros = value::time(text.as_bytes())?;
         Some(Expr::new(df::lit(ScalarValue::TimestampMicrosecond(Some(micros), None))))
@@ -176,7 +185,9 @@ impl DataFrame {
     pub fn divisions(&self) -> Result<Vec<Scalar>> {
         let plan = self.plan()?;
         let name = required("divisions", plan)?;
-        let only = LogicalPlanBuilder::from(plan.clone()).project([ident(&name)]).and_then(LogicalPlanBuilder::build);
+        let only = LogicalPlanBuilder::from(plan.clone())
+            .project([ident(&name)])
+            .and_then(LogicalPlanBuilder::build);
         let only = only.during("divisions")?;
         let ends = |_, mut rows: datafusion::execution::SendableRecordBatchStream| async move {
             let mut ends: Option<[ArrayRef; 2]> = None;
@@ -191,8 +202,11 @@ impl DataFrame {
             }
             Ok(ends)
         };
-        let parts = collect::retry_widened(&only, |plan, joins| Ok(engine::each_partition(plan, joins, |_| Ok(ends))?.1))?;
-        let mut divisions: Vec<_> = parts.iter().flatten().map(|[first, _]| scalar::scalar(first)).collect();
+        let parts = collect::retry_widened(&only, |plan, joins| {
+            Ok(engine::each_partition(plan, joins, |_| Ok(ends))?.1)
+        })?;
+        let mut divisions: Vec<_> =
+            parts.iter().flatten().map(|[first, _]| scalar::scalar(first)).collect();
         divisions.extend(parts.iter().flatten().next_back().map(|[_, last]| scalar::scalar(last)));
         Ok(divisions)
     }
@@ -204,14 +218,20 @@ mod tests {
 
     fn frame() -> DataFrame {
         let t = Series::from_iter((0..1000i64).map(|i| 1_577_836_800 + (i * 7919 % 1000) * 3600));
-        DataFrame::from_columns([("t", t), ("x", Series::from_iter(0..1000i64))]).with_column("t", col("t").to_datetime_from("s"))
+        DataFrame::from_columns([("t", t), ("x", Series::from_iter(0..1000i64))])
+            .with_column("t", col("t").to_datetime_from("s"))
     }
 
     #[test]
     fn rows_are_found_by_their_index() {
         let df = frame().set_index("t");
         let cut = df.repartition(7);
-        for df in [&df, &df.persist().unwrap(), &cut, &cut.with_column("x", col("x") * 1).filter(col("x").ge(0))] {
+        for df in [
+            &df,
+            &df.persist().unwrap(),
+            &cut,
+            &cut.with_column("x", col("x") * 1).filter(col("x").ge(0)),
+        ] {
             assert_eq!(df.index().unwrap().as_deref(), Some("t"));
             assert_eq!(df.loc("2020-01-02".."2020-01-04").len().unwrap(), 48);
             assert_eq!(df.loc("2020-01-02"..="2020-01-04").len().unwrap(), 72);
@@ -221,7 +241,10 @@ mod tests {
             assert_eq!(df.loc_at("2020-01-01 05:00").len().unwrap(), 1);
             assert_eq!(df.loc("2021".."2022").compute().unwrap().len(), 0);
         }
-        let changed = df.with_column("d", col("x").diff(1)).repartition(3).with_column("e", col("x").cumsum());
+        let changed = df
+            .with_column("d", col("x").diff(1))
+            .repartition(3)
+            .with_column("e", col("x").cumsum());
         assert_eq!(changed.loc("2020-01-02".."2020-01-04").len().unwrap(), 48);
         let by_name = df.rename([("t", "when")]);
         assert_eq!(by_name.index().unwrap().as_deref(), Some("when"));
@@ -238,9 +261,20 @@ mod tests {
         let scanned = |df: &DataFrame| df.explain().unwrap().to_string();
         let plan = scanned(&df.loc(250..260));
         assert!(plan.contains("partition_sizes=[0, 0, 1, 0, 0, 0, 0, 0, 0, 0]"), "{plan}");
-        assert_eq!(df.loc(250..260).compute().unwrap().column("x").unwrap().to_vec::<i64>().unwrap(), (250..260).collect::<Vec<_>>());
-        let divisions: Vec<_> = df.divisions().unwrap().iter().map(|d| d.as_i64().unwrap()).collect();
+        assert_eq!(
+            df.loc(250..260).compute().unwrap().column("x").unwrap().to_vec::<i64>().unwrap(),
+            (250..260).collect::<Vec<_>>()
+        );
+        let divisions: Vec<_> =
+            df.divisions().unwrap().iter().map(|d| d.as_i64().unwrap()).collect();
         assert_eq!(divisions, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 999]);
-        assert_eq!(DataFrame::from_columns([("k", Series::from_iter(Vec::<i64>::new()))]).set_index("k").divisions().unwrap().len(), 0);
+        assert_eq!(
+            DataFrame::from_columns([("k", Series::from_iter(Vec::<i64>::new()))])
+                .set_index("k")
+                .divisions()
+                .unwrap()
+                .len(),
+            0
+        );
     }
 }

@@ -101,12 +101,17 @@ impl DataFrame {
 
     /// Adds a step; an earlier error is kept.
     #[track_caller]
-    pub(in crate::frame) fn step(&self, method: &str, f: impl FnOnce(LogicalPlanBuilder, &Plan) -> Result<LogicalPlanBuilder>) -> Self {
+    pub(in crate::frame) fn step(
+        &self,
+        method: &str,
+        f: impl FnOnce(LogicalPlanBuilder, &Plan) -> Result<LogicalPlanBuilder>,
+    ) -> Self {
         let plan = match self.0.get::<Result<Plan>>() {
             Ok(plan) => plan,
             Err(_) => return self.clone(),
         };
-        let built = f(LogicalPlanBuilder::from(plan.clone()), plan).and_then(|b| b.build().during(method));
+        let built =
+            f(LogicalPlanBuilder::from(plan.clone()), plan).and_then(|b| b.build().during(method));
         Self::from_result(built)
     }
 
@@ -137,7 +142,10 @@ impl DataFrame {
     #[track_caller]
     pub(in crate::frame) fn select_all(&self, names: &[String]) -> Self {
         self.step("select", |b, plan| {
-            let columns = names.iter().map(|n| resolve("select", col(n).get(), plan)).collect::<Result<Vec<_>>>()?;
+            let columns = names
+                .iter()
+                .map(|n| resolve("select", col(n).get(), plan))
+                .collect::<Result<Vec<_>>>()?;
             check_names("select", names.iter())?;
             b.project(columns).during("select")
         })
@@ -169,7 +177,8 @@ impl DataFrame {
     #[track_caller]
     pub(in crate::frame) fn put_columns(&self, method: &str, made: Vec<(String, Expr)>) -> Self {
         self.step(method, |b, plan| {
-            let (names, values): (Vec<_>, Vec<_>) = made.into_iter().map(|(n, e)| (n, e.get().clone())).unzip();
+            let (names, values): (Vec<_>, Vec<_>) =
+                made.into_iter().map(|(n, e)| (n, e.get().clone())).unzip();
             check_names(method, names.iter())?;
             let mut columns: Vec<_> = names_of(plan).iter().map(|n| ident(n)).collect();
             let (input, values) = prepared(method, plan, values)?;
@@ -207,8 +216,9 @@ impl DataFrame {
     /// As [`DataFrame::compute`].
     pub fn len(&self) -> Result<usize> {
         let count = datafusion::functions_aggregate::expr_fn::count(df::lit(1)).alias("n");
-        let plan =
-            LogicalPlanBuilder::from(self.plan()?.clone()).aggregate(Vec::<df::Expr>::new(), [count]).and_then(LogicalPlanBuilder::build);
+        let plan = LogicalPlanBuilder::from(self.plan()?.clone())
+            .aggregate(Vec::<df::Expr>::new(), [count])
+            .and_then(LogicalPlanBuilder::build);
         let table = Table::new(collect::collect(&plan.during("len")?, Rows::Spread)?);
         Ok(table.column("n")?.sum::<i64>()? as usize)
     }
@@ -234,7 +244,12 @@ impl DataFrame {
     /// # Errors
     /// The error of an earlier step.
     pub fn dtypes(&self) -> Result<Vec<DType>> {
-        Ok(refresh::current(self.plan()?)?.schema().fields().iter().map(|f| DType::of(f.data_type())).collect())
+        Ok(refresh::current(self.plan()?)?
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| DType::of(f.data_type()))
+            .collect())
     }
 
     /// Returns the number of partitions in which the frame is computed; 0 for a frame with an

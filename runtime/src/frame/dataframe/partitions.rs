@@ -62,7 +62,11 @@ fn are_alone(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let partitions = |p: &Arc<dyn ExecutionPlan>| p.output_partitioning().partition_count();
     match plan.children()[..] {
         [] => true,
-        [input] => plan.name() != "RepartitionExec" && partitions(input) == partitions(plan) && are_alone(input),
+        [input] => {
+            plan.name() != "RepartitionExec"
+                && partitions(input) == partitions(plan)
+                && are_alone(input)
+        }
         ref all => plan.name() == "UnionExec" && all.iter().all(|p| are_alone(p)),
     }
 }
@@ -75,7 +79,11 @@ impl Partitions {
     fn planned_for(plan: &Plan, target: usize) -> Result<Self> {
         let physical = engine::planned(plan, target, Joins::Hash)?;
         let count = physical.output_partitioning().partition_count();
-        let made = if are_alone(&physical) { Made::Independent(physical) } else { Made::Dependent(RetryOnce::new()) };
+        let made = if are_alone(&physical) {
+            Made::Independent(physical)
+        } else {
+            Made::Dependent(RetryOnce::new())
+        };
         Ok(Self { plan: plan.clone(), target, count, made })
     }
 
@@ -86,7 +94,8 @@ impl Partitions {
             Made::Independent(physical) => {
                 // What a source learned about its files is kept; the state of operators is not.
                 let physical = reset_plan_states(physical.clone()).during("partitions")?;
-                let batches = engine::nth(&physical, number, |rows| engine::keep("partitions")(0, rows))?;
+                let batches =
+                    engine::nth(&physical, number, |rows| engine::keep("partitions")(0, rows))?;
                 batch::concat(&physical.schema(), &batches)
             }
         }
@@ -102,7 +111,8 @@ impl Partitions {
             Err(e) => compute(engine::again(&e, &self.plan, Joins::Hash).ok_or(e)?)?,
             done => done?,
         };
-        let mut parts = parts.iter().map(|p| batch::concat(&schema, p)).collect::<Result<Vec<_>>>()?;
+        let mut parts =
+            parts.iter().map(|p| batch::concat(&schema, p)).collect::<Result<Vec<_>>>()?;
         if parts.len() != self.count {
             // A different plan may have a different number of partitions.
             let all = batch::concat(&schema, &parts)?;
@@ -121,14 +131,20 @@ impl Partitions {
 
     /// Returns the rows of one partition with those before and after it, and how many of these
     /// there are.
-    fn around(&self, number: usize, before: usize, after: usize) -> Result<(RecordBatch, usize, usize)> {
+    fn around(
+        &self,
+        number: usize,
+        before: usize,
+        after: usize,
+    ) -> Result<(RecordBatch, usize, usize)> {
         let own = self.get(number)?;
         let last = |part: &RecordBatch, n: usize| part.slice(part.num_rows() - n, n);
         let (mut all, head) = self.some(before, (0..number).rev(), last)?;
         all.reverse();
         let schema = own.schema();
         all.push(own);
-        let (tail, behind) = self.some(after, number + 1..self.count, |part, n| part.slice(0, n))?;
+        let (tail, behind) =
+            self.some(after, number + 1..self.count, |part, n| part.slice(0, n))?;
         all.extend(tail);
         Ok((batch::concat(&schema, &all)?, head, behind))
     }
@@ -189,16 +205,19 @@ fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Generat
             _ => threads::wait(threads::beside(move || told.of(&of, 0)))?,
         };
         let schema = nullable(&first.schema());
-        let (of, change, again, first) = (schema.clone(), change.clone(), change.clone(), Mutex::new(Some(first)));
+        let (of, change, again, first) =
+            (schema.clone(), change.clone(), change.clone(), Mutex::new(Some(first)));
         let make = move |i: u32| {
             let known = (i == 0).then(|| first.lock().unwrap_or_else(PoisonError::into_inner));
             // A single partition is not computed twice.
-            let known = known.and_then(|mut first| if count == 1 { first.clone() } else { first.take() });
+            let known =
+                known.and_then(|mut first| if count == 1 { first.clone() } else { first.take() });
             let made = known.map_or_else(|| change.of(&partitions, i as usize), Ok)?;
             let fitting = with_columns(method, &made, &of)?;
             Ok(pieces(&fitting))
         };
-        Ok(Generated::new(schema, count as u32, Arc::new(make)).over(plan.clone(), move |plan| changed(method, plan, &again)))
+        Ok(Generated::new(schema, count as u32, Arc::new(make))
+            .over(plan.clone(), move |plan| changed(method, plan, &again)))
     })
 }
 
@@ -211,16 +230,24 @@ fn cut(plan: &Plan, places: impl FnOnce(usize, u64) -> Result<Vec<usize>>) -> Re
     };
     let batch = match collect::collect(plan, Rows::Spread) {
         Err(e) if matches!(e.kind(), ErrorKind::ResultTooLarge { .. }) => {
-            let spool = collect::retry_widened(plan, |plan, joins| engine::in_order(plan, joins, SpillFile::of))?;
+            let spool = collect::retry_widened(plan, |plan, joins| {
+                engine::in_order(plan, joins, SpillFile::of)
+            })?;
             let ranges = ranges(places(spool.rows(), spool.bytes)?, spool.rows());
             let (schema, count) = (spool.schema(), ranges.len() as u32);
             let make = move |i: u32| spool.read(ranges[i as usize].start, ranges[i as usize].end);
-            return scan(Arc::new(Generated::new(schema, count, Arc::new(make)).ordered_by(index)), "repartition");
+            return scan(
+                Arc::new(Generated::new(schema, count, Arc::new(make)).ordered_by(index)),
+                "repartition",
+            );
         }
         other => other?,
     };
     let part = |range: Range<usize>| pieces(&batch.slice(range.start, range.end - range.start));
-    let parts = ranges(places(batch.num_rows(), batch::size(&batch))?, batch.num_rows()).into_iter().map(part).collect();
+    let parts = ranges(places(batch.num_rows(), batch::size(&batch))?, batch.num_rows())
+        .into_iter()
+        .map(part)
+        .collect();
     held("repartition", batch.schema(), parts, index)
 }
 
@@ -241,7 +268,12 @@ impl DataFrame {
     #[track_caller]
     pub fn repartition_size(&self, size: &str) -> Self {
         self.cut_at(|rows, held| {
-            let told = || Error::bad_argument("repartition_size", format!("invalid size {size:?}: expected {}", crate::units::BYTES_LOOK));
+            let told = || {
+                Error::bad_argument(
+                    "repartition_size",
+                    format!("invalid size {size:?}: expected {}", crate::units::BYTES_LOOK),
+                )
+            };
             let bytes = crate::units::parse_bytes(size).ok_or_else(told)?;
             let parts = held.div_ceil(bytes.max(1)).clamp(1, rows.max(1) as u64) as usize;
             Ok((1..parts).map(|p| rows * p / parts).collect())
@@ -260,7 +292,10 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     #[track_caller]
-    pub fn repartition_divisions<V: IntoExpr>(&self, divisions: impl IntoIterator<Item = V>) -> Self {
+    pub fn repartition_divisions<V: IntoExpr>(
+        &self,
+        divisions: impl IntoIterator<Item = V>,
+    ) -> Self {
         self.divided(&divisions.into_iter().map(V::into_expr).collect::<Vec<_>>())
     }
 
@@ -280,14 +315,23 @@ impl DataFrame {
         let bad = |message: &str| Error::bad_argument(METHOD, message.to_owned());
         let index = required(METHOD, plan)?;
         let [first, inner @ .., last] = divisions else {
-            return Err(bad("expected at least two divisions: where the rows start and where they end"));
+            return Err(bad(
+                "expected at least two divisions: where the rows start and where they end",
+            ));
         };
         let x = || col(&index);
         if !self.filter(x().lt(first).or(x().gt(last))).is_empty()? {
-            return Err(bad("some rows are before the first or after the last division; help: divisions() returns the current ones"));
+            return Err(bad(
+                "some rows are before the first or after the last division; help: divisions() returns the current ones",
+            ));
         }
-        let places = inner.iter().map(|v| self.filter(x().lt(v)).len()).collect::<Result<Vec<_>>>()?;
-        if places.is_sorted() { Ok(places) } else { Err(bad("expected divisions in ascending order")) }
+        let places =
+            inner.iter().map(|v| self.filter(x().lt(v)).len()).collect::<Result<Vec<_>>>()?;
+        if places.is_sorted() {
+            Ok(places)
+        } else {
+            Err(bad("expected divisions in ascending order"))
+        }
     }
 
     /// Computes the frame and splits it before these rows; `places` gets the numbers of rows and
@@ -304,12 +348,19 @@ impl DataFrame {
         let Ok(plan) = self.quiet() else { return self.clone() };
         let there = self.npartitions();
         if number >= there {
-            let message = format!("partition {number} is out of range: the frame has {there} partitions, counted from 0");
+            let message = format!(
+                "partition {number} is out of range: the frame has {there} partitions, counted from 0"
+            );
             return Self::from_result(Err(Error::bad_argument("get_partition", message)));
         }
         Self::from_result(collect::retry_widened(plan, |plan, _| {
             let batch = Partitions::of(plan)?.get(number)?;
-            held("partitions", batch.schema(), vec![vec![batch]], crate::frame::dataframe::index::of(plan))
+            held(
+                "partitions",
+                batch.schema(),
+                vec![vec![batch]],
+                crate::frame::dataframe::index::of(plan),
+            )
         }))
     }
 
@@ -318,11 +369,16 @@ impl DataFrame {
     pub fn partitions(&self) -> Vec<Self> {
         let Ok(plan) = self.quiet() else { return vec![self.clone()] };
         let index = crate::frame::dataframe::index::of(plan);
-        let all = collect::retry_widened(plan, |plan, joins| engine::each_partition(plan, joins, |_| Ok(engine::keep("partitions"))));
+        let all = collect::retry_widened(plan, |plan, joins| {
+            engine::each_partition(plan, joins, |_| Ok(engine::keep("partitions")))
+        });
         match all {
-            Ok((schema, parts)) => {
-                parts.into_iter().map(|p| Self::from_result(held("partitions", schema.clone(), vec![p], index.clone()))).collect()
-            }
+            Ok((schema, parts)) => parts
+                .into_iter()
+                .map(|p| {
+                    Self::from_result(held("partitions", schema.clone(), vec![p], index.clone()))
+                })
+                .collect(),
             Err(e) => vec![Self::from_result(Err(e))],
         }
     }
@@ -339,14 +395,22 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     #[track_caller]
-    pub fn map_partitions(&self, closure: impl Fn(Table) -> Result<Table> + Send + Sync + 'static) -> Self {
+    pub fn map_partitions(
+        &self,
+        closure: impl Fn(Table) -> Result<Table> + Send + Sync + 'static,
+    ) -> Self {
         self.mapped("map_partitions", Arc::new(closure))
     }
 
     #[inline(never)]
     #[track_caller]
     fn mapped(&self, method: &'static str, closure: OverTable) -> Self {
-        self.over_partitions(method, Change::Each(Arc::new(move |all, i| Ok(closure(Table::new(all.get(i)?))?.batch().clone()))))
+        self.over_partitions(
+            method,
+            Change::Each(Arc::new(move |all, i| {
+                Ok(closure(Table::new(all.get(i)?))?.batch().clone())
+            })),
+        )
     }
 
     /// Calls a closure with each partition, like [`map_partitions`](DataFrame::map_partitions),
@@ -365,7 +429,12 @@ impl DataFrame {
     /// # Ok::<(), rask::Error>(())
     /// ```
     #[track_caller]
-    pub fn map_overlap(&self, before: usize, after: usize, closure: impl Fn(Table) -> Result<Table> + Send + Sync + 'static) -> Self {
+    pub fn map_overlap(
+        &self,
+        before: usize,
+        after: usize,
+        closure: impl Fn(Table) -> Result<Table> + Send + Sync + 'static,
+    ) -> Self {
         self.overlapped(before, after, Arc::new(closure))
     }
 
@@ -378,7 +447,10 @@ impl DataFrame {
             let given = rows.num_rows();
             let made = closure(Table::new(rows))?;
             if made.len() != given {
-                let message = format!("the closure was given {given} rows and returned {}; expected one for each", made.len());
+                let message = format!(
+                    "the closure was given {given} rows and returned {}; expected one for each",
+                    made.len()
+                );
                 return Err(Error::bad_argument(METHOD, message));
             }
             Ok(made.batch().slice(head, given - head - tail))
@@ -389,7 +461,9 @@ impl DataFrame {
     #[track_caller]
     fn over_partitions(&self, method: &'static str, change: Change) -> Self {
         let Ok(plan) = self.quiet() else { return self.clone() };
-        Self::from_result(changed(method, plan, &change).and_then(|table| scan(Arc::new(table), method)))
+        Self::from_result(
+            changed(method, plan, &change).and_then(|table| scan(Arc::new(table), method)),
+        )
     }
 
     /// Changes all partitions, as one.
@@ -411,7 +485,10 @@ impl DataFrame {
                     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
                     // Types became wider, or assumed row boundaries were wrong.
                     if known.plan != *plan || !is_current(&known.plan) {
-                        *known = Arc::new(Partitions { count, ..Partitions::planned_for(plan, target)? });
+                        *known = Arc::new(Partitions {
+                            count,
+                            ..Partitions::planned_for(plan, target)?
+                        });
                     }
                     known.clone()
                 };
@@ -425,8 +502,14 @@ impl DataFrame {
 impl DataFrame {
     /// Creates a frame of the partitions that `make` computes; `schema` may be an earlier error.
     #[track_caller]
-    pub(crate) fn from_partitions(schema: Result<SchemaRef>, partitions: u32, make: Partition) -> Self {
-        Self::from_result(schema.and_then(|schema| scan(Arc::new(Generated::new(schema, partitions, make)), "to_dataframe")))
+    pub(crate) fn from_partitions(
+        schema: Result<SchemaRef>,
+        partitions: u32,
+        make: Partition,
+    ) -> Self {
+        Self::from_result(schema.and_then(|schema| {
+            scan(Arc::new(Generated::new(schema, partitions, make)), "to_dataframe")
+        }))
     }
 }
 
@@ -437,7 +520,10 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn frame(rows: i64) -> DataFrame {
-        DataFrame::from_columns([("x", Series::from_iter(0..rows)), ("k", Series::from_iter((0..rows).map(|i| i % 3)))])
+        DataFrame::from_columns([
+            ("x", Series::from_iter(0..rows)),
+            ("k", Series::from_iter((0..rows).map(|i| i % 3))),
+        ])
     }
 
     fn xs(df: &DataFrame) -> Vec<i64> {
@@ -457,7 +543,8 @@ mod tests {
         assert_eq!(calls.load(Ordering::SeqCst), 4, "and is not computed twice");
         assert_eq!(xs(&df), [24, 49, 74, 99]);
         // Partitions that depend on one another.
-        let sorted = frame(20).groupby("k").agg([("x", "sum")]).map_partitions(|part| Ok(part.head(2)));
+        let sorted =
+            frame(20).groupby("k").agg([("x", "sum")]).map_partitions(|part| Ok(part.head(2)));
         assert_eq!(xs(&sorted), [63, 70]);
     }
 
@@ -465,7 +552,9 @@ mod tests {
     fn partitions_of_files_whose_types_get_wider() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
-        let rows: String = (0..3000).map(|i| if i == 2100 { "1.5,a\n".to_owned() } else { format!("{i},b\n") }).collect();
+        let rows: String = (0..3000)
+            .map(|i| if i == 2100 { "1.5,a\n".to_owned() } else { format!("{i},b\n") })
+            .collect();
         std::fs::write(&path, format!("x,y\n{rows}")).unwrap();
         let read = Csv::new().blocksize(600).infer_rows(10).read(path.to_str().unwrap());
         let df = read.map_partitions(Ok);
@@ -477,11 +566,21 @@ mod tests {
     fn what_a_closure_does_wrong_is_told() {
         let df = frame(10).repartition(2).map_partitions(|part| {
             let first = part.column("x")?.to_vec::<i64>()?[0];
-            if first == 0 { Ok(part) } else { DataFrame::from_columns([("y", Series::from_iter([1i64]))]).compute() }
+            if first == 0 {
+                Ok(part)
+            } else {
+                DataFrame::from_columns([("y", Series::from_iter([1i64]))]).compute()
+            }
         });
         let e = df.compute().unwrap_err().to_string();
-        assert!(e.contains("map_partitions") && e.contains("y: int64") && e.contains("x: int64, k: int64"), "{e}");
-        let e = frame(10).map_overlap(1, 1, |part| Ok(part.head(1))).compute().unwrap_err().to_string();
+        assert!(
+            e.contains("map_partitions")
+                && e.contains("y: int64")
+                && e.contains("x: int64, k: int64"),
+            "{e}"
+        );
+        let e =
+            frame(10).map_overlap(1, 1, |part| Ok(part.head(1))).compute().unwrap_err().to_string();
         assert!(e.contains("10 rows and returned 1"), "{e}");
         let e = frame(3).repartition_size("big").compute().unwrap_err().to_string();
         assert!(e.contains("repartition_size") && e.contains("big"), "{e}");
@@ -494,10 +593,16 @@ mod tests {
         for parts in [1, 2, 5, 12] {
             let df = frame(12).repartition(parts).map_overlap(2, 1, |part| {
                 let x = part.column("x")?.to_vec::<i64>()?;
-                let around = |i: usize| x[i.saturating_sub(2)..(i + 2).min(x.len())].iter().sum::<i64>();
-                DataFrame::from_columns([("x", Series::from_iter((0..x.len()).map(around)))]).compute()
+                let around =
+                    |i: usize| x[i.saturating_sub(2)..(i + 2).min(x.len())].iter().sum::<i64>();
+                DataFrame::from_columns([("x", Series::from_iter((0..x.len()).map(around)))])
+                    .compute()
             });
-            assert_eq!(xs(&df), [1, 3, 6, 10, 14, 18, 22, 26, 30, 34, 38, 30], "{parts} partitions");
+            assert_eq!(
+                xs(&df),
+                [1, 3, 6, 10, 14, 18, 22, 26, 30, 34, 38, 30],
+                "{parts} partitions"
+            );
         }
     }
 

@@ -113,7 +113,9 @@ impl DataFrame {
     fn chosen_of(&self, method: &str, rows: Result<(u64, u64)>, seed: u64) -> Self {
         match rows {
             Ok((_, 0)) => self.chosen(method, Chosen::None, seed),
-            Ok((rows, most)) => self.chosen(method, Chosen::UpTo(threshold(rows, most - 1, seed)), seed),
+            Ok((rows, most)) => {
+                self.chosen(method, Chosen::UpTo(threshold(rows, most - 1, seed)), seed)
+            }
             Err(e) => self.failed(e),
         }
     }
@@ -184,7 +186,8 @@ mod tests {
     #[test]
     fn samples_have_their_size_and_do_not_depend_on_partitions() {
         let df = DataFrame::from_columns([("x", Series::from_iter(0..999i64))]);
-        let rows = |f: DataFrame| f.compute().unwrap().column("x").unwrap().to_vec::<i64>().unwrap();
+        let rows =
+            |f: DataFrame| f.compute().unwrap().column("x").unwrap().to_vec::<i64>().unwrap();
         for (share, n) in [(0.0, 0), (0.1, 100), (0.5, 500), (1.0, 999)] {
             let want = rows(df.sample(share, 7));
             assert_eq!(want.len(), n);

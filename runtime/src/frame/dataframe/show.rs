@@ -14,7 +14,9 @@ use std::fmt;
 use std::sync::Arc;
 
 impl DataFrame {
-    pub(in crate::frame) fn physical(&self) -> Result<Arc<dyn datafusion::physical_plan::ExecutionPlan>> {
+    pub(in crate::frame) fn physical(
+        &self,
+    ) -> Result<Arc<dyn datafusion::physical_plan::ExecutionPlan>> {
         collect::current(self.plan()?)
     }
 
@@ -22,7 +24,8 @@ impl DataFrame {
     #[track_caller]
     #[must_use]
     pub fn visualize(&self) -> Picture {
-        let mut drawing = Drawing { nodes: Vec::new(), edges: Vec::new(), direction: Direction::Down };
+        let mut drawing =
+            Drawing { nodes: Vec::new(), edges: Vec::new(), direction: Direction::Down };
         match self.physical() {
             Ok(plan) => {
                 let outputs = draw(&plan, &mut drawing);
@@ -39,8 +42,12 @@ impl DataFrame {
 }
 
 /// Adds an operator's tasks and returns those of each partition.
-fn draw(plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>, drawing: &mut Drawing) -> Vec<Vec<usize>> {
-    let inputs: Vec<Vec<Vec<usize>>> = plan.children().into_iter().map(|c| draw(c, drawing)).collect();
+fn draw(
+    plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>,
+    drawing: &mut Drawing,
+) -> Vec<Vec<usize>> {
+    let inputs: Vec<Vec<Vec<usize>>> =
+        plan.children().into_iter().map(|c| draw(c, drawing)).collect();
     let n = plan.output_partitioning().partition_count();
     let Some(name) = observe::name(plan.as_ref()) else {
         // Neighbouring partitions may be read as one.
@@ -62,7 +69,9 @@ fn draw(plan: &Arc<dyn datafusion::physical_plan::ExecutionPlan>, drawing: &mut 
                 drawing.edges.extend(from.iter().flat_map(|f| to.iter().map(move |t| (*f, *t))));
             }
         } else {
-            drawing.edges.extend(input.iter().flatten().flat_map(|from| mine.iter().map(move |to| (*from, *to))));
+            drawing.edges.extend(
+                input.iter().flatten().flat_map(|from| mine.iter().map(move |to| (*from, *to))),
+            );
         }
     }
     mine.into_iter().map(|task| vec![task]).collect()
@@ -90,9 +99,12 @@ impl Show for DataFrame {
             html::count(tasks, "task")
         );
         let dots = vec![Some("\u{2026}".to_owned()); columns.len()];
-        let rows: Vec<_> = (0..partitions.min(3)).map(|i| Some((format!("partition {i}"), dots.clone()))).collect();
+        let rows: Vec<_> = (0..partitions.min(3))
+            .map(|i| Some((format!("partition {i}"), dots.clone())))
+            .collect();
         let text: Vec<_> = columns.iter().map(|c| format!("  {}: {}", c.name, c.dtype)).collect();
-        Bundle::text(format!("DataFrame ({note})\n{}", text.join("\n"))).with("text/html", html::table(&columns, &rows, &note))
+        Bundle::text(format!("DataFrame ({note})\n{}", text.join("\n")))
+            .with("text/html", html::table(&columns, &rows, &note))
     }
 }
 

@@ -39,7 +39,10 @@ use std::sync::Arc;
 /// # Ok::<(), rask::Error>(())
 /// ```
 #[track_caller]
-pub fn sql<N: AsRef<str>, F: IntoFrame>(query: &str, tables: impl IntoIterator<Item = (N, F)>) -> DataFrame {
+pub fn sql<N: AsRef<str>, F: IntoFrame>(
+    query: &str,
+    tables: impl IntoIterator<Item = (N, F)>,
+) -> DataFrame {
     let mut all = Vec::new();
     for (name, frame) in tables {
         put_table(&mut all, name.as_ref(), frame.into_frame());
@@ -55,7 +58,8 @@ fn put_table(all: &mut Vec<(String, DataFrame)>, name: &str, frame: DataFrame) {
 #[inline(never)]
 #[track_caller]
 pub(in crate::frame) fn query_over(query: &str, tables: &[(String, DataFrame)]) -> DataFrame {
-    let plans = tables.iter().map(|(n, f)| Ok((n.clone(), f.plan()?.clone()))).collect::<Result<Vec<_>>>();
+    let plans =
+        tables.iter().map(|(n, f)| Ok((n.clone(), f.plan()?.clone()))).collect::<Result<Vec<_>>>();
     DataFrame::from_result(plans.and_then(|plans| {
         // SQL's own rule would not find a column with upper case in its name.
         plan(query, &plans, false).or_else(|e| plan(query, &plans, true).map_err(|_| e))
@@ -71,7 +75,13 @@ pub(in crate::frame) fn expression(method: &str, text: &str, plan: &Plan) -> Res
         match quote {
             Some(q) if q == c => quote = None,
             None if c == '\'' || c == '"' => quote = Some(c),
-            None if c == '=' && sql.ends_with('=') && !sql.ends_with("<=") && !sql.ends_with(">=") => continue,
+            None if c == '='
+                && sql.ends_with('=')
+                && !sql.ends_with("<=")
+                && !sql.ends_with(">=") =>
+            {
+                continue;
+            }
             _ => {}
         }
         sql.push(c);
@@ -103,7 +113,10 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
     config.options_mut().sql_parser.enable_ident_normalization = lower_case;
     // A catalog of its own, so that concurrently planned queries do not see each other's names.
     let catalogue = Arc::new(MemoryCatalogProviderList::new());
-    let state = SessionStateBuilder::new_from_existing(state).with_catalog_list(catalogue).with_config(config).build();
+    let state = SessionStateBuilder::new_from_existing(state)
+        .with_catalog_list(catalogue)
+        .with_config(config)
+        .build();
     let context = SessionContext::new_with_state(state);
     let failed = |e: &DataFusionError| -> Error {
         let message = e.strip_backtrace();
@@ -113,7 +126,9 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
     };
     for (name, plan) in tables {
         let view = Arc::new(ViewTable::new(plan.clone(), None));
-        context.register_table(TableReference::bare(name.as_str()), view).map_err(|e| failed(&e))?;
+        context
+            .register_table(TableReference::bare(name.as_str()), view)
+            .map_err(|e| failed(&e))?;
     }
     let text = query.to_owned();
     let planned = threads::wait(async move {
@@ -136,7 +151,8 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
         };
         planned.map_err(|e| failed(&e))
     })?;
-    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let read_only =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&planned).map_err(|e| failed(&e))?;
     with_exact_integers(planned).and_then(with_own_names).map_err(|e| failed(&e))
 }
@@ -162,7 +178,8 @@ impl ast::VisitorMut for NegateByProduct {
             && !matches!(expr.as_ref(), ast::Expr::Value(_) | ast::Expr::Interval(_))
         {
             let one = ast::Expr::value(ast::Value::Number("1".to_owned(), false));
-            let left = Box::new(ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr: Box::new(one) });
+            let left =
+                Box::new(ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr: Box::new(one) });
             let right = Box::new(ast::Expr::Nested(expr.clone()));
             let product = ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Multiply, right };
             *e = ast::Expr::Nested(Box::new(product));
@@ -185,8 +202,12 @@ fn name_negations(query: &mut ast::SetExpr) {
 }
 
 fn has_negation(expr: &ast::Expr) -> bool {
-    let negates = |e: &ast::Expr| matches!(e, ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, .. });
-    ast::visit_expressions(expr, |e| if negates(e) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }).is_break()
+    let negates =
+        |e: &ast::Expr| matches!(e, ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, .. });
+    ast::visit_expressions(expr, |e| {
+        if negates(e) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .is_break()
 }
 
 /// Makes the column names of a query unique: DataFusion rejects `select a, a`.
@@ -208,9 +229,13 @@ fn name_items(items: &mut [ast::SelectItem]) {
     distinct(&mut names);
     for ((old, item), name) in named.iter_mut().zip(names) {
         if *old != name
-            && let ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. } = &**item
+            && let ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. } =
+                &**item
         {
-            **item = ast::SelectItem::ExprWithAlias { expr: expr.clone(), alias: ast::Ident::with_quote('"', name) };
+            **item = ast::SelectItem::ExprWithAlias {
+                expr: expr.clone(),
+                alias: ast::Ident::with_quote('"', name),
+            };
         }
     }
 }
@@ -220,7 +245,9 @@ fn name_of(item: &ast::SelectItem) -> Option<String> {
     match item {
         ast::SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
         ast::SelectItem::UnnamedExpr(ast::Expr::Identifier(name)) => Some(name.value.clone()),
-        ast::SelectItem::UnnamedExpr(ast::Expr::CompoundIdentifier(parts)) => parts.last().map(|p| p.value.clone()),
+        ast::SelectItem::UnnamedExpr(ast::Expr::CompoundIdentifier(parts)) => {
+            parts.last().map(|p| p.value.clone())
+        }
         ast::SelectItem::UnnamedExpr(other) => Some(other.to_string()),
         _ => None,
     }
@@ -264,58 +291,100 @@ mod tests {
 
     #[test]
     fn columns_of_one_name_are_told_apart() {
-        let t = DataFrame::from_columns([("a", Series::from_iter([1i64, 2])), ("b", Series::from_iter([3i64, 4]))]);
+        let t = DataFrame::from_columns([
+            ("a", Series::from_iter([1i64, 2])),
+            ("b", Series::from_iter([3i64, 4])),
+        ]);
         let names = |query: &str| sql(query, [("t", &t), ("u", &t)]).compute().unwrap().columns();
         assert_eq!(names("select a, a from t"), ["a", "a.1"]);
         assert_eq!(names("select t.a, u.a, t.b from t join u on t.a = u.a"), ["a", "a.1", "b"]);
         assert_eq!(names("select * from t join u on t.a = u.a"), ["a", "b", "a.1", "b.1"]);
         let twice = sql("select a, b as a from t", [("t", &t)]).compute().unwrap();
-        let sum = sql("select sum(\"a.1\") as s from twice", [("twice", &twice)]).compute().unwrap();
+        let sum =
+            sql("select sum(\"a.1\") as s from twice", [("twice", &twice)]).compute().unwrap();
         assert_eq!(sum.column("s").unwrap().to_vec::<i64>().unwrap(), [7]);
         assert_eq!(twice.rename([("a.1", "c")]).unwrap().columns(), ["a", "c"]);
     }
 
     #[test]
     fn integers_have_the_arithmetic_of_frames() {
-        let t = DataFrame::from_columns([("u", Series::from_iter([1u8, 200])), ("i", Series::from_iter([i32::MAX, 7]))]);
-        let one = |e: &str| sql(&format!("select {e} as s from t"), [("t", &t)]).compute()?.column("s")?.to_vec::<i64>();
+        let t = DataFrame::from_columns([
+            ("u", Series::from_iter([1u8, 200])),
+            ("i", Series::from_iter([i32::MAX, 7])),
+        ]);
+        let one = |e: &str| {
+            sql(&format!("select {e} as s from t"), [("t", &t)])
+                .compute()?
+                .column("s")?
+                .to_vec::<i64>()
+        };
         assert_eq!(one("u - 2").unwrap(), [-1, 198]);
         assert_eq!(one("0 - u").unwrap(), [-1, -200]);
         assert_eq!(one("u * u + i").unwrap(), [1 + i64::from(i32::MAX), 40_007]);
         assert_eq!(one("i / 2").unwrap(), [1_073_741_823, 3]);
         assert_eq!(one("sum(i + 1) over ()").unwrap(), [i64::from(i32::MAX) + 9; 2]);
-        for (e, want) in [("-u", [-1, -200]), ("-(u + i)", [-1 - i64::from(i32::MAX), -207]), ("- -u", [1, 200]), ("-u - -3", [2, -197])] {
+        for (e, want) in [
+            ("-u", [-1, -200]),
+            ("-(u + i)", [-1 - i64::from(i32::MAX), -207]),
+            ("- -u", [1, 200]),
+            ("-u - -3", [2, -197]),
+        ] {
             assert_eq!(one(e).unwrap(), want, "{e}");
         }
-        let names = sql("select -u, -i, sum(-u) over () as s from t where -u < -100", [("t", &t)]).compute().unwrap();
-        assert_eq!((names.columns(), names.len()), (vec!["-u".to_owned(), "-i".to_owned(), "s".to_owned()], 1));
-        let grouped = sql("select -u, count(*) as n from t group by -u order by -u", [("t", &t)]).compute().unwrap();
+        let names = sql("select -u, -i, sum(-u) over () as s from t where -u < -100", [("t", &t)])
+            .compute()
+            .unwrap();
+        assert_eq!(
+            (names.columns(), names.len()),
+            (vec!["-u".to_owned(), "-i".to_owned(), "s".to_owned()], 1)
+        );
+        let grouped = sql("select -u, count(*) as n from t group by -u order by -u", [("t", &t)])
+            .compute()
+            .unwrap();
         assert_eq!(grouped.column("-u").unwrap().to_vec::<i64>().unwrap(), [-200, -1]);
-        assert_eq!(t.query("-u < -100").compute().unwrap().column("i").unwrap().to_vec::<i64>().unwrap(), [7]);
+        assert_eq!(
+            t.query("-u < -100").compute().unwrap().column("i").unwrap().to_vec::<i64>().unwrap(),
+            [7]
+        );
         let e = one("i * 9223372036854775807").unwrap_err().to_string();
         assert!(e.to_lowercase().contains("overflow"), "{e}");
     }
 
     #[test]
     fn sums_are_exact_and_never_wrap() {
-        let t = DataFrame::from_columns([("x", Series::from_iter([1e16, 1.0, -1e16])), ("n", Series::from_iter([i64::MAX, 1, -1]))]);
+        let t = DataFrame::from_columns([
+            ("x", Series::from_iter([1e16, 1.0, -1e16])),
+            ("n", Series::from_iter([i64::MAX, 1, -1])),
+        ]);
         let one = |query: &str| sql(query, [("t", &t)]).compute().map(|t| t.column("s").unwrap());
         assert_eq!(one("select sum(x) as s from t").unwrap().to_vec::<f64>().unwrap(), [1.0]);
         assert_eq!(one("select sum(n) as s from t").unwrap().to_vec::<i64>().unwrap(), [i64::MAX]);
         let e = one("select sum(n) as s from t where n > 0").unwrap_err().to_string();
         assert!(e.contains("9223372036854775808") && e.contains("64 bits"), "{e}");
-        let over = one("select sum(x) over (order by n rows 1 preceding) as s from t order by n").unwrap();
+        let over =
+            one("select sum(x) over (order by n rows 1 preceding) as s from t order by n").unwrap();
         assert_eq!(over.to_vec::<f64>().unwrap(), [-1e16, -1e16 + 1.0, 1e16 + 1.0]);
-        let filtered = one("select n, sum(x) filter (where x > 2) as s from t group by n order by n").unwrap();
+        let filtered =
+            one("select n, sum(x) filter (where x > 2) as s from t group by n order by n").unwrap();
         assert_eq!(filtered.to_vec::<Option<f64>>().unwrap(), [None, None, Some(1e16)]);
-        assert_eq!(one("select n, sum(x) as s from t where false group by grouping sets ((n), ())").unwrap().len(), 1);
-        let beside = "select sum(x) as s, count(distinct b) as c from (select x, n > 0 as b from t) as u";
+        assert_eq!(
+            one("select n, sum(x) as s from t where false group by grouping sets ((n), ())")
+                .unwrap()
+                .len(),
+            1
+        );
+        let beside =
+            "select sum(x) as s, count(distinct b) as c from (select x, n > 0 as b from t) as u";
         assert_eq!(one(beside).unwrap().to_vec::<f64>().unwrap(), [1.0]);
         let e = one("select avg(x, n) as s from t").unwrap_err().to_string();
         assert!(e.contains("expected one"), "{e}");
-        let e = one("select product(n) over (order by n rows 1 preceding) as s from t").unwrap_err().to_string();
+        let e = one("select product(n) over (order by n rows 1 preceding) as s from t")
+            .unwrap_err()
+            .to_string();
         assert!(!e.is_empty());
-        let mean = one("select avg(distinct x) as s from (select x from t union all select x from t)").unwrap();
+        let mean =
+            one("select avg(distinct x) as s from (select x from t union all select x from t)")
+                .unwrap();
         assert_eq!(mean.to_vec::<f64>().unwrap(), [1.0 / 3.0]);
     }
 }

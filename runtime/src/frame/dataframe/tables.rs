@@ -111,7 +111,10 @@ impl Table {
     ///
     /// # Errors
     /// [`ColumnNotFound`](ErrorKind::ColumnNotFound) if there is no column of an old name.
-    pub fn rename<A: AsRef<str>, B: AsRef<str>>(&self, names: impl IntoIterator<Item = (A, B)>) -> Result<Self> {
+    pub fn rename<A: AsRef<str>, B: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = (A, B)>,
+    ) -> Result<Self> {
         self.to_frame().rename(names).compute()
     }
 }
@@ -194,10 +197,12 @@ fn no_value() -> crate::error::Error {
 /// Returns the index of the smallest or largest value, except nulls and NaN.
 fn place_of_extreme(array: &ArrayRef, greatest: bool) -> Option<usize> {
     let compare = make_comparator(array, array, SortOptions::default()).ok()?;
-    let nan = |i: usize| array.as_primitive_opt::<Float64Type>().is_some_and(|x| x.value(i).is_nan());
+    let nan =
+        |i: usize| array.as_primitive_opt::<Float64Type>().is_some_and(|x| x.value(i).is_nan());
     let mut best: Option<usize> = None;
     for i in (0..array.len()).filter(|i| array.is_valid(*i) && !nan(*i)) {
-        let better = |b: usize| if greatest { compare(i, b).is_gt() } else { compare(i, b).is_lt() };
+        let better =
+            |b: usize| if greatest { compare(i, b).is_gt() } else { compare(i, b).is_lt() };
         if best.is_none_or(better) {
             best = Some(i);
         }
@@ -233,7 +238,10 @@ mod tests {
     #[test]
     fn a_table_stands_where_a_frame_stands() {
         let t = table();
-        let names = DataFrame::from_columns([("s", Series::from_iter(["a", "b"])), ("n", Series::from_iter([1i64, 2]))]);
+        let names = DataFrame::from_columns([
+            ("s", Series::from_iter(["a", "b"])),
+            ("n", Series::from_iter([1i64, 2])),
+        ]);
         let names = names.compute().unwrap();
         assert_eq!(concat([&t, &t.head(1)]).len().unwrap(), 5);
         assert_eq!(t.to_frame().merge(&names, "s").len().unwrap(), 2);
@@ -251,7 +259,12 @@ mod tests {
         t.to_parquet(&path("t.parquet")).unwrap();
         t.to_json(&path("t.json")).unwrap();
         t.to_ipc(&path("t.arrow")).unwrap();
-        let back = [read_csv(&path("t.csv")), read_parquet(&path("t.parquet")), read_json(&path("t.json")), read_ipc(&path("t.arrow"))];
+        let back = [
+            read_csv(&path("t.csv")),
+            read_parquet(&path("t.parquet")),
+            read_json(&path("t.json")),
+            read_ipc(&path("t.arrow")),
+        ];
         for frame in back {
             let got = frame.compute().unwrap().column("x").unwrap().to_vec::<f64>().unwrap();
             assert_eq!(got, [2.5, -1.0]);

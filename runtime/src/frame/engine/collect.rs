@@ -1,7 +1,9 @@
 //! Computes plans, with retries when types were wrong or memory is short.
 
 use crate::error::{During, Result};
-use crate::frame::engine::{self, Joins, PlanOptions, Progress, Rows, in_order, physical, refresh, run};
+use crate::frame::engine::{
+    self, Joins, PlanOptions, Progress, Rows, in_order, physical, refresh, run,
+};
 use crate::frame::types::batch::concat;
 use arrow::array::RecordBatch;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
@@ -21,7 +23,9 @@ pub(in crate::frame) fn first_rows(plan: &LogicalPlan, n: usize) -> Result<Recor
         let options = PlanOptions { rows: Rows::InOrder, joins };
         let whole = physical(plan, options)?;
         if whole.output_partitioning().partition_count() == 1 {
-            let limited = LogicalPlanBuilder::from(plan.clone()).limit(0, Some(n)).and_then(LogicalPlanBuilder::build);
+            let limited = LogicalPlanBuilder::from(plan.clone())
+                .limit(0, Some(n))
+                .and_then(LogicalPlanBuilder::build);
             return run(&limited.during("head")?, options);
         }
         // DataFusion would take the rows of whichever partition is ready first.
@@ -67,7 +71,10 @@ pub(in crate::frame) fn current(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionP
 /// Runs `work` on the plan. If a value of a file does not fit the type of its column, retries with
 /// a plan for a wider type; if a side of a join does not fit into memory, retries with joins that
 /// spill.
-pub(in crate::frame) fn retry_widened<T>(plan: &LogicalPlan, mut work: impl FnMut(&LogicalPlan, Joins) -> Result<T>) -> Result<T> {
+pub(in crate::frame) fn retry_widened<T>(
+    plan: &LogicalPlan,
+    mut work: impl FnMut(&LogicalPlan, Joins) -> Result<T>,
+) -> Result<T> {
     let (mut plan, mut joins) = (refresh::current(plan)?, Joins::Hash);
     loop {
         match work(&plan, joins) {

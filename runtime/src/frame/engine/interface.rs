@@ -53,7 +53,12 @@ pub(in crate::frame) trait Engine: Send + Sync {
     fn finish(&self, plan: Arc<dyn ExecutionPlan>) -> DfResult<Arc<dyn ExecutionPlan>>;
 
     /// Starts a physical plan.
-    fn begin(&self, plan: &Arc<dyn ExecutionPlan>, rows: Rows, progress: Progress) -> Result<Box<dyn Running>>;
+    fn begin(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        rows: Rows,
+        progress: Progress,
+    ) -> Result<Box<dyn Running>>;
 
     /// Returns how to replan a plan that failed with an error; `None` if that would not help.
     fn again(&self, e: &Error, plan: &LogicalPlan, joins: Joins) -> Option<Joins>;

@@ -33,9 +33,13 @@ pub(in crate::frame) struct Local {
 impl Local {
     pub(in crate::frame) fn new(cluster: &Cluster) -> Self {
         let threads = cluster.threads();
-        let spill_dir = (cluster.memory() < u64::MAX).then(|| config::own_folder(&cluster.local_directory));
+        let spill_dir =
+            (cluster.memory() < u64::MAX).then(|| config::own_folder(&cluster.local_directory));
         let environment = new_environment(cluster, spill_dir.as_deref());
-        Self { cluster: cluster.clone(), sessions: [threads, 1].map(|n| new_session(n, cluster, &environment)) }
+        Self {
+            cluster: cluster.clone(),
+            sessions: [threads, 1].map(|n| new_session(n, cluster, &environment)),
+        }
     }
 }
 
@@ -43,17 +47,25 @@ impl Local {
 fn new_environment(cluster: &Cluster, spill_dir: Option<&Path>) -> Arc<RuntimeEnv> {
     // Folders are listed anew for each frame: files may have been added.
     let lookups = CacheManagerConfig::default().with_list_files_cache_limit(0);
-    let mut environment = RuntimeEnvBuilder::new().with_object_store_registry(remote::STORES.clone()).with_cache_manager(lookups);
+    let mut environment = RuntimeEnvBuilder::new()
+        .with_object_store_registry(remote::STORES.clone())
+        .with_cache_manager(lookups);
     if let Some(folder) = spill_dir {
         // Operators spill at 60 % of the limit, as tasks do: they do not count all that they hold.
-        environment = environment.with_memory_pool(memory_pool::shared((cluster.memory() / 5 * 3) as usize)).with_temp_file_path(folder);
+        environment = environment
+            .with_memory_pool(memory_pool::shared((cluster.memory() / 5 * 3) as usize))
+            .with_temp_file_path(folder);
     }
     // If the folder is unusable, running out of memory is an error when it happens.
     environment.build_arc().unwrap_or_default()
 }
 
 /// Creates a session that plans for this many partitions.
-fn new_session(partitions: usize, cluster: &Cluster, environment: &Arc<RuntimeEnv>) -> SessionContext {
+fn new_session(
+    partitions: usize,
+    cluster: &Cluster,
+    environment: &Arc<RuntimeEnv>,
+) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_information_schema(false)
@@ -67,11 +79,16 @@ fn new_session(partitions: usize, cluster: &Cluster, environment: &Arc<RuntimeEn
         .set_bool("datafusion.optimizer.enable_join_dynamic_filter_pushdown", false)
         // The smaller side of a join is built once for all workers, and the rows of the other are
         // not moved.
-        .set_usize("datafusion.optimizer.hash_join_single_partition_threshold", (cluster.memory() / 4).min(512 << 20) as usize)
+        .set_usize(
+            "datafusion.optimizer.hash_join_single_partition_threshold",
+            (cluster.memory() / 4).min(512 << 20) as usize,
+        )
         .set_usize("datafusion.optimizer.hash_join_single_partition_threshold_rows", 16 << 20)
         .set_bool("datafusion.execution.collect_statistics", true);
     let limit = cluster.memory();
-    let config = config.with_sort_spill_reservation_bytes((limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize);
+    let config = config.with_sort_spill_reservation_bytes(
+        (limit / (8 * cluster.threads() as u64)).min(10 << 20) as usize,
+    );
     let context = SessionContext::new_with_config_rt(config, environment.clone());
     sums::register(&context);
     // This rule would add up sums that were already rounded per distinct value.
@@ -91,7 +108,12 @@ impl Engine for Local {
         sort::in_memory(plan).and_then(coalesce::by_threads)
     }
 
-    fn begin(&self, plan: &Arc<dyn ExecutionPlan>, rows: Rows, progress: Progress) -> Result<Box<dyn Running>> {
+    fn begin(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        rows: Rows,
+        progress: Progress,
+    ) -> Result<Box<dyn Running>> {
         let context = self.settings(rows).task_ctx();
         let at_once = coalesce::shuffles(plan);
         if progress == Progress::Hidden {

@@ -50,18 +50,29 @@ pub(in crate::frame) fn again(e: &Error, plan: &LogicalPlan, joins: Joins) -> Op
 }
 
 /// Returns the physical plan.
-pub(in crate::frame) fn physical(plan: &LogicalPlan, options: PlanOptions) -> Result<Arc<dyn ExecutionPlan>> {
+pub(in crate::frame) fn physical(
+    plan: &LogicalPlan,
+    options: PlanOptions,
+) -> Result<Arc<dyn ExecutionPlan>> {
     planned_by(plan, engine().settings(options.rows).state(), options.joins)
 }
 
 /// Returns the physical plan for this many partitions.
-pub(in crate::frame) fn planned(plan: &LogicalPlan, partitions: usize, joins: Joins) -> Result<Arc<dyn ExecutionPlan>> {
+pub(in crate::frame) fn planned(
+    plan: &LogicalPlan,
+    partitions: usize,
+    joins: Joins,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let mut state = session().state();
     state.config_mut().options_mut().execution.target_partitions = partitions;
     planned_by(plan, state, joins)
 }
 
-fn planned_by(plan: &LogicalPlan, mut state: SessionState, joins: Joins) -> Result<Arc<dyn ExecutionPlan>> {
+fn planned_by(
+    plan: &LogicalPlan,
+    mut state: SessionState,
+    joins: Joins,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let options = state.config_mut().options_mut();
     options.optimizer.prefer_hash_join = joins == Joins::Hash;
     if joins == Joins::Sort {
@@ -85,7 +96,9 @@ pub(in crate::frame) fn run(plan: &LogicalPlan, options: PlanOptions) -> Result<
 /// them.
 pub(in crate::frame) fn keep(
     operation: &'static str,
-) -> impl Fn(usize, SendableRecordBatchStream) -> BoxFuture<'static, Result<Vec<RecordBatch>>> + Send + 'static {
+) -> impl Fn(usize, SendableRecordBatchStream) -> BoxFuture<'static, Result<Vec<RecordBatch>>>
++ Send
++ 'static {
     let (held, limit) = (Arc::new(AtomicU64::new(0)), config::cluster().memory());
     move |_, mut rows| {
         let held = held.clone();
@@ -135,7 +148,11 @@ where
     let planned = |rows| physical(plan, PlanOptions { rows, joins });
     let whole = planned(Rows::Spread)?;
     // A plan that ends in a sort is ordered for any number of partitions.
-    let (whole, rows) = if sort::is_last(&whole) { (whole, Rows::Spread) } else { (planned(Rows::InOrder)?, Rows::InOrder) };
+    let (whole, rows) = if sort::is_last(&whole) {
+        (whole, Rows::Spread)
+    } else {
+        (planned(Rows::InOrder)?, Rows::InOrder)
+    };
     let run: Arc<dyn Running> = engine().begin(&whole, rows, Progress::Shown)?.into();
     let shown = run.clone();
     let done = wait(async move {

@@ -9,7 +9,9 @@ use crate::frame::source::provider::{FrameSource, SourceTable, source_of};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder, Union};
+use datafusion::logical_expr::{
+    LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder, Union,
+};
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use std::sync::Arc;
 
@@ -26,17 +28,19 @@ fn renewed(scan: &TableScan) -> Result<Option<Arc<dyn FrameSource>>> {
 /// Returns the plan with the current types.
 pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
     let renew = |node: LogicalPlan| match node {
-        LogicalPlan::TableScan(scan) => match renewed(&scan).map_err(|e| DataFusionError::External(Box::new(e)))? {
-            Some(source) => {
-                let table = provider_as_source(SourceTable::provider(source));
-                let scan = TableScanBuilder::new(scan.table_name, table)
-                    .with_projection(scan.projection)
-                    .with_filters(scan.filters)
-                    .with_fetch(scan.fetch);
-                Ok(Transformed::yes(LogicalPlan::TableScan(scan.build()?)))
+        LogicalPlan::TableScan(scan) => {
+            match renewed(&scan).map_err(|e| DataFusionError::External(Box::new(e)))? {
+                Some(source) => {
+                    let table = provider_as_source(SourceTable::provider(source));
+                    let scan = TableScanBuilder::new(scan.table_name, table)
+                        .with_projection(scan.projection)
+                        .with_filters(scan.filters)
+                        .with_fetch(scan.fetch);
+                    Ok(Transformed::yes(LogicalPlan::TableScan(scan.build()?)))
+                }
+                None => Ok(Transformed::no(LogicalPlan::TableScan(scan))),
             }
-            None => Ok(Transformed::no(LogicalPlan::TableScan(scan))),
-        },
+        }
         other => Ok(Transformed::no(other)),
     };
     let renewed = plan.clone().transform_up_with_subqueries(renew).during("read_csv")?;
@@ -59,10 +63,17 @@ pub(in crate::frame) fn current(plan: &Plan) -> Result<Plan> {
 fn explained(plan: &Plan, e: &datafusion::error::DataFusionError) -> Error {
     let mut reasons = Vec::new();
     for source in outdated(plan) {
-        let known = source.inferred().into_iter().filter_map(|i| Some(format!("{:?}: {}", i.column, i.reason?)));
+        let known = source
+            .inferred()
+            .into_iter()
+            .filter_map(|i| Some(format!("{:?}: {}", i.column, i.reason?)));
         reasons.extend(known);
     }
-    let message = format!("{}\n  types have changed since the frame was created: {}", e.strip_backtrace(), reasons.join("; "));
+    let message = format!(
+        "{}\n  types have changed since the frame was created: {}",
+        e.strip_backtrace(),
+        reasons.join("; ")
+    );
     ErrorKind::Engine { operation: "compute".to_owned(), message }.into()
 }
 
@@ -115,6 +126,9 @@ fn finish_inference(source: &dyn FrameSource) -> Result<()> {
     let Some((columns, types_only)) = source.unfinished() else { return Ok(()) };
     let columns: Vec<_> = columns.iter().map(|c| ident(c)).collect();
     let table = provider_as_source(SourceTable::provider(types_only));
-    let plan = LogicalPlanBuilder::scan("frame", table, None).and_then(|b| b.project(columns)).and_then(LogicalPlanBuilder::build);
-    engine::run(&plan.during("read_csv")?, PlanOptions { rows: Rows::Spread, joins: Joins::Hash }).map(drop)
+    let plan = LogicalPlanBuilder::scan("frame", table, None)
+        .and_then(|b| b.project(columns))
+        .and_then(LogicalPlanBuilder::build);
+    engine::run(&plan.during("read_csv")?, PlanOptions { rows: Rows::Spread, joins: Joins::Hash })
+        .map(drop)
 }

@@ -2,16 +2,16 @@
 //! operator that combines all of them would hold state for each at once.
 
 use crate::config;
-use datafusion::common::Statistics;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{AcrossPartitions, EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{AcrossPartitions, EquivalenceProperties};
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
+    PlanProperties,
+};
 use futures::{TryStreamExt, stream};
 use std::fmt;
 use std::ops::Range;
@@ -27,7 +27,11 @@ fn partitions(plan: &Arc<dyn ExecutionPlan>) -> usize {
     plan.output_partitioning().partition_count()
 }
 
-fn grouped(plan: Arc<dyn ExecutionPlan>, threads: usize, below: bool) -> Result<Arc<dyn ExecutionPlan>> {
+fn grouped(
+    plan: Arc<dyn ExecutionPlan>,
+    threads: usize,
+    below: bool,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let is_source = plan.children().is_empty() || plan.is::<UnionExec>() && !shuffles(&plan);
     if below && is_source && partitions(&plan) > threads && !is_in_parts(&plan) {
         return Ok(Arc::new(Grouped::new(plan, threads)));
@@ -44,7 +48,8 @@ fn grouped(plan: Arc<dyn ExecutionPlan>, threads: usize, below: bool) -> Result<
 /// does not hold for concatenated partitions.
 fn is_in_parts(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let constants = plan.equivalence_properties().constants();
-    plan.output_ordering().is_some() || constants.iter().any(|c| !matches!(c.across_partitions, AcrossPartitions::Uniform(_)))
+    plan.output_ordering().is_some()
+        || constants.iter().any(|c| !matches!(c.across_partitions, AcrossPartitions::Uniform(_)))
 }
 
 /// Returns whether rows move between partitions.
@@ -76,10 +81,18 @@ pub(in crate::frame) fn members(partitions: usize, groups: usize, group: usize) 
 }
 
 /// Returns the properties of a plan with this many other partitions.
-pub(in crate::frame) fn in_partitions(input: &Arc<dyn ExecutionPlan>, partitions: usize) -> Arc<PlanProperties> {
+pub(in crate::frame) fn in_partitions(
+    input: &Arc<dyn ExecutionPlan>,
+    partitions: usize,
+) -> Arc<PlanProperties> {
     let order = EquivalenceProperties::new(input.schema());
     let (emission, boundedness) = (input.pipeline_behavior(), input.boundedness());
-    Arc::new(PlanProperties::new(order, Partitioning::UnknownPartitioning(partitions), emission, boundedness))
+    Arc::new(PlanProperties::new(
+        order,
+        Partitioning::UnknownPartitioning(partitions),
+        emission,
+        boundedness,
+    ))
 }
 
 impl DisplayAs for Grouped {
@@ -91,16 +104,24 @@ impl DisplayAs for Grouped {
 impl ExecutionPlan for Grouped {
     passthrough!(name "GroupedExec", input |p| &p.input, no_expressions, statistics);
 
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(Arc::new(Self::new(children.swap_remove(0), self.groups())))
     }
 
-    fn execute(&self, group: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        group: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let input = self.input.clone();
-        let parts = stream::iter(members(partitions(&self.input), self.groups(), group).map(Ok)).and_then(move |i| {
-            let rows = input.execute(i, context.clone());
-            async move { rows }
-        });
+        let parts = stream::iter(members(partitions(&self.input), self.groups(), group).map(Ok))
+            .and_then(move |i| {
+                let rows = input.execute(i, context.clone());
+                async move { rows }
+            });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), parts.try_flatten())))
     }
 }
@@ -117,11 +138,25 @@ mod tests {
         let firsts = df.groupby("x").agg([("n", "x", "count")]);
         let plan = firsts.explain().unwrap().to_string();
         assert!(plan.contains("GroupedExec: partitions=200"), "{plan}");
-        assert_eq!(firsts.compute().unwrap().column("n").unwrap().to_vec::<i64>().unwrap().iter().sum::<i64>(), 2_000);
+        assert_eq!(
+            firsts
+                .compute()
+                .unwrap()
+                .column("n")
+                .unwrap()
+                .to_vec::<i64>()
+                .unwrap()
+                .iter()
+                .sum::<i64>(),
+            2_000
+        );
         // Row-wise steps keep the partitions, and steps that depend on the order of rows are
         // correct.
         let twice = df.with_column("twice", col("x") * 2);
-        assert!(twice.npartitions() == 200 && !twice.explain().unwrap().to_string().contains("GroupedExec"));
+        assert!(
+            twice.npartitions() == 200
+                && !twice.explain().unwrap().to_string().contains("GroupedExec")
+        );
         let mut sum = 0;
         let sums: Vec<i64> = xs
             .iter()
@@ -130,7 +165,16 @@ mod tests {
                 sum
             })
             .collect();
-        assert_eq!(df.with_column("sum", col("x").cumsum()).compute().unwrap().column("sum").unwrap().to_vec::<i64>().unwrap(), sums);
+        assert_eq!(
+            df.with_column("sum", col("x").cumsum())
+                .compute()
+                .unwrap()
+                .column("sum")
+                .unwrap()
+                .to_vec::<i64>()
+                .unwrap(),
+            sums
+        );
         let both = concat([&df, &df]).drop_duplicates_by(["x"]);
         assert_eq!(both.len().unwrap(), 1013);
     }
@@ -138,20 +182,32 @@ mod tests {
     #[test]
     fn joins_and_sorts_of_unions_end_and_are_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        let rows = |from: i64, n: i64, parts| DataFrame::from_columns([("id", Series::from_iter(from..from + n))]).repartition(parts);
+        let rows = |from: i64, n: i64, parts| {
+            DataFrame::from_columns([("id", Series::from_iter(from..from + n))]).repartition(parts)
+        };
         let path = |name: &str, df: DataFrame| {
             let path = folder.path().join(name).display().to_string();
             std::fs::create_dir(&path).unwrap();
             df.to_parquet(&format!("{path}/*.parquet")).unwrap();
             read_parquet(&path)
         };
-        let (a, b, d) = (path("a", rows(0, 40_000, 8)), path("b", rows(20_000, 40_000, 8)), path("d", rows(0, 50_000, 3)));
+        let (a, b, d) = (
+            path("a", rows(0, 40_000, 8)),
+            path("b", rows(20_000, 40_000, 8)),
+            path("d", rows(0, 50_000, 3)),
+        );
         let text = "select count(*) as n from (select * from a union all select * from b) f join d on f.id = d.id";
         let n = sql(text, [("a", &a), ("b", &b), ("d", &d)]).compute().unwrap();
         assert_eq!(n.column("n").unwrap().to_vec::<i64>().unwrap(), [70_000]);
         let (big, small) = (rows(0, 30_000, 15), rows(0, 1_000, 1));
         let text = "select 'b' as src, id from big union all select 'a' as src, id from small order by src";
-        let src = sql(text, [("big", &big), ("small", &small)]).compute().unwrap().column("src").unwrap().to_vec::<String>().unwrap();
+        let src = sql(text, [("big", &big), ("small", &small)])
+            .compute()
+            .unwrap()
+            .column("src")
+            .unwrap()
+            .to_vec::<String>()
+            .unwrap();
         assert!(src.len() == 31_000 && src.is_sorted());
     }
 }

@@ -8,22 +8,22 @@ use crate::frame::threads;
 use crate::frame::types::batch;
 use crate::frame::types::names::is_row;
 use arrow::array::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{JoinType, Statistics};
+use datafusion::common::JoinType;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+};
 use futures::{StreamExt, stream};
 use std::fmt;
 use std::sync::Arc;
@@ -31,11 +31,18 @@ use tokio::sync::mpsc;
 
 /// Replaces a sort by the row numbers of both sides of a join if the join already emits this order:
 /// returns the same rows in one partition.
-pub(in crate::frame) fn in_order(sorted: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+pub(in crate::frame) fn in_order(
+    sorted: &Arc<dyn ExecutionPlan>,
+    order: &LexOrdering,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let places: Option<Vec<usize>> = order.iter().map(row_of).collect();
     let Some(places) = places.filter(|p| p.len() <= 2) else { return Ok(None) };
     let Some(kept) = keeping(sorted, &places)? else { return Ok(None) };
-    Ok(Some(if kept.output_partitioning().partition_count() == 1 { kept } else { Arc::new(Concatenated::new(kept)) }))
+    Ok(Some(if kept.output_partitioning().partition_count() == 1 {
+        kept
+    } else {
+        Arc::new(Concatenated::new(kept))
+    }))
 }
 
 /// Returns the index of the row-number column of an ascending sort key.
@@ -46,12 +53,18 @@ fn row_of(e: &PhysicalSortExpr) -> Option<usize> {
 
 /// Returns the plan with a join that keeps the order by these columns: first the probe rows, then
 /// their matches.
-fn keeping(plan: &Arc<dyn ExecutionPlan>, places: &[usize]) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn keeping(
+    plan: &Arc<dyn ExecutionPlan>,
+    places: &[usize],
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         return joined(plan, join, places);
     }
     let below = if let Some(p) = plan.downcast_ref::<ProjectionExec>() {
-        places.iter().map(|i| Some(p.expr()[*i].expr.downcast_ref::<Column>()?.index())).collect::<Option<Vec<_>>>()
+        places
+            .iter()
+            .map(|i| Some(p.expr()[*i].expr.downcast_ref::<Column>()?.index()))
+            .collect::<Option<Vec<_>>>()
     } else if plan.is::<CooperativeExec>() {
         Some(places.to_vec())
     } else {
@@ -62,15 +75,22 @@ fn keeping(plan: &Arc<dyn ExecutionPlan>, places: &[usize]) -> Result<Option<Arc
     replace_children_if_necessary(plan.clone(), vec![input]).map(Some)
 }
 
-fn joined(plan: &Arc<dyn ExecutionPlan>, join: &HashJoinExec, places: &[usize]) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn joined(
+    plan: &Arc<dyn ExecutionPlan>,
+    join: &HashJoinExec,
+    places: &[usize],
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if *join.partition_mode() != PartitionMode::CollectLeft {
         return Ok(None);
     }
-    let places: Vec<_> = places.iter().map(|i| join.projection.as_ref().map_or(*i, |p| p[*i])).collect();
+    let places: Vec<_> =
+        places.iter().map(|i| join.projection.as_ref().map_or(*i, |p| p[*i])).collect();
     let left = join.left().schema().fields().len();
     // The side whose rows a column numbers, and its index there.
     let of = |i: usize| match join.join_type() {
-        JoinType::Inner | JoinType::Right => Some(if i < left { (true, i) } else { (false, i - left) }),
+        JoinType::Inner | JoinType::Right => {
+            Some(if i < left { (true, i) } else { (false, i - left) })
+        }
         JoinType::RightSemi | JoinType::RightAnti => Some((false, i)),
         _ => None,
     };
@@ -102,7 +122,8 @@ fn stay(plan: &Arc<dyn ExecutionPlan>) -> bool {
 /// Returns the build side in the order of a column.
 fn held_in_order(plan: &Arc<dyn ExecutionPlan>, place: usize) -> Option<Arc<dyn ExecutionPlan>> {
     if let Some(any) = plan.downcast_ref::<CoalescePartitionsExec>() {
-        return rises(any.input(), place).then(|| Arc::new(Concatenated::new(any.input().clone())) as Arc<dyn ExecutionPlan>);
+        return rises(any.input(), place)
+            .then(|| Arc::new(Concatenated::new(any.input().clone())) as Arc<dyn ExecutionPlan>);
     }
     (plan.output_partitioning().partition_count() == 1 && rises(plan, place)).then(|| plan.clone())
 }
@@ -131,13 +152,18 @@ impl DisplayAs for Concatenated {
 impl ExecutionPlan for Concatenated {
     passthrough!(name "ConcatExec", input |p| &p.input, no_expressions, statistics);
 
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(Arc::new(Self::new(children.swap_remove(0))))
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let partitions = self.input.output_partitioning().partition_count();
-        let rows = (0..partitions).map(|i| ahead(self.input.execute(i, context.clone())?, &context)).collect::<Result<Vec<_>>>()?;
+        let rows = (0..partitions)
+            .map(|i| ahead(self.input.execute(i, context.clone())?, &context))
+            .collect::<Result<Vec<_>>>()?;
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream::iter(rows).flatten())))
     }
 }
@@ -155,7 +181,11 @@ pub(in crate::frame) fn apart(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Ex
     if keeps_order(&plan) {
         let input = plan.children()[0];
         let parts = apart(input.clone())?;
-        return if Arc::ptr_eq(input, &parts) { Ok(plan) } else { replace_children_if_necessary(plan, vec![parts]) };
+        return if Arc::ptr_eq(input, &parts) {
+            Ok(plan)
+        } else {
+            replace_children_if_necessary(plan, vec![parts])
+        };
     }
     Ok(plan)
 }
@@ -189,7 +219,9 @@ fn ahead(
         let Some((batch, bytes)) = take.recv().await else {
             // A task that did not finish panicked.
             let ended = task.join().await;
-            return ended.err().map(|e| (Err(DataFusionError::Execution(threads::joined(e).to_string())), None));
+            return ended
+                .err()
+                .map(|e| (Err(DataFusionError::Execution(threads::joined(e).to_string())), None));
         };
         memory.shrink(bytes.min(memory.size()));
         taken.notify_one();
@@ -203,22 +235,36 @@ mod tests {
 
     fn frame(keys: &[i64], name: &str, parts: usize) -> DataFrame {
         let rows = Series::from_iter(0..keys.len() as i64);
-        DataFrame::from_columns([("k", Series::from_iter(keys.to_vec())), (name, rows)]).repartition(parts)
+        DataFrame::from_columns([("k", Series::from_iter(keys.to_vec())), (name, rows)])
+            .repartition(parts)
     }
 
     /// Checks pairs of rows in the order of the left frame, then of the right one.
     fn check(left: &[i64], right: &[i64], how: Join) {
         let mut want = Vec::new();
         for (i, k) in left.iter().enumerate() {
-            let found: Vec<_> = right.iter().enumerate().filter(|(_, r)| *r == k).map(|(j, _)| Some(j as i64)).collect();
+            let found: Vec<_> = right
+                .iter()
+                .enumerate()
+                .filter(|(_, r)| *r == k)
+                .map(|(j, _)| Some(j as i64))
+                .collect();
             let none = if found.is_empty() && how == Join::Left { vec![None] } else { Vec::new() };
             want.extend(found.into_iter().chain(none).map(|j| (i as i64, j)));
         }
         for (a, b) in [(1, 1), (4, 1), (1, 3), (5, 3), (left.len().min(40), right.len())] {
-            let joined = Merge::new().how(how).on("k").join(&frame(left, "i", a), &frame(right, "j", b));
+            let joined =
+                Merge::new().how(how).on("k").join(&frame(left, "i", a), &frame(right, "j", b));
             let t = joined.compute().unwrap();
-            let (i, j) = (t.column("i").unwrap().to_vec::<i64>().unwrap(), t.column("j").unwrap().to_vec::<Option<i64>>().unwrap());
-            assert_eq!(i.into_iter().zip(j).collect::<Vec<_>>(), want, "{how:?} in {a} and {b} partitions");
+            let (i, j) = (
+                t.column("i").unwrap().to_vec::<i64>().unwrap(),
+                t.column("j").unwrap().to_vec::<Option<i64>>().unwrap(),
+            );
+            assert_eq!(
+                i.into_iter().zip(j).collect::<Vec<_>>(),
+                want,
+                "{how:?} in {a} and {b} partitions"
+            );
         }
     }
 
@@ -235,7 +281,8 @@ mod tests {
     #[test]
     fn a_panic_on_one_side_is_an_error() {
         let right = frame(&(0..1000).collect::<Vec<_>>(), "j", 3);
-        let right = right.with_column("j", col("j").map(|j: i64| if j == 800 { panic!("no {j}") } else { j }));
+        let right = right
+            .with_column("j", col("j").map(|j: i64| if j == 800 { panic!("no {j}") } else { j }));
         let left = frame(&(0..50_000).map(|i| i % 1000).collect::<Vec<_>>(), "i", 2);
         let e = left.merge(&right, "k").with_row_index("row").compute().unwrap_err().to_string();
         assert!(e.contains("no 800"), "{e}");
@@ -246,7 +293,13 @@ mod tests {
         let left: Vec<i64> = (0..200_000).map(|i| i % 1000).collect();
         let right: Vec<i64> = (0..1000).collect();
         for how in [Join::Inner, Join::Left, Join::Semi, Join::Anti] {
-            let plan = Merge::new().how(how).on("k").join(&frame(&left, "i", 3), &frame(&right, "j", 2)).explain().unwrap().to_string();
+            let plan = Merge::new()
+                .how(how)
+                .on("k")
+                .join(&frame(&left, "i", 3), &frame(&right, "j", 2))
+                .explain()
+                .unwrap()
+                .to_string();
             assert!(plan.contains("HashJoinExec") && !plan.contains("Sort"), "{how:?}: {plan}");
         }
     }

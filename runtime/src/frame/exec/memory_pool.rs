@@ -16,7 +16,9 @@
 use crate::config;
 use datafusion::common::resources_datafusion_err;
 use datafusion::error::Result;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, human_readable_size};
+use datafusion::execution::memory_pool::{
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, human_readable_size,
+};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
@@ -85,20 +87,26 @@ pub(in crate::frame) fn shared(limit: usize) -> Arc<dyn MemoryPool> {
 
 impl State {
     fn held(&mut self, consumer: &MemoryConsumer) -> &mut Held {
-        self.0.entry(consumer.id()).or_insert_with(|| Held { kind: Kind::of(consumer), bytes: 0, sorter: None })
+        self.0.entry(consumer.id()).or_insert_with(|| Held {
+            kind: Kind::of(consumer),
+            bytes: 0,
+            sorter: None,
+        })
     }
 
     /// Returns the bytes of all consumers of a kind, and their number, at least one.
     fn all(&self, kind: Kind) -> (usize, usize) {
         let of_kind = self.0.values().filter(|held| held.kind == kind);
-        let (bytes, count) = of_kind.fold((0, 0), |(bytes, count), held| (bytes + held.bytes, count + 1));
+        let (bytes, count) =
+            of_kind.fold((0, 0), |(bytes, count), held| (bytes + held.bytes, count + 1));
         (bytes, count.max(1))
     }
 
     /// Returns the bytes that a consumer may hold in total.
     fn allowed(&mut self, consumer: &MemoryConsumer, limit: usize) -> usize {
         let Held { kind, bytes, sorter } = *self.held(consumer);
-        let ((fixed, _), (merged, merges), (spillable, spillers)) = (self.all(Kind::Fixed), self.all(Kind::Merge), self.all(Kind::Spills));
+        let ((fixed, _), (merged, merges), (spillable, spillers)) =
+            (self.all(Kind::Fixed), self.all(Kind::Merge), self.all(Kind::Spills));
         let left = limit.saturating_sub(fixed + merged);
         let free = bytes.saturating_add(left.saturating_sub(spillable));
         match kind {
@@ -157,7 +165,8 @@ impl MemoryPool for Shared {
         let each = held.kind == Kind::Spills && !consumer.name().starts_with(SORTER);
         let bytes = if each { reservation.size() } else { held.bytes };
         if bytes.saturating_add(additional) > allowed {
-            let [asked, bytes, allowed, limit] = [additional, bytes, allowed, self.limit].map(human_readable_size);
+            let [asked, bytes, allowed, limit] =
+                [additional, bytes, allowed, self.limit].map(human_readable_size);
             return Err(resources_datafusion_err!(
                 "{} requests {asked} more, holds {bytes} and may hold {allowed} of {limit}",
                 consumer.name()
@@ -194,7 +203,10 @@ mod tests {
     #[test]
     fn a_group_by_fills_a_table_beside_the_merge_of_its_files() {
         let pool = shared(1000);
-        let (a, b) = (of("FinalHashAggregateStream[0]", true, &pool), of("FinalHashAggregateStream[1]", true, &pool));
+        let (a, b) = (
+            of("FinalHashAggregateStream[0]", true, &pool),
+            of("FinalHashAggregateStream[1]", true, &pool),
+        );
         a.try_grow(500).unwrap();
         a.try_grow(1).unwrap_err();
         a.shrink(500);
@@ -256,7 +268,8 @@ mod tests {
     #[test]
     fn shuffles_and_merges_of_partitions_get_what_they_ask_for() {
         let pool = shared(1000);
-        let (shuffle, sorter) = (of("RepartitionExec[0]", true, &pool), of("ExternalSorter[0]", true, &pool));
+        let (shuffle, sorter) =
+            (of("RepartitionExec[0]", true, &pool), of("ExternalSorter[0]", true, &pool));
         shuffle.try_grow(5000).unwrap();
         sorter.try_grow(1000).unwrap();
         assert_eq!(pool.reserved(), 6000);

@@ -13,7 +13,9 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+};
 use futures::{Stream, StreamExt};
 use std::cell::Cell;
 use std::fmt;
@@ -42,7 +44,9 @@ pub(in crate::frame) fn name(plan: &dyn ExecutionPlan) -> Option<String> {
                 .find(|f| text.contains(&format!("file_type={f}")))
                 .map_or("memory".to_owned(), |f| format!("read-{f}"))
         }
-        "AggregateExec" if detail(DisplayFormatType::Default).contains("mode=Partial") => "groupby-chunk".to_owned(),
+        "AggregateExec" if detail(DisplayFormatType::Default).contains("mode=Partial") => {
+            "groupby-chunk".to_owned()
+        }
         "AggregateExec" => "groupby-aggregate".to_owned(),
         "ProjectionExec" => "select".to_owned(),
         "RepartitionExec" => "shuffle".to_owned(),
@@ -66,7 +70,10 @@ pub(in crate::frame) fn names(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
 }
 
 /// Calls `f` for every operator that counts as tasks, children first.
-pub(in crate::frame) fn visit(plan: &Arc<dyn ExecutionPlan>, f: &mut dyn FnMut(&Arc<dyn ExecutionPlan>, String)) {
+pub(in crate::frame) fn visit(
+    plan: &Arc<dyn ExecutionPlan>,
+    f: &mut dyn FnMut(&Arc<dyn ExecutionPlan>, String),
+) {
     for child in plan.children() {
         visit(child, f);
     }
@@ -89,9 +96,15 @@ pub(in crate::frame) fn wrap(
     job: &Arc<Job>,
     pool: &Arc<dyn MemoryPool>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let children = plan.children().into_iter().map(|c| wrap(c, names, job, pool)).collect::<Result<Vec<_>>>()?;
+    let children = plan
+        .children()
+        .into_iter()
+        .map(|c| wrap(c, names, job, pool))
+        .collect::<Result<Vec<_>>>()?;
     let inner = replace_children_if_necessary(plan.clone(), children)?;
-    let Some(name) = name(plan.as_ref()).and_then(|n| names.iter().position(|x| *x == n)) else { return Ok(inner) };
+    let Some(name) = name(plan.as_ref()).and_then(|n| names.iter().position(|x| *x == n)) else {
+        return Ok(inner);
+    };
     let name = name as u32;
     job.expect(name, inner.output_partitioning().partition_count() as u64);
     let read = inner.children().is_empty().then(Arc::default);
@@ -131,12 +144,25 @@ impl ExecutionPlan for Watched {
         self.inner.properties()
     }
 
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let (job, pool) = (self.job.clone(), self.pool.clone());
-        Ok(Arc::new(Self { inner: children.swap_remove(0), name: self.name, read: self.read.clone(), job, pool }))
+        Ok(Arc::new(Self {
+            inner: children.swap_remove(0),
+            name: self.name,
+            read: self.read.clone(),
+            job,
+            pool,
+        }))
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let stream = self.inner.execute(partition, context)?;
         let (job, pool) = (self.job.clone(), self.pool.clone());
         Ok(Box::pin(Reporting {
@@ -223,7 +249,9 @@ impl Stream for Reporting {
             }
             self.begin();
             self.end(worker, Outcome::Failed);
-            return Poll::Ready(Some(Err(DataFusionError::External(Box::new(Error::from(ErrorKind::Interrupted))))));
+            return Poll::Ready(Some(Err(DataFusionError::External(Box::new(Error::from(
+                ErrorKind::Interrupted,
+            ))))));
         }
         self.begin();
         let begun = self.job.now();
@@ -261,9 +289,12 @@ impl Reporting {
     fn tell_bytes(&mut self, now: u64) {
         self.told = now;
         let Some((plan, known)) = &self.source else { return };
-        let Some(read) = plan.metrics().and_then(|m| m.sum_by_name("bytes_scanned")) else { return };
+        let Some(read) = plan.metrics().and_then(|m| m.sum_by_name("bytes_scanned")) else {
+            return;
+        };
         let read = read.as_usize() as u64;
-        self.job.read_bytes(self.name, read.saturating_sub(known.fetch_max(read, Ordering::Relaxed)));
+        self.job
+            .read_bytes(self.name, read.saturating_sub(known.fetch_max(read, Ordering::Relaxed)));
     }
 
     fn end(&mut self, worker: usize, outcome: Outcome) {
@@ -272,7 +303,15 @@ impl Reporting {
             self.tell_bytes(self.told);
             self.job.runs(self.name, -1);
             let (name, start_us, took_us) = (self.name, self.start_us, self.took_us);
-            self.job.hand_in(&mut vec![Record { name, task: None, thread: worker as u32, start_us, took_us, bytes: 0, outcome }]);
+            self.job.hand_in(&mut vec![Record {
+                name,
+                task: None,
+                thread: worker as u32,
+                start_us,
+                took_us,
+                bytes: 0,
+                outcome,
+            }]);
         }
     }
 }
@@ -281,7 +320,10 @@ impl Drop for Reporting {
     /// Ends the task: a reader that has enough rows drops the stream early.
     fn drop(&mut self) {
         self.begin();
-        self.end(threads::worker(), if sched::cancelled() { Outcome::Failed } else { Outcome::Done });
+        self.end(
+            threads::worker(),
+            if sched::cancelled() { Outcome::Failed } else { Outcome::Done },
+        );
     }
 }
 

@@ -181,8 +181,10 @@ impl IntoAgg for &str {
     fn into_agg(self) -> Result<Agg> {
         let known = NAMES.iter().find(|(n, _)| *n == self).map(|(_, a)| *a);
         known.ok_or_else(|| {
-            let message =
-                format!("unknown aggregation {self:?}: expected {}, or Agg::Quantile(q)", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
+            let message = format!(
+                "unknown aggregation {self:?}: expected {}, or Agg::Quantile(q)",
+                NAMES.map(|(n, _)| format!("{n:?}")).join(", ")
+            );
             Error::bad_argument("agg", message)
         })
     }
@@ -216,7 +218,9 @@ fn spec(name: &str, column: &str, agg: Result<Agg>) -> Result<Spec> {
 pub(in crate::frame) type Spec = (String, String, Agg);
 
 /// Collects the results that a user lists, or returns the first error among them.
-pub(in crate::frame) fn specs<S: IntoSpec>(results: impl IntoIterator<Item = S>) -> Result<Vec<Spec>> {
+pub(in crate::frame) fn specs<S: IntoSpec>(
+    results: impl IntoIterator<Item = S>,
+) -> Result<Vec<Spec>> {
     let mut specs = Vec::new();
     for result in results {
         specs.push(result.into_spec());
@@ -249,7 +253,15 @@ impl Agg {
     fn is_numeric(self) -> bool {
         !matches!(
             self,
-            Self::Count | Self::Size | Self::Min | Self::Max | Self::Nunique | Self::First | Self::Last | Self::Idxmin | Self::Idxmax
+            Self::Count
+                | Self::Size
+                | Self::Min
+                | Self::Max
+                | Self::Nunique
+                | Self::First
+                | Self::Last
+                | Self::Idxmin
+                | Self::Idxmax
         )
     }
 
@@ -264,8 +276,12 @@ impl Agg {
 
     /// Returns whether columns of this type have the aggregation.
     pub(in crate::frame) fn fits(self, t: &DataType) -> bool {
-        let instants = matches!(self, Self::Mean | Self::Median) && matches!(t, DataType::Timestamp(..) | DataType::Date32);
-        !self.is_numeric() || t.is_numeric() || matches!(t, DataType::Boolean | DataType::Null) || instants
+        let instants = matches!(self, Self::Mean | Self::Median)
+            && matches!(t, DataType::Timestamp(..) | DataType::Date32);
+        !self.is_numeric()
+            || t.is_numeric()
+            || matches!(t, DataType::Boolean | DataType::Null)
+            || instants
     }
 
     pub(in crate::frame) fn parts(self, x: df::Expr, t: &DataType) -> Parts {
@@ -276,21 +292,35 @@ impl Agg {
         let float = || cast(number(), DataType::Float64);
         let is_decimal = t.is_numeric() && !t.is_integer() && !t.is_floating();
         let natural = || if is_decimal { float() } else { number() };
-        if matches!(t, DataType::Timestamp(..) | DataType::Date32) && matches!(self, Self::Mean | Self::Median) {
+        if matches!(t, DataType::Timestamp(..) | DataType::Date32)
+            && matches!(self, Self::Mean | Self::Median)
+        {
             let t = if *t == DataType::Date32 { Kind::Time.arrow() } else { t.clone() };
             let counts = cast(cast(x, t.clone()), DataType::Int64);
             let (parts, finish) = self.parts(counts, &DataType::Int64);
-            return (parts, Box::new(move |p| cast(cast(f::round(vec![finish(p)]), DataType::Int64), t.clone())));
+            return (
+                parts,
+                Box::new(move |p| {
+                    cast(cast(f::round(vec![finish(p)]), DataType::Int64), t.clone())
+                }),
+            );
         }
         match self {
-            Self::Sum => (vec![Statistic::Sum.of(vec![number()])], Box::new(|p| or_number(p[0].clone(), 0))),
+            Self::Sum => {
+                (vec![Statistic::Sum.of(vec![number()])], Box::new(|p| or_number(p[0].clone(), 0)))
+            }
             Self::SumMinCount(least) => {
                 let parts = vec![Statistic::Sum.of(vec![number()]), expr_fn::count(x)];
                 let enough = move |p: &[df::Expr]| p[1].clone().gt_eq(df::lit(least as i64));
-                let finish = move |p: &[df::Expr]| either(enough(p), or_number(p[0].clone(), 0), df::lit(ScalarValue::Null));
+                let finish = move |p: &[df::Expr]| {
+                    either(enough(p), or_number(p[0].clone(), 0), df::lit(ScalarValue::Null))
+                };
                 (parts, Box::new(finish))
             }
-            Self::Prod => (vec![Statistic::Product.of(vec![natural()])], Box::new(|p| or_number(p[0].clone(), 1))),
+            Self::Prod => (
+                vec![Statistic::Product.of(vec![natural()])],
+                Box::new(|p| or_number(p[0].clone(), 1)),
+            ),
             Self::Mean => plain(Statistic::Mean.of(vec![natural()])),
             Self::Count => plain(expr_fn::count(x)),
             Self::Size => plain(expr_fn::count(df::lit(1))),
@@ -300,7 +330,10 @@ impl Agg {
             Self::Var => plain(Statistic::Variance(1).of(vec![float()])),
             Self::Sem => plain(Statistic::ErrorOfMean.of(vec![float()])),
             Self::Median => plain(expr_fn::median(float())),
-            Self::Quantile(q) => (vec![quantiles_of(float(), &[q])], Box::new(|p| Expr::new(p[0].clone()).list().get(0).get().clone())),
+            Self::Quantile(q) => (
+                vec![quantiles_of(float(), &[q])],
+                Box::new(|p| Expr::new(p[0].clone()).list().get(0).get().clone()),
+            ),
             Self::Nunique => plain(expr_fn::count_distinct(x)),
             Self::First => plain(first(x.clone(), vec![ident(ROW).sort(true, false)], &x)),
             Self::Last => plain(first(x.clone(), vec![ident(ROW).sort(false, false)], &x)),
@@ -308,11 +341,18 @@ impl Agg {
             Self::Kurt => plain(Statistic::Kurtosis.of(vec![float()])),
             Self::Any | Self::All => {
                 let holds = if bool { x } else { x.not_eq(df::lit(0)) };
-                let (part, none) = if self == Self::Any { (expr_fn::bool_or(holds), false) } else { (expr_fn::bool_and(holds), true) };
+                let (part, none) = if self == Self::Any {
+                    (expr_fn::bool_or(holds), false)
+                } else {
+                    (expr_fn::bool_and(holds), true)
+                };
                 (vec![part], Box::new(move |p| f::coalesce(vec![p[0].clone(), df::lit(none)])))
             }
             Self::Idxmin | Self::Idxmax => {
-                let order = vec![x.clone().sort(self == Self::Idxmin, false), ident(INDEX).sort(true, false)];
+                let order = vec![
+                    x.clone().sort(self == Self::Idxmin, false),
+                    ident(INDEX).sort(true, false),
+                ];
                 plain(first(ident(INDEX), order, &x))
             }
         }
@@ -339,15 +379,20 @@ fn or_number(result: df::Expr, number: i64) -> df::Expr {
 }
 
 /// Replaces nulls by a number, cast to the type of the values.
-pub(in crate::frame) fn filled(values: &ArrayRef, number: i64) -> datafusion::error::Result<ArrayRef> {
-    let number = arrow::compute::cast(&Int64Array::new_scalar(number).into_inner(), values.data_type())?;
+pub(in crate::frame) fn filled(
+    values: &ArrayRef,
+    number: i64,
+) -> datafusion::error::Result<ArrayRef> {
+    let number =
+        arrow::compute::cast(&Int64Array::new_scalar(number).into_inner(), values.data_type())?;
     let there = arrow::compute::is_not_null(values)?;
     Ok(arrow::compute::kernels::zip::zip(&there, values, &arrow::array::Scalar::new(number))?)
 }
 
 /// Adds an aggregate to those that are computed, each once, and returns the column of its result.
 pub(in crate::frame) fn part(all: &mut Vec<df::Expr>, made: df::Expr) -> df::Expr {
-    let place = all.iter().position(|a| if let df::Expr::Alias(a) = a { *a.expr == made } else { false });
+    let place =
+        all.iter().position(|a| if let df::Expr::Alias(a) = a { *a.expr == made } else { false });
     let place = place.unwrap_or_else(|| {
         all.push(made.alias(format!("__rask_a{}__", all.len())));
         all.len() - 1

@@ -17,7 +17,10 @@ use std::sync::Arc;
 
 /// Rewrites an operation: integer results that do not fit are an error instead of wrapping around,
 /// and a quotient is a float.
-pub(in crate::frame) fn arithmetic(e: df::BinaryExpr, schema: &datafusion::common::DFSchema) -> df::Expr {
+pub(in crate::frame) fn arithmetic(
+    e: df::BinaryExpr,
+    schema: &datafusion::common::DFSchema,
+) -> df::Expr {
     use df::ExprSchemable;
     let types = (e.left.get_type(schema), e.right.get_type(schema));
     let (Ok(left), Ok(right)) = types else { return df::Expr::BinaryExpr(e) };
@@ -112,7 +115,11 @@ impl Whole {
             Ok(if *a.data_type() == DataType::UInt64 {
                 a.as_primitive::<UInt64Type>().iter().map(|x| x.map(i128::from)).collect()
             } else {
-                cast(a, &DataType::Int64)?.as_primitive::<Int64Type>().iter().map(|x| x.map(i128::from)).collect()
+                cast(a, &DataType::Int64)?
+                    .as_primitive::<Int64Type>()
+                    .iter()
+                    .map(|x| x.map(i128::from))
+                    .collect()
             })
         };
         let one = |(a, b): (Option<i128>, Option<i128>)| {
@@ -126,7 +133,10 @@ impl Whole {
                 Some(r) => Ok(Some(r)),
                 None => {
                     let help = "cast a column to floats with astype(DType::Float64)";
-                    wrong_value(format!("{}: overflow: the result for {a} and {b} does not fit into 64 bits; help: {help}", self.name()))
+                    wrong_value(format!(
+                        "{}: overflow: the result for {a} and {b} does not fit into 64 bits; help: {help}",
+                        self.name()
+                    ))
                 }
             }
         };
@@ -139,7 +149,8 @@ impl Whole {
 /// type before it is computed.
 fn checked(op: Whole, e: df::BinaryExpr) -> df::Expr {
     let operator = op.operator();
-    let inputs = move |l: &DataType, r: &DataType| BinaryTypeCoercer::new(l, &operator, r).get_input_types();
+    let inputs =
+        move |l: &DataType, r: &DataType| BinaryTypeCoercer::new(l, &operator, r).get_input_types();
     let returns = move |t: &[DataType]| {
         if t[0].is_integer() && t[1].is_integer() {
             return Ok(op.result(&t[0], &t[1]));
@@ -153,7 +164,8 @@ fn checked(op: Whole, e: df::BinaryExpr) -> df::Expr {
         }
         let (left, right) = inputs(a[0].data_type(), a[1].data_type())?;
         let fits = CastOptions { safe: false, ..CastOptions::default() };
-        let [left, right] = [cast_with_options(&a[0], &left, &fits)?, cast_with_options(&a[1], &right, &fits)?];
+        let [left, right] =
+            [cast_with_options(&a[0], &left, &fits)?, cast_with_options(&a[1], &right, &fits)?];
         Ok(match op {
             Whole::Plus => numeric::add(&left, &right)?,
             Whole::Minus => numeric::sub(&left, &right)?,
@@ -163,12 +175,17 @@ fn checked(op: Whole, e: df::BinaryExpr) -> df::Expr {
 }
 
 /// Applies this arithmetic to a SQL expression on integers.
-pub(in crate::frame) fn exact_integers(e: df::Expr, schema: &datafusion::common::DFSchema) -> Transformed<df::Expr> {
+pub(in crate::frame) fn exact_integers(
+    e: df::Expr,
+    schema: &datafusion::common::DFSchema,
+) -> Transformed<df::Expr> {
     use df::ExprSchemable;
     let is_integer = |x: &df::Expr| x.get_type(schema).is_ok_and(|t| t.is_integer());
     match e {
         df::Expr::BinaryExpr(b)
-            if matches!(b.op, Operator::Plus | Operator::Minus | Operator::Multiply) && is_integer(&b.left) && is_integer(&b.right) =>
+            if matches!(b.op, Operator::Plus | Operator::Minus | Operator::Multiply)
+                && is_integer(&b.left)
+                && is_integer(&b.right) =>
         {
             Transformed::yes(arithmetic(b, schema))
         }
@@ -181,7 +198,10 @@ pub(in crate::frame) fn exact_integers(e: df::Expr, schema: &datafusion::common:
 pub(in crate::frame) fn negated(x: df::Expr, schema: &datafusion::common::DFSchema) -> df::Expr {
     use df::ExprSchemable;
     if x.get_type(schema).is_ok_and(|t| t.is_integer()) {
-        return checked(Whole::Minus, df::BinaryExpr::new(Box::new(df::lit(0i64)), Operator::Minus, Box::new(x)));
+        return checked(
+            Whole::Minus,
+            df::BinaryExpr::new(Box::new(df::lit(0i64)), Operator::Minus, Box::new(x)),
+        );
     }
     df::Expr::Negative(Box::new(x))
 }
@@ -193,7 +213,13 @@ pub(in crate::frame) fn widened(x: df::Expr) -> df::Expr {
         t if t.is_integer() => DataType::Int64,
         t => t.clone(),
     };
-    scalar_fn("widened", String::new(), vec![x], move |t| Ok(wide(&t[0])), move |a| Ok(cast(&a[0], &wide(a[0].data_type()))?))
+    scalar_fn(
+        "widened",
+        String::new(),
+        vec![x],
+        move |t| Ok(wide(&t[0])),
+        move |a| Ok(cast(&a[0], &wide(a[0].data_type()))?),
+    )
 }
 
 #[cfg(test)]
@@ -209,7 +235,8 @@ mod tests {
             ("u32", Series::from_iter([u32::MAX, 1])),
             ("u64", Series::from_iter([u64::MAX, 3])),
         ]);
-        let one = |e: Expr| df.with_column("o", e).compute().and_then(|t| t.column("o")?.to_vec::<i64>());
+        let one =
+            |e: Expr| df.with_column("o", e).compute().and_then(|t| t.column("o")?.to_vec::<i64>());
         let max = i64::from(u32::MAX);
         for (e, want) in [
             (col("u8") - col("u32"), [200 - max, 254]),

@@ -129,8 +129,14 @@ mod tests {
     #[test]
     fn both_zeros_are_one_key_everywhere() {
         let k = [0.0, -0.0, 1.5, -0.0, 1.5];
-        let f = DataFrame::from_columns([("k", Series::from_iter(k)), ("v", Series::from_iter([1i64, 2, 3, 4, 5]))]);
-        let w = DataFrame::from_columns([("k", Series::from_iter([0.0])), ("w", Series::from_iter([9i64]))]);
+        let f = DataFrame::from_columns([
+            ("k", Series::from_iter(k)),
+            ("v", Series::from_iter([1i64, 2, 3, 4, 5])),
+        ]);
+        let w = DataFrame::from_columns([
+            ("k", Series::from_iter([0.0])),
+            ("w", Series::from_iter([9i64])),
+        ]);
         let v = |f: DataFrame| f.compute().unwrap().column("v").unwrap().to_vec::<i64>().unwrap();
         for parts in [1, 2, 5] {
             let f = f.repartition(parts);
@@ -147,19 +153,37 @@ mod tests {
             assert_eq!(v(f.filter(col("k").isin([0.0, 7.0, 8.0, 9.0, 10.0]))), [1, 2, 4]);
             assert_eq!(v(f.with_column("v", col("v").cumsum().over("k"))), [1, 3, 3, 7, 8]);
             assert_eq!((n(f.col("k").value_counts()), f.col("k").unique().len().unwrap()), (2, 2));
-            assert!(f.col("k").nunique().compute().unwrap() == 2 && f.col("k").idxmin().compute().unwrap() == 0);
-            let ranks = f.with_column("r", col("k").rank()).compute().unwrap().column("r").unwrap().to_vec::<f64>().unwrap();
+            assert!(
+                f.col("k").nunique().compute().unwrap() == 2
+                    && f.col("k").idxmin().compute().unwrap() == 0
+            );
+            let ranks = f
+                .with_column("r", col("k").rank())
+                .compute()
+                .unwrap()
+                .column("r")
+                .unwrap()
+                .to_vec::<f64>()
+                .unwrap();
             assert_eq!(ranks, [2.0, 2.0, 4.5, 2.0, 4.5]);
-            let counted = sql("select count(distinct k) as a, count(distinct v) as b from f", [("f", &f)]).compute().unwrap();
+            let counted =
+                sql("select count(distinct k) as a, count(distinct v) as b from f", [("f", &f)])
+                    .compute()
+                    .unwrap();
             assert_eq!(counted.column("a").unwrap().to_vec::<i64>().unwrap(), [2]);
-            let sizes = f.groupby("k").apply(|g| DataFrame::from_columns([("v", Series::from_iter([g.len() as i64]))]).compute());
+            let sizes = f.groupby("k").apply(|g| {
+                DataFrame::from_columns([("v", Series::from_iter([g.len() as i64]))]).compute()
+            });
             assert_eq!(v(sizes), [3, 2]);
         }
     }
 
     #[test]
     fn nan_is_one_missing_key() {
-        let f = DataFrame::from_columns([("k", Series::from_iter([Some(f64::NAN), None, Some(1.0), Some(-f64::NAN)]))]);
+        let f = DataFrame::from_columns([(
+            "k",
+            Series::from_iter([Some(f64::NAN), None, Some(1.0), Some(-f64::NAN)]),
+        )]);
         assert_eq!(f.groupby("k").dropna(false).size().len().unwrap(), 2);
         assert_eq!(f.drop_duplicates().len().unwrap(), 2);
         assert_eq!(f.groupby("k").size().len().unwrap(), 1);

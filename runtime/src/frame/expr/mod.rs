@@ -249,7 +249,10 @@ times! {
 /// Integers are signed where they fit: DataFusion turns a mix of signed and unsigned into decimals.
 impl IntoExpr for u64 {
     fn into_expr(self) -> Expr {
-        constant(i64::try_from(self).map_or(ScalarValue::UInt64(Some(self)), |i| ScalarValue::Int64(Some(i))))
+        constant(
+            i64::try_from(self)
+                .map_or(ScalarValue::UInt64(Some(self)), |i| ScalarValue::Int64(Some(i))),
+        )
     }
 }
 

@@ -20,13 +20,17 @@ pub(in crate::frame) fn numbers(array: &ArrayRef) -> ArrayRef {
     }
 }
 
-pub(in crate::frame) fn without_nan<T: ArrowPrimitiveType<Native: Into<f64>>>(array: &ArrayRef) -> ArrayRef {
+pub(in crate::frame) fn without_nan<T: ArrowPrimitiveType<Native: Into<f64>>>(
+    array: &ArrayRef,
+) -> ArrayRef {
     let values = array.as_primitive::<T>();
     // Most columns have no NaN, which a branch-free loop finds out quickly.
     if !values.values().iter().fold(false, |found, x| found | (*x).into().is_nan()) {
         return array.clone();
     }
-    Arc::new(values.iter().map(|x| x.filter(|x| !(*x).into().is_nan())).collect::<PrimitiveArray<T>>())
+    Arc::new(
+        values.iter().map(|x| x.filter(|x| !(*x).into().is_nan())).collect::<PrimitiveArray<T>>(),
+    )
 }
 
 /// Returns the first value where the condition holds, else the second.

@@ -8,10 +8,13 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
-use datafusion::logical_expr::function::{AccumulatorArgs, PartitionEvaluatorArgs, StateFieldsArgs, WindowUDFFieldArgs};
+use datafusion::logical_expr::function::{
+    AccumulatorArgs, PartitionEvaluatorArgs, StateFieldsArgs, WindowUDFFieldArgs,
+};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, PartitionEvaluator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility, WindowUDF, WindowUDFImpl,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, PartitionEvaluator,
+    ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    WindowUDF, WindowUDFImpl,
 };
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -28,7 +31,11 @@ struct Identity {
 
 impl Identity {
     fn new(name: &str, key: String) -> Self {
-        Self { name: name.to_owned(), key, signature: Signature::variadic_any(Volatility::Immutable) }
+        Self {
+            name: name.to_owned(),
+            key,
+            signature: Signature::variadic_any(Volatility::Immutable),
+        }
     }
 }
 
@@ -76,7 +83,8 @@ impl ScalarUDFImpl for ScalarFn {
     }
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        let fields: Vec<FieldRef> = args.iter().map(|t| Arc::new(Field::new("", t.clone(), true))).collect();
+        let fields: Vec<FieldRef> =
+            args.iter().map(|t| Arc::new(Field::new("", t.clone(), true))).collect();
         Ok((self.gives)(&fields)?.data_type().clone())
     }
 
@@ -94,7 +102,11 @@ impl ScalarUDFImpl for ScalarFn {
         let rows = if constant { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|a| a.to_array(rows)).collect::<Result<Vec<_>>>()?;
         let made = (self.compute)(&arrays, &args.arg_fields)?;
-        if constant { ScalarValue::try_from_array(&made, 0).map(ColumnarValue::Scalar) } else { Ok(ColumnarValue::Array(made)) }
+        if constant {
+            ScalarValue::try_from_array(&made, 0).map(ColumnarValue::Scalar)
+        } else {
+            Ok(ColumnarValue::Array(made))
+        }
     }
 }
 
@@ -121,7 +133,11 @@ pub(in crate::frame) fn of_fields(
     gives: impl Fn(&[FieldRef]) -> Result<Field> + Send + Sync + 'static,
     compute: impl Fn(&[ArrayRef], &[FieldRef]) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> Expr {
-    let function = ScalarFn { identity: Identity::new(name, key), gives: Arc::new(gives), compute: Arc::new(compute) };
+    let function = ScalarFn {
+        identity: Identity::new(name, key),
+        gives: Arc::new(gives),
+        compute: Arc::new(compute),
+    };
     ScalarUDF::new_from_impl(function).call(args)
 }
 
@@ -141,7 +157,10 @@ impl WindowUDFImpl for WindowFn {
         &self.identity.signature
     }
 
-    fn partition_evaluator(&self, _: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
+    fn partition_evaluator(
+        &self,
+        _: PartitionEvaluatorArgs,
+    ) -> Result<Box<dyn PartitionEvaluator>> {
         Ok(Box::new(Whole(self.compute.clone())))
     }
 
@@ -176,7 +195,11 @@ pub(in crate::frame) fn window_fn(
     // of those.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let name = format!("{name}#{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    let function = WindowFn { identity: Identity::new(&name, key), returns: Arc::new(returns), compute: Arc::new(compute) };
+    let function = WindowFn {
+        identity: Identity::new(&name, key),
+        returns: Arc::new(returns),
+        compute: Arc::new(compute),
+    };
     Arc::new(WindowUDF::new_from_impl(function))
 }
 
@@ -227,12 +250,21 @@ pub(in crate::frame) fn list_of_floats() -> DataType {
 fn list(values: Vec<f64>) -> ScalarValue {
     let field = Arc::new(Field::new_list_field(DataType::Float64, true));
     let offsets = OffsetBuffer::from_lengths([values.len()]);
-    ScalarValue::List(Arc::new(ListArray::new(field, offsets, Arc::new(Float64Array::from(values)), None)))
+    ScalarValue::List(Arc::new(ListArray::new(
+        field,
+        offsets,
+        Arc::new(Float64Array::from(values)),
+        None,
+    )))
 }
 
 /// Returns the lists of a state.
 fn lists(states: &[ArrayRef]) -> impl Iterator<Item = Vec<f64>> + '_ {
-    states[0].as_list::<i32>().iter().flatten().map(|l| l.as_primitive::<Float64Type>().values().to_vec())
+    states[0]
+        .as_list::<i32>()
+        .iter()
+        .flatten()
+        .map(|l| l.as_primitive::<Float64Type>().values().to_vec())
 }
 
 /// Casts the values to floats.
@@ -338,7 +370,8 @@ pub(in crate::frame) fn quantiles(values: &mut [f64], of: &[f64]) -> Vec<f64> {
     for i in order {
         let place = of[i] * last;
         let (low, share) = (place.floor() as usize, place.fract());
-        let (_, &mut below, above) = values[done..].select_nth_unstable_by(low - done, f64::total_cmp);
+        let (_, &mut below, above) =
+            values[done..].select_nth_unstable_by(low - done, f64::total_cmp);
         let next = if share > 0.0 { above.iter().copied().min_by(f64::total_cmp) } else { None };
         out[i] = next.map_or(below, |next| below + (next - below) * share);
         done = low;

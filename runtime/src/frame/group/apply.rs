@@ -35,33 +35,48 @@ impl GroupBy {
     /// # Ok::<(), rask::Error>(())
     /// ```
     #[track_caller]
-    pub fn apply(&self, closure: impl Fn(Table) -> Result<Table> + Send + Sync + 'static) -> DataFrame {
+    pub fn apply(
+        &self,
+        closure: impl Fn(Table) -> Result<Table> + Send + Sync + 'static,
+    ) -> DataFrame {
         self.applied(Arc::new(closure))
     }
 
     #[inline(never)]
     #[track_caller]
     fn applied(&self, closure: Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>) -> DataFrame {
-        let rows = self.non_null().map_or_else(|| self.frame.clone(), |non_null| self.frame.filter(non_null));
+        let rows = self
+            .non_null()
+            .map_or_else(|| self.frame.clone(), |non_null| self.frame.filter(non_null));
         let sorted = rows.sorted(METHOD, &self.keys, true);
         let keys = self.keys.clone();
         // Groups can span partitions.
-        sorted.over_all(METHOD, Arc::new(move |all: &Partitions| each_group(&all.whole()?, &keys, &closure)))
+        sorted.over_all(
+            METHOD,
+            Arc::new(move |all: &Partitions| each_group(&all.whole()?, &keys, &closure)),
+        )
     }
 }
 
 /// Calls the closure with each group of rows that are sorted by their keys.
-fn each_group(rows: &RecordBatch, keys: &[String], closure: &Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>) -> Result<RecordBatch> {
-    let column = |k: &String| rows.schema().index_of(k).map(|i| rows.column(i).clone()).during(METHOD);
+fn each_group(
+    rows: &RecordBatch,
+    keys: &[String],
+    closure: &Arc<dyn Fn(Table) -> Result<Table> + Send + Sync>,
+) -> Result<RecordBatch> {
+    let column =
+        |k: &String| rows.schema().index_of(k).map(|i| rows.column(i).clone()).during(METHOD);
     let columns = keys.iter().map(column).collect::<Result<Vec<_>>>()?;
-    let (of, closure, names, arrays) = (rows.clone(), closure.clone(), keys.to_vec(), columns.clone());
+    let (of, closure, names, arrays) =
+        (rows.clone(), closure.clone(), keys.to_vec(), columns.clone());
     let one = Arc::new(move |start: usize, len: usize| {
         let made = closure(Table::new(of.slice(start, len)))?;
         with_keys(made.batch(), &names, &arrays, start)
     });
     if rows.num_rows() == 0 {
         return one(0, 0).map_err(|e| {
-            let message = format!("there are no groups, and the closure failed for an empty table: {e}");
+            let message =
+                format!("there are no groups, and the closure failed for an empty table: {e}");
             Error::bad_argument(METHOD, message)
         });
     }
@@ -88,12 +103,20 @@ fn keys_of(columns: &[ArrayRef]) -> Vec<ArrayRef> {
 }
 
 /// Adds the keys of a group to the table that the closure returned.
-fn with_keys(made: &RecordBatch, keys: &[String], columns: &[ArrayRef], row: usize) -> Result<RecordBatch> {
+fn with_keys(
+    made: &RecordBatch,
+    keys: &[String],
+    columns: &[ArrayRef],
+    row: usize,
+) -> Result<RecordBatch> {
     let schema = made.schema();
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
     for (key, column) in keys.iter().zip(columns).filter(|(k, _)| schema.index_of(k).is_err()) {
         fields.push(Arc::new(Field::new(key, column.data_type().clone(), true)));
-        arrays.push(take(column, &UInt32Array::from(vec![row as u32; made.num_rows()]), None).during(METHOD)?);
+        arrays.push(
+            take(column, &UInt32Array::from(vec![row as u32; made.num_rows()]), None)
+                .during(METHOD)?,
+        );
     }
     fields.extend(schema.fields().iter().cloned());
     arrays.extend(made.columns().iter().cloned());
@@ -107,33 +130,55 @@ mod tests {
     #[test]
     fn groups_are_whole_whatever_the_partitions() {
         let df = DataFrame::from_columns([
-            ("k", Series::from_iter((0..100i64).map(|i| if i % 10 == 9 { None } else { Some(i % 3) }))),
+            (
+                "k",
+                Series::from_iter(
+                    (0..100i64).map(|i| if i % 10 == 9 { None } else { Some(i % 3) }),
+                ),
+            ),
             ("x", Series::from_iter(0..100i64)),
         ]);
         let first_two = |df: &DataFrame| {
             let made = df.groupby("k").apply(|g| Ok(g.head(2))).compute().unwrap();
-            (made.column("k").unwrap().to_vec::<i64>().unwrap(), made.column("x").unwrap().to_vec::<i64>().unwrap())
+            (
+                made.column("k").unwrap().to_vec::<i64>().unwrap(),
+                made.column("x").unwrap().to_vec::<i64>().unwrap(),
+            )
         };
         for parts in [1, 2, 3, 100] {
-            assert_eq!(first_two(&df.repartition(parts)), (vec![0, 0, 1, 1, 2, 2], vec![0, 3, 1, 4, 2, 5]), "{parts} partitions");
+            assert_eq!(
+                first_two(&df.repartition(parts)),
+                (vec![0, 0, 1, 1, 2, 2], vec![0, 3, 1, 4, 2, 5]),
+                "{parts} partitions"
+            );
         }
-        let all = df.groupby("k").dropna(false).apply(|g| DataFrame::from_columns([("n", Series::from_iter([g.len() as i64]))]).compute());
+        let all = df.groupby("k").dropna(false).apply(|g| {
+            DataFrame::from_columns([("n", Series::from_iter([g.len() as i64]))]).compute()
+        });
         let all = all.compute().unwrap();
         assert_eq!(all.column("n").unwrap().to_vec::<i64>().unwrap(), [30, 30, 30, 10]);
-        assert_eq!(all.column("k").unwrap().to_vec::<Option<i64>>().unwrap(), [Some(0), Some(1), Some(2), None]);
+        assert_eq!(
+            all.column("k").unwrap().to_vec::<Option<i64>>().unwrap(),
+            [Some(0), Some(1), Some(2), None]
+        );
     }
 
     #[test]
     fn closures_and_tasks_may_sort_frames_themselves() {
         let rows = || {
-            DataFrame::from_columns([("k", Series::from_iter((0..400i64).map(|i| i % 40))), ("x", Series::from_iter((0..400i64).rev()))])
+            DataFrame::from_columns([
+                ("k", Series::from_iter((0..400i64).map(|i| i % 40))),
+                ("x", Series::from_iter((0..400i64).rev())),
+            ])
         };
         let least = rows().groupby("k").apply(|g| {
             let x = g.column("x")?.to_vec::<i64>()?;
             DataFrame::from_columns([("x", Series::from_iter(x))]).sort_values("x").head(1)
         });
         assert_eq!(least.len().unwrap(), 40);
-        let tasks: Vec<_> = (0..16).map(|_| delayed(move || rows().groupby("k").sum("x").len().unwrap()).call(())).collect();
+        let tasks: Vec<_> = (0..16)
+            .map(|_| delayed(move || rows().groupby("k").sum("x").len().unwrap()).call(()))
+            .collect();
         assert_eq!(compute(tasks).unwrap(), [40; 16]);
         let sums = rows().merge(&rows().groupby("k").mean("x").rename([("x", "mean")]), "k");
         assert_eq!(compute(sums.to_delayed()).unwrap().iter().map(Table::len).sum::<usize>(), 400);
@@ -141,11 +186,22 @@ mod tests {
 
     #[test]
     fn what_a_closure_says_is_told() {
-        let df = DataFrame::from_columns([("k", Series::from_iter([1i64, 2])), ("x", Series::from_iter([1i64, 2]))]);
-        let e = df.groupby("k").apply(|g| Ok(g.column("y")?).and(Ok(g))).compute().unwrap_err().to_string();
+        let df = DataFrame::from_columns([
+            ("k", Series::from_iter([1i64, 2])),
+            ("x", Series::from_iter([1i64, 2])),
+        ]);
+        let e = df
+            .groupby("k")
+            .apply(|g| Ok(g.column("y")?).and(Ok(g)))
+            .compute()
+            .unwrap_err()
+            .to_string();
         assert!(e.contains("\"y\""), "{e}");
         let none = df.filter(col("x").gt(5)).groupby("k").apply(Ok);
-        assert_eq!((none.len().unwrap(), none.columns().unwrap()), (0, vec!["k".to_owned(), "x".to_owned()]));
+        assert_eq!(
+            (none.len().unwrap(), none.columns().unwrap()),
+            (0, vec!["k".to_owned(), "x".to_owned()])
+        );
         let e = df.groupby("kk").apply(Ok).compute().unwrap_err().to_string();
         assert!(e.contains("\"kk\""), "{e}");
     }

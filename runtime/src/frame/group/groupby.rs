@@ -102,7 +102,12 @@ impl GroupBy {
         let sorted = counts.step("value_counts", |_, plan| {
             let keys = self.keys.iter().map(|k| ident(k).sort(true, false));
             let by = keys.chain([ident("count").sort(false, false), ident(ROW).sort(true, false)]);
-            order::sorted(LogicalPlanBuilder::from(numbered(plan).during("value_counts")?), by, None).during("value_counts")
+            order::sorted(
+                LogicalPlanBuilder::from(numbered(plan).during("value_counts")?),
+                by,
+                None,
+            )
+            .during("value_counts")
         });
         sorted.project("value_counts", |_| Ok(index.iter().map(|n| ident(n)).collect()))
     }
@@ -117,7 +122,10 @@ impl GroupBy {
     #[track_caller]
     fn group(&self, value: &Expr) -> DataFrame {
         let [key] = &self.keys[..] else {
-            let message = format!("got one value for {} keys; help: select rows by all keys with filter(..)", self.keys.len());
+            let message = format!(
+                "got one value for {} keys; help: select rows by all keys with filter(..)",
+                self.keys.len()
+            );
             return DataFrame::from_result(Err(Error::bad_argument("get_group", message)));
         };
         self.frame.filter_by(&col(key).eq(value))
@@ -170,11 +178,18 @@ impl GroupBy {
         let hidden: Vec<_> = columns.iter().map(|c| format!("__rask_{c}__")).collect();
         let specs = columns.iter().zip(&hidden).map(|(c, h)| (h.clone(), c.clone(), agg)).collect();
         let results = self.aggregate("transform", specs);
-        let joined =
-            crate::frame::join::merge::Merge::new().how(crate::frame::join::merge::Join::Left).on(&self.keys).join(&self.frame, &results);
+        let joined = crate::frame::join::merge::Merge::new()
+            .how(crate::frame::join::merge::Join::Left)
+            .on(&self.keys)
+            .join(&self.frame, &results);
         let names = self.frame.columns().unwrap_or_default();
         joined.project("transform", |_| {
-            let one = |n: &String| columns.iter().position(|c| c == n).map_or_else(|| ident(n), |i| ident(&hidden[i]).alias(n));
+            let one = |n: &String| {
+                columns
+                    .iter()
+                    .position(|c| c == n)
+                    .map_or_else(|| ident(n), |i| ident(&hidden[i]).alias(n))
+            };
             Ok(names.iter().map(one).collect())
         })
     }
@@ -183,12 +198,19 @@ impl GroupBy {
     #[inline(never)]
     #[track_caller]
     fn along(&self, method: &str, columns: &[String], make: &dyn Fn(&Expr) -> Expr) -> DataFrame {
-        self.frame.put_columns(method, columns.iter().map(|c| (c.clone(), self.grouped(&make(&col(c)).over(&self.keys)))).collect())
+        self.frame.put_columns(
+            method,
+            columns
+                .iter()
+                .map(|c| (c.clone(), self.grouped(&make(&col(c)).over(&self.keys))))
+                .collect(),
+        )
     }
 
     /// Returns the value in rows that belong to a group; null in others.
     fn grouped(&self, value: &Expr) -> Expr {
-        self.non_null().map_or_else(|| value.clone(), |non_null| when(non_null).then(value).into_expr())
+        self.non_null()
+            .map_or_else(|| value.clone(), |non_null| when(non_null).then(value).into_expr())
     }
 
     /// Computes the sum of each given column for each group if at least this many values are not
@@ -217,15 +239,26 @@ impl GroupBy {
     pub(in crate::frame) fn aggregate(&self, method: &str, specs: Vec<Spec>) -> DataFrame {
         let method = format!("groupby(..).{method}");
         self.frame.step(&method, |_, plan| {
-            let keys = self.keys.iter().map(|k| resolve("groupby", col(k).get(), plan)).collect::<Result<Vec<_>>>()?;
+            let keys = self
+                .keys
+                .iter()
+                .map(|k| resolve("groupby", col(k).get(), plan))
+                .collect::<Result<Vec<_>>>()?;
             check_names("groupby", self.keys.iter().chain(specs.iter().map(|s| &s.0)))?;
-            let non_null = self.non_null().map(|non_null| resolve("groupby", non_null.get(), plan)).transpose()?;
+            let non_null = self
+                .non_null()
+                .map(|non_null| resolve("groupby", non_null.get(), plan))
+                .transpose()?;
             let b = aggregated_where(&method, plan, non_null, &keys, &specs)?;
             if self.keys.is_empty() {
                 return Ok(b);
             }
             let made = b.clone().build().during(&method)?;
-            let by = self.keys.iter().map(|k| Ok(order::key("groupby", k, &made)?.sort(true, false))).collect::<Result<Vec<_>>>()?;
+            let by = self
+                .keys
+                .iter()
+                .map(|k| Ok(order::key("groupby", k, &made)?.sort(true, false)))
+                .collect::<Result<Vec<_>>>()?;
             order::sorted(b, by, None).during(&method)
         })
     }

@@ -35,7 +35,11 @@ impl DataFrame {
     /// ```
     #[track_caller]
     pub fn resample(&self, step: &str, on: &str) -> Resampler {
-        Resampler { frame: self.clone(), steps: Step::parse(step).map(Steps::of), on: on.to_owned() }
+        Resampler {
+            frame: self.clone(),
+            steps: Step::parse(step).map(Steps::of),
+            on: on.to_owned(),
+        }
     }
 
     /// Replaces timestamps by the labels of their intervals.
@@ -48,11 +52,18 @@ impl DataFrame {
             field.is_ok_and(|f| matches!(f.data_type(), DataType::Timestamp(_, Some(_))))
         });
         if !steps.needs_first(zoned) {
-            return self.put_columns("resample", vec![(on.to_owned(), stepped(&col(on), None, steps))]);
+            return self
+                .put_columns("resample", vec![(on.to_owned(), stepped(&col(on), None, steps))]);
         }
         let first = self.select(on).reduced(Agg::Min).renamed(&[(on.to_owned(), FIRST.to_owned())]);
-        let both = crate::frame::join::merge::Merge::new().how(crate::frame::join::merge::Join::Cross).join(self, &first);
-        both.put_columns("resample", vec![(on.to_owned(), stepped(&col(on), Some(&col(FIRST)), steps))]).drop(FIRST)
+        let both = crate::frame::join::merge::Merge::new()
+            .how(crate::frame::join::merge::Join::Cross)
+            .join(self, &first);
+        both.put_columns(
+            "resample",
+            vec![(on.to_owned(), stepped(&col(on), Some(&col(FIRST)), steps))],
+        )
+        .drop(FIRST)
     }
 }
 
@@ -150,7 +161,8 @@ impl Resampler {
     /// columns `open`, `high`, `low` and `close`.
     #[track_caller]
     pub fn ohlc(&self, column: &str) -> DataFrame {
-        let four = [("open", Agg::First), ("high", Agg::Max), ("low", Agg::Min), ("close", Agg::Last)];
+        let four =
+            [("open", Agg::First), ("high", Agg::Max), ("low", Agg::Min), ("close", Agg::Last)];
         self.aggregate(&four.map(|(n, a)| (n.to_owned(), column.to_owned(), a)))
     }
 
@@ -181,7 +193,9 @@ impl Resampler {
         let value = |(name, _, agg): &Spec| {
             let non_null = when(col(STEPS).eq(col(&self.on))).then(col(name)).into_expr();
             let value = match agg {
-                Agg::Sum | Agg::SumMinCount(0) | Agg::Count | Agg::Size | Agg::Nunique => or_number(&non_null, 0),
+                Agg::Sum | Agg::SumMinCount(0) | Agg::Count | Agg::Size | Agg::Nunique => {
+                    or_number(&non_null, 0)
+                }
                 Agg::Prod => or_number(&non_null, 1),
                 _ => non_null,
             };
@@ -215,7 +229,12 @@ impl Times {
         let at = if let Origin::At(at) = origin { at } else { 0 };
         let day = |t: i64| t.div_euclid(DAY) * DAY;
         match &self.clock {
-            Some(c) if !self.by_clock => Base { first, start_day: c.back(day(c.shown(first))), epoch: c.back(0), at: c.back(at) },
+            Some(c) if !self.by_clock => Base {
+                first,
+                start_day: c.back(day(c.shown(first))),
+                epoch: c.back(0),
+                at: c.back(at),
+            },
             _ => Base { first, start_day: day(first), epoch: 0, at },
         }
     }
@@ -245,7 +264,9 @@ fn stepped(x: &Expr, first: Option<&Expr>, steps: Steps) -> Expr {
 /// Replaces nulls by a number of the column's own type.
 fn or_number(x: &Expr, number: i64) -> Expr {
     let returns = |t: &[DataType]| Ok(t[0].clone());
-    Expr::new(scalar_fn("filled", number.to_string(), vec![x.get().clone()], returns, move |a| filled(&a[0], number)))
+    Expr::new(scalar_fn("filled", number.to_string(), vec![x.get().clone()], returns, move |a| {
+        filled(&a[0], number)
+    }))
 }
 
 /// Returns the intervals from one timestamp up to, not including, the next one, as lists.
@@ -266,7 +287,9 @@ fn steps_between(from: &Expr, to: &Expr, step: Step) -> Expr {
             let steps = std::iter::successors(Some(start), next).take_while(|t| *t < end);
             steps.take(room).for_each(|t| lists.values().append_value(t));
             if ArrayBuilder::len(lists.values()) > MOST {
-                return wrong_value(format!("resample: the result would have more than {MOST} empty intervals"));
+                return wrong_value(format!(
+                    "resample: the result would have more than {MOST} empty intervals"
+                ));
             }
             lists.append(from.is_valid(i));
         }
@@ -283,12 +306,28 @@ mod tests {
 
     /// Checks the intervals and the number of rows in each against pandas.
     fn check(freq: &str, want: &[(&str, i64)]) {
-        let t = ["2019-12-30 01:00", "2020-01-05 23:00", "2020-01-06 00:00", "2020-02-29 12:00", "2020-06-30 23:59", "2021-01-01 00:00"];
-        let df = DataFrame::from_columns([("t", Series::from_iter(t))]).with_column("t", col("t").to_datetime(""));
+        let t = [
+            "2019-12-30 01:00",
+            "2020-01-05 23:00",
+            "2020-01-06 00:00",
+            "2020-02-29 12:00",
+            "2020-06-30 23:59",
+            "2021-01-01 00:00",
+        ];
+        let df = DataFrame::from_columns([("t", Series::from_iter(t))])
+            .with_column("t", col("t").to_datetime(""));
         for parts in [1, 2, 6] {
-            let sizes =
-                df.repartition(parts).resample(freq, "t").size().with_column("t", col("t").dt().strftime("%Y-%m-%d")).compute().unwrap();
-            let (t, n) = (sizes.column("t").unwrap().to_vec::<String>().unwrap(), sizes.column("size").unwrap().to_vec::<i64>().unwrap());
+            let sizes = df
+                .repartition(parts)
+                .resample(freq, "t")
+                .size()
+                .with_column("t", col("t").dt().strftime("%Y-%m-%d"))
+                .compute()
+                .unwrap();
+            let (t, n) = (
+                sizes.column("t").unwrap().to_vec::<String>().unwrap(),
+                sizes.column("size").unwrap().to_vec::<i64>().unwrap(),
+            );
             let all: Vec<_> = t.iter().map(String::as_str).zip(n).filter(|(_, n)| *n > 0).collect();
             assert_eq!(all, want, "{freq} in {parts} partitions");
         }
@@ -296,24 +335,73 @@ mod tests {
 
     #[test]
     fn steps_of_the_calendar_are_those_of_pandas() {
-        check("W", &[("2020-01-05", 2), ("2020-01-12", 1), ("2020-03-01", 1), ("2020-07-05", 1), ("2021-01-03", 1)]);
-        check("W-MON", &[("2019-12-30", 1), ("2020-01-06", 2), ("2020-03-02", 1), ("2020-07-06", 1), ("2021-01-04", 1)]);
-        check("MS", &[("2019-12-01", 1), ("2020-01-01", 2), ("2020-02-01", 1), ("2020-06-01", 1), ("2021-01-01", 1)]);
-        check("ME", &[("2019-12-31", 1), ("2020-01-31", 2), ("2020-02-29", 1), ("2020-06-30", 1), ("2021-01-31", 1)]);
+        check(
+            "W",
+            &[
+                ("2020-01-05", 2),
+                ("2020-01-12", 1),
+                ("2020-03-01", 1),
+                ("2020-07-05", 1),
+                ("2021-01-03", 1),
+            ],
+        );
+        check(
+            "W-MON",
+            &[
+                ("2019-12-30", 1),
+                ("2020-01-06", 2),
+                ("2020-03-02", 1),
+                ("2020-07-06", 1),
+                ("2021-01-04", 1),
+            ],
+        );
+        check(
+            "MS",
+            &[
+                ("2019-12-01", 1),
+                ("2020-01-01", 2),
+                ("2020-02-01", 1),
+                ("2020-06-01", 1),
+                ("2021-01-01", 1),
+            ],
+        );
+        check(
+            "ME",
+            &[
+                ("2019-12-31", 1),
+                ("2020-01-31", 2),
+                ("2020-02-29", 1),
+                ("2020-06-30", 1),
+                ("2021-01-31", 1),
+            ],
+        );
         check("QS", &[("2019-10-01", 1), ("2020-01-01", 3), ("2020-04-01", 1), ("2021-01-01", 1)]);
         check("QE", &[("2019-12-31", 1), ("2020-03-31", 3), ("2020-06-30", 1), ("2021-03-31", 1)]);
         check("YS", &[("2019-01-01", 1), ("2020-01-01", 4), ("2021-01-01", 1)]);
         check("Y", &[("2019-12-31", 1), ("2020-12-31", 4), ("2021-12-31", 1)]);
         check("2MS", &[("2019-12-01", 3), ("2020-02-01", 1), ("2020-06-01", 1), ("2020-12-01", 1)]);
         check("2ME", &[("2019-12-31", 1), ("2020-02-29", 3), ("2020-06-30", 1), ("2021-02-28", 1)]);
-        check("2W", &[("2020-01-05", 2), ("2020-01-19", 1), ("2020-03-01", 1), ("2020-07-05", 1), ("2021-01-03", 1)]);
+        check(
+            "2W",
+            &[
+                ("2020-01-05", 2),
+                ("2020-01-19", 1),
+                ("2020-03-01", 1),
+                ("2020-07-05", 1),
+                ("2021-01-03", 1),
+            ],
+        );
     }
 
     /// Checks the intervals and the sums of a column against pandas.
     fn sums(of: &Resampler, format: &str, want: &[(&str, i64)]) {
         let t = of.sum("n").with_column("t", col("t").dt().strftime(format)).compute().unwrap();
         let names = t.column("t").unwrap().to_vec::<String>().unwrap();
-        let all: Vec<_> = names.iter().map(String::as_str).zip(t.column("n").unwrap().to_vec::<i64>().unwrap()).collect();
+        let all: Vec<_> = names
+            .iter()
+            .map(String::as_str)
+            .zip(t.column("n").unwrap().to_vec::<i64>().unwrap())
+            .collect();
         assert_eq!(all, want, "{of:?}");
     }
 
@@ -325,10 +413,20 @@ mod tests {
 
     #[test]
     fn ends_and_origins_are_those_of_pandas() {
-        let df = rows(&["2024-01-01 00:00", "2024-01-01 00:10", "2024-01-01 00:30", "2024-01-01 01:00", "2024-01-01 01:05"]);
+        let df = rows(&[
+            "2024-01-01 00:00",
+            "2024-01-01 00:10",
+            "2024-01-01 00:30",
+            "2024-01-01 01:00",
+            "2024-01-01 01:05",
+        ]);
         let half = |df: &DataFrame| df.resample("30min", "t");
         for df in [df.clone(), df.repartition(3)] {
-            sums(&half(&df).closed("right"), "%H:%M", &[("23:30", 1), ("00:00", 5), ("00:30", 4), ("01:00", 5)]);
+            sums(
+                &half(&df).closed("right"),
+                "%H:%M",
+                &[("23:30", 1), ("00:00", 5), ("00:30", 4), ("01:00", 5)],
+            );
             sums(&half(&df).label("right"), "%H:%M", &[("00:30", 3), ("01:00", 3), ("01:30", 9)]);
             sums(&half(&df).offset("10min"), "%H:%M", &[("23:40", 1), ("00:10", 5), ("00:40", 9)]);
             sums(&half(&df).offset("-20min"), "%H:%M", &[("23:40", 1), ("00:10", 5), ("00:40", 9)]);
@@ -349,10 +447,20 @@ mod tests {
                 ],
             );
         }
-        let months =
-            rows(&["2024-01-01 00:00", "2024-01-05 10:00", "2024-01-31 00:00", "2024-01-31 12:00", "2024-02-01 00:00", "2024-03-10 00:00"]);
+        let months = rows(&[
+            "2024-01-01 00:00",
+            "2024-01-05 10:00",
+            "2024-01-31 00:00",
+            "2024-01-31 12:00",
+            "2024-02-01 00:00",
+            "2024-03-10 00:00",
+        ]);
         sums(&months.resample("ME", "t"), "%m-%d", &[("01-31", 10), ("02-29", 5), ("03-31", 6)]);
-        sums(&months.resample("ME", "t").closed("left"), "%m-%d", &[("01-31", 3), ("02-29", 12), ("03-31", 6)]);
+        sums(
+            &months.resample("ME", "t").closed("left"),
+            "%m-%d",
+            &[("01-31", 3), ("02-29", 12), ("03-31", 6)],
+        );
         for (of, part) in [
             (half(&df).closed("up"), "\"up\""),
             (half(&df).label("x"), "\"x\""),
@@ -366,34 +474,64 @@ mod tests {
 
     #[test]
     fn steps_of_a_zone_go_by_its_clocks_and_keep_it() {
-        let zoned =
-            |times: &[&'static str]| rows(times).with_column("t", col("t").dt().tz_localize("UTC").dt().tz_convert("Europe/Berlin"));
-        let autumn = zoned(&["2024-10-26 23:30", "2024-10-27 00:30", "2024-10-27 01:30", "2024-10-27 02:30"]);
+        let zoned = |times: &[&'static str]| {
+            rows(times)
+                .with_column("t", col("t").dt().tz_localize("UTC").dt().tz_convert("Europe/Berlin"))
+        };
+        let autumn = zoned(&[
+            "2024-10-26 23:30",
+            "2024-10-27 00:30",
+            "2024-10-27 01:30",
+            "2024-10-27 02:30",
+        ]);
         sums(
             &autumn.resample("1h", "t"),
             "%d %H:%M%:z",
-            &[("27 01:00+02:00", 1), ("27 02:00+02:00", 2), ("27 02:00+01:00", 3), ("27 03:00+01:00", 4)],
+            &[
+                ("27 01:00+02:00", 1),
+                ("27 02:00+02:00", 2),
+                ("27 02:00+01:00", 3),
+                ("27 03:00+01:00", 4),
+            ],
         );
         sums(&autumn.resample("1D", "t"), "%d %H:%M%:z", &[("27 00:00+02:00", 10)]);
-        sums(&autumn.resample("2h", "t"), "%d %H:%M%:z", &[("27 00:00+02:00", 1), ("27 02:00+02:00", 5), ("27 03:00+01:00", 4)]);
-        let spring = zoned(&["2024-03-30 22:30", "2024-03-31 00:30", "2024-03-31 01:30", "2024-03-31 22:30"]);
-        sums(&spring.resample("1D", "t"), "%d %H:%M%:z", &[("30 00:00+01:00", 1), ("31 00:00+01:00", 5), ("01 00:00+02:00", 4)]);
+        sums(
+            &autumn.resample("2h", "t"),
+            "%d %H:%M%:z",
+            &[("27 00:00+02:00", 1), ("27 02:00+02:00", 5), ("27 03:00+01:00", 4)],
+        );
+        let spring = zoned(&[
+            "2024-03-30 22:30",
+            "2024-03-31 00:30",
+            "2024-03-31 01:30",
+            "2024-03-31 22:30",
+        ]);
+        sums(
+            &spring.resample("1D", "t"),
+            "%d %H:%M%:z",
+            &[("30 00:00+01:00", 1), ("31 00:00+01:00", 5), ("01 00:00+02:00", 4)],
+        );
         sums(&spring.resample("MS", "t"), "%m-%d %:z", &[("03-01 +01:00", 6), ("04-01 +02:00", 4)]);
     }
 
     #[test]
     fn sums_keep_their_type() {
         let t = Series::from_iter(["2020-01-01", "2020-03-01"]);
-        let df = DataFrame::from_columns([("t", t), ("n", Series::from_iter([5u64, 7]))]).with_column("t", col("t").to_datetime(""));
+        let df = DataFrame::from_columns([("t", t), ("n", Series::from_iter([5u64, 7]))])
+            .with_column("t", col("t").to_datetime(""));
         let sums = df.resample("MS", "t").sum("n").compute().unwrap();
         assert_eq!(sums.column("n").unwrap().to_vec::<u64>().unwrap(), [5, 0, 7]);
     }
 
     #[test]
     fn a_step_that_is_none_is_told() {
-        let df = DataFrame::from_columns([("t", Series::from_iter(["2020-01-01"]))]).with_column("t", col("t").to_datetime(""));
+        let df = DataFrame::from_columns([("t", Series::from_iter(["2020-01-01"]))])
+            .with_column("t", col("t").to_datetime(""));
         let e = df.resample("fortnight", "t").size().compute().unwrap_err().to_string();
-        assert!(e.contains("\"fortnight\"") && e.contains("\"15min\"") && e.contains("\"MS\""), "{e}");
+        assert!(
+            e.contains("\"fortnight\"") && e.contains("\"15min\"") && e.contains("\"MS\""),
+            "{e}"
+        );
         let e = df.resample("0h", "t").size().compute().unwrap_err().to_string();
         assert!(e.contains("\"0h\""), "{e}");
     }

@@ -82,7 +82,10 @@ fn ipc(path: &str) -> Result<Plan> {
         return found.plan(METHOD, format, &schemas[0], Split::BySize);
     }
     // DataFusion reads these files by column index.
-    let each = found.each().zip(&schemas).map(|(one, s)| one.plan(METHOD, format.clone(), s, Split::BySize));
+    let each = found
+        .each()
+        .zip(&schemas)
+        .map(|(one, s)| one.plan(METHOD, format.clone(), s, Split::BySize));
     union(each.collect::<Result<_>>()?)
 }
 
@@ -122,7 +125,9 @@ struct Ipc(arrow::ipc::writer::FileWriter<AtomicFile>, SchemaRef);
 
 impl Sink for Ipc {
     fn put(&mut self, batch: &RecordBatch) -> std::result::Result<(), String> {
-        self.0.write(&cast_to(batch, &self.1).map_err(|e| e.to_string())?).map_err(|e| e.to_string())
+        self.0
+            .write(&cast_to(batch, &self.1).map_err(|e| e.to_string())?)
+            .map_err(|e| e.to_string())
     }
     fn end(mut self: Box<Self>) -> std::result::Result<AtomicFile, String> {
         self.0.finish().map_err(|e| e.to_string())?;
@@ -140,7 +145,9 @@ impl DataFrame {
     /// As [`DataFrame::to_csv`].
     pub fn to_parquet(&self, path: &str) -> Result<Vec<String>> {
         self.written("to_parquet", path, |file, schema| {
-            Ok(Box::new(ParquetRows(ArrowWriter::try_new(file, schema.clone(), None).map_err(|e| e.to_string())?)))
+            Ok(Box::new(ParquetRows(
+                ArrowWriter::try_new(file, schema.clone(), None).map_err(|e| e.to_string())?,
+            )))
         })
     }
 
@@ -164,7 +171,8 @@ impl DataFrame {
     pub fn to_ipc(&self, path: &str) -> Result<Vec<String>> {
         self.written("to_ipc", path, |file, schema| {
             let stored = plain(schema);
-            let writer = arrow::ipc::writer::FileWriter::try_new(file, &stored).map_err(|e| e.to_string())?;
+            let writer = arrow::ipc::writer::FileWriter::try_new(file, &stored)
+                .map_err(|e| e.to_string())?;
             Ok(Box::new(Ipc(writer, stored)))
         })
     }
@@ -199,9 +207,16 @@ impl DataFrame {
     }
 }
 
-async fn write_rows(method: &'static str, path: String, mut rows: SendableRecordBatchStream, make: Make) -> Result<AtomicFile> {
-    let bad =
-        |message: String| -> Error { ErrorKind::Engine { operation: method.to_owned(), message: format!("{path:?}: {message}") }.into() };
+async fn write_rows(
+    method: &'static str,
+    path: String,
+    mut rows: SendableRecordBatchStream,
+    make: Make,
+) -> Result<AtomicFile> {
+    let bad = |message: String| -> Error {
+        ErrorKind::Engine { operation: method.to_owned(), message: format!("{path:?}: {message}") }
+            .into()
+    };
     let mut sink = make(AtomicFile::create(method, &path)?, &rows.schema()).map_err(bad)?;
     while let Some(batch) = rows.next().await {
         sink.put(&batch.during(method)?).map_err(bad)?;
@@ -232,7 +247,10 @@ mod tests {
         let want = format!("{:?}", df.compute().unwrap());
         type Write = fn(&DataFrame, &str) -> crate::Result<Vec<String>>;
         type Read = fn(&str) -> DataFrame;
-        let formats: [(&str, Write, Read); 2] = [("parquet", DataFrame::to_parquet, read_parquet), ("arrow", DataFrame::to_ipc, read_ipc)];
+        let formats: [(&str, Write, Read); 2] = [
+            ("parquet", DataFrame::to_parquet, read_parquet),
+            ("arrow", DataFrame::to_ipc, read_ipc),
+        ];
         for (name, write, read) in formats {
             for path in [format!("one.{name}"), format!("{name}/*.{name}")] {
                 let paths = write(&df, &at(&path)).unwrap();
@@ -262,16 +280,33 @@ mod tests {
         std::fs::write(at("b.json"), "{\"x\": 2.5, \"late\": \"y\"}\n").unwrap();
         let both = read_json(&at("*.json")).compute().unwrap();
         assert_eq!(both.column("x").unwrap().to_vec::<f64>().unwrap(), [1.0, 2.5]);
-        assert_eq!(both.column("late").unwrap().to_vec::<Option<String>>().unwrap(), [None, Some("y".into())]);
-        DataFrame::from_columns([("x", Series::from_iter([1i64]))]).to_parquet(&at("a.parquet")).unwrap();
-        DataFrame::from_columns([("y", Series::from_iter([0.5])), ("x", Series::from_iter([7i64]))]).to_parquet(&at("b.parquet")).unwrap();
+        assert_eq!(
+            both.column("late").unwrap().to_vec::<Option<String>>().unwrap(),
+            [None, Some("y".into())]
+        );
+        DataFrame::from_columns([("x", Series::from_iter([1i64]))])
+            .to_parquet(&at("a.parquet"))
+            .unwrap();
+        DataFrame::from_columns([
+            ("y", Series::from_iter([0.5])),
+            ("x", Series::from_iter([7i64])),
+        ])
+        .to_parquet(&at("b.parquet"))
+        .unwrap();
         let both = read_parquet(&at("*.parquet"));
         assert_eq!(both.columns().unwrap(), ["x", "y"]);
-        assert_eq!(both.compute().unwrap().column("y").unwrap().to_vec::<Option<f64>>().unwrap(), [None, Some(0.5)]);
+        assert_eq!(
+            both.compute().unwrap().column("y").unwrap().to_vec::<Option<f64>>().unwrap(),
+            [None, Some(0.5)]
+        );
         // A file that is added to a folder later is read by the next frame.
-        let sum = || read_parquet(folder.path().to_str().unwrap()).col("x").sum().compute().unwrap().as_i64();
+        let sum = || {
+            read_parquet(folder.path().to_str().unwrap()).col("x").sum().compute().unwrap().as_i64()
+        };
         assert_eq!(sum(), Some(8));
-        DataFrame::from_columns([("x", Series::from_iter([100i64]))]).to_parquet(&at("c.parquet")).unwrap();
+        DataFrame::from_columns([("x", Series::from_iter([100i64]))])
+            .to_parquet(&at("c.parquet"))
+            .unwrap();
         assert_eq!(sum(), Some(108));
     }
 
@@ -280,10 +315,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for year in [2019, 2020] {
             let path = folder.path().join(format!("year={year}/p.parquet"));
-            DataFrame::from_columns([("x", Series::from_iter([f64::from(year)]))]).to_parquet(path.to_str().unwrap()).unwrap();
+            DataFrame::from_columns([("x", Series::from_iter([f64::from(year)]))])
+                .to_parquet(path.to_str().unwrap())
+                .unwrap();
         }
         let df = read_parquet(folder.path().to_str().unwrap());
-        assert_eq!(df.filter(col("year").eq(2020)).compute().unwrap().column("x").unwrap().to_vec::<f64>().unwrap(), [2020.0]);
+        assert_eq!(
+            df.filter(col("year").eq(2020))
+                .compute()
+                .unwrap()
+                .column("x")
+                .unwrap()
+                .to_vec::<f64>()
+                .unwrap(),
+            [2020.0]
+        );
         assert_eq!(df.columns().unwrap(), ["x", "year"]);
     }
 
@@ -296,7 +342,10 @@ mod tests {
         df.to_sql("a table", path).unwrap();
         df.filter(col("i").lt(10)).to_sql("a table", path).unwrap();
         let back = read_sql("a table", path);
-        assert_eq!(back.compute().unwrap().column("i").unwrap().to_vec::<i64>().unwrap(), [1, 2, 3, 4, 5, 6, 8, 9]);
+        assert_eq!(
+            back.compute().unwrap().column("i").unwrap().to_vec::<i64>().unwrap(),
+            [1, 2, 3, 4, 5, 6, 8, 9]
+        );
         assert_eq!(back.dtypes().unwrap()[1], DType::Str);
         let e = read_sql("select nothing from nowhere", path).compute().unwrap_err().to_string();
         assert!(e.contains("nowhere") && e.contains("a table"), "{e}");

@@ -17,7 +17,9 @@ use datafusion::catalog::Session;
 use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl, PartitionedFile};
+use datafusion::datasource::listing::{
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl, PartitionedFile,
+};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result as DfResult};
@@ -51,7 +53,12 @@ pub(in crate::frame) struct Found {
 
 /// Finds the files of a path, a pattern, a folder or a URL; in a folder, those with these
 /// extensions.
-pub(in crate::frame) fn found(method: &str, path: &str, endings: &[&str], by_ranges: bool) -> Result<Found> {
+pub(in crate::frame) fn found(
+    method: &str,
+    path: &str,
+    endings: &[&str],
+    by_ranges: bool,
+) -> Result<Found> {
     if fs::is_remote(path) {
         let names = remote::reachable(method, path, by_ranges)?;
         let urls = names.iter().map(ListingTableUrl::parse).collect::<DfResult<_>>();
@@ -147,7 +154,9 @@ fn key(name: &str, values: Vec<Option<&str>>) -> Key {
 fn unescaped(text: &str) -> String {
     let (bytes, mut out, mut i) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
     while i < bytes.len() {
-        let hex = text.get(i + 1..i + 3).filter(|h| bytes[i] == b'%' && h.bytes().all(|b| b.is_ascii_hexdigit()));
+        let hex = text
+            .get(i + 1..i + 3)
+            .filter(|h| bytes[i] == b'%' && h.bytes().all(|b| b.is_ascii_hexdigit()));
         let (byte, length) = match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
             Some(byte) => (byte, 3),
             None => (bytes[i], 1),
@@ -160,7 +169,11 @@ fn unescaped(text: &str) -> String {
 
 impl Found {
     /// Reads the schema of each file.
-    pub(in crate::frame) fn schemas(&self, method: &'static str, format: &Arc<dyn FileFormat>) -> Result<Vec<SchemaRef>> {
+    pub(in crate::frame) fn schemas(
+        &self,
+        method: &'static str,
+        format: &Arc<dyn FileFormat>,
+    ) -> Result<Vec<SchemaRef>> {
         let (urls, format) = (self.urls.clone(), format.clone());
         threads::wait(async move {
             let state = Arc::new(engine::session().state());
@@ -171,14 +184,22 @@ impl Found {
     }
 
     /// Reads the schema of all files together, for a format that merges them itself.
-    pub(in crate::frame) fn together(&self, method: &'static str, format: &Arc<dyn FileFormat>) -> Result<SchemaRef> {
+    pub(in crate::frame) fn together(
+        &self,
+        method: &'static str,
+        format: &Arc<dyn FileFormat>,
+    ) -> Result<SchemaRef> {
         let (urls, format) = (self.urls.clone(), format.clone());
         let state = Arc::new(engine::session().state());
         threads::wait(columns_of(method, state, format, urls))
     }
 
     /// Merges the columns of all files: each gets a type that holds all values.
-    pub(in crate::frame) fn merged(&self, method: &str, schemas: &[SchemaRef]) -> Result<SchemaRef> {
+    pub(in crate::frame) fn merged(
+        &self,
+        method: &str,
+        schemas: &[SchemaRef],
+    ) -> Result<SchemaRef> {
         if alike(schemas) {
             return Ok(schemas[0].clone());
         }
@@ -213,7 +234,13 @@ impl Found {
 
     /// Builds the plan of the files. A partition column takes precedence over a column of the
     /// files.
-    pub(in crate::frame) fn plan(self, method: &str, format: Arc<dyn FileFormat>, columns: &Schema, split: Split) -> Result<Plan> {
+    pub(in crate::frame) fn plan(
+        self,
+        method: &str,
+        format: Arc<dyn FileFormat>,
+        columns: &Schema,
+        split: Split,
+    ) -> Result<Plan> {
         let Self { urls, keys } = self;
         let own = |f: &&Arc<Field>| keys.iter().all(|k| k.0.name() != f.name());
         let fields: Fields = columns.fields().iter().filter(own).cloned().collect();
@@ -256,9 +283,11 @@ async fn columns_of(
 /// Adds the name of a file to an error of DataFusion.
 fn named(e: Error, file: &str) -> Error {
     match e.kind() {
-        ErrorKind::Engine { operation, message } => {
-            ErrorKind::Engine { operation: operation.clone(), message: format!("{file}: {message}") }.into()
+        ErrorKind::Engine { operation, message } => ErrorKind::Engine {
+            operation: operation.clone(),
+            message: format!("{file}: {message}"),
         }
+        .into(),
         _ => e,
     }
 }
@@ -270,7 +299,9 @@ fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
         _ if a == b || b.is_null() => Some(a.clone()),
         _ if a.is_null() => Some(b.clone()),
         _ if number(a) && number(b) => Some(wider_number(a, b)),
-        (DataType::List(x), DataType::List(y)) => Some(DataType::new_list(wider(x.data_type(), y.data_type())?, true)),
+        (DataType::List(x), DataType::List(y)) => {
+            Some(DataType::new_list(wider(x.data_type(), y.data_type())?, true))
+        }
         (DataType::Struct(x), DataType::Struct(y)) => struct_of(x, y),
         _ => {
             let kinds = [DataType::is_string, DataType::is_temporal, DataType::is_numeric];
@@ -281,7 +312,8 @@ fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
 }
 
 fn wider_number(a: &DataType, b: &DataType) -> DataType {
-    let same = a.is_floating() == b.is_floating() && a.is_unsigned_integer() == b.is_unsigned_integer();
+    let same =
+        a.is_floating() == b.is_floating() && a.is_unsigned_integer() == b.is_unsigned_integer();
     match (a, b) {
         _ if same => if a.primitive_width() < b.primitive_width() { b } else { a }.clone(),
         _ if a.is_floating() || b.is_floating() => DataType::Float64,
@@ -325,16 +357,22 @@ impl Listed {
         let Some(filter) = conjunction(own) else { return Ok(all.collect()) };
         let schema = Schema::new(self.keys.iter().map(|k| k.0.clone()).collect::<Vec<_>>());
         let arrays = self.keys.iter().map(|k| ScalarValue::iter_to_array(k.1.clone()));
-        let batch = RecordBatch::try_new(Arc::new(schema.clone()), arrays.collect::<DfResult<Vec<_>>>()?)?;
+        let batch =
+            RecordBatch::try_new(Arc::new(schema.clone()), arrays.collect::<DfResult<Vec<_>>>()?)?;
         let filter = state.create_physical_expr(filter, &DFSchema::try_from(schema)?)?;
         let told = filter.evaluate(&batch)?.into_array(self.urls.len())?;
         // Null counts as false.
-        let holds = |i: &usize| told.as_boolean_opt().is_some_and(|t| t.is_valid(*i) && t.value(*i));
+        let holds =
+            |i: &usize| told.as_boolean_opt().is_some_and(|t| t.is_valid(*i) && t.value(*i));
         Ok(all.filter(holds).collect())
     }
 
     /// Lists the files as they are now, in groups that keep their order.
-    async fn groups(&self, state: &dyn Session, chosen: &[usize]) -> DfResult<(Vec<FileGroup>, Statistics)> {
+    async fn groups(
+        &self,
+        state: &dyn Session,
+        chosen: &[usize],
+    ) -> DfResult<(Vec<FileGroup>, Statistics)> {
         let urls: Vec<_> = chosen.iter().map(|i| self.urls[*i].clone()).collect();
         let folder = urls.iter().any(ListingTableUrl::is_collection);
         let ending = if folder { self.format.get_ext() } else { String::new() };
@@ -348,7 +386,8 @@ impl Listed {
         if self.keys.is_empty() {
             return Ok((listed.file_groups, listed.statistics));
         }
-        let places: HashMap<_, _> = chosen.iter().map(|i| (self.urls[*i].prefix().clone(), *i)).collect();
+        let places: HashMap<_, _> =
+            chosen.iter().map(|i| (self.urls[*i].prefix().clone(), *i)).collect();
         let keyed = |mut file: PartitionedFile| {
             let i = places.get(&file.object_meta.location).copied().unwrap_or(0);
             file.partition_values = self.keys.iter().map(|k| k.1[i].clone()).collect();
@@ -369,7 +408,8 @@ impl Listed {
 
     /// Adds the partition columns, without statistics: they already select the files.
     fn more(&self, of: Statistics) -> Statistics {
-        let unknown = |s: Statistics, _: &Key| s.add_column_statistics(ColumnStatistics::new_unknown());
+        let unknown =
+            |s: Statistics, _: &Key| s.add_column_statistics(ColumnStatistics::new_unknown());
         self.keys.iter().fold(of, unknown)
     }
 }
@@ -381,7 +421,11 @@ impl FrameSource for Listed {
     }
 
     fn filter_support(&self, filter: &Expr) -> TableProviderFilterPushDown {
-        if self.by_keys(filter) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact }
+        if self.by_keys(filter) {
+            TableProviderFilterPushDown::Exact
+        } else {
+            TableProviderFilterPushDown::Inexact
+        }
     }
 
     async fn scan(
@@ -393,15 +437,21 @@ impl FrameSource for Listed {
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let chosen = self.chosen(state, filters)?;
         let none = (Vec::new(), Statistics::new_unknown(self.schema.table_schema()));
-        let (groups, statistics) = if chosen.is_empty() { none } else { self.groups(state, &chosen).await? };
+        let (groups, statistics) =
+            if chosen.is_empty() { none } else { self.groups(state, &chosen).await? };
         if groups.is_empty() {
             let schema = project_schema(&FrameSource::schema(self), projection)?;
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let source = self.format.file_source(self.schema.clone());
         // A plan for one partition reads the files in sequence.
-        let by_row_groups = self.split == Split::RowGroups && state.config().target_partitions() > 1;
-        let groups = if by_row_groups { row_groups::split(state, &self.urls[0], groups).await? } else { groups };
+        let by_row_groups =
+            self.split == Split::RowGroups && state.config().target_partitions() > 1;
+        let groups = if by_row_groups {
+            row_groups::split(state, &self.urls[0], groups).await?
+        } else {
+            groups
+        };
         // DataFusion would redistribute the bytes of the files.
         let fixed = by_row_groups.then(|| Partitioning::UnknownPartitioning(groups.len()));
         let config = FileScanConfigBuilder::new(self.urls[0].object_store(), source)

@@ -111,9 +111,12 @@ mod tests {
             let x = Int64Array::from_iter_values(from..from + n);
             RecordBatch::try_from_iter([("x", Arc::new(x) as _)]).unwrap()
         };
-        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1 << 20)).build();
+        let properties =
+            WriterProperties::builder().set_max_row_group_row_count(Some(1 << 20)).build();
         let schema = rows(0, 0).schema();
-        let mut writer = ArrowWriter::try_new(std::fs::File::create(path).unwrap(), schema, Some(properties)).unwrap();
+        let mut writer =
+            ArrowWriter::try_new(std::fs::File::create(path).unwrap(), schema, Some(properties))
+                .unwrap();
         let mut from = start;
         for n in sizes {
             writer.write(&rows(from, *n)).unwrap();
@@ -130,7 +133,8 @@ mod tests {
         write(&at("a.parquet"), 0, &[3, 1, 5]);
         write(&at("b.parquet"), 9, &[2]);
         let df = Parquet::new().split_row_groups(true).read(&at("*.parquet"));
-        let xs = |df: &DataFrame| df.compute().unwrap().column("x").unwrap().to_vec::<i64>().unwrap();
+        let xs =
+            |df: &DataFrame| df.compute().unwrap().column("x").unwrap().to_vec::<i64>().unwrap();
         assert_eq!(xs(&df), (0..11).collect::<Vec<_>>());
         let sizes: Vec<_> = df.partitions().iter().map(|p| p.len().unwrap()).collect();
         assert_eq!((df.npartitions(), sizes), (4, vec![3, 1, 5, 2]));
@@ -138,7 +142,10 @@ mod tests {
         // Results from statistics cover all row groups.
         let sum = |df: &DataFrame| df.col("x").sum().compute().unwrap().as_i64();
         let large = df.filter(col("x").gt(7));
-        assert_eq!((df.len().unwrap(), sum(&df), large.len().unwrap(), sum(&large)), (11, Some(55), 3, Some(27)));
+        assert_eq!(
+            (df.len().unwrap(), sum(&df), large.len().unwrap(), sum(&large)),
+            (11, Some(55), 3, Some(27))
+        );
         assert_eq!(df.col("x").max().compute().unwrap().as_i64(), Some(10));
         assert_eq!(xs(&df.get_partition(1).filter(col("x").gt(-1))), [3]);
         assert_eq!(xs(&df.map_partitions(|part| Ok(part.head(1)))), [0, 3, 4, 9]);

@@ -4,7 +4,10 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::plan::{Plan, scan};
 use crate::frame::types::names::distinct;
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, Float64Array, Int64Array, NullArray, RecordBatch,
+    StringArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use rusqlite::types::Value;
@@ -17,10 +20,17 @@ fn failed(method: &str, path: &str, e: &dyn std::fmt::Display) -> Error {
 
 pub(in crate::frame) fn read(query: &str, path: &str) -> Result<Plan> {
     let bad = |e: rusqlite::Error| failed("read_sql", path, &e);
-    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(bad)?;
+    let database =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(bad)?;
     let tables = tables(&database).map_err(bad)?;
-    let query = if tables.iter().any(|t| t == query) { format!("select * from {}", quoted(query)) } else { query.to_owned() };
-    let explained = |e: rusqlite::Error| failed("read_sql", path, &format!("{e}; available tables: {}", tables.join(", ")));
+    let query = if tables.iter().any(|t| t == query) {
+        format!("select * from {}", quoted(query))
+    } else {
+        query.to_owned()
+    };
+    let explained = |e: rusqlite::Error| {
+        failed("read_sql", path, &format!("{e}; available tables: {}", tables.join(", ")))
+    };
     let mut statement = database.prepare(&query).map_err(explained)?;
     let mut names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     distinct(&mut names);
@@ -40,7 +50,8 @@ pub(in crate::frame) fn read(query: &str, path: &str) -> Result<Plan> {
 }
 
 fn tables(database: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut found = database.prepare("select name from sqlite_master where type in ('table', 'view') order by name")?;
+    let mut found = database
+        .prepare("select name from sqlite_master where type in ('table', 'view') order by name")?;
     let names = found.query_map([], |row| row.get(0))?;
     names.collect()
 }
@@ -55,7 +66,12 @@ fn array(values: &[Value]) -> ArrayRef {
         return Arc::new(NullArray::new(values.len()));
     }
     if all(|v| matches!(v, Value::Integer(_))) {
-        return Arc::new(values.iter().map(|v| if let Value::Integer(i) = v { Some(*i) } else { None }).collect::<Int64Array>());
+        return Arc::new(
+            values
+                .iter()
+                .map(|v| if let Value::Integer(i) = v { Some(*i) } else { None })
+                .collect::<Int64Array>(),
+        );
     }
     if all(|v| matches!(v, Value::Integer(_) | Value::Real(_))) {
         let float = |v: &Value| match v {
@@ -66,7 +82,12 @@ fn array(values: &[Value]) -> ArrayRef {
         return Arc::new(values.iter().map(float).collect::<Float64Array>());
     }
     if all(|v| matches!(v, Value::Blob(_))) {
-        return Arc::new(values.iter().map(|v| if let Value::Blob(b) = v { Some(b.as_slice()) } else { None }).collect::<BinaryArray>());
+        return Arc::new(
+            values
+                .iter()
+                .map(|v| if let Value::Blob(b) = v { Some(b.as_slice()) } else { None })
+                .collect::<BinaryArray>(),
+        );
     }
     let text = |v: &Value| match v {
         Value::Null => None,
@@ -92,14 +113,27 @@ pub(in crate::frame) fn write(batch: &RecordBatch, table: &str, path: &str) -> R
             _ => ("text", DataType::Utf8),
         };
         names.push(format!("{} {kind}", quoted(field.name())));
-        columns.push(cast(array, &as_type).map_err(|e| failed("to_sql", path, &format!("column {:?}: {e}", field.name())))?);
+        columns.push(
+            cast(array, &as_type)
+                .map_err(|e| failed("to_sql", path, &format!("column {:?}: {e}", field.name())))?,
+        );
     }
-    change.execute_batch(&format!("drop table if exists {0}; create table {0} ({1})", quoted(table), names.join(", "))).map_err(bad)?;
+    change
+        .execute_batch(&format!(
+            "drop table if exists {0}; create table {0} ({1})",
+            quoted(table),
+            names.join(", ")
+        ))
+        .map_err(bad)?;
     {
         let places = vec!["?"; columns.len()].join(", ");
-        let mut insert = change.prepare(&format!("insert into {} values ({places})", quoted(table))).map_err(bad)?;
+        let mut insert = change
+            .prepare(&format!("insert into {} values ({places})", quoted(table)))
+            .map_err(bad)?;
         for i in 0..batch.num_rows() {
-            insert.execute(rusqlite::params_from_iter(columns.iter().map(|c| value(c, i)))).map_err(bad)?;
+            insert
+                .execute(rusqlite::params_from_iter(columns.iter().map(|c| value(c, i))))
+                .map_err(bad)?;
         }
     }
     change.commit().map_err(bad)

@@ -7,20 +7,25 @@ use crate::frame::dataframe::DataFrame;
 use crate::frame::source::generated::Partition;
 use crate::frame::types::freq::{DAY, step};
 use crate::frame::types::hash::{GOLDEN, scrambled, share_of};
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::sync::Arc;
 
 const BATCH: i64 = crate::frame::types::batch::BATCH as i64;
 
 const NAMES: [&str; 26] = [
-    "Alice", "Bob", "Charlie", "Dan", "Edith", "Frank", "George", "Hannah", "Ingrid", "Jerry", "Kevin", "Laura", "Michael", "Norbert",
-    "Oliver", "Patricia", "Quinn", "Ray", "Sarah", "Tim", "Ursula", "Victor", "Wendy", "Xavier", "Yvonne", "Zelda",
+    "Alice", "Bob", "Charlie", "Dan", "Edith", "Frank", "George", "Hannah", "Ingrid", "Jerry",
+    "Kevin", "Laura", "Michael", "Norbert", "Oliver", "Patricia", "Quinn", "Ray", "Sarah", "Tim",
+    "Ursula", "Victor", "Wendy", "Xavier", "Yvonne", "Zelda",
 ];
 
 /// A hash of a row number: a row is the same in any partition.
 fn mixed(row: i64, column: u64) -> u64 {
-    scrambled((row as u64).wrapping_mul(4).wrapping_add(column).wrapping_add(1).wrapping_mul(GOLDEN))
+    scrambled(
+        (row as u64).wrapping_mul(4).wrapping_add(column).wrapping_add(1).wrapping_mul(GOLDEN),
+    )
 }
 
 fn share(row: i64, column: u64) -> f64 {
@@ -39,13 +44,20 @@ impl DataFrame {
     pub(crate) fn timeseries(start: &str, end: &str, freq: &str) -> Self {
         let bad = |message: String| -> Error { Error::bad_argument("timeseries", message) };
         let instant = |text: &str| {
-            value::time(text.as_bytes())
-                .ok_or_else(|| bad(format!("invalid date or timestamp {text:?}: expected one such as \"2000-01-31\"")))
+            value::time(text.as_bytes()).ok_or_else(|| {
+                bad(format!(
+                    "invalid date or timestamp {text:?}: expected one such as \"2000-01-31\""
+                ))
+            })
         };
         let asked = || -> Result<(i64, i64, i64)> {
             let (start, end) = (instant(start)?, instant(end)?);
             let freq = step(freq).map_err(&bad)?;
-            if end <= start { Err(bad("the end must be after the start".to_owned())) } else { Ok((start, end, freq)) }
+            if end <= start {
+                Err(bad("the end must be after the start".to_owned()))
+            } else {
+                Ok((start, end, freq))
+            }
         };
         let (start, end, freq) = match asked() {
             Ok(asked) => asked,
@@ -61,17 +73,26 @@ impl DataFrame {
         ]));
         let days = (end - start + DAY - 1) / DAY;
         // The number of the first row of a day.
-        let first = move |day: i64| (day * DAY).min(end - start).div_euclid(freq) + i64::from((day * DAY).min(end - start) % freq != 0);
+        let first = move |day: i64| {
+            (day * DAY).min(end - start).div_euclid(freq)
+                + i64::from((day * DAY).min(end - start) % freq != 0)
+        };
         let of = schema.clone();
         let make: Partition = Arc::new(move |day| {
             let (from, to) = (first(i64::from(day)), first(i64::from(day) + 1));
             let batch = |at: i64| {
                 let rows = at..(at + BATCH).min(to);
                 let columns: Vec<ArrayRef> = vec![
-                    Arc::new(TimestampMicrosecondArray::from_iter_values(rows.clone().map(|r| start + r * freq))),
-                    Arc::new(StringArray::from_iter_values(rows.clone().map(|r| NAMES[(mixed(r, 0) % NAMES.len() as u64) as usize]))),
+                    Arc::new(TimestampMicrosecondArray::from_iter_values(
+                        rows.clone().map(|r| start + r * freq),
+                    )),
+                    Arc::new(StringArray::from_iter_values(
+                        rows.clone().map(|r| NAMES[(mixed(r, 0) % NAMES.len() as u64) as usize]),
+                    )),
                     Arc::new(Int64Array::from_iter_values(rows.clone().map(id))),
-                    Arc::new(Float64Array::from_iter_values(rows.clone().map(|r| share(r, 1) * 2.0 - 1.0))),
+                    Arc::new(Float64Array::from_iter_values(
+                        rows.clone().map(|r| share(r, 1) * 2.0 - 1.0),
+                    )),
                     Arc::new(Float64Array::from_iter_values(rows.map(|r| share(r, 2) * 2.0 - 1.0))),
                 ];
                 RecordBatch::try_new(of.clone(), columns).map_err(|e| bad_batch(&e))

@@ -180,7 +180,9 @@ impl MergeAsof {
         }
         for frame in [left, right] {
             let available = frame.columns()?;
-            if let Some(column) = [&self.on].into_iter().chain(&self.by).find(|n| !available.contains(n)) {
+            if let Some(column) =
+                [&self.on].into_iter().chain(&self.by).find(|n| !available.contains(n))
+            {
                 let (method, column) = ("merge_asof".to_owned(), column.clone());
                 return Err(ErrorKind::ColumnNotFound { method, column, available }.into());
             }
@@ -202,10 +204,12 @@ impl MergeAsof {
             Direction::Backward => self.near(&backward()),
             Direction::Forward => self.near(&self.candidates(&l, &r, true)),
             Direction::Nearest => {
-                let names = [(RIGHT, AHEAD), (VALUE, VALUE_AHEAD)].map(|(a, b)| (a.to_owned(), b.to_owned()));
+                let names = [(RIGHT, AHEAD), (VALUE, VALUE_AHEAD)]
+                    .map(|(a, b)| (a.to_owned(), b.to_owned()));
                 let ahead = self.near(&self.candidates(&l, &r, true)).renamed(&names);
                 let ahead = ahead.select([LEFT, AHEAD, VALUE_AHEAD]);
-                let both = Merge::new().how(Join::Left).on(LEFT).join(&self.near(&backward()), &ahead);
+                let both =
+                    Merge::new().how(Join::Left).on(LEFT).join(&self.near(&backward()), &ahead);
                 let (value, other) = (col(VALUE), col(VALUE_AHEAD));
                 let nearer = (&other - &col(&self.on)).lt(col(&self.on) - &value);
                 let takes = other.notna().and(value.isna().or(nearer.fillna(false)));
@@ -224,7 +228,8 @@ impl MergeAsof {
     /// direction.
     #[track_caller]
     fn candidates(&self, l: &DataFrame, r: &DataFrame, ahead: bool) -> DataFrame {
-        let mut names: Vec<&str> = [&self.on].into_iter().chain(&self.by).map(String::as_str).collect();
+        let mut names: Vec<&str> =
+            [&self.on].into_iter().chain(&self.by).map(String::as_str).collect();
         let value = when(col(RIGHT).notna()).then(col(&self.on)).into_expr();
         names.push(RIGHT);
         let right = r.select(&names);
@@ -232,7 +237,8 @@ impl MergeAsof {
         names.push(LEFT);
         let left = l.select(&names);
         // Equal rows keep this order: a match precedes the row that searches for it.
-        let all = if ahead == self.exact { concat([&left, &right]) } else { concat([&right, &left]) };
+        let all =
+            if ahead == self.exact { concat([&left, &right]) } else { concat([&right, &left]) };
         let known = |x: &Expr| {
             let filled = if ahead { x.bfill() } else { x.ffill() };
             let filled = if self.by.is_empty() { filled } else { filled.over(&self.by) };
@@ -312,21 +318,37 @@ mod tests {
         check(&by, [some(70), none, some(50), none, some(70)]);
         check(&by.clone().allow_exact_matches(false), [some(70), none, some(11), none, some(20)]);
         check(&by.clone().direction("forward"), [some(130), some(20), some(50), none, some(70)]);
-        check(&by.clone().direction("forward").allow_exact_matches(false), [some(130), some(20), none, none, some(130)]);
+        check(
+            &by.clone().direction("forward").allow_exact_matches(false),
+            [some(130), some(20), none, none, some(130)],
+        );
         check(&by.clone().direction("nearest"), [some(70), some(20), some(50), none, some(70)]);
-        check(&by.clone().direction("nearest").tolerance(1), [none, some(20), some(50), none, some(70)]);
+        check(
+            &by.clone().direction("nearest").tolerance(1),
+            [none, some(20), some(50), none, some(70)],
+        );
         check(&by.tolerance(2), [none, none, some(50), none, some(70)]);
     }
 
     #[test]
     fn times_have_tolerances_of_time() {
         let t = |v: [&'static str; 2]| ("t", Series::from_iter(v));
-        let l = DataFrame::from_columns([t(["2020-01-01 10:00:00", "2020-01-01 10:00:09"])]).with_column("t", col("t").to_datetime(""));
-        let r = DataFrame::from_columns([t(["2020-01-01 09:59:59", "2020-01-01 10:00:05"]), ("v", Series::from_iter([1i64, 2]))]);
+        let l = DataFrame::from_columns([t(["2020-01-01 10:00:00", "2020-01-01 10:00:09"])])
+            .with_column("t", col("t").to_datetime(""));
+        let r = DataFrame::from_columns([
+            t(["2020-01-01 09:59:59", "2020-01-01 10:00:05"]),
+            ("v", Series::from_iter([1i64, 2])),
+        ]);
         let r = r.with_column("t", col("t").to_datetime(""));
         let got = MergeAsof::new().on("t").tolerance("2s").join(&l, &r).compute().unwrap();
         assert_eq!(got.column("v").unwrap().to_vec::<Option<i64>>().unwrap(), [Some(1), None]);
-        let e = MergeAsof::new().on("t").tolerance("soon").join(&l, &r).compute().unwrap_err().to_string();
+        let e = MergeAsof::new()
+            .on("t")
+            .tolerance("soon")
+            .join(&l, &r)
+            .compute()
+            .unwrap_err()
+            .to_string();
         assert!(e.contains("\"soon\""), "{e}");
         let e = MergeAsof::new().on("x").join(&l, &r).compute().unwrap_err().to_string();
         assert!(e.contains("no column \"x\""), "{e}");

@@ -51,7 +51,10 @@ impl From<&str> for Join {
         ];
         NAMES.iter().find(|(n, _)| *n == name).map_or_else(
             || {
-                let message = format!("unknown join {name:?}: expected {}", NAMES.map(|(n, _)| format!("{n:?}")).join(", "));
+                let message = format!(
+                    "unknown join {name:?}: expected {}",
+                    NAMES.map(|(n, _)| format!("{n:?}")).join(", ")
+                );
                 crate::deferred::note(&Merge::bad(message), std::panic::Location::caller());
                 Self::Inner
             },
@@ -89,7 +92,14 @@ pub struct Merge {
 impl Default for Merge {
     fn default() -> Self {
         let suffixes = ("_x".to_owned(), "_y".to_owned());
-        Self { how: Join::Inner, left_on: Vec::new(), right_on: Vec::new(), suffixes, indicator: false, nulls_match: true }
+        Self {
+            how: Join::Inner,
+            left_on: Vec::new(),
+            right_on: Vec::new(),
+            suffixes,
+            indicator: false,
+            nulls_match: true,
+        }
     }
 }
 
@@ -178,12 +188,16 @@ impl Merge {
             return Ok(Vec::new());
         }
         if self.left_on.len() != self.right_on.len() {
-            let message =
-                format!("left_on names {} columns and right_on {}; expected the same number", self.left_on.len(), self.right_on.len());
+            let message = format!(
+                "left_on names {} columns and right_on {}; expected the same number",
+                self.left_on.len(),
+                self.right_on.len()
+            );
             return Err(Self::bad(message));
         }
         if self.left_on.is_empty() {
-            let both: Vec<_> = l.iter().filter(|n| r.contains(n)).map(|n| (n.clone(), n.clone())).collect();
+            let both: Vec<_> =
+                l.iter().filter(|n| r.contains(n)).map(|n| (n.clone(), n.clone())).collect();
             if both.is_empty() {
                 return Err(Self::bad(format!(
                     "the frames have no column in common: their columns are {l:?} and {r:?}; help: name the keys with left_on and right_on"
@@ -191,10 +205,13 @@ impl Merge {
             }
             return Ok(both);
         }
-        let keys: Vec<_> = self.left_on.iter().cloned().zip(self.right_on.iter().cloned()).collect();
+        let keys: Vec<_> =
+            self.left_on.iter().cloned().zip(self.right_on.iter().cloned()).collect();
         for (a, b) in &keys {
-            let (x, y) = (resolve("merge", col(a).get(), left)?, resolve("merge", col(b).get(), right)?);
-            let of = |e: &df::Expr, p: &Plan| df::ExprSchemable::get_type(e, p.schema()).during("merge");
+            let (x, y) =
+                (resolve("merge", col(a).get(), left)?, resolve("merge", col(b).get(), right)?);
+            let of =
+                |e: &df::Expr, p: &Plan| df::ExprSchemable::get_type(e, p.schema()).during("merge");
             let (x, y) = (of(&x, left)?, of(&y, right)?);
             let fits = x == y
                 || x.is_numeric() && y.is_numeric()
@@ -217,16 +234,32 @@ impl Merge {
         let (l, r) = (names_of(left), names_of(right));
         // Both sides with names of their own, and with row numbers.
         let side = |plan: &Plan, names: &[String], mark: &str| {
-            let is_key = |n: &String| keys.iter().any(|(x, y)| if mark == "l" { x == n } else { y == n });
-            let is_float = |n: &String| plan.schema().field_with_unqualified_name(n).is_ok_and(|f| f.data_type().is_floating());
+            let is_key =
+                |n: &String| keys.iter().any(|(x, y)| if mark == "l" { x == n } else { y == n });
+            let is_float = |n: &String| {
+                plan.schema()
+                    .field_with_unqualified_name(n)
+                    .is_ok_and(|f| f.data_type().is_floating())
+            };
             // NaN is a key like null.
-            let column = |n: &String| if is_key(n) && is_float(n) { crate::frame::expr::keys::key(ident(n)) } else { ident(n) };
-            let columns = names.iter().chain([&ROW.to_owned()]).map(|n| column(n).alias(format!("{mark}.{n}"))).collect::<Vec<_>>();
+            let column = |n: &String| {
+                if is_key(n) && is_float(n) {
+                    crate::frame::expr::keys::key(ident(n))
+                } else {
+                    ident(n)
+                }
+            };
+            let columns = names
+                .iter()
+                .chain([&ROW.to_owned()])
+                .map(|n| column(n).alias(format!("{mark}.{n}")))
+                .collect::<Vec<_>>();
             LogicalPlanBuilder::from(numbered(plan)?).project(columns)?.build()
         };
         let (a, b) = (side(left, &l, "l").during("merge")?, side(right, &r, "r").during("merge")?);
         let name = |mark: &str, n: &str| Column::new_unqualified(format!("{mark}.{n}"));
-        let (on_left, on_right): (Vec<_>, Vec<_>) = keys.iter().map(|(x, y)| (name("l", x), name("r", y))).unzip();
+        let (on_left, on_right): (Vec<_>, Vec<_>) =
+            keys.iter().map(|(x, y)| (name("l", x), name("r", y))).unzip();
         let how = match self.how {
             Join::Inner | Join::Cross => JoinType::Inner,
             Join::Left => JoinType::Left,
@@ -235,7 +268,11 @@ impl Merge {
             Join::Semi => JoinType::LeftSemi,
             Join::Anti => JoinType::LeftAnti,
         };
-        let nulls = if self.nulls_match { NullEquality::NullEqualsNull } else { NullEquality::NullEqualsNothing };
+        let nulls = if self.nulls_match {
+            NullEquality::NullEqualsNull
+        } else {
+            NullEquality::NullEqualsNothing
+        };
         let b = if self.how == Join::Cross {
             LogicalPlanBuilder::from(a).cross_join(b)
         } else {
@@ -252,7 +289,11 @@ impl Merge {
         match self.how {
             Join::Right => vec![row("r"), row("l")],
             Join::Semi | Join::Anti => vec![row("l")],
-            Join::Outer => keys.iter().map(|k| self.key(k).sort(true, false)).chain([row("l"), row("r")]).collect(),
+            Join::Outer => keys
+                .iter()
+                .map(|k| self.key(k).sort(true, false))
+                .chain([row("l"), row("r")])
+                .collect(),
             Join::Inner | Join::Left | Join::Cross => vec![row("l"), row("r")],
         }
     }
@@ -268,11 +309,17 @@ impl Merge {
     }
 
     /// Returns the columns of the result.
-    fn columns(&self, keys: &[(String, String)], l: &[String], r: &[String]) -> Vec<(String, df::Expr)> {
+    fn columns(
+        &self,
+        keys: &[(String, String)],
+        l: &[String],
+        r: &[String],
+    ) -> Vec<(String, df::Expr)> {
         let shared = |n: &String| keys.iter().find(|(a, b)| a == n && b == n);
         let alone = matches!(self.how, Join::Semi | Join::Anti);
-        let suffixed =
-            |n: &String, others: &[String], suffix: &str| if !alone && others.contains(n) { format!("{n}{suffix}") } else { n.clone() };
+        let suffixed = |n: &String, others: &[String], suffix: &str| {
+            if !alone && others.contains(n) { format!("{n}{suffix}") } else { n.clone() }
+        };
         let mut columns = Vec::new();
         for n in l {
             match shared(n) {
@@ -288,7 +335,11 @@ impl Merge {
         }
         if self.indicator {
             let from = |mark: &str| Expr::new(ident(&format!("{mark}.{ROW}"))).is_null();
-            let told = crate::frame::expr::when::when(from("l")).then("right_only").when(from("r")).then("left_only").otherwise("both");
+            let told = crate::frame::expr::when::when(from("l"))
+                .then("right_only")
+                .when(from("r"))
+                .then("left_only")
+                .otherwise("both");
             columns.push(("_merge".to_owned(), told.get().clone()));
         }
         columns
@@ -353,7 +404,8 @@ pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
     let differ = |n: &String| {
         let mut of = plans.iter().filter_map(|p| p.schema().field_with_unqualified_name(n).ok());
         let first = of.next();
-        first.is_some_and(|f| category::is_known(f) && of.any(|o| o.metadata() != f.metadata())) || of.any(|o| category::is_known(o))
+        first.is_some_and(|f| category::is_known(f) && of.any(|o| o.metadata() != f.metadata()))
+            || of.any(|o| category::is_known(o))
     };
     let alike = |plan: &Plan| {
         let have = names_of(plan);
@@ -364,9 +416,15 @@ pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
             false => df::lit(ScalarValue::Null).alias(n),
         };
         // Row numbers keep the rows in order, which a union alone does not.
-        LogicalPlanBuilder::from(numbered(plan)?).project(names.iter().map(column)).and_then(LogicalPlanBuilder::build)
+        LogicalPlanBuilder::from(numbered(plan)?)
+            .project(names.iter().map(column))
+            .and_then(LogicalPlanBuilder::build)
     };
-    let inputs = plans.iter().map(|p| alike(p).map(Arc::new)).collect::<std::result::Result<Vec<_>, _>>().during("concat")?;
+    let inputs = plans
+        .iter()
+        .map(|p| alike(p).map(Arc::new))
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .during("concat")?;
     if inputs.is_empty() {
         return Err(Error::bad_argument("concat", "expected at least one frame".to_owned()));
     }
@@ -378,5 +436,8 @@ pub(in crate::frame) fn union(plans: Vec<Plan>) -> Result<Plan> {
         }
     };
     // Columns of a union are only known by the names in its first part.
-    union.project(names.iter().map(|n| ident(n))).and_then(LogicalPlanBuilder::build).during("concat")
+    union
+        .project(names.iter().map(|n| ident(n)))
+        .and_then(LogicalPlanBuilder::build)
+        .during("concat")
 }

@@ -12,7 +12,12 @@ use datafusion::logical_expr as df;
 use datafusion::logical_expr::LogicalPlanBuilder;
 
 /// Builds a plan with one row per group of `keys`, or one row without keys.
-pub(in crate::frame) fn aggregated(method: &str, plan: &Plan, keys: &[df::Expr], specs: &[Spec]) -> Result<LogicalPlanBuilder> {
+pub(in crate::frame) fn aggregated(
+    method: &str,
+    plan: &Plan,
+    keys: &[df::Expr],
+    specs: &[Spec],
+) -> Result<LogicalPlanBuilder> {
     aggregated_where(method, plan, None, keys, specs)
 }
 
@@ -26,7 +31,8 @@ pub(in crate::frame) fn aggregated_where(
 ) -> Result<LogicalPlanBuilder> {
     // Skips sorting for aggregations that do not need an order.
     let is_free = |s: &Spec| !s.2.is_ordered() && !s.2.asks_for_numbers();
-    let mut input = if specs.iter().all(is_free) { unsorted(plan).during(method)? } else { plan.clone() };
+    let mut input =
+        if specs.iter().all(is_free) { unsorted(plan).during(method)? } else { plan.clone() };
     if specs.iter().any(|s| s.2.is_ordered()) {
         input = numbered(&input).during(method)?;
     }
@@ -40,7 +46,12 @@ pub(in crate::frame) fn aggregated_where(
             _ => {
                 let x = resolve(method, col(column).get(), plan)?;
                 // `bound` has checked that it exists.
-                let t = plan.schema().field_with_unqualified_name(column).during(method)?.data_type().clone();
+                let t = plan
+                    .schema()
+                    .field_with_unqualified_name(column)
+                    .during(method)?
+                    .data_type()
+                    .clone();
                 (x, t)
             }
         };
@@ -48,7 +59,14 @@ pub(in crate::frame) fn aggregated_where(
             let (method, hint) =
                 (method.to_owned(), "help: to_numeric() parses strings; count, min, max, first and nunique accept all types".to_owned());
             let (column, dtype) = (column.clone(), DType::of(&t).to_string());
-            return Err(ErrorKind::WrongType { method, column, dtype, wanted: "a number".to_owned(), hint }.into());
+            return Err(ErrorKind::WrongType {
+                method,
+                column,
+                dtype,
+                wanted: "a number".to_owned(),
+                hint,
+            }
+            .into());
         }
         if let Agg::Quantile(q) = agg
             && !(0.0..=1.0).contains(q)
@@ -60,8 +78,14 @@ pub(in crate::frame) fn aggregated_where(
         let names: Vec<_> = parts.into_iter().map(|p| part(&mut aggregates, p)).collect();
         results.push(finish(&names).alias(name));
     }
-    let keep: Vec<_> =
-        keys.iter().map(|k| df::Expr::Column(datafusion::common::Column::new_unqualified(k.schema_name().to_string()))).collect();
+    let keep: Vec<_> = keys
+        .iter()
+        .map(|k| {
+            df::Expr::Column(datafusion::common::Column::new_unqualified(
+                k.schema_name().to_string(),
+            ))
+        })
+        .collect();
     let mut b = LogicalPlanBuilder::from(input);
     if let Some(holds) = holds {
         b = b.filter(holds).during(method)?;

@@ -36,7 +36,9 @@ pub(in crate::frame) fn resolve(method: &str, expr: &df::Expr, plan: &Plan) -> R
     });
     walk.during(method)?;
     match missing {
-        Some(column) => Err(ErrorKind::ColumnNotFound { method: method.to_owned(), column, available }.into()),
+        Some(column) => {
+            Err(ErrorKind::ColumnNotFound { method: method.to_owned(), column, available }.into())
+        }
         None => {
             let schema = plan.schema();
             let is_float = |x: &df::Expr| x.get_type(schema).is_ok_and(|t| t.is_floating());
@@ -45,7 +47,9 @@ pub(in crate::frame) fn resolve(method: &str, expr: &df::Expr, plan: &Plan) -> R
                 df::Expr::Negative(x) => Ok(Transformed::yes(negated(*x, schema))),
                 // Files may hold NaN, which counts as null.
                 df::Expr::IsNull(x) if is_float(&x) => Ok(Transformed::yes(number(*x).is_null())),
-                df::Expr::IsNotNull(x) if is_float(&x) => Ok(Transformed::yes(number(*x).is_not_null())),
+                df::Expr::IsNotNull(x) if is_float(&x) => {
+                    Ok(Transformed::yes(number(*x).is_not_null()))
+                }
                 other => Ok(Transformed::no(other)),
             };
             Ok(expr.clone().transform_up(usual).during(method)?.data)

@@ -10,20 +10,25 @@ use crate::frame::types::category::is_known;
 use crate::frame::types::names::ROW;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ColumnStatistics, DFSchema, DFSchemaRef, Statistics};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr, UserDefinedLogicalNode, UserDefinedLogicalNodeCore, when,
+    Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr, UserDefinedLogicalNode,
+    UserDefinedLogicalNodeCore, when,
 };
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{
+    Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalSortExpr,
+};
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
@@ -103,9 +108,11 @@ struct Ordered {
 
 impl Ordered {
     fn new(input: LogicalPlan, numbers: bool) -> Result<Self> {
-        let mut fields: Vec<_> = input.schema().iter().map(|(q, f)| (q.cloned(), f.clone())).collect();
+        let mut fields: Vec<_> =
+            input.schema().iter().map(|(q, f)| (q.cloned(), f.clone())).collect();
         fields.extend(numbers.then(|| (None, Arc::new(row_field()))));
-        let schema = Arc::new(DFSchema::new_with_metadata(fields, input.schema().metadata().clone())?);
+        let schema =
+            Arc::new(DFSchema::new_with_metadata(fields, input.schema().metadata().clone())?);
         Ok(Self { input, schema, numbers })
     }
 }
@@ -175,8 +182,14 @@ pub(in crate::frame) struct Planner;
 
 #[async_trait::async_trait]
 impl datafusion::execution::context::QueryPlanner for Planner {
-    async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn datafusion::catalog::Session) -> Result<Arc<dyn ExecutionPlan>> {
-        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Self)]).create_physical_plan(plan, session).await
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn datafusion::catalog::Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Self)])
+            .create_physical_plan(plan, session)
+            .await
     }
 }
 
@@ -218,18 +231,28 @@ impl OrderedExec {
         let order = if numbers {
             let mut fields: Vec<_> = input.schema().fields().iter().cloned().collect();
             fields.push(Arc::new(row_field()));
-            let schema = Arc::new(Schema::new_with_metadata(fields, input.schema().metadata().clone()));
-            let row = PhysicalSortExpr::new_default(Arc::new(Column::new(ROW, schema.fields().len() - 1)));
+            let schema =
+                Arc::new(Schema::new_with_metadata(fields, input.schema().metadata().clone()));
+            let row = PhysicalSortExpr::new_default(Arc::new(Column::new(
+                ROW,
+                schema.fields().len() - 1,
+            )));
             EquivalenceProperties::new_with_orderings(schema, LexOrdering::new([row]))
         } else {
             input.equivalence_properties().clone()
         };
         let (boundedness, emission) = (input.boundedness(), input.pipeline_behavior());
-        let properties = Arc::new(PlanProperties::new(order, input.output_partitioning().clone(), emission, boundedness));
+        let properties = Arc::new(PlanProperties::new(
+            order,
+            input.output_partitioning().clone(),
+            emission,
+            boundedness,
+        ));
         let order = input.output_ordering().cloned().map(OrderingRequirements::from);
         // Rows that are only numbered may be read in several partitions: numbers increase within
         // each and from one to the next.
-        let single = input.output_partitioning().partition_count() == 1 && (order.is_some() || !numbers);
+        let single =
+            input.output_partitioning().partition_count() == 1 && (order.is_some() || !numbers);
         Self { input, numbers, properties, order, single }
     }
 }
@@ -253,22 +276,37 @@ impl ExecutionPlan for OrderedExec {
     }
 
     fn required_input_distribution(&self) -> Vec<Distribution> {
-        vec![if self.single { Distribution::SinglePartition } else { Distribution::UnspecifiedDistribution }]
+        vec![if self.single {
+            Distribution::SinglePartition
+        } else {
+            Distribution::UnspecifiedDistribution
+        }]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }
 
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self { order: self.order.clone(), single: self.single, ..Self::new(children.swap_remove(0), self.numbers) }))
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self {
+            order: self.order.clone(),
+            single: self.single,
+            ..Self::new(children.swap_remove(0), self.numbers)
+        }))
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
         vec![ChildStats::At(partition)]
     }
 
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
         if !self.numbers {
             return Ok(inputs[0].clone());
         }
@@ -280,7 +318,11 @@ impl ExecutionPlan for OrderedExec {
         CardinalityEffect::Equal
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let rows = self.input.execute(partition, context)?;
         if !self.numbers {
             return Ok(rows);
@@ -309,7 +351,9 @@ pub(in crate::frame) fn with_planner(context: &SessionContext) -> SessionContext
 /// Adds a column of row indices, from 0, to the plan.
 pub(in crate::frame) fn indexed(plan: &Plan, name: &str) -> Result<Plan> {
     use datafusion::logical_expr::{ExprFunctionExt, lit};
-    let number = datafusion::functions_window::expr_fn::row_number().order_by(vec![ident(ROW).sort(true, false)]).build()?;
+    let number = datafusion::functions_window::expr_fn::row_number()
+        .order_by(vec![ident(ROW).sort(true, false)])
+        .build()?;
     let plan = numbered(plan)?;
     let window = LogicalPlanBuilder::window_plan(plan.clone(), vec![number.clone()])?;
     let index = datafusion::logical_expr::cast(number, DataType::Int64) - lit(1i64);

@@ -28,7 +28,8 @@ pub(in crate::frame) fn memory(columns: Vec<(String, Series)>) -> Result<Plan> {
         let (first, column, length) = (columns[0].0.clone(), name.clone(), s.len());
         return Err(ErrorKind::LengthMismatch { first, expected: rows, column, length }.into());
     }
-    let fields: Vec<_> = columns.iter().map(|(n, s)| Field::new(n, s.array().data_type().clone(), true)).collect();
+    let fields: Vec<_> =
+        columns.iter().map(|(n, s)| Field::new(n, s.array().data_type().clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
     let arrays = columns.iter().map(|(_, s)| s.array().clone()).collect();
     batches(&batch::batch("from_columns", &schema, arrays, rows)?)

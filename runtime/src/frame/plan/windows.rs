@@ -10,7 +10,11 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 
 /// Binds expressions to a plan; also returns the plan with the window expressions that they need,
 /// if any.
-pub(in crate::frame) fn prepared(method: &str, plan: &Plan, exprs: Vec<df::Expr>) -> Result<(Option<Plan>, Vec<df::Expr>)> {
+pub(in crate::frame) fn prepared(
+    method: &str,
+    plan: &Plan,
+    exprs: Vec<df::Expr>,
+) -> Result<(Option<Plan>, Vec<df::Expr>)> {
     let mut exprs = exprs.iter().map(|e| resolve(method, e, plan)).collect::<Result<Vec<_>>>()?;
     if !exprs.iter().any(order::is_ordered) {
         return Ok((None, exprs));
@@ -23,15 +27,23 @@ pub(in crate::frame) fn prepared(method: &str, plan: &Plan, exprs: Vec<df::Expr>
         let windows = window_function::innermost(&exprs);
         if windows.is_empty() {
             // Windows over groups leave the rows in the order of the groups.
-            let by_row = order::sorted(LogicalPlanBuilder::from(plan), [ident(ROW).sort(true, false)], None);
+            let by_row =
+                order::sorted(LogicalPlanBuilder::from(plan), [ident(ROW).sort(true, false)], None);
             return Ok((Some(by_row.and_then(LogicalPlanBuilder::build).during(method)?), exprs));
         }
         plan = LogicalPlanBuilder::window_plan(plan, windows.clone()).during(method)?;
         let replaced = |e: df::Expr| {
             e.transform_down(|e| {
-                Ok(if windows.contains(&e) { Transformed::yes(ident(&e.schema_name().to_string())) } else { Transformed::no(e) })
+                Ok(if windows.contains(&e) {
+                    Transformed::yes(ident(&e.schema_name().to_string()))
+                } else {
+                    Transformed::no(e)
+                })
             })
         };
-        exprs = exprs.into_iter().map(|e| Ok(replaced(e).during(method)?.data)).collect::<Result<Vec<_>>>()?;
+        exprs = exprs
+            .into_iter()
+            .map(|e| Ok(replaced(e).during(method)?.data))
+            .collect::<Result<Vec<_>>>()?;
     }
 }

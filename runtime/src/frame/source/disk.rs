@@ -45,7 +45,8 @@ impl SpillFile {
             }
         }
         writer.finish().during(METHOD)?;
-        let file = writer.into_inner().during(METHOD)?.into_inner().map_err(|e| io(e.into_error()))?;
+        let file =
+            writer.into_inner().during(METHOD)?.into_inner().map_err(|e| io(e.into_error()))?;
         Ok(Self { file, schema, starts, bytes })
     }
 
@@ -62,11 +63,14 @@ impl SpillFile {
         if from >= to {
             return Ok(Vec::new());
         }
-        let mut reader = FileReader::try_new(Reading { file: &self.file, at: 0 }, None).during(METHOD)?;
+        let mut reader =
+            FileReader::try_new(Reading { file: &self.file, at: 0 }, None).during(METHOD)?;
         let first = self.starts.partition_point(|s| *s <= from) - 1;
         reader.set_index(first).during(METHOD)?;
         let mut found = Vec::new();
-        for (start, batch) in self.starts[first..].iter().zip(reader).take_while(|(start, _)| **start < to) {
+        for (start, batch) in
+            self.starts[first..].iter().zip(reader).take_while(|(start, _)| **start < to)
+        {
             let batch = cast_to(&batch.during(METHOD)?, &self.schema).during(METHOD)?;
             let begin = from.saturating_sub(*start);
             found.push(batch.slice(begin, (to - start).min(batch.num_rows()) - begin));

@@ -45,7 +45,14 @@ type Again = Box<dyn Fn(&Plan) -> Result<Generated> + Send + Sync>;
 
 impl Generated {
     pub(in crate::frame) fn new(schema: SchemaRef, partitions: u32, make: Partition) -> Self {
-        Self { schema, partitions, make, turns: Arc::new(Semaphore::new(config::threads())), over: None, index: None }
+        Self {
+            schema,
+            partitions,
+            make,
+            turns: Arc::new(Semaphore::new(config::threads())),
+            over: None,
+            index: None,
+        }
     }
 
     /// Declares that the rows are sorted by a column.
@@ -54,7 +61,11 @@ impl Generated {
     }
 
     /// Declares that the partitions are computed from a plan.
-    pub(in crate::frame) fn over(self, plan: Plan, again: impl Fn(&Plan) -> Result<Self> + Send + Sync + 'static) -> Self {
+    pub(in crate::frame) fn over(
+        self,
+        plan: Plan,
+        again: impl Fn(&Plan) -> Result<Self> + Send + Sync + 'static,
+    ) -> Self {
         Self { over: Some(Over { plan, again: Box::new(again) }), ..self }
     }
 }
@@ -95,12 +106,17 @@ impl FrameSource for Generated {
         let one = state.config_options().execution.target_partitions == 1;
         let each = if one { self.partitions.max(1) } else { 1 };
         // DataFusion does not support tables without partitions.
-        let ranges: Vec<_> = (0..self.partitions.max(1)).step_by(each as usize).map(|i| i..(i + each).min(self.partitions)).collect();
+        let ranges: Vec<_> = (0..self.partitions.max(1))
+            .step_by(each as usize)
+            .map(|i| i..(i + each).min(self.partitions))
+            .collect();
         let part = |range| {
-            let (schema, make, turns) = (self.schema.clone(), self.make.clone(), self.turns.clone());
+            let (schema, make, turns) =
+                (self.schema.clone(), self.make.clone(), self.turns.clone());
             Arc::new(Part { schema, range, make, turns }) as Arc<dyn PartitionStream>
         };
-        let table = StreamingTable::try_new(self.schema.clone(), ranges.into_iter().map(part).collect())?;
+        let table =
+            StreamingTable::try_new(self.schema.clone(), ranges.into_iter().map(part).collect())?;
         table.scan(state, projection, filters, limit).await
     }
 }
@@ -126,13 +142,19 @@ impl PartitionStream for Part {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (make, turns) = (self.make.clone(), self.turns.clone());
-        let parts = stream::iter(self.range.clone()).then(move |i| one(i, make.clone(), turns.clone()));
-        let batches = parts.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten();
+        let parts =
+            stream::iter(self.range.clone()).then(move |i| one(i, make.clone(), turns.clone()));
+        let batches =
+            parts.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten();
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), batches))
     }
 }
 
-async fn one(i: u32, make: Partition, turns: Arc<Semaphore>) -> datafusion::error::Result<Vec<RecordBatch>> {
+async fn one(
+    i: u32,
+    make: Partition,
+    turns: Arc<Semaphore>,
+) -> datafusion::error::Result<Vec<RecordBatch>> {
     let external = |e: Error| DataFusionError::External(Box::new(e));
     // The semaphore is never closed.
     let _turn = turns.acquire_owned().await.map_err(|e| DataFusionError::External(Box::new(e)))?;

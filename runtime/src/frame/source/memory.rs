@@ -32,20 +32,34 @@ pub(in crate::frame) struct MemoryTable {
 }
 
 impl MemoryTable {
-    pub(in crate::frame) fn new(schema: SchemaRef, parts: Vec<Vec<RecordBatch>>, index: Option<String>) -> Result<Self> {
-        let ranges = index.and_then(|index| Some((Ranges::of(&schema, &parts, index)?, parts.clone())));
+    pub(in crate::frame) fn new(
+        schema: SchemaRef,
+        parts: Vec<Vec<RecordBatch>>,
+        index: Option<String>,
+    ) -> Result<Self> {
+        let ranges =
+            index.and_then(|index| Some((Ranges::of(&schema, &parts, index)?, parts.clone())));
         Ok(Self { table: MemTable::try_new(schema, parts)?, ranges })
     }
 
     /// Returns the table with only the partitions that may have rows that pass the filters; `None`
     /// for all.
     fn chosen(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<MemTable>> {
-        let (Some((ranges, parts)), Some(filter)) = (&self.ranges, conjunction(filters.to_vec())) else { return Ok(None) };
+        let (Some((ranges, parts)), Some(filter)) = (&self.ranges, conjunction(filters.to_vec()))
+        else {
+            return Ok(None);
+        };
         let schema = self.schema();
-        let filter = state.create_physical_expr(filter, &DFSchema::try_from(schema.as_ref().clone())?)?;
-        let Some(rule) = PruningPredicateBuilder::new().with_file_schema(schema.clone()).build(filter) else { return Ok(None) };
+        let filter =
+            state.create_physical_expr(filter, &DFSchema::try_from(schema.as_ref().clone())?)?;
+        let Some(rule) =
+            PruningPredicateBuilder::new().with_file_schema(schema.clone()).build(filter)
+        else {
+            return Ok(None);
+        };
         let keep = rule.prune(ranges)?;
-        let parts = parts.iter().zip(keep).map(|(part, keep)| if keep { part.clone() } else { Vec::new() });
+        let parts =
+            parts.iter().zip(keep).map(|(part, keep)| if keep { part.clone() } else { Vec::new() });
         MemTable::try_new(schema, parts.collect()).map(Some)
     }
 }
@@ -87,8 +101,13 @@ impl FrameSource for MemoryTable {
     }
 
     fn filter_support(&self, filter: &Expr) -> TableProviderFilterPushDown {
-        let of_index = self.index().is_some_and(|i| filter.column_refs().iter().any(|c| c.name == i));
-        if of_index { TableProviderFilterPushDown::Inexact } else { TableProviderFilterPushDown::Unsupported }
+        let of_index =
+            self.index().is_some_and(|i| filter.column_refs().iter().any(|c| c.name == i));
+        if of_index {
+            TableProviderFilterPushDown::Inexact
+        } else {
+            TableProviderFilterPushDown::Unsupported
+        }
     }
 
     async fn scan(
@@ -125,34 +144,55 @@ impl ExecutionPlan for MemoryExec {
         self.0.properties()
     }
 
-    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
         self.0.apply_expressions(f)
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         self.0.execute(partition, context)
     }
 
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
         self.0.statistics_from_inputs(inputs, args)
     }
 }
 
 impl Ranges {
     /// Computes the ranges of partitions that are sorted by the index, nulls last.
-    pub(in crate::frame) fn of(schema: &SchemaRef, parts: &[Vec<RecordBatch>], index: String) -> Option<Self> {
+    pub(in crate::frame) fn of(
+        schema: &SchemaRef,
+        parts: &[Vec<RecordBatch>],
+        index: String,
+    ) -> Option<Self> {
         let place = schema.index_of(&index).ok()?;
         let missing = arrow::array::new_null_array(schema.field(place).data_type(), 1);
         let first = |part: &Vec<RecordBatch>| {
-            part.iter().find(|b| b.num_rows() > 0).map_or_else(|| missing.clone(), |b| b.column(place).slice(0, 1))
+            part.iter()
+                .find(|b| b.num_rows() > 0)
+                .map_or_else(|| missing.clone(), |b| b.column(place).slice(0, 1))
         };
         let last = |part: &Vec<RecordBatch>| {
             let filled = part.iter().rev().find(|b| b.num_rows() > 0);
             filled.map_or_else(|| missing.clone(), |b| b.column(place).slice(b.num_rows() - 1, 1))
         };
-        let all = |each: Vec<ArrayRef>| concat(&each.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()).ok();
-        let least = all(parts.iter().map(first).chain([missing.clone()]).collect())?.slice(0, parts.len());
-        let greatest = all(parts.iter().map(last).chain([missing.clone()]).collect())?.slice(0, parts.len());
+        let all = |each: Vec<ArrayRef>| {
+            concat(&each.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()).ok()
+        };
+        let least =
+            all(parts.iter().map(first).chain([missing.clone()]).collect())?.slice(0, parts.len());
+        let greatest =
+            all(parts.iter().map(last).chain([missing.clone()]).collect())?.slice(0, parts.len());
         Some(Self { index, least, greatest })
     }
 }

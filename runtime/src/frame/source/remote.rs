@@ -10,8 +10,9 @@ use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStor
 use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path as ObjectPath;
 use object_store::{
-    Attributes, CopyOptions, Error as StoreError, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
+    Attributes, CopyOptions, Error as StoreError, GetOptions, GetResult, GetResultPayload,
+    ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions,
+    PutPayload, PutResult, Result as StoreResult,
 };
 use std::fmt;
 use std::fs::File;
@@ -25,7 +26,8 @@ use std::sync::{Arc, LazyLock};
 const STEP: u64 = 1 << 20;
 
 /// The object stores of all DataFusion sessions.
-pub(in crate::frame) static STORES: LazyLock<Arc<dyn ObjectStoreRegistry>> = LazyLock::new(|| Arc::new(DefaultObjectStoreRegistry::new()));
+pub(in crate::frame) static STORES: LazyLock<Arc<dyn ObjectStoreRegistry>> =
+    LazyLock::new(|| Arc::new(DefaultObjectStoreRegistry::new()));
 
 /// Returns the names under which DataFusion finds the files of a URL.
 pub(in crate::frame) fn reachable(method: &str, url: &str, by_ranges: bool) -> Result<Vec<String>> {
@@ -49,16 +51,27 @@ fn register(method: &str, url: &str, store: Arc<dyn ObjectStore>) -> Result<()> 
 /// Downloads files now. DataFusion expects all files of a table in one store.
 fn fetched(method: &str, urls: &[String]) -> Result<Vec<String>> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let (number, mut files, mut names) = (NEXT.fetch_add(1, Ordering::Relaxed), Vec::new(), Vec::new());
+    let (number, mut files, mut names) =
+        (NEXT.fetch_add(1, Ordering::Relaxed), Vec::new(), Vec::new());
     for (i, url) in urls.iter().enumerate() {
         let mut from = fs::open_for(method, url)?;
-        let mut file = tempfile::tempfile_in(&config::cluster().local_directory).map_err(Error::io(method, url))?;
+        let mut file = tempfile::tempfile_in(&config::cluster().local_directory)
+            .map_err(Error::io(method, url))?;
         let size = std::io::copy(&mut from, &mut file).map_err(Error::io(method, url))?;
         let name = url.split(['?', '#']).next().unwrap_or(url).rsplit('/').next().unwrap_or(url);
-        let ending: String = name.rsplit('.').next().unwrap_or("").chars().filter(char::is_ascii_alphanumeric).collect();
+        let ending: String = name
+            .rsplit('.')
+            .next()
+            .unwrap_or("")
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
         let location = ObjectPath::from(format!("{i:06}.{ending}"));
         names.push(format!("rask-fetched://{number}/{location}"));
-        files.push((Arc::new(file), ObjectMeta { location, last_modified: Utc::now(), size, e_tag: None, version: None }));
+        files.push((
+            Arc::new(file),
+            ObjectMeta { location, last_modified: Utc::now(), size, e_tag: None, version: None },
+        ));
     }
     register(method, &names[0], Arc::new(Fetched { url: urls[0].clone(), files }))?;
     Ok(names)
@@ -79,12 +92,16 @@ impl fmt::Display for Fetched {
 
 impl Fetched {
     fn metas(&self, below: Option<&ObjectPath>) -> Vec<ObjectMeta> {
-        let wanted = |m: &&ObjectMeta| below.is_none_or(|b| m.location.as_ref().starts_with(b.as_ref()));
+        let wanted =
+            |m: &&ObjectMeta| below.is_none_or(|b| m.location.as_ref().starts_with(b.as_ref()));
         self.files.iter().map(|f| &f.1).filter(wanted).cloned().collect()
     }
 
     fn refused<T>(&self, operation: &str) -> StoreResult<T> {
-        Err(StoreError::NotImplemented { operation: operation.to_owned(), implementer: self.to_string() })
+        Err(StoreError::NotImplemented {
+            operation: operation.to_owned(),
+            implementer: self.to_string(),
+        })
     }
 }
 
@@ -97,10 +114,17 @@ fn read(file: &File, from: u64, to: u64) -> std::io::Result<Bytes> {
 #[async_trait::async_trait]
 impl ObjectStore for Fetched {
     async fn get_opts(&self, location: &ObjectPath, options: GetOptions) -> StoreResult<GetResult> {
-        let Some((file, meta)) = self.files.iter().find(|(_, meta)| meta.location == *location) else {
-            return Err(StoreError::NotFound { path: location.to_string(), source: self.url.clone().into() });
+        let Some((file, meta)) = self.files.iter().find(|(_, meta)| meta.location == *location)
+        else {
+            return Err(StoreError::NotFound {
+                path: location.to_string(),
+                source: self.url.clone().into(),
+            });
         };
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Generic { store: "fetched", source };
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Generic {
+            store: "fetched",
+            source,
+        };
         let range = match options.range {
             Some(range) => range.as_range(meta.size).map_err(|e| failed(Box::new(e)))?,
             None => 0..meta.size,
@@ -109,14 +133,21 @@ impl ObjectStore for Fetched {
         // Reopened to get an independent position, if the system exposes the descriptor.
         let opened = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
         if let (true, Ok(file)) = (range == (0..meta.size), opened) {
-            return Ok(GetResult { payload: GetResultPayload::File(file, PathBuf::from(&self.url)), meta, range, attributes });
+            return Ok(GetResult {
+                payload: GetResultPayload::File(file, PathBuf::from(&self.url)),
+                meta,
+                range,
+                attributes,
+            });
         }
         let (file, end) = (file.clone(), range.end);
         let starts = stream::iter((range.start..range.end).step_by(STEP as usize));
         let steps = starts.then(move |from| {
             let file = file.clone();
             async move {
-                let step = tokio::task::spawn_blocking(move || read(&file, from, (from + STEP).min(end))).await;
+                let step =
+                    tokio::task::spawn_blocking(move || read(&file, from, (from + STEP).min(end)))
+                        .await;
                 step.map_err(|e| failed(Box::new(e)))?.map_err(|e| failed(Box::new(e)))
             }
         });
@@ -131,15 +162,27 @@ impl ObjectStore for Fetched {
         Ok(ListResult { common_prefixes: Vec::new(), objects: self.metas(below) })
     }
 
-    async fn put_opts(&self, _: &ObjectPath, _: PutPayload, _: PutOptions) -> StoreResult<PutResult> {
+    async fn put_opts(
+        &self,
+        _: &ObjectPath,
+        _: PutPayload,
+        _: PutOptions,
+    ) -> StoreResult<PutResult> {
         self.refused("put")
     }
 
-    async fn put_multipart_opts(&self, _: &ObjectPath, _: PutMultipartOptions) -> StoreResult<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        _: &ObjectPath,
+        _: PutMultipartOptions,
+    ) -> StoreResult<Box<dyn MultipartUpload>> {
         self.refused("put")
     }
 
-    fn delete_stream(&self, _: BoxStream<'static, StoreResult<ObjectPath>>) -> BoxStream<'static, StoreResult<ObjectPath>> {
+    fn delete_stream(
+        &self,
+        _: BoxStream<'static, StoreResult<ObjectPath>>,
+    ) -> BoxStream<'static, StoreResult<ObjectPath>> {
         stream::iter([self.refused("delete")]).boxed()
     }
 
@@ -173,9 +216,18 @@ mod tests {
         }
         let part = range.clone().filter(|_| ranges).unwrap_or(0..body.len());
         let status = if ranges && range.is_some() { "206 Partial Content" } else { "200 OK" };
-        let more = format!("Content-Range: bytes {}-{}/{}\r\n", part.start, part.end.max(1) - 1, body.len());
+        let more = format!(
+            "Content-Range: bytes {}-{}/{}\r\n",
+            part.start,
+            part.end.max(1) - 1,
+            body.len()
+        );
         let more = if ranges && range.is_some() { more } else { String::new() };
-        let _ = write!(socket, "HTTP/1.1 {status}\r\nContent-Length: {}\r\n{more}Connection: close\r\n\r\n", part.len());
+        let _ = write!(
+            socket,
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\n{more}Connection: close\r\n\r\n",
+            part.len()
+        );
         if !first.starts_with("HEAD") {
             sent.fetch_add(part.len(), Ordering::SeqCst);
             let _ = socket.write_all(&body[part]);
@@ -237,7 +289,8 @@ mod tests {
     #[test]
     fn what_a_server_says_is_told() {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let e = read_parquet(&format!("http://{closed}/t.parquet")).compute().unwrap_err().to_string();
+        let e =
+            read_parquet(&format!("http://{closed}/t.parquet")).compute().unwrap_err().to_string();
         assert!(e.contains("read_parquet") && e.contains("refused"), "{e}");
         let (url, _) = serve(b"no parquet".to_vec(), true);
         let e = read_parquet(&format!("{url}/t.parquet")).compute().unwrap_err().to_string();

@@ -19,12 +19,17 @@ pub(in crate::frame) enum Split {
 }
 
 /// Splits groups of files into one group for each of their row groups, in order.
-pub(in crate::frame) async fn split(state: &dyn Session, url: &ListingTableUrl, groups: Vec<FileGroup>) -> DfResult<Vec<FileGroup>> {
+pub(in crate::frame) async fn split(
+    state: &dyn Session,
+    url: &ListingTableUrl,
+    groups: Vec<FileGroup>,
+) -> DfResult<Vec<FileGroup>> {
     let store = state.runtime_env().object_store(url)?;
     let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
     let mut pieces = Vec::new();
     for file in groups.into_iter().flat_map(FileGroup::into_inner) {
-        let footer = DFParquetMetadata::new(store.as_ref(), &file.object_meta).with_file_metadata_cache(Some(cache.clone()));
+        let footer = DFParquetMetadata::new(store.as_ref(), &file.object_meta)
+            .with_file_metadata_cache(Some(cache.clone()));
         let footer = footer.fetch_metadata().await?;
         // Row groups may be stored in any order, and a reader takes those that begin in a byte
         // range.

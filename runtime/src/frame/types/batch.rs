@@ -13,10 +13,16 @@ use std::sync::Arc;
 pub(crate) const BATCH: usize = 8192;
 
 /// Builds a batch with this many rows; it may have no columns.
-pub(in crate::frame) fn batch(operation: &str, schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+pub(in crate::frame) fn batch(
+    operation: &str,
+    schema: &SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
-        .map_err(|e| ErrorKind::Engine { operation: operation.to_owned(), message: e.to_string() }.into())
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(|e| {
+        ErrorKind::Engine { operation: operation.to_owned(), message: e.to_string() }.into()
+    })
 }
 
 /// Returns the bytes of the rows of a batch, which may be a slice of longer columns.
@@ -28,35 +34,55 @@ pub(in crate::frame) fn size(batch: &RecordBatch) -> u64 {
 pub(in crate::frame) fn size_of(column: &ArrayRef) -> u64 {
     // Long strings of views live in separate buffers, which several columns may share.
     let long = column.as_string_view_opt().map_or(0, |views| views.total_buffer_bytes_used());
-    (column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()) + long) as u64
+    (column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+        + long) as u64
 }
 
 pub(in crate::frame) fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
-    arrow::compute::concat_batches(schema, batches)
-        .map_err(|e| ErrorKind::Engine { operation: "compute".to_owned(), message: e.to_string() }.into())
+    arrow::compute::concat_batches(schema, batches).map_err(|e| {
+        ErrorKind::Engine { operation: "compute".to_owned(), message: e.to_string() }.into()
+    })
 }
 
 /// Makes every column nullable.
 pub(crate) fn nullable(schema: &Schema) -> SchemaRef {
     // Other partitions may have other categories.
-    let field = |f: &Arc<Field>| f.as_ref().clone().with_nullable(true).with_metadata(HashMap::new());
+    let field =
+        |f: &Arc<Field>| f.as_ref().clone().with_nullable(true).with_metadata(HashMap::new());
     Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
 /// Slices rows into batches of DataFusion's default size.
 pub(crate) fn pieces(rows: &RecordBatch) -> Vec<RecordBatch> {
-    (0..rows.num_rows()).step_by(BATCH).map(|at| rows.slice(at, BATCH.min(rows.num_rows() - at))).collect()
+    (0..rows.num_rows())
+        .step_by(BATCH)
+        .map(|at| rows.slice(at, BATCH.min(rows.num_rows() - at)))
+        .collect()
 }
 
 /// Casts rows to the schema of the first partition; an error if they have other columns.
-pub(crate) fn with_columns(method: &str, rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let types = |s: &Schema| s.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect::<Vec<(String, DataType)>>();
+pub(crate) fn with_columns(
+    method: &str,
+    rows: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
+    let types = |s: &Schema| {
+        s.fields()
+            .iter()
+            .map(|f| (f.name().clone(), f.data_type().clone()))
+            .collect::<Vec<(String, DataType)>>()
+    };
     let (have, want) = (types(&rows.schema()), types(schema));
     // Strings have several Arrow types.
-    let alike = |(h, w): (&(String, DataType), &(String, DataType))| h == w || h.0 == w.0 && h.1.is_string() && w.1.is_string();
+    let alike = |(h, w): (&(String, DataType), &(String, DataType))| {
+        h == w || h.0 == w.0 && h.1.is_string() && w.1.is_string()
+    };
     if have.len() != want.len() || !have.iter().zip(&want).all(alike) {
         let show = |t: &[(String, DataType)]| {
-            t.iter().map(|(n, t)| format!("{n}: {}", crate::frame::types::dtype::DType::of(t))).collect::<Vec<_>>().join(", ")
+            t.iter()
+                .map(|(n, t)| format!("{n}: {}", crate::frame::types::dtype::DType::of(t)))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let message = format!(
             "the closure returned different columns for different partitions: {}; expected {}, as for the first; help: cast with astype(..) in the closure",
@@ -71,10 +97,17 @@ pub(crate) fn with_columns(method: &str, rows: &RecordBatch, schema: &SchemaRef)
 }
 
 /// Casts the rows to columns of these types.
-pub(in crate::frame) fn cast_to(batch: &RecordBatch, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
+pub(in crate::frame) fn cast_to(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+) -> std::result::Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), columns.collect::<std::result::Result<_, _>>()?, &options)
+    RecordBatch::try_new_with_options(
+        schema.clone(),
+        columns.collect::<std::result::Result<_, _>>()?,
+        &options,
+    )
 }
 
 /// Returns the on-disk schema: dictionaries are unpacked, because an IPC file stores only one

@@ -116,7 +116,10 @@ pub(in crate::frame) fn each_list(array: &ArrayRef, to: OfList<'_>) -> DfResult<
 }
 
 #[inline(never)]
-pub(in crate::frame) fn each_text(array: &ArrayRef, to: &mut dyn FnMut(Option<&str>)) -> DfResult<()> {
+pub(in crate::frame) fn each_text(
+    array: &ArrayRef,
+    to: &mut dyn FnMut(Option<&str>),
+) -> DfResult<()> {
     views(array)?.iter().for_each(to);
     Ok(())
 }

@@ -72,7 +72,9 @@ impl IntoAmbiguous for &str {
             "raise" => Ok(Twice::Raise),
             "infer" => Ok(Twice::Infer),
             "NaT" => Ok(Twice::Null),
-            _ => Err(format!("ambiguous: invalid value {self:?}: expected \"raise\", \"infer\", \"NaT\", true or false")),
+            _ => Err(format!(
+                "ambiguous: invalid value {self:?}: expected \"raise\", \"infer\", \"NaT\", true or false"
+            )),
         }
     }
 }
@@ -90,7 +92,9 @@ impl Changes {
             "shift_forward" => Ok(Never::Forward),
             "shift_backward" => Ok(Never::Backward),
             "NaT" => Ok(Never::Null),
-            _ => Err(format!("nonexistent: invalid value {how:?}: expected \"raise\", \"shift_forward\", \"shift_backward\" or \"NaT\"")),
+            _ => Err(format!(
+                "nonexistent: invalid value {how:?}: expected \"raise\", \"shift_forward\", \"shift_backward\" or \"NaT\""
+            )),
         };
         Self(self.0.clone().and_then(|(twice, _)| Ok((twice, never?))))
     }
@@ -118,7 +122,8 @@ impl Clock {
     /// Returns the timestamps with a local time: none, one, or the earlier and the later.
     fn at(&self, shown: i64) -> LocalResult<i64> {
         let Some(t) = naive(shown) else { return LocalResult::None };
-        let utc = |o: <Tz as TimeZone>::Offset| shown - i64::from(o.fix().local_minus_utc()) * 1_000_000;
+        let utc =
+            |o: <Tz as TimeZone>::Offset| shown - i64::from(o.fix().local_minus_utc()) * 1_000_000;
         self.0.offset_from_local_datetime(&t).map(utc)
     }
 
@@ -147,13 +152,16 @@ impl Clock {
             (LocalResult::Single(t), _)
             | (LocalResult::Ambiguous(t, _), (Twice::Earlier, _))
             | (LocalResult::Ambiguous(_, t), (Twice::Later, _)) => Ok(Some(t)),
-            (LocalResult::Ambiguous(..), (Twice::Null, _)) | (LocalResult::None, (_, Never::Null)) => Ok(None),
+            (LocalResult::Ambiguous(..), (Twice::Null, _))
+            | (LocalResult::None, (_, Never::Null)) => Ok(None),
             (LocalResult::None, (_, Never::Forward)) => Ok(Some(self.after_gap(shown))),
             (LocalResult::None, (_, Never::Backward)) => Ok(Some(self.after_gap(shown) - 1)),
-            (LocalResult::Ambiguous(..), _) => {
-                Err("occurs twice (clocks are set back); help: dt().ambiguous(\"infer\"), or ambiguous(true) for the earlier")
-            }
-            (LocalResult::None, _) => Err("does not exist (daylight-saving gap); help: dt().nonexistent(\"shift_forward\")"),
+            (LocalResult::Ambiguous(..), _) => Err(
+                "occurs twice (clocks are set back); help: dt().ambiguous(\"infer\"), or ambiguous(true) for the earlier",
+            ),
+            (LocalResult::None, _) => Err(
+                "does not exist (daylight-saving gap); help: dt().nonexistent(\"shift_forward\")",
+            ),
         }
     }
 
@@ -161,7 +169,9 @@ impl Clock {
     /// back once.
     fn inferred(&self, times: &TimestampMicrosecondArray) -> DfResult<Vec<bool>> {
         let mut later = vec![false; times.len()];
-        let is_twice = |i: &usize| times.is_valid(*i) && matches!(self.at(times.value(*i)), LocalResult::Ambiguous(..));
+        let is_twice = |i: &usize| {
+            times.is_valid(*i) && matches!(self.at(times.value(*i)), LocalResult::Ambiguous(..))
+        };
         let all: Vec<usize> = (0..times.len()).filter(is_twice).collect();
         for run in all.chunk_by(|a, b| a + 1 == *b) {
             let goes_back = |w: &&[usize]| times.value(w[1]) <= times.value(w[0]);
@@ -180,7 +190,12 @@ impl Clock {
 }
 
 /// Converts the local times of a time zone to timestamps.
-pub(in crate::frame) fn located(method: &str, times: &TimestampMicrosecondArray, zone: &str, rule: Rule) -> DfResult<ArrayRef> {
+pub(in crate::frame) fn located(
+    method: &str,
+    times: &TimestampMicrosecondArray,
+    zone: &str,
+    rule: Rule,
+) -> DfResult<ArrayRef> {
     let clock = Clock(zone.parse()?);
     let later = if rule.0 == Twice::Infer { clock.inferred(times)? } else { Vec::new() };
     let mut made = TimestampMicrosecondArray::builder(times.len());
@@ -242,7 +257,10 @@ pub(in crate::frame) enum Below {
 }
 
 /// Returns the timestamps in microseconds in UTC, with digits below rounded.
-pub(in crate::frame) fn micros(array: &ArrayRef, below: Below) -> DfResult<TimestampMicrosecondArray> {
+pub(in crate::frame) fn micros(
+    array: &ArrayRef,
+    below: Below,
+) -> DfResult<TimestampMicrosecondArray> {
     if let DataType::Timestamp(TimeUnit::Nanosecond, _) = array.data_type() {
         let one = move |t: i64| match below {
             Below::Down => t.div_euclid(1000),
@@ -286,7 +304,8 @@ mod tests {
     }
 
     fn check(df: &DataFrame, e: Expr, want: &[&str]) {
-        let got: Vec<_> = shown(df, e).into_iter().map(|t| t.unwrap_or_else(|| "NaT".into())).collect();
+        let got: Vec<_> =
+            shown(df, e).into_iter().map(|t| t.unwrap_or_else(|| "NaT".into())).collect();
         assert_eq!(got, want);
     }
 
@@ -296,15 +315,37 @@ mod tests {
     fn shown_times_are_located_as_in_pandas() {
         let spring = times(&["2024-03-31 01:30", "2024-03-31 02:30"]);
         let dt = || col("t").dt();
-        check(&spring, dt().nonexistent("shift_forward").tz_localize(ZONE), &["03-31 01:30+01:00", "03-31 03:00+02:00"]);
-        check(&spring, dt().nonexistent("shift_backward").tz_localize(ZONE), &["03-31 01:30+01:00", "03-31 01:59+01:00"]);
+        check(
+            &spring,
+            dt().nonexistent("shift_forward").tz_localize(ZONE),
+            &["03-31 01:30+01:00", "03-31 03:00+02:00"],
+        );
+        check(
+            &spring,
+            dt().nonexistent("shift_backward").tz_localize(ZONE),
+            &["03-31 01:30+01:00", "03-31 01:59+01:00"],
+        );
         check(&spring, dt().nonexistent("NaT").tz_localize(ZONE), &["03-31 01:30+01:00", "NaT"]);
-        let autumn = times(&["2024-10-27 02:00", "2024-10-27 02:30", "2024-10-27 02:00", "2024-10-27 02:30"]);
-        let later = ["10-27 02:00+02:00", "10-27 02:30+02:00", "10-27 02:00+01:00", "10-27 02:30+01:00"];
+        let autumn = times(&[
+            "2024-10-27 02:00",
+            "2024-10-27 02:30",
+            "2024-10-27 02:00",
+            "2024-10-27 02:30",
+        ]);
+        let later =
+            ["10-27 02:00+02:00", "10-27 02:30+02:00", "10-27 02:00+01:00", "10-27 02:30+01:00"];
         check(&autumn, dt().ambiguous("infer").tz_localize(ZONE), &later);
         check(&autumn.repartition(3), dt().ambiguous("infer").tz_localize(ZONE), &later);
-        check(&autumn, dt().ambiguous(true).tz_localize(ZONE), &[later[0], later[1], later[0], later[1]]);
-        check(&autumn, dt().ambiguous(false).tz_localize(ZONE), &[later[2], later[3], later[2], later[3]]);
+        check(
+            &autumn,
+            dt().ambiguous(true).tz_localize(ZONE),
+            &[later[0], later[1], later[0], later[1]],
+        );
+        check(
+            &autumn,
+            dt().ambiguous(false).tz_localize(ZONE),
+            &[later[2], later[3], later[2], later[3]],
+        );
         check(&autumn, dt().ambiguous("NaT").tz_localize(ZONE), &["NaT"; 4]);
         for (df, e, part) in [
             (&spring, dt().tz_localize(ZONE), "does not exist"),
@@ -320,7 +361,12 @@ mod tests {
 
     #[test]
     fn rounded_times_keep_their_zone() {
-        let utc = times(&["2024-10-26 23:40", "2024-10-27 00:40", "2024-10-27 01:40", "2024-10-27 02:40"]);
+        let utc = times(&[
+            "2024-10-26 23:40",
+            "2024-10-27 00:40",
+            "2024-10-27 01:40",
+            "2024-10-27 02:40",
+        ]);
         let zoned = utc.with_column("t", col("t").dt().tz_localize("UTC").dt().tz_convert(ZONE));
         check(
             &zoned,
@@ -328,7 +374,8 @@ mod tests {
             &["10-27 01:00+02:00", "10-27 02:00+02:00", "10-27 02:00+01:00", "10-27 03:00+01:00"],
         );
         check(&zoned, col("t").dt().normalize(), &["10-27 00:00+02:00"; 4]);
-        let e = zoned.with_column("t", col("t").dt().floor("1h")).compute().unwrap_err().to_string();
+        let e =
+            zoned.with_column("t", col("t").dt().floor("1h")).compute().unwrap_err().to_string();
         assert!(e.contains("occurs twice") && e.contains("infer"), "{e}");
     }
 
@@ -337,14 +384,27 @@ mod tests {
         let t = "2024-01-01 00:00:00.123456789";
         let df = DataFrame::from_columns([("t", Series::from_iter([t]))]);
         for format in ["", "%Y-%m-%d %H:%M:%S%.f"] {
-            let e = df.with_column("d", col("t").to_datetime(format)).compute().unwrap_err().to_string();
+            let e = df
+                .with_column("d", col("t").to_datetime(format))
+                .compute()
+                .unwrap_err()
+                .to_string();
             assert!(e.contains("123456789") && e.contains("nanoseconds"), "{e}");
         }
-        let nanos = chrono::NaiveDate::from_ymd_opt(1969, 12, 31).unwrap().and_hms_nano_opt(23, 59, 59, 999_999_999).unwrap();
+        let nanos = chrono::NaiveDate::from_ymd_opt(1969, 12, 31)
+            .unwrap()
+            .and_hms_nano_opt(23, 59, 59, 999_999_999)
+            .unwrap();
         let df = DataFrame::from_columns([("t", Series::from_iter([nanos]))]);
-        assert_eq!(df.compute().unwrap().column("t").unwrap().to_vec::<chrono::NaiveDateTime>().unwrap(), [nanos]);
+        assert_eq!(
+            df.compute().unwrap().column("t").unwrap().to_vec::<chrono::NaiveDateTime>().unwrap(),
+            [nanos]
+        );
         assert_eq!(df.filter(col("t").eq(nanos)).len().unwrap(), 1);
-        let parts = df.with_columns([("s", col("t").dt().second()), ("n", col("t").dt().nanosecond())]).compute().unwrap();
+        let parts = df
+            .with_columns([("s", col("t").dt().second()), ("n", col("t").dt().nanosecond())])
+            .compute()
+            .unwrap();
         let of = |name: &str| parts.column(name).unwrap().to_vec::<i64>().unwrap();
         assert_eq!((of("s"), of("n")), (vec![59], vec![999]));
         check(&df, col("t").dt().floor("us"), &["12-31 23:59+00:00"]);

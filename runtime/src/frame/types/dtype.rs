@@ -66,12 +66,18 @@ impl DType {
             DataType::Float64 => Self::Float64,
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Str,
             DataType::Date32 | DataType::Date64 => Self::Date,
-            DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => {
-                Self::Datetime
-            }
+            DataType::Timestamp(
+                TimeUnit::Second
+                | TimeUnit::Millisecond
+                | TimeUnit::Microsecond
+                | TimeUnit::Nanosecond,
+                None,
+            ) => Self::Datetime,
             t if is_category(t) => Self::Category,
             DataType::Duration(_) => Self::Other("timedelta".to_owned()),
-            DataType::List(item) | DataType::LargeList(item) => Self::Other(format!("list[{}]", Self::of(item.data_type()))),
+            DataType::List(item) | DataType::LargeList(item) => {
+                Self::Other(format!("list[{}]", Self::of(item.data_type())))
+            }
             DataType::Timestamp(_, Some(zone)) => Self::DatetimeTz(zone.to_string()),
             other => Self::Other(other.to_string()),
         }
@@ -80,7 +86,16 @@ impl DType {
     /// Returns `true` for integers and floats.
     #[must_use]
     pub fn is_numeric(&self) -> bool {
-        !matches!(self, Self::Bool | Self::Str | Self::Date | Self::Datetime | Self::DatetimeTz(_) | Self::Category | Self::Other(_))
+        !matches!(
+            self,
+            Self::Bool
+                | Self::Str
+                | Self::Date
+                | Self::Datetime
+                | Self::DatetimeTz(_)
+                | Self::Category
+                | Self::Other(_)
+        )
     }
 }
 
@@ -132,7 +147,8 @@ const NAMES: [&str; 16] = [
 /// Returns the test for a selector, or `None` if it is unknown.
 pub(in crate::frame) fn named(word: &str) -> Option<Fits> {
     let several = WORDS.iter().find(|(w, _)| *w == word).map(|(_, f)| *f);
-    let single = NAMES.contains(&word) || word.starts_with("list[") || word.starts_with("datetime[");
+    let single =
+        NAMES.contains(&word) || word.starts_with("list[") || word.starts_with("datetime[");
     several.or(single.then_some(|t: &DType, word: &str| t.to_string() == word))
 }
 
@@ -140,7 +156,9 @@ pub(in crate::frame) fn named(word: &str) -> Option<Fits> {
 #[inline(never)]
 pub(in crate::frame) fn unknown(word: &str) -> String {
     let words = WORDS.iter().map(|(w, _)| *w).chain(NAMES).collect::<Vec<_>>().join("\", \"");
-    format!("unknown type {word:?}: expected one of \"{words}\"; help: dtypes() lists those of the frame")
+    format!(
+        "unknown type {word:?}: expected one of \"{words}\"; help: dtypes() lists those of the frame"
+    )
 }
 
 #[cfg(test)]
@@ -157,8 +175,14 @@ mod tests {
             ("b", Series::from_iter([true])),
         ]);
         let chosen = |word: &str| df.select_dtypes(word).columns().unwrap().concat();
-        let words = ["number", "integer", "int", "uint", "float", "float64", "str", "string", "bool", "int32", "int64", "date"];
-        assert_eq!(words.map(chosen), ["iuf", "iu", "i", "u", "f", "f", "s", "s", "b", "i", "", ""]);
+        let words = [
+            "number", "integer", "int", "uint", "float", "float64", "str", "string", "bool",
+            "int32", "int64", "date",
+        ];
+        assert_eq!(
+            words.map(chosen),
+            ["iuf", "iu", "i", "u", "f", "f", "s", "s", "b", "i", "", ""]
+        );
         for word in ["nonsense", "sting", "flaot", "cat", "Int64"] {
             let e = df.select_dtypes(word).compute().unwrap_err().to_string();
             assert!(e.contains(&format!("{word:?}")) && e.contains("\"number\""), "{e}");

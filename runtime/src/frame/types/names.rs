@@ -34,11 +34,16 @@ pub(in crate::frame) fn distinct(names: &mut [String]) {
 pub(in crate::frame) const HIDDEN: &str = "__rask_";
 
 /// Checks that no name is reserved.
-pub(in crate::frame) fn free<'a>(method: &str, names: impl IntoIterator<Item = &'a String>) -> Result<()> {
+pub(in crate::frame) fn free<'a>(
+    method: &str,
+    names: impl IntoIterator<Item = &'a String>,
+) -> Result<()> {
     match names.into_iter().find(|n| n.starts_with(HIDDEN)) {
         None => Ok(()),
         Some(name) => {
-            let message = format!("column name {name:?} is reserved; expected one that does not begin with {HIDDEN:?}");
+            let message = format!(
+                "column name {name:?} is reserved; expected one that does not begin with {HIDDEN:?}"
+            );
             Err(ErrorKind::BadArgument { method: method.to_owned(), message }.into())
         }
     }
@@ -53,12 +58,12 @@ pub(in crate::frame) fn own(batch: &RecordBatch) -> Result<RecordBatch> {
     if names == old || old.iter().collect::<HashSet<_>>().len() == old.len() {
         return Ok(batch.clone());
     }
-    let fields: Vec<_> = schema.fields().iter().zip(names).map(|(f, n)| f.as_ref().clone().with_name(n)).collect();
+    let fields: Vec<_> =
+        schema.fields().iter().zip(names).map(|(f, n)| f.as_ref().clone().with_name(n)).collect();
     let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
-    batch
-        .clone()
-        .with_schema(Arc::new(schema))
-        .map_err(|e| ErrorKind::Engine { operation: "to_frame".to_owned(), message: e.to_string() }.into())
+    batch.clone().with_schema(Arc::new(schema)).map_err(|e| {
+        ErrorKind::Engine { operation: "to_frame".to_owned(), message: e.to_string() }.into()
+    })
 }
 
 /// Column names: `"a"`, `["a", "b"]`, `vec!["a"]` or `&names[..]`; in aggregations of groups also
@@ -133,11 +138,18 @@ fn list<'a>(len: usize, name: &dyn Fn(usize) -> &'a str) -> Vec<String> {
 }
 
 /// Checks that no name occurs twice.
-pub(in crate::frame) fn check_names<'a>(method: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
+pub(in crate::frame) fn check_names<'a>(
+    method: &str,
+    names: impl Iterator<Item = &'a String>,
+) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     for n in names {
         if !seen.insert(n) {
-            return Err(ErrorKind::DuplicateColumn { method: method.to_owned(), column: n.clone() }.into());
+            return Err(ErrorKind::DuplicateColumn {
+                method: method.to_owned(),
+                column: n.clone(),
+            }
+            .into());
         }
     }
     Ok(())

@@ -7,8 +7,8 @@ use crate::frame::types::dtype::DType;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Fields, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    DataType, Date32Type, Fields, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
@@ -48,7 +48,11 @@ fn said(message: &dyn fmt::Display) -> Wrong {
 /// # Errors
 /// The error of `read`, with the number of the row.
 #[inline(never)]
-pub(crate) fn each_row(method: &str, batch: &RecordBatch, read: &mut dyn FnMut(Record<'_>) -> Read<()>) -> Result<()> {
+pub(crate) fn each_row(
+    method: &str,
+    batch: &RecordBatch,
+    read: &mut dyn FnMut(Record<'_>) -> Read<()>,
+) -> Result<()> {
     let fields = batch.schema_ref().fields();
     let columns = batch.columns().iter().map(decoded).collect::<std::result::Result<Vec<_>, _>>();
     let columns = columns.map_err(|e| Error::bad_argument(method, e.to_string()))?;
@@ -196,11 +200,19 @@ impl<'a> Cell<'a> {
             DataType::Int32 => Plain::Signed(array.as_primitive::<Int32Type>().value(row).into()),
             DataType::Int64 => Plain::Signed(array.as_primitive::<Int64Type>().value(row)),
             DataType::UInt8 => Plain::Unsigned(array.as_primitive::<UInt8Type>().value(row).into()),
-            DataType::UInt16 => Plain::Unsigned(array.as_primitive::<UInt16Type>().value(row).into()),
-            DataType::UInt32 => Plain::Unsigned(array.as_primitive::<UInt32Type>().value(row).into()),
+            DataType::UInt16 => {
+                Plain::Unsigned(array.as_primitive::<UInt16Type>().value(row).into())
+            }
+            DataType::UInt32 => {
+                Plain::Unsigned(array.as_primitive::<UInt32Type>().value(row).into())
+            }
             DataType::UInt64 => Plain::Unsigned(array.as_primitive::<UInt64Type>().value(row)),
-            DataType::Float16 => Plain::Float(array.as_primitive::<Float16Type>().value(row).into()),
-            DataType::Float32 => Plain::Float(array.as_primitive::<Float32Type>().value(row).into()),
+            DataType::Float16 => {
+                Plain::Float(array.as_primitive::<Float16Type>().value(row).into())
+            }
+            DataType::Float32 => {
+                Plain::Float(array.as_primitive::<Float32Type>().value(row).into())
+            }
             DataType::Float64 => Plain::Float(array.as_primitive::<Float64Type>().value(row)),
             DataType::Utf8 => Plain::Text(array.as_string::<i32>().value(row).into()),
             DataType::LargeUtf8 => Plain::Text(array.as_string::<i64>().value(row).into()),
@@ -222,10 +234,16 @@ impl<'a> Cell<'a> {
                 let start = list.value_offset(row) as usize;
                 Plain::List(&**list.values(), range(start, start + list.value_length() as usize))
             }
-            DataType::Struct(fields) => Plain::Struct(Record { fields, columns: array.as_struct().columns(), row }),
+            DataType::Struct(fields) => {
+                Plain::Struct(Record { fields, columns: array.as_struct().columns(), row })
+            }
             DataType::Map(..) => {
                 let (map, at) = (array.as_map(), array.as_map().value_offsets());
-                Plain::Map(&**map.keys(), &**map.values(), range(at[row] as usize, at[row + 1] as usize))
+                Plain::Map(
+                    &**map.keys(),
+                    &**map.values(),
+                    range(at[row] as usize, at[row + 1] as usize),
+                )
             }
             _ => Plain::Text(array_value_to_string(array, row).unwrap_or_default().into()),
         }
@@ -239,7 +257,10 @@ impl<'a> Cell<'a> {
         let days = |a: &dyn Array| i64::from(a.as_primitive::<Date32Type>().value(self.row));
         match self.array.data_type() {
             DataType::Date32 => Some(days(self.array)),
-            DataType::Date64 | DataType::Timestamp(..) | DataType::Time64(_) | DataType::Duration(_) => {
+            DataType::Date64
+            | DataType::Timestamp(..)
+            | DataType::Time64(_)
+            | DataType::Duration(_) => {
                 let whole = cast(&self.array.slice(self.row, 1), &DataType::Int64).ok()?;
                 Some(whole.as_primitive::<Int64Type>().value(0))
             }
@@ -319,7 +340,9 @@ impl<'a> Cell<'a> {
     fn items(&self) -> Read<Items<'a>> {
         match self.plain() {
             Plain::List(array, left) => Ok(Items { name: self.name, array, left, bytes: &[] }),
-            Plain::Bytes(bytes) => Ok(Items { name: self.name, array: self.array, left: 0..0, bytes }),
+            Plain::Bytes(bytes) => {
+                Ok(Items { name: self.name, array: self.array, left: 0..0, bytes })
+            }
             _ => Err(self.no("a list")),
         }
     }
@@ -444,7 +467,9 @@ impl<'de> Deserializer<'de> for Cell<'_> {
             Plain::Text(t) => visitor.visit_string(t.into_owned()),
             Plain::Bytes(b) => visitor.visit_bytes(b),
             Plain::Struct(record) => visitor.visit_map(record.chosen(None)),
-            Plain::List(array, left) => visitor.visit_seq(Items { name: self.name, array, left, bytes: &[] }),
+            Plain::List(array, left) => {
+                visitor.visit_seq(Items { name: self.name, array, left, bytes: &[] })
+            }
             Plain::Map(..) => self.deserialize_map(visitor),
         }
     }
@@ -461,11 +486,19 @@ impl<'de> Deserializer<'de> for Cell<'_> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Read<V::Value> {
         visitor.visit_unit()
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Read<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -476,7 +509,12 @@ impl<'de> Deserializer<'de> for Cell<'_> {
         }
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, len: usize, visitor: V) -> Read<V::Value> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Read<V::Value> {
         self.deserialize_tuple(len, visitor)
     }
 
@@ -484,21 +522,32 @@ impl<'de> Deserializer<'de> for Cell<'_> {
         match self.plain() {
             Plain::Struct(record) => visitor.visit_map(record.chosen(None)),
             Plain::Map(keys, values, left) => {
-                let items = |array| Items { name: self.name, array, left: left.clone(), bytes: &[] };
+                let items =
+                    |array| Items { name: self.name, array, left: left.clone(), bytes: &[] };
                 visitor.visit_map(Pairs { keys: items(keys), values: items(values) })
             }
             _ => Err(self.no("a map")),
         }
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, names: &'static [&'static str], visitor: V) -> Read<V::Value> {
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
         match self.record() {
             Ok(record) => visitor.visit_map(record.chosen(Some(names))),
             Err(e) => Err(e),
         }
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Read<V::Value> {
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
         match self.text() {
             Ok(variant) => visitor.visit_enum(StringDeserializer::new(variant)),
             Err(e) => Err(e),
@@ -533,7 +582,12 @@ impl<'de> Deserializer<'de> for Record<'_> {
         visitor.visit_map(self.chosen(None))
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, names: &'static [&'static str], visitor: V) -> Read<V::Value> {
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
         visitor.visit_map(self.chosen(Some(names)))
     }
 
@@ -545,7 +599,12 @@ impl<'de> Deserializer<'de> for Record<'_> {
         visitor.visit_seq(self.chosen(None))
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, _: usize, visitor: V) -> Read<V::Value> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Read<V::Value> {
         visitor.visit_seq(self.chosen(None))
     }
 
@@ -553,7 +612,11 @@ impl<'de> Deserializer<'de> for Record<'_> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Read<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -565,7 +628,11 @@ impl<'de> Deserializer<'de> for Record<'_> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Read<V::Value> {
         visitor.visit_unit()
     }
 }
@@ -586,7 +653,12 @@ mod tests {
             ("day", Series::from_iter(["2024-02-29", "1999-12-31"])),
         ]);
         let words = col("s").str().split("o");
-        df.with_columns([("day", col("day").astype(DType::Date)), ("c", col("s")), ("words", words)]).categorize("c")
+        df.with_columns([
+            ("day", col("day").astype(DType::Date)),
+            ("c", col("s")),
+            ("words", words),
+        ])
+        .categorize("c")
     }
 
     /// Checks the rows of some columns, or the error.
@@ -606,15 +678,27 @@ mod tests {
 
     #[test]
     fn rows_are_what_their_type_says() {
-        check::<(Option<i64>, u16, f64, bool)>(&["i", "u", "x", "b"], "[(Some(1), 200, 1.5, true), (None, 7, 2.0, false)]");
-        check::<(String, String, Vec<String>)>(&["s", "c", "words"], r#"[("Low", "Low", ["L", "w"]), ("High", "High", ["High"])]"#);
+        check::<(Option<i64>, u16, f64, bool)>(
+            &["i", "u", "x", "b"],
+            "[(Some(1), 200, 1.5, true), (None, 7, 2.0, false)]",
+        );
+        check::<(String, String, Vec<String>)>(
+            &["s", "c", "words"],
+            r#"[("Low", "Low", ["L", "w"]), ("High", "High", ["High"])]"#,
+        );
         check::<(Level,)>(&["c"], "[(Low,), (High,)]");
-        check::<(chrono::NaiveDate, Level)>(&["day", "s"], "[(2024-02-29, Low), (1999-12-31, High)]");
+        check::<(chrono::NaiveDate, Level)>(
+            &["day", "s"],
+            "[(2024-02-29, Low), (1999-12-31, High)]",
+        );
         check::<(String,)>(&["day"], r#"[("2024-02-29",), ("1999-12-31",)]"#);
         check::<(i32,)>(&["day"], "[(19782,), (10956,)]");
         check::<Vec<chrono::NaiveDate>>(&["day"], "[[2024-02-29], [1999-12-31]]");
         check::<HashMap<String, u8>>(&["u"], r#"[{"u": 200}, {"u": 7}]"#);
-        check::<BTreeMap<String, serde_json::Value>>(&["i", "x", "s"], r#"{"i": Null, "s": String("High"), "x": Number(2.0)}"#);
+        check::<BTreeMap<String, serde_json::Value>>(
+            &["i", "x", "s"],
+            r#"{"i": Null, "s": String("High"), "x": Number(2.0)}"#,
+        );
     }
 
     #[test]
@@ -627,7 +711,10 @@ mod tests {
             #[serde(default)]
             more: u8,
         }
-        check::<Row>(&["i", "s", "b"], r#"[Row { s: "Low", nothing: None, more: 0 }, Row { s: "High""#);
+        check::<Row>(
+            &["i", "s", "b"],
+            r#"[Row { s: "Low", nothing: None, more: 0 }, Row { s: "High""#,
+        );
     }
 
     #[test]
@@ -638,7 +725,10 @@ mod tests {
             i: i64,
             absent: i64,
         }
-        check::<(i64,)>(&["i"], "row 1: column \"i\": null; expected an integer; help: make the field an Option");
+        check::<(i64,)>(
+            &["i"],
+            "row 1: column \"i\": null; expected an integer; help: make the field an Option",
+        );
         check::<(i64,)>(&["s"], "row 0: column \"s\": Low of dtype str; expected an integer");
         check::<(i8,)>(&["u"], "row 0: column \"u\": invalid value: integer `200`, expected i8");
         check::<(i64,)>(&["x"], "row 0: column \"x\": 1.5 of dtype float32; expected an integer");

@@ -7,9 +7,9 @@ use crate::frame::types::category;
 use crate::frame::types::dtype::DType;
 use crate::frame::types::names::check_names;
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder,
-    RecordBatch, StringBuilder, StringDictionaryBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder,
-    UInt64Builder,
+    ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int8Builder,
+    Int16Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, StringDictionaryBuilder,
+    TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
 };
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef, TimeUnit};
@@ -57,10 +57,15 @@ pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<Data
         DType::Category => category::arrow_type(),
         DType::DatetimeTz(zone) => {
             let help = "help: build it as DType::Datetime, then dt().tz_localize(zone)";
-            return Err(Error::bad_argument(method, format!("column {name:?} cannot be built with the time zone {zone:?}; {help}")));
+            return Err(Error::bad_argument(
+                method,
+                format!("column {name:?} cannot be built with the time zone {zone:?}; {help}"),
+            ));
         }
         DType::Other(other) => {
-            let message = format!("column {name:?} cannot be built with the type {other}; expected a named variant of DType");
+            let message = format!(
+                "column {name:?} cannot be built with the type {other}; expected a named variant of DType"
+            );
             return Err(Error::bad_argument(method, message));
         }
     })
@@ -69,7 +74,10 @@ pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<Data
 /// Returns the schema of columns given by names and types.
 pub(crate) fn schema(columns: &[(String, DType)]) -> Result<SchemaRef> {
     check_names("to_dataframe", columns.iter().map(|(n, _)| n))?;
-    let fields: Vec<_> = columns.iter().map(|(n, t)| Ok(Field::new(n, arrow_type("to_dataframe", n, t)?, true))).collect::<Result<_>>()?;
+    let fields: Vec<_> = columns
+        .iter()
+        .map(|(n, t)| Ok(Field::new(n, arrow_type("to_dataframe", n, t)?, true)))
+        .collect::<Result<_>>()?;
     Ok(Arc::new(Schema::new(fields)))
 }
 
@@ -187,7 +195,13 @@ impl Rows {
     pub(crate) fn new(schema: &SchemaRef) -> Self {
         let names: Vec<_> = schema.fields().iter().map(|f| f.name().clone()).collect();
         let columns = schema.fields().iter().map(|f| Column::new(f.data_type())).collect();
-        Self { schema: schema.clone(), cells: vec![Cell::Null; names.len()], names, columns, rows: 0 }
+        Self {
+            schema: schema.clone(),
+            cells: vec![Cell::Null; names.len()],
+            names,
+            columns,
+            rows: 0,
+        }
     }
 
     /// Appends a row: a map or a struct. Other fields are ignored, and absent ones are null.
@@ -199,7 +213,8 @@ impl Rows {
 
     #[inline(never)]
     fn end(&mut self, read: std::result::Result<(), RowError>) -> Result<()> {
-        let wrong = |message: String| ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message };
+        let wrong =
+            |message: String| ErrorKind::BadArgument { method: "to_dataframe".to_owned(), message };
         read.map_err(|e| wrong(e.0))?;
         for (i, cell) in self.cells.iter().enumerate() {
             if !self.columns[i].push(cell) {
@@ -207,7 +222,10 @@ impl Rows {
                 let shown = text(cell).ok().flatten().unwrap_or_default().into_owned();
                 let name = &self.names[i];
                 let hint = "help: DType::Str holds every value";
-                return Err(wrong(format!("column {name:?}: cannot convert {shown:?} to {dtype}; {hint}")).into());
+                return Err(wrong(format!(
+                    "column {name:?}: cannot convert {shown:?} to {dtype}; {hint}"
+                ))
+                .into());
             }
         }
         self.rows += 1;
@@ -257,7 +275,9 @@ fn cell_of<T: Serialize + ?Sized>(value: &T) -> Read<Cell> {
     match value.serialize(CellReader) {
         Ok(cell) => Ok(cell),
         // A list or a map in a cell becomes JSON.
-        Err(RowError(s)) if s.is_empty() => serde_json::to_string(value).map(Cell::Text).map_err(RowError::custom),
+        Err(RowError(s)) if s.is_empty() => {
+            serde_json::to_string(value).map(Cell::Text).map_err(RowError::custom)
+        }
         Err(e) => Err(e),
     }
 }
@@ -294,10 +314,20 @@ impl<'a> Serializer for RowReader<'a> {
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Read<()> {
         value.serialize(self)
     }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Read<()> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Read<()> {
         value.serialize(self)
     }
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(self, _: &'static str, _: u32, _: &'static str, value: &T) -> Read<()> {
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        value: &T,
+    ) -> Read<()> {
         value.serialize(self)
     }
     fn serialize_seq(self, _: Option<usize>) -> Read<Self::SerializeSeq> {
@@ -309,7 +339,13 @@ impl<'a> Serializer for RowReader<'a> {
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Read<Self::SerializeTupleStruct> {
         Err(no_row())
     }
-    fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Read<Self::SerializeTupleVariant> {
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Read<Self::SerializeTupleVariant> {
         Err(no_row())
     }
     fn serialize_map(self, _: Option<usize>) -> Read<Fields<'a>> {
@@ -318,7 +354,13 @@ impl<'a> Serializer for RowReader<'a> {
     fn serialize_struct(self, _: &'static str, _: usize) -> Read<Self> {
         Ok(self)
     }
-    fn serialize_struct_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Read<Self::SerializeStructVariant> {
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Read<Self::SerializeStructVariant> {
         Err(no_row())
     }
 }
@@ -408,10 +450,20 @@ impl Serializer for CellReader {
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Read<Cell> {
         value.serialize(self)
     }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Read<Cell> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Read<Cell> {
         value.serialize(self)
     }
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(self, _: &'static str, _: u32, _: &'static str, value: &T) -> Read<Cell> {
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        value: &T,
+    ) -> Read<Cell> {
         value.serialize(self)
     }
     fn serialize_seq(self, _: Option<usize>) -> Read<Self::SerializeSeq> {
@@ -423,7 +475,13 @@ impl Serializer for CellReader {
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Read<Self::SerializeTupleStruct> {
         Err(RowError(String::new()))
     }
-    fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Read<Self::SerializeTupleVariant> {
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Read<Self::SerializeTupleVariant> {
         Err(RowError(String::new()))
     }
     fn serialize_map(self, _: Option<usize>) -> Read<Self::SerializeMap> {
@@ -432,7 +490,13 @@ impl Serializer for CellReader {
     fn serialize_struct(self, _: &'static str, _: usize) -> Read<Self::SerializeStruct> {
         Err(RowError(String::new()))
     }
-    fn serialize_struct_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Read<Self::SerializeStructVariant> {
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Read<Self::SerializeStructVariant> {
         Err(RowError(String::new()))
     }
 }

@@ -48,9 +48,8 @@ pub(in crate::frame) fn scalar(array: &ArrayRef) -> Scalar {
             Some(a) => Scalar::Int(a.as_primitive::<Int64Type>().value(0)),
             None => Scalar::Str(array_value_to_string(array, 0).unwrap_or_default()),
         },
-        t if t.is_floating() => {
-            as_type(&DataType::Float64).map_or(Scalar::Null, |a| Scalar::Float(a.as_primitive::<Float64Type>().value(0)))
-        }
+        t if t.is_floating() => as_type(&DataType::Float64)
+            .map_or(Scalar::Null, |a| Scalar::Float(a.as_primitive::<Float64Type>().value(0))),
         _ => Scalar::Str(array_value_to_string(array, 0).unwrap_or_default()),
     }
 }
@@ -134,7 +133,8 @@ impl Serialize for Scalar {
 
 impl PartialEq for Scalar {
     fn eq(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Null, Self::Null)) || self.partial_cmp(other) == Some(Ordering::Equal)
+        matches!((self, other), (Self::Null, Self::Null))
+            || self.partial_cmp(other) == Some(Ordering::Equal)
     }
 }
 
@@ -200,21 +200,44 @@ mod tests {
     #[test]
     fn values_compare_by_what_they_are() {
         let big = 9_007_199_254_740_993;
-        assert!(Scalar::Int(2) == 2.0 && Scalar::Float(2.0) == 2 && Scalar::Float(2.0) == Scalar::Int(2));
-        assert!(Scalar::Int(big) != 9_007_199_254_740_992.0 && Scalar::Int(big) > Scalar::Float(9_007_199_254_740_992.0));
-        assert!(Scalar::Float(1e19) > Scalar::Int(i64::MAX) && Scalar::Int(-3) < Scalar::Float(-2.5));
+        assert!(
+            Scalar::Int(2) == 2.0
+                && Scalar::Float(2.0) == 2
+                && Scalar::Float(2.0) == Scalar::Int(2)
+        );
+        assert!(
+            Scalar::Int(big) != 9_007_199_254_740_992.0
+                && Scalar::Int(big) > Scalar::Float(9_007_199_254_740_992.0)
+        );
+        assert!(
+            Scalar::Float(1e19) > Scalar::Int(i64::MAX) && Scalar::Int(-3) < Scalar::Float(-2.5)
+        );
         let owned = "a".to_owned();
-        assert!(Scalar::Bool(true) == true && Scalar::Str("a".into()) == "a" && Scalar::Str("a".into()) == owned);
+        assert!(
+            Scalar::Bool(true) == true
+                && Scalar::Str("a".into()) == "a"
+                && Scalar::Str("a".into()) == owned
+        );
         assert!(Scalar::Null == Scalar::Null && Scalar::Null != Scalar::Int(0));
         assert_eq!(Scalar::Str("1".into()).partial_cmp(&Scalar::Int(1)), None);
     }
 
     #[test]
     fn values_are_printed_whole_and_written_as_themselves() {
-        let texts = [Scalar::Float(0.1 + 0.2), Scalar::Int(3), Scalar::Null, Scalar::Bool(true)].map(|s| s.to_string());
+        let texts = [Scalar::Float(0.1 + 0.2), Scalar::Int(3), Scalar::Null, Scalar::Bool(true)]
+            .map(|s| s.to_string());
         assert_eq!(texts, ["0.30000000000000004", "3", "null", "true"]);
-        let json = [Scalar::Float(0.5), Scalar::Int(3), Scalar::Null, Scalar::Str("x".into()), Scalar::Bool(false)];
+        let json = [
+            Scalar::Float(0.5),
+            Scalar::Int(3),
+            Scalar::Null,
+            Scalar::Str("x".into()),
+            Scalar::Bool(false),
+        ];
         assert_eq!(serde_json::to_string(&json).unwrap(), "[0.5,3,null,\"x\",false]");
-        assert_eq!((json[3].as_str(), json[4].as_bool(), json[2].is_null()), (Some("x"), Some(false), true));
+        assert_eq!(
+            (json[3].as_str(), json[4].as_bool(), json[2].is_null()),
+            (Some("x"), Some(false), true)
+        );
     }
 }

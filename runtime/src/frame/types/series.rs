@@ -3,10 +3,14 @@
 use crate::frame::types::dtype::DType;
 use crate::handle::Opaque;
 use crate::show::{self, Bundle, Show};
-use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, ListBuilder, PrimitiveArray, StringArray, StringBuilder};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, ListArray, ListBuilder, PrimitiveArray, StringArray,
+    StringBuilder,
+};
 use arrow::datatypes::{
-    ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -67,7 +71,11 @@ impl Series {
 
 impl Show for Series {
     fn show(&self) -> Bundle {
-        Bundle::text(format!("Series({}, {})", self.dtype(), show::html::count(self.len(), "value")))
+        Bundle::text(format!(
+            "Series({}, {})",
+            self.dtype(),
+            show::html::count(self.len(), "value")
+        ))
     }
 }
 
@@ -108,7 +116,9 @@ impl Element for chrono::NaiveDateTime {
         let finer = |t: &Self| !t.and_utc().timestamp_subsec_nanos().is_multiple_of(1000);
         let wanted = values.iter().flatten().any(finer);
         if wanted && values.iter().flatten().all(|t| nanos(*t).is_some()) {
-            return primitive::<TimestampNanosecondType>(values.into_iter().map(|t| t.and_then(nanos)).collect());
+            return primitive::<TimestampNanosecondType>(
+                values.into_iter().map(|t| t.and_then(nanos)).collect(),
+            );
         }
         primitive::<TimestampMicrosecondType>(values.into_iter().map(|t| t.map(micros)).collect())
     }

@@ -12,7 +12,8 @@ use crate::show::{self, Bundle, Show};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, DurationMicrosecondType, Field, Fields, Float64Type, Int64Type, Schema, TimeUnit, UInt64Type,
+    DataType, Date32Type, DurationMicrosecondType, Field, Fields, Float64Type, Int64Type, Schema,
+    TimeUnit, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::fmt;
@@ -87,9 +88,12 @@ impl Table {
     pub fn column(&self, name: &str) -> Result<Column> {
         match self.batch().column_by_name(name) {
             Some(array) => Ok(Column::new(name, array.clone())),
-            None => {
-                Err(ErrorKind::ColumnNotFound { method: "column".to_owned(), column: name.to_owned(), available: self.columns() }.into())
+            None => Err(ErrorKind::ColumnNotFound {
+                method: "column".to_owned(),
+                column: name.to_owned(),
+                available: self.columns(),
             }
+            .into()),
         }
     }
 
@@ -107,18 +111,34 @@ impl Table {
     }
 
     fn shape(&self) -> String {
-        format!("{} \u{d7} {}", html::count(self.len(), "row"), html::count(self.batch().num_columns(), "column"))
+        format!(
+            "{} \u{d7} {}",
+            html::count(self.len(), "row"),
+            html::count(self.batch().num_columns(), "column")
+        )
     }
 
     fn text(&self) -> String {
         let n = self.len();
-        let batches = if n > SHOWN { vec![self.head(SHOWN / 2), self.tail(SHOWN / 2)] } else { vec![self.clone()] };
+        let batches = if n > SHOWN {
+            vec![self.head(SHOWN / 2), self.tail(SHOWN / 2)]
+        } else {
+            vec![self.clone()]
+        };
         let parts: Vec<_> = batches
             .iter()
             .map(|t| {
-                let options = FormatOptions::new().with_null("null").with_duration_format(arrow::util::display::DurationFormat::Pretty);
-                let text = arrow::util::pretty::pretty_format_batches_with_options(std::slice::from_ref(t.batch()), &options);
-                text.map_or_else(|e| format!("cannot format the table as text: {e}"), |t| t.to_string())
+                let options = FormatOptions::new()
+                    .with_null("null")
+                    .with_duration_format(arrow::util::display::DurationFormat::Pretty);
+                let text = arrow::util::pretty::pretty_format_batches_with_options(
+                    std::slice::from_ref(t.batch()),
+                    &options,
+                );
+                text.map_or_else(
+                    |e| format!("cannot format the table as text: {e}"),
+                    |t| t.to_string(),
+                )
             })
             .collect();
         format!("{}\n{}", parts.join("\n...\n"), self.shape())
@@ -142,7 +162,8 @@ struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     fn new(array: &'a ArrayRef) -> Self {
-        static OPTIONS: FormatOptions<'static> = FormatOptions::new().with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"));
+        static OPTIONS: FormatOptions<'static> =
+            FormatOptions::new().with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"));
         Self { array, formatter: ArrayFormatter::try_new(array, &OPTIONS).ok() }
     }
 
@@ -179,7 +200,8 @@ pub(in crate::frame) fn float(x: f64) -> String {
 fn length(micros: i64) -> String {
     let (days, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
     let (seconds, part) = (rest / 1_000_000, rest % 1_000_000);
-    let text = format!("{days} days {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let text =
+        format!("{days} days {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     if part == 0 { text } else { format!("{text}.{part:06}").trim_end_matches('0').to_owned() }
 }
 
@@ -269,7 +291,14 @@ impl Column {
 
     fn wrong(&self, method: &str, wanted: &str, hint: &str) -> crate::error::Error {
         let (column, dtype) = (self.parts().0.clone(), self.dtype().to_string());
-        ErrorKind::WrongType { method: method.to_owned(), column, dtype, wanted: wanted.to_owned(), hint: hint.to_owned() }.into()
+        ErrorKind::WrongType {
+            method: method.to_owned(),
+            column,
+            dtype,
+            wanted: wanted.to_owned(),
+            hint: hint.to_owned(),
+        }
+        .into()
     }
 
     /// Creates the error of a type that the values do not convert to.
@@ -281,7 +310,8 @@ impl Column {
         if !self.dtype().is_numeric() {
             return Err(self.wrong(method, "a number", "only numeric columns have one"));
         }
-        cast(&self.parts().1, &DataType::Float64).map_err(|_| self.wrong(method, "a number", "only numeric columns have one"))
+        cast(&self.parts().1, &DataType::Float64)
+            .map_err(|_| self.wrong(method, "a number", "only numeric columns have one"))
     }
 
     fn nulls(&self) -> usize {
@@ -432,8 +462,9 @@ times! {
 impl<T: FromCell> FromColumn for Option<Vec<T>> {
     fn values(column: &Column) -> Result<Vec<Self>> {
         let mut all = Vec::new();
-        let read = column
-            .lists(Vec::<T>::accepts, std::any::type_name::<Vec<T>>(), &mut |array| Vec::<T>::each(array, &mut |list| all.push(list)));
+        let read = column.lists(Vec::<T>::accepts, std::any::type_name::<Vec<T>>(), &mut |array| {
+            Vec::<T>::each(array, &mut |list| all.push(list))
+        });
         match read {
             Ok(()) => Ok(all),
             Err(e) => Err(e),
@@ -474,7 +505,8 @@ impl Column {
     fn all_lists(&self, fits: fn(&DataType) -> bool, of: &str, each: EachList<'_>) -> Result<()> {
         let (nulls, len) = (self.nulls(), self.len());
         if nulls > 0 && fits(self.parts().1.data_type()) {
-            let hint = format!("{nulls} of its {len} lists are null; help: to_vec::<Option<Vec<_>>>()");
+            let hint =
+                format!("{nulls} of its {len} lists are null; help: to_vec::<Option<Vec<_>>>()");
             return Err(self.wrong("to_vec", "a list without nulls", &hint));
         }
         self.lists(fits, of, each)
@@ -492,7 +524,9 @@ impl Column {
             DType::Date => "NaiveDate",
             DType::Datetime => "NaiveDateTime",
             DType::DatetimeTz(_) => "DateTime<Utc>",
-            DType::Other(list) if list.starts_with("list") => "Vec<String>, Vec<f64> or Vec<i64>, depending on the items",
+            DType::Other(list) if list.starts_with("list") => {
+                "Vec<String>, Vec<f64> or Vec<i64>, depending on the items"
+            }
             _ => "no Rust type; cast it to str first",
         }
     }
@@ -506,13 +540,26 @@ mod tests {
 
     fn table() -> Table {
         let a = Series::from_iter((0..100i64).map(|i| (i != 3).then_some(i)));
-        DataFrame::from_columns([("a", a), ("<b>", Series::from_iter((0..100).map(|i| format!("<{i}>"))))]).compute().unwrap()
+        DataFrame::from_columns([
+            ("a", a),
+            ("<b>", Series::from_iter((0..100).map(|i| format!("<{i}>")))),
+        ])
+        .compute()
+        .unwrap()
     }
 
     #[test]
     fn the_display_has_types_nulls_and_both_ends() {
         let html = table().show().data["text/html"].clone();
-        for part in ["int64", "str", ">null<", "&lt;0&gt;", "&lt;99&gt;", "\u{22ee}", "100 rows \u{d7} 2 columns"] {
+        for part in [
+            "int64",
+            "str",
+            ">null<",
+            "&lt;0&gt;",
+            "&lt;99&gt;",
+            "\u{22ee}",
+            "100 rows \u{d7} 2 columns",
+        ] {
             assert!(html.contains(part), "{part} is not in {html}");
         }
         assert!(!html.contains("&lt;50&gt;"));
@@ -532,8 +579,14 @@ mod tests {
 
     #[test]
     fn floats_read_well() {
-        for (x, text) in [(0.0, "0"), (1.0, "1.0"), (1.0 / 3.0, "0.333333"), (-6.2, "-6.2"), (1e-9, "1.000000e-9"), (2.5e20, "2.500000e20")]
-        {
+        for (x, text) in [
+            (0.0, "0"),
+            (1.0, "1.0"),
+            (1.0 / 3.0, "0.333333"),
+            (-6.2, "-6.2"),
+            (1e-9, "1.000000e-9"),
+            (2.5e20, "2.500000e20"),
+        ] {
             assert_eq!(float(x), text);
         }
     }

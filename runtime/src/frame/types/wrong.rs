@@ -10,5 +10,8 @@ pub(in crate::frame) fn wrong_value<T>(message: String) -> Result<T> {
 
 /// Creates the error of a function that does not accept the type of its column.
 pub(in crate::frame) fn wrong_type<T>(method: &str, found: &DataType, wanted: &str) -> Result<T> {
-    Err(DataFusionError::Plan(format!("{method}: the column is {}, not {wanted}", crate::frame::types::dtype::DType::of(found))))
+    Err(DataFusionError::Plan(format!(
+        "{method}: the column is {}, not {wanted}",
+        crate::frame::types::dtype::DType::of(found)
+    )))
 }

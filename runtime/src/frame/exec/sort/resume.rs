@@ -6,13 +6,14 @@ use crate::frame::types::batch;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+};
 use futures::{StreamExt, stream};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +28,8 @@ impl Begun {
     pub(super) fn new(schema: SchemaRef, parts: Vec<Part>) -> Self {
         let partitions = Partitioning::UnknownPartitioning(parts.len());
         let (order, emission) = (EquivalenceProperties::new(schema), EmissionType::Incremental);
-        let properties = Arc::new(PlanProperties::new(order, partitions, emission, Boundedness::Bounded));
+        let properties =
+            Arc::new(PlanProperties::new(order, partitions, emission, Boundedness::Bounded));
         Self { parts: Mutex::new(parts.into_iter().map(Some).collect()), properties }
     }
 }
@@ -43,7 +45,8 @@ fn compact(batch: RecordBatch) -> Result<RecordBatch> {
         Ok(own.as_string_view_opt().map_or(own.clone(), |views| Arc::new(views.gc())))
     };
     let columns = batch.columns().iter().map(copied).collect::<Result<Vec<_>>>()?;
-    batch::batch("sort", &batch.schema(), columns, batch.num_rows()).map_err(|e| DataFusionError::External(Box::new(e)))
+    batch::batch("sort", &batch.schema(), columns, batch.num_rows())
+        .map_err(|e| DataFusionError::External(Box::new(e)))
 }
 
 impl fmt::Debug for Begun {
@@ -62,9 +65,21 @@ impl ExecutionPlan for Begun {
     passthrough!(name "BegunExec", no_input, no_expressions);
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let part = self.parts.lock().unwrap_or_else(PoisonError::into_inner).get_mut(partition).and_then(Option::take);
-        let (read, rest) = part.ok_or_else(|| DataFusionError::Internal(format!("partition {partition} was already read")))?;
-        let rows = stream::iter(read.into_iter().map(Ok)).chain(stream::iter(rest).flatten()).map(|batch| batch.and_then(compact));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.properties.eq_properties.schema().clone(), rows)))
+        let part = self
+            .parts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_mut(partition)
+            .and_then(Option::take);
+        let (read, rest) = part.ok_or_else(|| {
+            DataFusionError::Internal(format!("partition {partition} was already read"))
+        })?;
+        let rows = stream::iter(read.into_iter().map(Ok))
+            .chain(stream::iter(rest).flatten())
+            .map(|batch| batch.and_then(compact));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.properties.eq_properties.schema().clone(),
+            rows,
+        )))
     }
 }

@@ -3,7 +3,10 @@
 use crate::exact::cells::{Cells, Terms};
 use crate::exact::{ExactSum, moments};
 use crate::frame::expr::sums::groups::{Groups, Statistic, kept};
-use arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Float64Array, UInt64Array, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Float64Array, UInt64Array,
+    new_null_array,
+};
 use arrow::compute::and;
 use arrow::datatypes::{DataType, Float64Type, UInt64Type};
 use datafusion::common::ScalarValue;
@@ -36,7 +39,9 @@ impl Statistic {
             Self::Skewness => &[Term::X, Term::XX, Term::Cube],
             Self::Kurtosis => &[Term::X, Term::XX, Term::Cube, Term::Fourth],
             Self::Covariance(_) => &[Term::X, Term::Y, Term::XY],
-            Self::Correlation | Self::Regression(_) => &[Term::X, Term::Y, Term::XY, Term::XX, Term::YY],
+            Self::Correlation | Self::Regression(_) => {
+                &[Term::X, Term::Y, Term::XY, Term::XX, Term::YY]
+            }
         }
     }
 
@@ -50,7 +55,9 @@ impl Statistic {
             (Self::Kurtosis, [x, xx, xxx, xxxx]) => moments::kurtosis(n, [x, xx, xxx, xxxx]),
             (Self::Covariance(ddof), [x, y, xy]) => moments::covariance(ddof, n, [x, y, xy]),
             (Self::Correlation, [x, y, xy, xx, yy]) => moments::correlation(n, [x, y, xy, xx, yy]),
-            (Self::Regression(line), [x, y, xy, xx, yy]) => moments::regression(line, n, [x, y, xy, xx, yy]),
+            (Self::Regression(line), [x, y, xy, xx, yy]) => {
+                moments::regression(line, n, [x, y, xy, xx, yy])
+            }
             _ => None,
         }
     }
@@ -111,11 +118,15 @@ impl<const K: usize> TermSums for Cells<K> {
 
     fn take(&mut self, groups: usize) -> Vec<ArrayRef> {
         let (words, rest) = self.take(groups);
-        let column = |k: usize| -> ArrayRef { Arc::new(Float64Array::from_iter_values(words.iter().map(|w| w[k]))) };
+        let column = |k: usize| -> ArrayRef {
+            Arc::new(Float64Array::from_iter_values(words.iter().map(|w| w[k])))
+        };
         let rest: ArrayRef = if rest.is_empty() {
             new_null_array(&REST, groups)
         } else {
-            let bytes = |floats: Vec<f64>| floats.into_iter().flat_map(f64::to_le_bytes).collect::<Vec<u8>>();
+            let bytes = |floats: Vec<f64>| {
+                floats.into_iter().flat_map(f64::to_le_bytes).collect::<Vec<u8>>()
+            };
             Arc::new(rest.into_iter().map(|floats| floats.map(bytes)).collect::<BinaryViewArray>())
         };
         (0..K).map(column).chain([rest]).collect()
@@ -127,12 +138,16 @@ impl<const K: usize> TermSums for Cells<K> {
 
     fn merge(&mut self, groups: &[usize], columns: &[ArrayRef]) {
         let (words, rest) = columns.split_at(K);
-        self.merge_words(groups, std::array::from_fn(|k| words[k].as_primitive::<Float64Type>().values().as_ref()));
+        self.merge_words(
+            groups,
+            std::array::from_fn(|k| words[k].as_primitive::<Float64Type>().values().as_ref()),
+        );
         let rest = rest[0].as_binary_view();
         if rest.null_count() < rest.len() {
             for (group, bytes) in groups.iter().zip(rest) {
                 if let Some((floats, _)) = bytes.map(<[u8]>::as_chunks) {
-                    let floats: Vec<_> = floats.iter().map(|eight| f64::from_le_bytes(*eight)).collect();
+                    let floats: Vec<_> =
+                        floats.iter().map(|eight| f64::from_le_bytes(*eight)).collect();
                     self.merge_rest(*group, &floats);
                 }
             }
@@ -177,7 +192,11 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(values: &'a [ArrayRef], groups: &'a [usize], filter: Option<&BooleanArray>) -> Result<Self> {
+    fn new(
+        values: &'a [ArrayRef],
+        groups: &'a [usize],
+        filter: Option<&BooleanArray>,
+    ) -> Result<Self> {
         // Functions of pairs take y first.
         let x = values[values.len() - 1].as_primitive::<Float64Type>();
         let y = values[0].as_primitive::<Float64Type>();
@@ -295,7 +314,13 @@ impl Groups for FloatGroups {
 }
 
 impl GroupsAccumulator for FloatGroups {
-    fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, total: usize) -> Result<()> {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+        total: usize,
+    ) -> Result<()> {
         self.resize(total);
         let rows = Rows::new(values, groups, filter)?;
         self.update(&rows, Some(&rows.groups));
@@ -341,7 +366,11 @@ impl GroupsAccumulator for FloatGroups {
         Ok(())
     }
 
-    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
         let rows = values[0].len();
         // In the common case each row is its own sum.
         if let ([Term::X], None) = (self.statistic.terms(), filter)
@@ -349,10 +378,15 @@ impl GroupsAccumulator for FloatGroups {
             && x.null_count() == 0
             && x.values().iter().all(|x| x.is_finite())
         {
-            let first: ArrayRef = Arc::new(Float64Array::from_iter_values(x.values().iter().map(|x| x + 0.0)));
+            let first: ArrayRef =
+                Arc::new(Float64Array::from_iter_values(x.values().iter().map(|x| x + 0.0)));
             let second: ArrayRef = Arc::new(Float64Array::from(vec![0.0; rows]));
-            let count = self.is_counted().then(|| Arc::new(UInt64Array::from(vec![1; rows])) as ArrayRef);
-            return Ok([first, second, new_null_array(&REST, rows)].into_iter().chain(count).collect());
+            let count =
+                self.is_counted().then(|| Arc::new(UInt64Array::from(vec![1; rows])) as ArrayRef);
+            return Ok([first, second, new_null_array(&REST, rows)]
+                .into_iter()
+                .chain(count)
+                .collect());
         }
         let mut each = Self::new(self.statistic);
         each.update_batch(values, &(0..rows).collect::<Vec<_>>(), filter, rows)?;

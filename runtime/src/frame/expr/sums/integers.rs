@@ -3,7 +3,9 @@
 
 use crate::exact::cells::mean_of_integers;
 use crate::frame::expr::sums::groups::{Groups, Statistic, kept};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, UInt64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, UInt64Array,
+};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, UInt64Type};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
@@ -96,10 +98,16 @@ impl IntegerGroups {
     /// Calls a closure with the index and the value of each row that is not null and not filtered
     /// out.
     #[inline(always)]
-    fn each(values: &ArrayRef, filter: Option<&BooleanArray>, mut f: impl FnMut(usize, Option<i64>, i128)) {
+    fn each(
+        values: &ArrayRef,
+        filter: Option<&BooleanArray>,
+        mut f: impl FnMut(usize, Option<i64>, i128),
+    ) {
         let keep = filter.map(kept);
         let nulls = values.nulls().filter(|n| n.null_count() > 0);
-        let holds = |i: usize| nulls.is_none_or(|n| n.is_valid(i)) && keep.as_ref().is_none_or(|k| k.value(i));
+        let holds = |i: usize| {
+            nulls.is_none_or(|n| n.is_valid(i)) && keep.as_ref().is_none_or(|k| k.value(i))
+        };
         let all = nulls.is_none() && keep.is_none();
         macro_rules! rows {
             ($t:ty) => {
@@ -115,13 +123,24 @@ impl IntegerGroups {
 
     /// Adds rows in the simple case that no row is filtered out and every total fits. Returns the
     /// number of rows added.
-    fn add_all(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> usize {
-        let simple = self.statistic != Statistic::Product && self.wide.is_empty() && filter.is_none() && values.null_count() == 0;
-        let Some(values) = values.as_primitive_opt::<Int64Type>().filter(|_| simple) else { return 0 };
+    fn add_all(
+        &mut self,
+        values: &ArrayRef,
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+    ) -> usize {
+        let simple = self.statistic != Statistic::Product
+            && self.wide.is_empty()
+            && filter.is_none()
+            && values.null_count() == 0;
+        let Some(values) = values.as_primitive_opt::<Int64Type>().filter(|_| simple) else {
+            return 0;
+        };
         let totals = self.totals.as_mut_slice();
         let fitted = groups.iter().zip(values.values()).take_while(|(group, x)| {
             let total = &mut totals[**group];
-            let (sum, overflows) = if *total == UNTOUCHED { (**x, false) } else { total.overflowing_add(**x) };
+            let (sum, overflows) =
+                if *total == UNTOUCHED { (**x, false) } else { total.overflowing_add(**x) };
             let fits = !overflows && sum != UNTOUCHED;
             if fits {
                 *total = sum;
@@ -132,7 +151,12 @@ impl IntegerGroups {
     }
 
     /// Adds each row to its group.
-    fn take_in(&mut self, values: &ArrayRef, filter: Option<&BooleanArray>, group: impl Fn(usize) -> usize) {
+    fn take_in(
+        &mut self,
+        values: &ArrayRef,
+        filter: Option<&BooleanArray>,
+        group: impl Fn(usize) -> usize,
+    ) {
         if self.statistic == Statistic::Product {
             Self::each(values, filter, |i, _, x| self.join(group(i), x));
         } else {
@@ -148,12 +172,25 @@ impl IntegerGroups {
     fn column(&self, totals: &[Option<i128>], counts: &[u64]) -> Result<ArrayRef> {
         let of = self.statistic;
         Ok(if self.is_counted() {
-            let means = totals.iter().zip(counts).map(|(sum, n)| sum.filter(|_| *n > 0).map(|sum| mean_of_integers(sum, *n)));
+            let means = totals
+                .iter()
+                .zip(counts)
+                .map(|(sum, n)| sum.filter(|_| *n > 0).map(|sum| mean_of_integers(sum, *n)));
             Arc::new(means.collect::<Float64Array>())
         } else if self.is_unsigned_sum() {
-            Arc::new(totals.iter().map(|t| t.map(|t| fitted(of, t)).transpose()).collect::<Result<UInt64Array>>()?)
+            Arc::new(
+                totals
+                    .iter()
+                    .map(|t| t.map(|t| fitted(of, t)).transpose())
+                    .collect::<Result<UInt64Array>>()?,
+            )
         } else {
-            Arc::new(totals.iter().map(|t| t.map(|t| fitted(of, t)).transpose()).collect::<Result<Int64Array>>()?)
+            Arc::new(
+                totals
+                    .iter()
+                    .map(|t| t.map(|t| fitted(of, t)).transpose())
+                    .collect::<Result<Int64Array>>()?,
+            )
         })
     }
 
@@ -167,7 +204,8 @@ impl IntegerGroups {
         drop(emit_to.take_needed(&mut self.totals));
         let later = std::mem::take(&mut self.wide).into_iter().filter(|(g, _)| *g >= groups);
         self.wide = later.map(|(g, total)| (g - groups, total)).collect();
-        let counts = if self.is_counted() { emit_to.take_needed(&mut self.counts) } else { Vec::new() };
+        let counts =
+            if self.is_counted() { emit_to.take_needed(&mut self.counts) } else { Vec::new() };
         (totals, counts)
     }
 }
@@ -176,9 +214,12 @@ impl IntegerGroups {
 fn fitted<T: TryFrom<i128>>(statistic: Statistic, result: i128) -> Result<T> {
     T::try_from(result).map_err(|_| {
         let method = if statistic == Statistic::Product { "prod" } else { "sum" };
-        let result = if result == TOO_GREAT { "the product".to_owned() } else { result.to_string() };
+        let result =
+            if result == TOO_GREAT { "the product".to_owned() } else { result.to_string() };
         let help = "cast the column to floats with astype(DType::Float64)";
-        DataFusionError::Execution(format!("{method}: {result} does not fit into 64 bits; help: {help}"))
+        DataFusionError::Execution(format!(
+            "{method}: {result} does not fit into 64 bits; help: {help}"
+        ))
     })
 }
 
@@ -216,17 +257,28 @@ impl Groups for IntegerGroups {
 
     fn first(&self) -> Result<ScalarValue> {
         let total = if self.totals.is_empty() { None } else { self.total(0) };
-        ScalarValue::try_from_array(&self.column(&[total], self.counts.get(..1).unwrap_or(&[0]))?, 0)
+        ScalarValue::try_from_array(
+            &self.column(&[total], self.counts.get(..1).unwrap_or(&[0]))?,
+            0,
+        )
     }
 }
 
 impl GroupsAccumulator for IntegerGroups {
-    fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, total: usize) -> Result<()> {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+        total: usize,
+    ) -> Result<()> {
         self.resize(total);
         let fast = self.add_all(&values[0], groups, filter);
-        self.take_in(&values[0].slice(fast, groups.len() - fast), filter.map(|f| f.slice(fast, f.len() - fast)).as_ref(), |i| {
-            groups[fast + i]
-        });
+        self.take_in(
+            &values[0].slice(fast, groups.len() - fast),
+            filter.map(|f| f.slice(fast, f.len() - fast)).as_ref(),
+            |i| groups[fast + i],
+        );
         if self.is_counted() {
             let counts = &mut self.counts;
             if filter.is_none() && values[0].null_count() == 0 {
@@ -270,7 +322,11 @@ impl GroupsAccumulator for IntegerGroups {
         Ok(())
     }
 
-    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
         let rows = values[0].len();
         let mut each = Self::new(self.statistic, self.of.clone());
         each.update_batch(values, &(0..rows).collect::<Vec<_>>(), filter, rows)?;

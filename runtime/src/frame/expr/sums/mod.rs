@@ -20,7 +20,8 @@ use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, ReversedUDAF,
+    Signature, Volatility,
 };
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -53,7 +54,8 @@ const FUNCTIONS: [(&str, &[&str], Statistic); 21] = [
 static UDAFS: LazyLock<Vec<Arc<AggregateUDF>>> = LazyLock::new(|| {
     let one = |(name, aliases, statistic): &(&'static str, &[&str], Statistic)| {
         let aliases = aliases.iter().map(|a| (*a).to_owned()).collect();
-        let function = Exact { name, aliases, statistic: *statistic, signature: statistic.signature() };
+        let function =
+            Exact { name, aliases, statistic: *statistic, signature: statistic.signature() };
         Arc::new(AggregateUDF::new_from_impl(function))
     };
     FUNCTIONS.iter().map(one).collect()
@@ -64,7 +66,13 @@ pub(in crate::frame) fn register(context: &SessionContext) {
     UDAFS.iter().for_each(|udaf| context.register_udaf(udaf.as_ref().clone()));
 }
 
-const PRODUCT: Fold = Fold { name: "prod", start: &product::START, add: product::multiply, join: product::join, finish: product::value };
+const PRODUCT: Fold = Fold {
+    name: "prod",
+    start: &product::START,
+    add: product::multiply,
+    join: product::join,
+    finish: product::value,
+};
 
 /// How values of a type are summed.
 enum How {
@@ -154,7 +162,13 @@ impl AggregateUDFImpl for Exact {
         } else {
             self.statistic.groups(t).map_or_else(|| vec![list_of_floats()], |g| g.state_types())
         };
-        let field = |(i, t): (usize, DataType)| Arc::new(Field::new(format_state_name(args.name, &format!("{}{i}", self.name)), t, true));
+        let field = |(i, t): (usize, DataType)| {
+            Arc::new(Field::new(
+                format_state_name(args.name, &format!("{}{i}", self.name)),
+                t,
+                true,
+            ))
+        };
         Ok(types.into_iter().enumerate().map(field).collect())
     }
 
@@ -166,7 +180,10 @@ impl AggregateUDFImpl for Exact {
         }
     }
 
-    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
         let t = args.expr_fields[0].data_type();
         match How::of(t) {
             How::Engine => self.statistic.of_engine().create_groups_accumulator(args),
@@ -229,7 +246,11 @@ impl Accumulator for Single {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let result = self.groups.first()?;
-        if self.rows > 0 || self.merged { Ok(result) } else { ScalarValue::try_from(result.data_type()) }
+        if self.rows > 0 || self.merged {
+            Ok(result)
+        } else {
+            ScalarValue::try_from(result.data_type())
+        }
     }
 
     fn size(&self) -> usize {

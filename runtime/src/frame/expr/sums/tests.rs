@@ -13,13 +13,17 @@ use std::sync::Arc;
 /// decimal places.
 fn rows(n: usize, groups: i64) -> RecordBatch {
     let mut rng = StdRng::seed_from_u64(1);
-    let mut integers = |most: i64| (0..n).map(|_| rng.random_range(1..=most)).collect::<Int64Array>();
+    let mut integers =
+        |most: i64| (0..n).map(|_| rng.random_range(1..=most)).collect::<Int64Array>();
     let [id4, id6, v1, v2] = [100, groups, 5, 15].map(&mut integers);
-    let id3: StringArray = integers(groups).values().iter().map(|i| Some(format!("id{i:010}"))).collect();
+    let id3: StringArray =
+        integers(groups).values().iter().map(|i| Some(format!("id{i:010}"))).collect();
     let v3 = (0..n).map(|_| (rng.random::<f64>() * 1e8).round() / 1e6).collect::<Float64Array>();
     let column = |name, array: ArrayRef| (name, array);
-    let ids = [column("id3", Arc::new(id3)), column("id4", Arc::new(id4)), column("id6", Arc::new(id6))];
-    let values = [column("v1", Arc::new(v1)), column("v2", Arc::new(v2)), column("v3", Arc::new(v3))];
+    let ids =
+        [column("id3", Arc::new(id3)), column("id4", Arc::new(id4)), column("id6", Arc::new(id6))];
+    let values =
+        [column("v1", Arc::new(v1)), column("v2", Arc::new(v2)), column("v3", Arc::new(v3))];
     RecordBatch::try_from_iter(ids.into_iter().chain(values)).unwrap()
 }
 
@@ -35,11 +39,14 @@ fn spent() -> u64 {
 fn cost(file: &str, query: &str, expected: f64) -> f64 {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let context = |exact: bool| {
-        let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+        let context =
+            SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
         if exact {
             register(&context);
         }
-        runtime.block_on(context.register_parquet("g", file, ParquetReadOptions::default())).unwrap();
+        runtime
+            .block_on(context.register_parquet("g", file, ParquetReadOptions::default()))
+            .unwrap();
         context
     };
     let contexts = [context(true), context(false)];
@@ -64,7 +71,8 @@ fn exact_sums_cost_little_more_than_rounded_ones() {
     let all = rows(1_000_000, 10_000);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("g.parquet");
-    let mut writer = ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), all.schema(), None).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), all.schema(), None).unwrap();
     writer.write(&all).unwrap();
     writer.close().unwrap();
     for query in [
@@ -81,10 +89,13 @@ fn exact_sums_cost_little_more_than_rounded_ones() {
 /// Computes every float aggregation by name, over values in a number of partitions.
 fn answers(values: &[Option<f64>], partitions: usize) -> Vec<String> {
     let keys = (0..values.len()).map(|i| Some((i % 3) as i64));
-    let df = DataFrame::from_columns([("k", Series::from_iter(keys)), ("x", Series::from_iter(values.iter().copied()))]);
+    let df = DataFrame::from_columns([
+        ("k", Series::from_iter(keys)),
+        ("x", Series::from_iter(values.iter().copied())),
+    ]);
     let names = [
-        "sum", "mean", "prod", "count", "min", "max", "std", "var", "sem", "median", "nunique", "first", "last", "skew", "kurt", "any",
-        "all", "idxmin", "idxmax",
+        "sum", "mean", "prod", "count", "min", "max", "std", "var", "sem", "median", "nunique",
+        "first", "last", "skew", "kurt", "any", "all", "idxmin", "idxmax",
     ];
     let specs = || names.map(|n| (n, "x", n));
     let df = df.repartition(partitions);
@@ -92,7 +103,10 @@ fn answers(values: &[Option<f64>], partitions: usize) -> Vec<String> {
         let column = |name: &String| {
             let column = t.column(name).unwrap();
             match column.to_vec::<Option<f64>>() {
-                Ok(floats) => format!("{name} {:?}", floats.iter().map(|x| x.map(f64::to_bits)).collect::<Vec<_>>()),
+                Ok(floats) => format!(
+                    "{name} {:?}",
+                    floats.iter().map(|x| x.map(f64::to_bits)).collect::<Vec<_>>()
+                ),
                 Err(_) => format!("{name} {column:?}"),
             }
         };
@@ -101,7 +115,13 @@ fn answers(values: &[Option<f64>], partitions: usize) -> Vec<String> {
     let mut all = bits(df.agg(specs()).compute().unwrap());
     all.extend(bits(df.groupby("k").agg(specs()).compute().unwrap()));
     all.extend(bits(
-        df.with_columns([("c", col("x").cumsum()), ("p", col("x").cumprod()), ("r", col("x").rolling(5).std())]).compute().unwrap(),
+        df.with_columns([
+            ("c", col("x").cumsum()),
+            ("p", col("x").cumprod()),
+            ("r", col("x").rolling(5).std()),
+        ])
+        .compute()
+        .unwrap(),
     ));
     all
 }
@@ -117,10 +137,15 @@ fn no_partition_changes_a_bit_of_any_aggregation() {
             3 => [f64::INFINITY, 1.0, -2.5, 0.0][rng.random_range(0..4)],
             _ => [f64::NEG_INFINITY, f64::INFINITY, -0.0, f64::NAN][rng.random_range(0..4)],
         };
-        let values: Vec<_> = (0..200).map(|_| (rng.random_range(0..9) > 0).then(|| one(&mut rng))).collect();
+        let values: Vec<_> =
+            (0..200).map(|_| (rng.random_range(0..9) > 0).then(|| one(&mut rng))).collect();
         let want = answers(&values, 1);
         for partitions in [2, 3, 8, 57] {
-            assert_eq!(answers(&values, partitions), want, "kind {kind} in {partitions} partitions");
+            assert_eq!(
+                answers(&values, partitions),
+                want,
+                "kind {kind} in {partitions} partitions"
+            );
         }
     }
 }
@@ -128,12 +153,25 @@ fn no_partition_changes_a_bit_of_any_aggregation() {
 #[test]
 fn sums_of_each_group_are_those_of_its_values_alone() {
     let all = rows(20_000, 7);
-    let (keys, values) = (all.column(2).as_primitive::<arrow::datatypes::Int64Type>(), all.column(5).as_primitive::<Float64Type>());
+    let (keys, values) = (
+        all.column(2).as_primitive::<arrow::datatypes::Int64Type>(),
+        all.column(5).as_primitive::<Float64Type>(),
+    );
     let df = DataFrame::from_batch(Ok(all.clone()));
-    let sums = df.groupby("id6").sum("v3").compute().unwrap().column("v3").unwrap().to_vec::<f64>().unwrap();
+    let sums = df
+        .groupby("id6")
+        .sum("v3")
+        .compute()
+        .unwrap()
+        .column("v3")
+        .unwrap()
+        .to_vec::<f64>()
+        .unwrap();
     for (group, sum) in sums.iter().enumerate() {
         let mut want = crate::exact::ExactSum::default();
-        (0..values.len()).filter(|i| keys.value(*i) == group as i64 + 1).for_each(|i| want.add(values.value(i)));
+        (0..values.len())
+            .filter(|i| keys.value(*i) == group as i64 + 1)
+            .for_each(|i| want.add(values.value(i)));
         assert_eq!(sum.to_bits(), want.value().to_bits());
     }
 }
@@ -156,10 +194,20 @@ fn integers_fit_or_are_an_error_and_others_keep_their_type() {
         assert_eq!(text(col("i").mean()).unwrap(), "3.0744573456182584e18");
         assert_eq!(text(col("u").sum()).unwrap(), u64::MAX.to_string());
         assert_eq!(text(col("u").prod()).unwrap(), "0");
-        assert_eq!((text(col("s").sum()).unwrap(), text(col("s").prod()).unwrap()), ("300".into(), "1000000".into()));
-        assert_eq!((text(col("n").sum()).unwrap(), text(col("n").prod()).unwrap()), ("0".into(), "1".into()));
-        assert_eq!((text(col("b").sum()).unwrap(), text(col("b").mean()).unwrap()), ("2".into(), "0.6666666666666666".into()));
-        let e = text(df.filter(crate::prelude::col("i").gt(0)).col("i").sum()).unwrap_err().to_string();
+        assert_eq!(
+            (text(col("s").sum()).unwrap(), text(col("s").prod()).unwrap()),
+            ("300".into(), "1000000".into())
+        );
+        assert_eq!(
+            (text(col("n").sum()).unwrap(), text(col("n").prod()).unwrap()),
+            ("0".into(), "1".into())
+        );
+        assert_eq!(
+            (text(col("b").sum()).unwrap(), text(col("b").mean()).unwrap()),
+            ("2".into(), "0.6666666666666666".into())
+        );
+        let e =
+            text(df.filter(crate::prelude::col("i").gt(0)).col("i").sum()).unwrap_err().to_string();
         assert!(e.contains("9223372036854775808") && e.contains("64 bits"), "{e}");
         let least = df.groupby("b").sum_min_count("s", 2).compute().unwrap();
         assert_eq!(least.column("s").unwrap().to_vec::<Option<i64>>().unwrap(), [None, Some(200)]);

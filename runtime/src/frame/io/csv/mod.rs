@@ -4,7 +4,11 @@
 pub(in crate::frame) mod write;
 
 #[cfg(test)]
+mod quotes_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod write_tests;
 
 use crate::error::{ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
@@ -68,7 +72,10 @@ pub struct Csv(Box<Options>);
 
 impl fmt::Debug for Csv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Csv").field("sep", &self.0.sep).field("names", &self.0.names).finish_non_exhaustive()
+        f.debug_struct("Csv")
+            .field("sep", &self.0.sep)
+            .field("names", &self.0.names)
+            .finish_non_exhaustive()
     }
 }
 
@@ -218,9 +225,9 @@ impl Csv {
     /// [`read_csv`].
     #[track_caller]
     pub fn read(&self, path: &str) -> DataFrame {
-        DataFrame::from_result(
-            open(&self.0, path).and_then(|files| crate::frame::plan::scan::scan(Arc::new(CsvTable::new(files)), "read_csv")),
-        )
+        DataFrame::from_result(open(&self.0, path).and_then(|files| {
+            crate::frame::plan::scan::scan(Arc::new(CsvTable::new(files)), "read_csv")
+        }))
     }
 }
 
@@ -248,13 +255,17 @@ impl DataFrame {
             for (i, inferred) in source.inferred().into_iter().enumerate() {
                 names.push(inferred.column);
                 dtypes.push(DType::of(source.schema().field(i).data_type()).to_string());
-                let otherwise = if inferred.given { "the type was given" } else { "no value was seen" };
+                let otherwise =
+                    if inferred.given { "the type was given" } else { "no value was seen" };
                 because.push(inferred.reason.unwrap_or_else(|| otherwise.to_owned()));
             }
         });
         let of = |texts: Vec<String>| Arc::new(StringArray::from(texts)) as ArrayRef;
         let columns = [("column", of(names)), ("dtype", of(dtypes)), ("because", of(because))];
         let batch = RecordBatch::try_from_iter(columns);
-        Ok(Table::new(batch.map_err(|e| ErrorKind::Engine { operation: "csv_types".to_owned(), message: e.to_string() })?))
+        Ok(Table::new(batch.map_err(|e| ErrorKind::Engine {
+            operation: "csv_types".to_owned(),
+            message: e.to_string(),
+        })?))
     }
 }

@@ -83,11 +83,17 @@ fn failed(path: &str) -> impl Fn(std::io::Error) -> Error + '_ {
 }
 
 fn printing(options: &Options) -> Result<Printing> {
-    let byte = |c: char| u8::try_from(c).ok().filter(u8::is_ascii).ok_or_else(|| bad(format!("{c:?} is not an ASCII character")));
+    let byte = |c: char| {
+        u8::try_from(c)
+            .ok()
+            .filter(u8::is_ascii)
+            .ok_or_else(|| bad(format!("{c:?} is not an ASCII character")))
+    };
     let Separator::Char(sep) = options.sep else {
         return Err(bad("invalid separator: expected a single character for writing".to_owned()));
     };
-    let quote = options.quotechar.ok_or_else(|| bad("writing strings requires a quotechar".to_owned()))?;
+    let quote =
+        options.quotechar.ok_or_else(|| bad("writing strings requires a quotechar".to_owned()))?;
     if sep == quote || [sep, quote].iter().any(|c| matches!(c, '\n' | '\r')) {
         return Err(bad(format!(
             "invalid separator {sep:?} and quotechar {quote:?}: expected two different characters that do not end lines"
@@ -112,7 +118,13 @@ fn printing(options: &Options) -> Result<Printing> {
 }
 
 /// Writes a stream of batches.
-async fn print(mut rows: SendableRecordBatchStream, printing: &Printing, header: bool, mut to: impl Write, path: &str) -> Result<()> {
+async fn print(
+    mut rows: SendableRecordBatchStream,
+    printing: &Printing,
+    header: bool,
+    mut to: impl Write,
+    path: &str,
+) -> Result<()> {
     let mut text = Vec::new();
     if header {
         printing.header(rows.schema().fields().iter().map(|f| f.name()), &mut text);
@@ -139,7 +151,9 @@ fn names(path: &str, files: usize, name: Option<&NameFunction>) -> Result<Vec<St
     };
     let mut seen = std::collections::HashSet::new();
     match paths.iter().find(|p| !seen.insert(p.as_str())) {
-        Some(twice) => Err(bad(format!("name_function returned the same file for two partitions: {twice:?}"))),
+        Some(twice) => {
+            Err(bad(format!("name_function returned the same file for two partitions: {twice:?}")))
+        }
         None => Ok(paths),
     }
 }
@@ -170,9 +184,18 @@ fn many(
 
 /// Writes one file: each partition is written to a temporary file, and these are concatenated in
 /// order.
-fn one((plan, joins): (&Plan, Joins), path: &str, printing: &Arc<Printing>, header: bool) -> Result<Vec<String>> {
+fn one(
+    (plan, joins): (&Plan, Joins),
+    path: &str,
+    printing: &Arc<Printing>,
+    header: bool,
+) -> Result<Vec<String>> {
     atomic_file::make_folder(METHOD, path)?;
-    let folder = Path::new(path).parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let folder = Path::new(path)
+        .parent()
+        .filter(|f| !f.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+        .to_owned();
     let (to, printing) = (path.to_owned(), printing.clone());
     let work = move |i, rows| {
         let (folder, to, printing) = (folder.clone(), to.clone(), printing.clone());

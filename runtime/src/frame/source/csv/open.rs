@@ -42,7 +42,10 @@ fn bad(message: String) -> Error {
 pub(in crate::frame) fn open(options: &Options, pattern: &str) -> Result<Arc<Table>> {
     let local = fs::local(pattern);
     if !fs::is_remote(pattern) && std::path::Path::new(local).is_dir() {
-        return Err(bad(format!("{local:?} is a directory; help: read its files with \"{}/*.csv\"", local.trim_end_matches('/'))));
+        return Err(bad(format!(
+            "{local:?} is a directory; help: read its files with \"{}/*.csv\"",
+            local.trim_end_matches('/')
+        )));
     }
     let block = options.blocksize.as_ref().map(|b| b.bytes()).transpose()?.map(|b| b.max(1));
     let mut table = Table {
@@ -89,7 +92,10 @@ pub(in crate::frame) fn open(options: &Options, pattern: &str) -> Result<Arc<Tab
 
 /// Returns a mark as a byte, as the scanner searches for bytes.
 fn byte(option: &str, mark: char) -> Result<u8> {
-    u8::try_from(mark).ok().filter(u8::is_ascii).ok_or_else(|| bad(format!("{option}: {mark:?} is not an ASCII character")))
+    u8::try_from(mark)
+        .ok()
+        .filter(u8::is_ascii)
+        .ok_or_else(|| bad(format!("{option}: {mark:?} is not an ASCII character")))
 }
 
 fn dialect(options: &Options) -> Result<Dialect> {
@@ -97,7 +103,9 @@ fn dialect(options: &Options) -> Result<Dialect> {
         Separator::Char(c) if c.is_ascii() => (Sep::Byte(*c as u8), false),
         Separator::Char(c) => (Sep::Text(c.to_string().into_bytes()), false),
         Separator::Text(text) if text.is_empty() => {
-            return Err(bad("sep: invalid separator \"\": expected at least one character".to_owned()));
+            return Err(bad(
+                "sep: invalid separator \"\": expected at least one character".to_owned()
+            ));
         }
         Separator::Text(text) => (Sep::Text(text.as_bytes().to_vec()), false),
         Separator::Whitespace => (Sep::White, false),
@@ -129,7 +137,9 @@ fn dialect(options: &Options) -> Result<Dialect> {
 /// Returns a separator pattern, and whether spaces after it are skipped: a character followed by
 /// whitespace needs no regular expression.
 fn pattern_of(pattern: &str) -> Result<(Sep, bool)> {
-    let plain = [r"\s*", " *", r"\ *", "[ ]*", r"[ \t]*"].iter().find_map(|tail| pattern.strip_suffix(tail));
+    let plain = [r"\s*", " *", r"\ *", "[ ]*", r"[ \t]*"]
+        .iter()
+        .find_map(|tail| pattern.strip_suffix(tail));
     let plain = plain.map(|p| p.strip_prefix('\\').unwrap_or(p));
     let mut chars = plain.unwrap_or_default().chars();
     if let (Some(c), None) = (chars.next(), chars.next())
@@ -142,7 +152,8 @@ fn pattern_of(pattern: &str) -> Result<(Sep, bool)> {
     if pattern == r"\s+" {
         return Ok((Sep::White, false));
     }
-    let made = Regex::new(&format!("^(?:{pattern})")).map_err(|e| bad(format!("sep_regex: {e}")))?;
+    let made =
+        Regex::new(&format!("^(?:{pattern})")).map_err(|e| bad(format!("sep_regex: {e}")))?;
     Ok((Sep::Pattern(made), false))
 }
 
@@ -167,7 +178,11 @@ fn columns_of(shape: &Shape, options: &Options) -> (Vec<String>, u32) {
         (None, Some(header)) => header.clone(),
         (None, None) => (0..shape.fields).map(|i| i.to_string()).collect(),
     };
-    let width = if options.names.is_some() { shape.fields.max(names.len() as u32) } else { names.len() as u32 };
+    let width = if options.names.is_some() {
+        shape.fields.max(names.len() as u32)
+    } else {
+        names.len() as u32
+    };
     distinct(&mut names);
     (names, width)
 }
@@ -191,19 +206,37 @@ fn chosen(options: &Options, names: Vec<String>) -> Result<Vec<Column>> {
         };
         wanted[at.ok_or_else(|| not_there("usecols", &shown))?] = true;
     }
-    let lists =
-        [("dtype", options.dtypes.iter().map(|(n, _)| n).collect::<Vec<_>>()), ("parse_dates", options.parse_dates.iter().collect())];
-    for (method, list) in lists.into_iter().chain([("index_col", options.index_col.iter().collect())]) {
+    let lists = [
+        ("dtype", options.dtypes.iter().map(|(n, _)| n).collect::<Vec<_>>()),
+        ("parse_dates", options.parse_dates.iter().collect()),
+    ];
+    for (method, list) in
+        lists.into_iter().chain([("index_col", options.index_col.iter().collect())])
+    {
         if let Some(missing) = list.into_iter().find(|n| !names.contains(n)) {
             return Err(not_there(method, missing).into());
         }
     }
     let mut columns = Vec::new();
     for (i, name) in names.iter().enumerate().filter(|(i, _)| wanted[*i]) {
-        let dtype = options.dtypes.iter().rev().find(|(n, _)| n == name).map(|(_, d)| d).or(options.dtype_all.as_ref());
+        let dtype = options
+            .dtypes
+            .iter()
+            .rev()
+            .find(|(n, _)| n == name)
+            .map(|(_, d)| d)
+            .or(options.dtype_all.as_ref());
         let dates = options.parse_dates.contains(name);
-        let given = if dates { Some((Kind::Time, Kind::Time.arrow())) } else { dtype.map(|d| kind_of(name, d)).transpose()? };
-        let formats = Arc::new(if dates { options.date_formats.iter().map(|f| Format::new(f)).collect() } else { Vec::new() });
+        let given = if dates {
+            Some((Kind::Time, Kind::Time.arrow()))
+        } else {
+            dtype.map(|d| kind_of(name, d)).transpose()?
+        };
+        let formats = Arc::new(if dates {
+            options.date_formats.iter().map(|f| Format::new(f)).collect()
+        } else {
+            Vec::new()
+        });
         columns.push(Column { name: name.clone(), from: From::Field(i as u32), given, formats });
     }
     if let Some(first) = &options.index_col
@@ -213,9 +246,18 @@ fn chosen(options: &Options, names: Vec<String>) -> Result<Vec<Column>> {
     }
     if let Some(name) = &options.path_column {
         if names.contains(name) {
-            return Err(ErrorKind::DuplicateColumn { method: "include_path".to_owned(), column: name.clone() }.into());
+            return Err(ErrorKind::DuplicateColumn {
+                method: "include_path".to_owned(),
+                column: name.clone(),
+            }
+            .into());
         }
-        columns.push(Column { name: name.clone(), from: From::Path, given: Some((Kind::Text, DataType::Utf8)), formats: Arc::default() });
+        columns.push(Column {
+            name: name.clone(),
+            from: From::Path,
+            given: Some((Kind::Text, DataType::Utf8)),
+            formats: Arc::default(),
+        });
     }
     Ok(columns)
 }
@@ -242,17 +284,32 @@ fn kind_of(column: &str, dtype: &DType) -> Result<(Kind, DataType)> {
 
 impl Table {
     /// Inspects the start of a file, beginning with this many bytes.
-    fn look(&self, path: &str, mut wanted: u64, options: &Options) -> Result<(FileInfo, Shape, Head)> {
+    fn look(
+        &self,
+        path: &str,
+        mut wanted: u64,
+        options: &Options,
+    ) -> Result<(FileInfo, Shape, Head)> {
         let ranged = self.is_ranged(path);
         let mut text = self.text(path)?;
         let mut head = Vec::new();
         loop {
-            let read = text.by_ref().take(wanted).read_to_end(&mut head).map_err(|e| io_error(path, e))? as u64;
+            let read =
+                text.by_ref().take(wanted).read_to_end(&mut head).map_err(|e| io_error(path, e))?
+                    as u64;
             if let Some(shape) = self.shape(path, &head, read < wanted, options)? {
-                let size = if ranged { std::fs::metadata(fs::local(path)).map_err(|e| io_error(path, e))?.len() } else { 0 };
+                let size = if ranged {
+                    std::fs::metadata(fs::local(path)).map_err(|e| io_error(path, e))?.len()
+                } else {
+                    0
+                };
                 let start = shape.start;
                 let last = read < wanted;
-                return Ok((FileInfo { path: path.to_owned(), ranged, size, start, order: None }, shape, Head { text: head, last }));
+                return Ok((
+                    FileInfo { path: path.to_owned(), ranged, size, start, order: None },
+                    shape,
+                    Head { text: head, last },
+                ));
             }
             wanted = head.len() as u64;
             if head.len() > LONGEST {
@@ -264,13 +321,21 @@ impl Table {
     }
 
     /// Parses the start of a file; `None` if more of it is needed.
-    fn shape(&self, path: &str, head: &[u8], last: bool, options: &Options) -> Result<Option<Shape>> {
+    fn shape(
+        &self,
+        path: &str,
+        head: &[u8],
+        last: bool,
+        options: &Options,
+    ) -> Result<Option<Shape>> {
         let header = options.header.unwrap_or(HeaderRow(options.names.is_none().then_some(0))).0;
         let mut at = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         for _ in 0..options.skiprows {
             match memchr::memchr2(b'\n', b'\r', &head[at..]).map(|n| at + n) {
                 // A line feed may follow.
-                Some(end) if head[end] == b'\r' && end + 1 == head.len() && !last => return Ok(None),
+                Some(end) if head[end] == b'\r' && end + 1 == head.len() && !last => {
+                    return Ok(None);
+                }
                 Some(end) => at = end + if head[end..].starts_with(b"\r\n") { 2 } else { 1 },
                 None if last => at = head.len(),
                 None => return Ok(None),
@@ -282,30 +347,51 @@ impl Table {
             return Ok(None);
         }
         if block.open_quote && block.rows.len() <= needed {
-            return Err(self.open_quote(path, at as u64 + block.places.last().copied().unwrap_or(0)));
+            return Err(
+                self.open_quote(path, at as u64 + block.places.last().copied().unwrap_or(0))
+            );
         }
         if block.rows.len() < needed {
-            return Err(ErrorKind::EmptyFile { method: "read_csv".to_owned(), path: path.to_owned() }.into());
+            return Err(ErrorKind::EmptyFile {
+                method: "read_csv".to_owned(),
+                path: path.to_owned(),
+            }
+            .into());
         }
         if memchr::memchr(0, &head[..head.len().min(4096)]).is_some() {
-            let message =
-                format!("{path:?} contains NUL bytes, so it is not text in this encoding; help: encoding(\"utf-16\") reads UTF-16");
+            let message = format!(
+                "{path:?} contains NUL bytes, so it is not text in this encoding; help: encoding(\"utf-16\") reads UTF-16"
+            );
             return Err(bad(message));
         }
         let mut scratch = Vec::new();
         let names = header.map(|h| {
             let row = block.rows[h];
-            (0..row.fields).map(|i| String::from_utf8_lossy(block.field(row, i, &mut scratch).unwrap_or_default()).into_owned()).collect()
+            (0..row.fields)
+                .map(|i| {
+                    String::from_utf8_lossy(block.field(row, i, &mut scratch).unwrap_or_default())
+                        .into_owned()
+                })
+                .collect()
         });
         let start = at as u64 + block.places.get(needed).copied().unwrap_or(used as u64);
         if header.is_none() && options.names.is_none() && block.rows.is_empty() {
-            return Err(ErrorKind::EmptyFile { method: "read_csv".to_owned(), path: path.to_owned() }.into());
+            return Err(ErrorKind::EmptyFile {
+                method: "read_csv".to_owned(),
+                path: path.to_owned(),
+            }
+            .into());
         }
         Ok(Some(Shape { names, start, fields: block.rows.get(needed).map_or(0, |r| r.fields) }))
     }
 
     /// Returns the positions in another file of the columns of the first one.
-    fn order(&self, path: &str, names: &[String], header: Option<Vec<String>>) -> Result<Option<Vec<u32>>> {
+    fn order(
+        &self,
+        path: &str,
+        names: &[String],
+        header: Option<Vec<String>>,
+    ) -> Result<Option<Vec<u32>>> {
         let (Some(first), Some(mut header)) = (self.files.first(), header) else { return Ok(None) };
         distinct(&mut header);
         if header == names {

@@ -14,7 +14,9 @@ use crate::frame::types::batch;
 use crate::frame::types::dtype::DType;
 use crate::fs;
 use crate::show::{self, html};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StringViewArray,
+};
 use arrow::compute::{CastOptions, cast_with_options, filter, prep_null_mask_filter};
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -50,7 +52,10 @@ impl Drop for Job {
         // If types have changed since, everything is read and reported again.
         let is_current = self.table.types.are_still(self.generation, &self.kinds);
         if bad > 0 && self.table.on_bad_lines == BadLines::Warn && !self.settle && is_current {
-            show::warn(&format!("read_csv: skipped {} with too many fields", html::count(bad as usize, "line")));
+            show::warn(&format!(
+                "read_csv: skipped {} with too many fields",
+                html::count(bad as usize, "line")
+            ));
         }
     }
 }
@@ -63,7 +68,11 @@ impl Job {
         let wanted = left.load(Ordering::Relaxed);
         let good = block.rows.iter().enumerate().filter(|(_, r)| r.fields <= self.table.width);
         // One past the last row to keep.
-        let end = if wanted == 0 { 0 } else { good.map(|(i, _)| i + 1).nth(wanted - 1).unwrap_or(block.rows.len()) };
+        let end = if wanted == 0 {
+            0
+        } else {
+            good.map(|(i, _)| i + 1).nth(wanted - 1).unwrap_or(block.rows.len())
+        };
         block.rows.truncate(end);
         self.leave_out_bad(block, file)?;
         left.store(wanted - block.rows.len(), Ordering::Relaxed);
@@ -88,19 +97,31 @@ impl Job {
             for c in columns {
                 read.push((*c, self.column(block, &block.rows, *c, file)?));
             }
-            kept = evaluate(condition, schema, read.iter().map(|(_, a)| a.clone()).collect(), block.rows.len())?;
+            kept = evaluate(
+                condition,
+                schema,
+                read.iter().map(|(_, a)| a.clone()).collect(),
+                block.rows.len(),
+            )?;
         }
         // Strings of filtered rows are not parsed; other values are, as they may widen their
         // columns.
-        let rows: Option<Vec<Row>> =
-            kept.as_ref().map(|k| block.rows.iter().zip(k.values()).filter(|(_, k)| *k).map(|(r, _)| *r).collect());
+        let rows: Option<Vec<Row>> = kept.as_ref().map(|k| {
+            block.rows.iter().zip(k.values()).filter(|(_, k)| *k).map(|(r, _)| *r).collect()
+        });
         let count = rows.as_ref().map_or(block.rows.len(), Vec::len);
-        let arrays = self.projection.iter().map(|c| match (read.iter().find(|(r, _)| r == c), &kept, &rows) {
-            (Some((_, array)), Some(kept), _) => Ok(sieved(array, kept)),
-            (Some((_, array)), None, _) => Ok(array.clone()),
-            (None, Some(_), Some(rows)) if self.is_text(*c) => self.column(block, rows, *c, file),
-            (None, Some(kept), _) => self.column(block, &block.rows, *c, file).map(|a| sieved(&a, kept)),
-            (None, None, _) => self.column(block, &block.rows, *c, file),
+        let arrays = self.projection.iter().map(|c| {
+            match (read.iter().find(|(r, _)| r == c), &kept, &rows) {
+                (Some((_, array)), Some(kept), _) => Ok(sieved(array, kept)),
+                (Some((_, array)), None, _) => Ok(array.clone()),
+                (None, Some(_), Some(rows)) if self.is_text(*c) => {
+                    self.column(block, rows, *c, file)
+                }
+                (None, Some(kept), _) => {
+                    self.column(block, &block.rows, *c, file).map(|a| sieved(&a, kept))
+                }
+                (None, None, _) => self.column(block, &block.rows, *c, file),
+            }
         });
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
         batch::batch("read_csv", &self.schema, arrays, count)
@@ -112,26 +133,46 @@ impl Job {
         if self.settle || self.table.types.generation() == self.generation {
             return Ok(());
         }
-        Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: "the guessed row boundaries were wrong".to_owned() }.into())
+        Err(ErrorKind::Engine {
+            operation: "read_csv".to_owned(),
+            message: "the guessed row boundaries were wrong".to_owned(),
+        }
+        .into())
     }
 
     fn is_text(&self, column: usize) -> bool {
-        self.kinds[column] == Kind::Text && self.table.columns[column].given.as_ref().is_none_or(|g| g.0 == Kind::Text)
+        self.kinds[column] == Kind::Text
+            && self.table.columns[column].given.as_ref().is_none_or(|g| g.0 == Kind::Text)
     }
 
     fn column(&self, block: &Block, rows: &[Row], c: usize, file: usize) -> Result<ArrayRef> {
         let spec = &self.table.columns[c];
         let Some(field) = self.table.field(spec, file) else {
-            return Ok(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&self.table.files[file].path, rows.len()))));
+            return Ok(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(
+                &self.table.files[file].path,
+                rows.len(),
+            ))));
         };
         let reading = self.table.reading(c, self.kinds[c]);
-        let array = column(block, rows, field, &reading, &self.table.values).map_err(|m| self.misfit(block, rows, m, c, field, file))?;
+        let array = column(block, rows, field, &reading, &self.table.values)
+            .map_err(|m| self.misfit(block, rows, m, c, field, file))?;
         match &spec.given {
             Some((kind, wanted)) if kind.arrow() != *wanted => {
-                let cast = |safe| cast_with_options(&array, wanted, &CastOptions { safe, ..CastOptions::default() });
+                let cast = |safe| {
+                    cast_with_options(
+                        &array,
+                        wanted,
+                        &CastOptions { safe, ..CastOptions::default() },
+                    )
+                };
                 cast(false).map_err(|e| {
-                    let lost = cast(true).ok().and_then(|a| (0..a.len()).find(|i| a.is_null(*i) && array.is_valid(*i)));
-                    lost.map_or_else(|| engine(&e), |row| self.misfit(block, rows, Misfit(row), c, field, file))
+                    let lost = cast(true)
+                        .ok()
+                        .and_then(|a| (0..a.len()).find(|i| a.is_null(*i) && array.is_valid(*i)));
+                    lost.map_or_else(
+                        || engine(&e),
+                        |row| self.misfit(block, rows, Misfit(row), c, field, file),
+                    )
                 })
             }
             _ => Ok(array),
@@ -140,7 +181,15 @@ impl Job {
 
     /// Handles a value that does not fit its column's type: an error, or a wider type and a retry.
     #[cold]
-    fn misfit(&self, block: &Block, rows: &[Row], at: Misfit, c: usize, field: u32, file: usize) -> Error {
+    fn misfit(
+        &self,
+        block: &Block,
+        rows: &[Row],
+        at: Misfit,
+        c: usize,
+        field: u32,
+        file: usize,
+    ) -> Error {
         if let Err(again) = self.sure() {
             return again;
         }
@@ -154,13 +203,27 @@ impl Job {
             let hint = "is not valid UTF-8; help: set encoding(\"latin1\") or encoding(\"windows-1252\"), or encoding_errors(\"replace\")";
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let bad = std::str::from_utf8(&bytes).map_or_else(|e| e.valid_up_to(), |_| 0);
-            return self.bad_row(file, place, format!("column {:?}: byte {bad} of {text:?} (0x{:02X}) {hint}", spec.name, bytes[bad]));
+            return self.bad_row(
+                file,
+                place,
+                format!(
+                    "column {:?}: byte {bad} of {text:?} (0x{:02X}) {hint}",
+                    spec.name, bytes[bad]
+                ),
+            );
         };
         if let Some((_, wanted)) = &spec.given {
             let formats = if spec.formats.is_empty() {
                 String::new()
             } else {
-                format!(" with the format {}", spec.formats.iter().map(|f| format!("{:?}", f.text())).collect::<Vec<_>>().join(" or "))
+                format!(
+                    " with the format {}",
+                    spec.formats
+                        .iter()
+                        .map(|f| format!("{:?}", f.text()))
+                        .collect::<Vec<_>>()
+                        .join(" or ")
+                )
             };
             let dtype = DType::of(wanted);
             return self.bad_row(
@@ -174,9 +237,14 @@ impl Job {
         }
         self.widen(c, &bytes, self.kinds[c], (file, place));
         let lost = self.projection.iter().chain(self.filter.iter().flat_map(|f| &f.1)).copied();
-        self.table.types.lose(lost.filter(|c| !self.is_text(*c) && self.table.columns[*c].given.is_none()));
-        ErrorKind::Engine { operation: "read_csv".to_owned(), message: format!("column {:?}: {value:?} does not fit its type", spec.name) }
-            .into()
+        self.table
+            .types
+            .lose(lost.filter(|c| !self.is_text(*c) && self.table.columns[*c].given.is_none()));
+        ErrorKind::Engine {
+            operation: "read_csv".to_owned(),
+            message: format!("column {:?}: {value:?} does not fit its type", spec.name),
+        }
+        .into()
     }
 
     fn widen(&self, c: usize, value: &[u8], from: Kind, (file, place): (usize, u64)) {
@@ -196,7 +264,11 @@ impl Job {
                     break;
                 }
                 let reading = self.table.reading(*c, kind);
-                let Err(Misfit(at)) = column(block, &block.rows, field, &reading, &self.table.values) else { break };
+                let Err(Misfit(at)) =
+                    column(block, &block.rows, field, &reading, &self.table.values)
+                else {
+                    break;
+                };
                 let mut scratch = Vec::new();
                 let value = block.field(block.rows[at], field, &mut scratch).unwrap_or_default();
                 self.widen(*c, value, kind, (file, block.place(at)));
@@ -234,16 +306,26 @@ impl Job {
         });
         match (found, read) {
             (Some((place, saw, text)), _) => {
-                let more = if saw == width + 1 && text.trim_end().ends_with(self.table.separator()) {
+                let more = if saw == width + 1 && text.trim_end().ends_with(self.table.separator())
+                {
                     "names([.., \"rest\"]).header(0) reads lines that end in a separator"
                 } else {
                     "names([.., \"rest\"]) reads extra fields as columns"
                 };
                 let hint = format!("help: {more}; on_bad_lines(BadLines::Skip) skips such lines");
-                self.bad_row(file, place, format!("expected {}, saw {saw}: {text:?}; {hint}", html::count(width as usize, "field")))
+                self.bad_row(
+                    file,
+                    place,
+                    format!(
+                        "expected {}, saw {saw}: {text:?}; {hint}",
+                        html::count(width as usize, "field")
+                    ),
+                )
             }
             (None, Err(e)) => e,
-            (None, Ok(())) => self.unchanged(file).err().unwrap_or_else(|| ErrorKind::Interrupted.into()),
+            (None, Ok(())) => {
+                self.unchanged(file).err().unwrap_or_else(|| ErrorKind::Interrupted.into())
+            }
         }
     }
 
@@ -252,7 +334,11 @@ impl Job {
         match stop {
             Stop::Io(e) => io_error(&self.table.files[file].path, e),
             Stop::OpenQuote(place) => self.table.open_quote(&self.table.files[file].path, place),
-            Stop::TooLong(place) => self.bad_row(file, place, "the row is longer than 1 GiB; help: check for an unclosed quote".to_owned()),
+            Stop::TooLong(place) => self.bad_row(
+                file,
+                place,
+                "the row is longer than 1 GiB; help: check for an unclosed quote".to_owned(),
+            ),
         }
     }
 
@@ -263,7 +349,8 @@ impl Job {
     /// Checks that a split file has not become shorter.
     pub(in crate::frame) fn unchanged(&self, file: usize) -> Result<()> {
         let info = &self.table.files[file];
-        let now = std::fs::metadata(fs::local(&info.path)).map_err(|e| io_error(&info.path, e))?.len();
+        let now =
+            std::fs::metadata(fs::local(&info.path)).map_err(|e| io_error(&info.path, e))?.len();
         if now >= info.size {
             return Ok(());
         }
@@ -292,10 +379,18 @@ fn sieved(array: &ArrayRef, kept: &BooleanArray) -> ArrayRef {
 }
 
 /// Evaluates a predicate; `None` if it is true for all rows.
-fn evaluate(condition: &Arc<dyn PhysicalExpr>, schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> Result<Option<BooleanArray>> {
+fn evaluate(
+    condition: &Arc<dyn PhysicalExpr>,
+    schema: &SchemaRef,
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<Option<BooleanArray>> {
     let batch = batch::batch("read_csv", schema, arrays, rows)?;
     let told = condition.evaluate(&batch).and_then(|v| v.into_array(rows)).during("filter")?;
     // Null counts as false.
-    let told = told.as_any().downcast_ref::<BooleanArray>().map(|t| if t.null_count() > 0 { prep_null_mask_filter(t) } else { t.clone() });
+    let told = told
+        .as_any()
+        .downcast_ref::<BooleanArray>()
+        .map(|t| if t.null_count() > 0 { prep_null_mask_filter(t) } else { t.clone() });
     Ok(told.filter(|t| t.true_count() < rows))
 }

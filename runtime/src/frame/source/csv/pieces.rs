@@ -13,9 +13,11 @@ pub(in crate::frame) enum Piece {
 pub(in crate::frame) fn pieces(table: &Table, wanted: usize) -> Vec<Vec<Piece>> {
     // The size assumed for a file that cannot be split: it is unknown before reading.
     const UNKNOWN: u64 = 1 << 20;
-    let length = |f: &FileInfo| if f.ranged { f.size.saturating_sub(f.start).max(1) } else { UNKNOWN };
+    let length =
+        |f: &FileInfo| if f.ranged { f.size.saturating_sub(f.start).max(1) } else { UNKNOWN };
     let total: u64 = table.files.iter().map(length).sum();
-    let parts = total.div_ceil(table.block.unwrap_or(table.step as u64)).clamp(1, wanted.max(1) as u64);
+    let parts =
+        total.div_ceil(table.block.unwrap_or(table.step as u64)).clamp(1, wanted.max(1) as u64);
     let mut work = vec![Vec::new(); parts as usize];
     let mut before = 0;
     for (file, info) in table.files.iter().enumerate() {

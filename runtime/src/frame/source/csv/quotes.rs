@@ -18,9 +18,15 @@ use tokio::sync::OnceCell;
 pub(in crate::frame) type States = OnceCell<HashMap<Place, State>>;
 
 /// Computes the states at the split points of all files, in parallel.
-pub(in crate::frame) async fn states(table: Arc<Table>, work: Arc<Vec<Vec<Piece>>>) -> Result<HashMap<Place, State>> {
+pub(in crate::frame) async fn states(
+    table: Arc<Table>,
+    work: Arc<Vec<Vec<Piece>>>,
+) -> Result<HashMap<Place, State>> {
     let ranges: Vec<_> = work.iter().flatten().copied().collect();
-    let cut = |file| ranges.iter().filter(|p| matches!(p, Piece::Range { file: f, .. } if *f == file)).count() > 1;
+    let cut = |file| {
+        ranges.iter().filter(|p| matches!(p, Piece::Range { file: f, .. } if *f == file)).count()
+            > 1
+    };
     let mut parts = Vec::new();
     for piece in &ranges {
         // The state at the end of a file does not matter.
@@ -29,13 +35,20 @@ pub(in crate::frame) async fn states(table: Arc<Table>, work: Arc<Vec<Vec<Piece>
             && to < table.files[file].size
         {
             let table = table.clone();
-            parts.push((file, to, tokio::task::spawn_blocking(move || table.transition(file, from, to))));
+            parts.push((
+                file,
+                to,
+                tokio::task::spawn_blocking(move || table.transition(file, from, to)),
+            ));
         }
     }
     let mut states = HashMap::new();
     let mut now = (usize::MAX, State::Outside);
     for (file, to, part) in parts {
-        let told = part.await.map_err(|e| ErrorKind::Engine { operation: "read_csv".to_owned(), message: e.to_string() })??;
+        let told = part.await.map_err(|e| ErrorKind::Engine {
+            operation: "read_csv".to_owned(),
+            message: e.to_string(),
+        })??;
         let before = if now.0 == file { now.1 } else { State::Outside };
         now = (file, told.from(before));
         states.insert((file, to), now.1);

@@ -24,14 +24,16 @@ pub(in crate::frame) struct Head {
 
 /// Returns the numbers of the files to sample first; only the first file if `infer_rows` is set.
 pub(in crate::frame) fn picked(files: usize, infer_rows: Option<usize>) -> Vec<usize> {
-    let mut picked = if infer_rows.is_some() { vec![0] } else { vec![0, files / 2, files.saturating_sub(1)] };
+    let mut picked =
+        if infer_rows.is_some() { vec![0] } else { vec![0, files / 2, files.saturating_sub(1)] };
     picked.dedup();
     picked
 }
 
 /// Returns the bytes of the sample at the start of a file.
 pub(in crate::frame) fn head_bytes(infer_rows: Option<usize>) -> u64 {
-    infer_rows.map_or(4 * SAMPLE, |rows| rows.saturating_mul(1000).clamp(4 * SAMPLE, 64 * SAMPLE)) as u64
+    infer_rows.map_or(4 * SAMPLE, |rows| rows.saturating_mul(1000).clamp(4 * SAMPLE, 64 * SAMPLE))
+        as u64
 }
 
 /// Infers the kinds of the columns. `heads` are the starts of files that have been read already.
@@ -65,7 +67,11 @@ fn head_of(table: &Table, file: usize, infer_rows: Option<usize>) -> Result<Head
     let file = &table.files[file];
     let wanted = file.start + head_bytes(infer_rows);
     let mut text = Vec::new();
-    let read = table.text(&file.path)?.take(wanted).read_to_end(&mut text).map_err(|e| io_error(&file.path, e))? as u64;
+    let read = table
+        .text(&file.path)?
+        .take(wanted)
+        .read_to_end(&mut text)
+        .map_err(|e| io_error(&file.path, e))? as u64;
     Ok(Head { text, last: read < wanted })
 }
 
@@ -78,7 +84,12 @@ fn sample_file(
 ) -> Result<()> {
     let file = &table.files[number];
     let rows = &head.text[file.start as usize..];
-    take_in(table, &Sample { number, place: file.start, text: rows, last: head.last }, infer_rows.unwrap_or(usize::MAX), kinds);
+    take_in(
+        table,
+        &Sample { number, place: file.start, text: rows, last: head.last },
+        infer_rows.unwrap_or(usize::MAX),
+        kinds,
+    );
     // A later offset may be inside quotes. If no quotes are seen, it most likely is not; if some
     // turn up after all, the samples are verified (see `Types::look_into`).
     let quote = table.dialect.quote;
@@ -91,7 +102,12 @@ fn sample_file(
         unsure.quoted |= has(&text, quote);
         if let (Some(line), false) = (line_end(&text), has(&text, quote)) {
             places.push((number, at));
-            take_in(table, &Sample { number, place: at + line as u64, text: &text[line..], last: false }, usize::MAX, kinds);
+            take_in(
+                table,
+                &Sample { number, place: at + line as u64, text: &text[line..], last: false },
+                usize::MAX,
+                kinds,
+            );
         }
     }
     let told = kinds.iter().zip(&sure).any(|(k, s)| k.0 != s.0);
@@ -108,7 +124,11 @@ fn sample_file(
 fn further(table: &Table, number: usize) -> Result<Vec<(u64, Vec<u8>)>> {
     let file = &table.files[number];
     if !file.ranged {
-        let parts = if table.has_parts(&file.path) { fs::middle_and_end(&file.path, SAMPLE as u64) } else { None };
+        let parts = if table.has_parts(&file.path) {
+            fs::middle_and_end(&file.path, SAMPLE as u64)
+        } else {
+            None
+        };
         if crate::sched::cancelled() {
             return Err(ErrorKind::Interrupted.into());
         }
@@ -123,7 +143,11 @@ fn further(table: &Table, number: usize) -> Result<Vec<(u64, Vec<u8>)>> {
         Ok((at, text))
     };
     let places = [file.size / 2, file.size.saturating_sub(SAMPLE as u64)];
-    places.map(part).into_iter().collect::<std::io::Result<_>>().map_err(|e| io_error(&file.path, e))
+    places
+        .map(part)
+        .into_iter()
+        .collect::<std::io::Result<_>>()
+        .map_err(|e| io_error(&file.path, e))
 }
 
 /// Returns the offset after the first line end of a text without quotes.
@@ -155,7 +179,9 @@ fn take_in(table: &Table, sample: &Sample<'_>, rows: usize, kinds: &mut Known) {
     let mut scratch = Vec::new();
     for (column, (kind, why)) in table.columns.iter().zip(kinds) {
         let Some(field) = table.field(column, sample.number) else { continue };
-        for (i, row) in block.rows.iter().enumerate().filter(|(_, r)| r.fields <= table.width).take(rows) {
+        for (i, row) in
+            block.rows.iter().enumerate().filter(|(_, r)| r.fields <= table.width).take(rows)
+        {
             if *kind == Kind::Text || column.given.is_some() {
                 break;
             }
@@ -163,7 +189,14 @@ fn take_in(table: &Table, sample: &Sample<'_>, rows: usize, kinds: &mut Known) {
             let joined = kind.and(Kind::of(value, &table.values));
             if joined != *kind {
                 let value = String::from_utf8_lossy(value).into_owned();
-                (*kind, *why) = (joined, Some(Reason { value, file: sample.number, place: sample.place + block.place(i) }));
+                (*kind, *why) = (
+                    joined,
+                    Some(Reason {
+                        value,
+                        file: sample.number,
+                        place: sample.place + block.place(i),
+                    }),
+                );
             }
         }
     }

@@ -57,7 +57,11 @@ impl CsvTable {
         let (generation, kinds) = (table.types.generation(), table.types.kinds());
         let field = |(i, kind): (usize, &Kind)| {
             let c = &table.columns[i];
-            Field::new(&c.name, c.given.as_ref().map_or_else(|| kind.arrow(), |g| g.1.clone()), true)
+            Field::new(
+                &c.name,
+                c.given.as_ref().map_or_else(|| kind.arrow(), |g| g.1.clone()),
+                true,
+            )
         };
         let schema = Arc::new(Schema::new(kinds.iter().enumerate().map(field).collect::<Vec<_>>()));
         Self { table, kinds, generation, schema, settle: false }
@@ -75,7 +79,8 @@ impl FrameSource for CsvTable {
     }
 
     fn renewed(&self, _: Option<&LogicalPlan>) -> Result<Option<Arc<dyn FrameSource>>> {
-        Ok((!self.is_current()).then(|| Arc::new(Self::new(self.table.clone())) as Arc<dyn FrameSource>))
+        Ok((!self.is_current())
+            .then(|| Arc::new(Self::new(self.table.clone())) as Arc<dyn FrameSource>))
     }
 
     fn verify(&self) {
@@ -92,13 +97,23 @@ impl FrameSource for CsvTable {
 
     fn inferred(&self) -> Vec<Inferred> {
         let columns = self.table.columns.iter().enumerate();
-        columns.map(|(i, c)| Inferred { column: c.name.clone(), reason: self.reason(i), given: c.given.is_some() }).collect()
+        columns
+            .map(|(i, c)| Inferred {
+                column: c.name.clone(),
+                reason: self.reason(i),
+                given: c.given.is_some(),
+            })
+            .collect()
     }
 
     fn filter_support(&self, filter: &Expr) -> TableProviderFilterPushDown {
         // `nrows` counts filtered rows too.
         let sound = self.table.nrows.is_none() && !filter.is_volatile() && !filter.contains_outer();
-        if sound { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Unsupported }
+        if sound {
+            TableProviderFilterPushDown::Exact
+        } else {
+            TableProviderFilterPushDown::Unsupported
+        }
     }
 
     async fn scan(
@@ -112,11 +127,19 @@ impl FrameSource for CsvTable {
         let schema = Arc::new(self.schema.project(&projection)?);
         let filter = match conjunction(filters.to_vec()) {
             Some(all) => {
-                let places = all.column_refs().iter().map(|c| self.schema.index_of(c.name())).collect::<std::result::Result<Vec<_>, _>>();
+                let places = all
+                    .column_refs()
+                    .iter()
+                    .map(|c| self.schema.index_of(c.name()))
+                    .collect::<std::result::Result<Vec<_>, _>>();
                 let mut columns = places?;
                 columns.sort_unstable();
                 let part = self.schema.project(&columns)?;
-                Some((state.create_physical_expr(all, &DFSchema::try_from(part.clone())?)?, columns, Arc::new(part)))
+                Some((
+                    state.create_physical_expr(all, &DFSchema::try_from(part.clone())?)?,
+                    columns,
+                    Arc::new(part),
+                ))
             }
             None => None,
         };
@@ -133,11 +156,25 @@ impl FrameSource for CsvTable {
             left: self.table.nrows.map(AtomicUsize::new),
             read: MetricBuilder::new(&metrics).global_counter("bytes_scanned"),
         };
-        let wanted = if self.table.nrows.is_some() { 1 } else { state.config_options().execution.target_partitions };
+        let wanted = if self.table.nrows.is_some() {
+            1
+        } else {
+            state.config_options().execution.target_partitions
+        };
         // A plan for one partition must keep the order.
-        let wanted = if wanted > 1 && self.table.block.is_some() { wanted * PARTITIONS_PER_THREAD } else { wanted };
+        let wanted = if wanted > 1 && self.table.block.is_some() {
+            wanted * PARTITIONS_PER_THREAD
+        } else {
+            wanted
+        };
         let work = pieces(&self.table, wanted);
-        let source = CsvSource { job: Arc::new(job), work: Arc::new(work), states: Arc::default(), guess: false, metrics };
+        let source = CsvSource {
+            job: Arc::new(job),
+            work: Arc::new(work),
+            states: Arc::default(),
+            guess: false,
+            metrics,
+        };
         Ok(DataSourceExec::from_data_source(source))
     }
 }
@@ -168,7 +205,13 @@ impl DataSource for CsvSource {
 
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let files = &self.job.table.files;
-        write!(f, "file_type=csv, files={}, first={:?}, partitions={}", files.len(), files[0].path, self.work.len())?;
+        write!(
+            f,
+            "file_type=csv, files={}, first={:?}, partitions={}",
+            files.len(),
+            files[0].path,
+            self.work.len()
+        )?;
         match &self.job.filter {
             Some((filter, ..)) => write!(f, ", filter={filter}"),
             None => Ok(()),
@@ -204,11 +247,17 @@ impl DataSource for CsvSource {
         self.metrics.clone()
     }
 
-    fn try_swapping_with_projection(&self, _: &ProjectionExprs) -> DfResult<Option<Arc<dyn DataSource>>> {
+    fn try_swapping_with_projection(
+        &self,
+        _: &ProjectionExprs,
+    ) -> DfResult<Option<Arc<dyn DataSource>>> {
         Ok(None)
     }
 
-    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
+    ) -> DfResult<TreeNodeRecursion> {
         match &self.job.filter {
             Some((filter, ..)) => f(filter),
             None => Ok(TreeNodeRecursion::Continue),
@@ -238,7 +287,10 @@ impl CsvSource {
         if self.guess || table.dialect.quote.is_none() || from == table.files[file].start {
             return Ok(State::Outside);
         }
-        let all = self.states.get_or_try_init(|| quotes::states(table.clone(), self.work.clone())).await?;
+        let all = self
+            .states
+            .get_or_try_init(|| quotes::states(table.clone(), self.work.clone()))
+            .await?;
         // The map has every split point.
         Ok(all.get(&(file, from)).copied().unwrap_or(State::Outside))
     }
@@ -262,14 +314,24 @@ impl CsvSource {
                 let _ = give.blocking_send(Err(e));
             }
         });
-        let blocks = stream::unfold(take, |mut take| async move { take.recv().await.map(|block| (block, take)) });
+        let blocks =
+            stream::unfold(
+                take,
+                |mut take| async move { take.recv().await.map(|block| (block, take)) },
+            );
         let job = self.job.clone();
         let parsed = blocks.map(move |block| {
             let job = job.clone();
             async move {
                 let mut block = block?;
                 let parsed = tokio::task::spawn_blocking(move || job.batch(&mut block, file)).await;
-                parsed.unwrap_or_else(|e| Err(ErrorKind::Engine { operation: "read_csv".to_owned(), message: e.to_string() }.into()))
+                parsed.unwrap_or_else(|e| {
+                    Err(ErrorKind::Engine {
+                        operation: "read_csv".to_owned(),
+                        message: e.to_string(),
+                    }
+                    .into())
+                })
             }
         });
         parsed.buffered(threads).boxed()
@@ -312,11 +374,17 @@ impl Job {
     }
 
     /// Calls `give` with each block of a file that is read from the start.
-    pub(in crate::frame) fn each_block(&self, file: usize, give: &mut dyn FnMut(crate::csv::block::Block) -> bool) -> Result<()> {
+    pub(in crate::frame) fn each_block(
+        &self,
+        file: usize,
+        give: &mut dyn FnMut(crate::csv::block::Block) -> bool,
+    ) -> Result<()> {
         let info = &self.table.files[file];
         let mut text = self.table.text(&info.path)?;
-        std::io::copy(&mut text.by_ref().take(info.start), &mut std::io::sink()).map_err(|e| io_error(&info.path, e))?;
-        let mut blocks = Blocks::new(text, self.table.dialect.clone(), self.table.step, info.start, None);
+        std::io::copy(&mut text.by_ref().take(info.start), &mut std::io::sink())
+            .map_err(|e| io_error(&info.path, e))?;
+        let mut blocks =
+            Blocks::new(text, self.table.dialect.clone(), self.table.step, info.start, None);
         // The last rows are held back, as they may belong to the footer.
         let (mut held, mut rows) = (VecDeque::new(), 0);
         while let Some(block) = blocks.next().map_err(|stop| self.stopped(stop, file))? {
@@ -397,13 +465,18 @@ impl Range {
         if crate::sched::cancelled() {
             return Err(ErrorKind::Interrupted.into());
         }
-        let Some(mut block) = self.blocks.next().map_err(|stop| self.job.stopped(stop, self.file))? else {
+        let Some(mut block) =
+            self.blocks.next().map_err(|stop| self.job.stopped(stop, self.file))?
+        else {
             return self.job.unchanged(self.file).map(|()| None);
         };
         self.over |= !self.job.limit(&mut block, self.file)?;
         let read = block.data.len();
-        let batch =
-            if block.rows.is_empty() { Ok(RecordBatch::new_empty(self.job.schema.clone())) } else { self.job.batch(&mut block, self.file) };
+        let batch = if block.rows.is_empty() {
+            Ok(RecordBatch::new_empty(self.job.schema.clone()))
+        } else {
+            self.job.batch(&mut block, self.file)
+        };
         self.blocks.give_back(block);
         Ok(Some((batch?, read)))
     }
@@ -415,7 +488,8 @@ impl CsvTable {
         let Reason { value, file, place } = self.table.types.reason(column)?;
         let path = &self.table.files[file].path;
         // The line number is omitted if the file can no longer be read.
-        let line = self.table.line(path, place).map(|line| format!(", line {line}")).unwrap_or_default();
+        let line =
+            self.table.line(path, place).map(|line| format!(", line {line}")).unwrap_or_default();
         Some(format!("{value:?} in {path:?}{line}"))
     }
 }

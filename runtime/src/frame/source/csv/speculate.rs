@@ -15,17 +15,34 @@ pub(in crate::frame) fn guessed(plan: Arc<dyn ExecutionPlan>) -> DfResult<Arc<dy
     guess(plan, true)
 }
 
-pub(in crate::frame) fn guess(plan: Arc<dyn ExecutionPlan>, whole: bool) -> DfResult<Arc<dyn ExecutionPlan>> {
-    if let Some(source) = plan.downcast_ref::<DataSourceExec>().and_then(|s| s.data_source().downcast_ref::<CsvSource>()) {
-        return Ok(if whole && source.may_guess() { DataSourceExec::from_data_source(source.guessing()) } else { plan });
+pub(in crate::frame) fn guess(
+    plan: Arc<dyn ExecutionPlan>,
+    whole: bool,
+) -> DfResult<Arc<dyn ExecutionPlan>> {
+    if let Some(source) = plan
+        .downcast_ref::<DataSourceExec>()
+        .and_then(|s| s.data_source().downcast_ref::<CsvSource>())
+    {
+        return Ok(if whole && source.may_guess() {
+            DataSourceExec::from_data_source(source.guessing())
+        } else {
+            plan
+        });
     }
     // These consume their whole input before they emit anything, whatever is above them. The
     // partial stage of an aggregation emits the results of its own partition.
-    let whole_group =
-        |a: &AggregateExec| a.limit_options().is_none() && !matches!(a.mode(), AggregateMode::Partial | AggregateMode::PartialReduce);
-    let gathers = plan.is::<SortExec>() || plan.downcast_ref::<AggregateExec>().is_some_and(whole_group);
+    let whole_group = |a: &AggregateExec| {
+        a.limit_options().is_none()
+            && !matches!(a.mode(), AggregateMode::Partial | AggregateMode::PartialReduce)
+    };
+    let gathers =
+        plan.is::<SortExec>() || plan.downcast_ref::<AggregateExec>().is_some_and(whole_group);
     let whole = gathers || whole && plan.fetch().is_none() && !plan.name().contains("Limit");
-    let children = plan.children().into_iter().map(|c| guess(c.clone(), whole)).collect::<DfResult<Vec<_>>>()?;
+    let children = plan
+        .children()
+        .into_iter()
+        .map(|c| guess(c.clone(), whole))
+        .collect::<DfResult<Vec<_>>>()?;
     replace_children_if_necessary(plan, children)
 }
 
@@ -33,10 +50,15 @@ impl CsvSource {
     /// Returns whether the splits of all files may be assumed to be outside quotes.
     fn may_guess(&self) -> bool {
         let cut = self.work.iter().flatten().filter_map(|piece| match *piece {
-            Piece::Range { file, from, .. } if from > self.job.table.files[file].start => Some((file, from)),
+            Piece::Range { file, from, .. } if from > self.job.table.files[file].start => {
+                Some((file, from))
+            }
             _ => None,
         });
         let table = &self.job.table;
-        !self.job.settle && table.nrows.is_none() && table.dialect.quote.is_some() && table.types.guess(cut)
+        !self.job.settle
+            && table.nrows.is_none()
+            && table.dialect.quote.is_some()
+            && table.types.guess(cut)
     }
 }

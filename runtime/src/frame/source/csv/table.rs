@@ -82,7 +82,8 @@ impl Table {
 
     /// Returns whether rows can be parsed from any part of such a file, local or remote.
     pub(in crate::frame) fn has_parts(&self, path: &str) -> bool {
-        let plain = self.dialect.plain().is_some() && self.decoder.is_utf8() && self.decoder.is_strict();
+        let plain =
+            self.dialect.plain().is_some() && self.decoder.is_utf8() && self.decoder.is_strict();
         plain && self.compression_of(path) == Compression::None && self.skipfooter == 0
     }
 
@@ -118,9 +119,15 @@ impl Table {
     }
 
     /// Computes the transition of the quote state over a part of a file.
-    pub(in crate::frame) fn transition(&self, file: usize, from: u64, to: u64) -> Result<Transition> {
+    pub(in crate::frame) fn transition(
+        &self,
+        file: usize,
+        from: u64,
+        to: u64,
+    ) -> Result<Transition> {
         let FileInfo { path, start, .. } = &self.files[file];
-        transition(Path::new(fs::local(path)), *start, from, to, self.rules()).map_err(|e| io_error(path, e))
+        transition(Path::new(fs::local(path)), *start, from, to, self.rules())
+            .map_err(|e| io_error(path, e))
     }
 
     /// Verifies the guesses about offsets in the files (see [`Types::look_into`]).
@@ -128,7 +135,8 @@ impl Table {
         self.types.look_into(|places| {
             let mut all = HashMap::new();
             for (number, file) in self.files.iter().enumerate() {
-                let own: Vec<u64> = places.range((number, 0)..=(number, u64::MAX)).map(|p| p.1).collect();
+                let own: Vec<u64> =
+                    places.range((number, 0)..=(number, u64::MAX)).map(|p| p.1).collect();
                 if own.is_empty() {
                     continue;
                 }
@@ -137,7 +145,8 @@ impl Table {
                     all.extend(own.into_iter().map(|at| ((number, at), State::Inside)));
                     continue;
                 }
-                let told = states(Path::new(fs::local(&file.path)), file.start, &own, self.rules()).map_err(|e| io_error(&file.path, e))?;
+                let told = states(Path::new(fs::local(&file.path)), file.start, &own, self.rules())
+                    .map_err(|e| io_error(&file.path, e))?;
                 if crate::sched::cancelled() {
                     return Err(ErrorKind::Interrupted.into());
                 }
@@ -148,7 +157,12 @@ impl Table {
     }
 
     /// Opens a file at an offset, with a walker that finds the next line end there.
-    pub(in crate::frame) fn walk(&self, file: usize, place: u64, state: State) -> Result<(File, Walker)> {
+    pub(in crate::frame) fn walk(
+        &self,
+        file: usize,
+        place: u64,
+        state: State,
+    ) -> Result<(File, Walker)> {
         let FileInfo { path, start, .. } = &self.files[file];
         let opened = File::open(fs::local(path)).and_then(|mut disk| {
             let walker = Walker::at(&mut disk, place, *start, self.rules(), state)?;
@@ -177,7 +191,11 @@ impl Table {
     /// Returns how a column is parsed if its values have this kind.
     pub(in crate::frame) fn reading(&self, column: usize, kind: Kind) -> Reading {
         let c = &self.columns[column];
-        Reading { kind: c.given.as_ref().map_or(kind, |g| g.0), given: c.given.is_some(), formats: c.formats.clone() }
+        Reading {
+            kind: c.given.as_ref().map_or(kind, |g| g.0),
+            given: c.given.is_some(),
+            formats: c.formats.clone(),
+        }
     }
 
     /// Creates an error at an offset of a file.
@@ -190,8 +208,7 @@ impl Table {
 
     /// Creates the error for a row with an unclosed quote.
     pub(in crate::frame) fn open_quote(&self, path: &str, row: u64) -> Error {
-        let message =
-            "the quotes that this row opens are not closed before the end of the file; help: quotechar(None) reads quotes literally";
+        let message = "the quotes that this row opens are not closed before the end of the file; help: quotechar(None) reads quotes literally";
         self.bad_row(path, row, message.to_owned())
     }
 }

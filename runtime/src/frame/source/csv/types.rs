@@ -78,7 +78,10 @@ impl Types {
 
     /// Verifies the guesses with `states_at`; called when quotes turn up or anything fails. Types
     /// from samples inside quotes are discarded; if any guess was wrong, plans must be rebuilt.
-    pub(in crate::frame) fn look_into(&self, states_at: impl Fn(&BTreeSet<Place>) -> Result<HashMap<Place, State>>) -> Result<()> {
+    pub(in crate::frame) fn look_into(
+        &self,
+        states_at: impl Fn(&BTreeSet<Place>) -> Result<HashMap<Place, State>>,
+    ) -> Result<()> {
         if !self.in_doubt.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -96,7 +99,8 @@ impl Types {
             unsure.samples.clear();
         }
         if wrong_sample {
-            *self.known.write().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut unsure.sure);
+            *self.known.write().unwrap_or_else(PoisonError::into_inner) =
+                std::mem::take(&mut unsure.sure);
         }
         if wrong_sample || wrong_cut {
             self.generation.fetch_add(1, Ordering::AcqRel);

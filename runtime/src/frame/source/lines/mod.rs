@@ -14,7 +14,9 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroupPartitioner, FileOpenFuture, FileOpener, FileScanConfig, FileSource};
+use datafusion::datasource::physical_plan::{
+    FileGroupPartitioner, FileOpenFuture, FileOpener, FileScanConfig, FileSource,
+};
 use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -37,7 +39,11 @@ const PART: u64 = 16 << 20;
 const STEP: usize = 1 << 20;
 
 /// Builds the error of a line, with its file and line number.
-async fn error_of(bad: Bad, store: Arc<dyn ObjectStore>, files: Vec<ObjectPath>) -> DataFusionError {
+async fn error_of(
+    bad: Bad,
+    store: Arc<dyn ObjectStore>,
+    files: Vec<ObjectPath>,
+) -> DataFusionError {
     let place = async |at: At| {
         let line = line(&store, &files[at.0], at.1).await.unwrap_or(0);
         format!("\"/{}\", line {line}", files[at.0])
@@ -74,7 +80,11 @@ fn line_start(file: &mut dyn Place, at: u64) -> io::Result<u64> {
 
 /// Opens a file, decompressed, at the lines that begin in a range; also returns the offset of the
 /// first.
-async fn opened(store: &Arc<dyn ObjectStore>, at: &ObjectPath, range: Option<(u64, u64)>) -> DfResult<(Box<dyn Read + Send>, u64)> {
+async fn opened(
+    store: &Arc<dyn ObjectStore>,
+    at: &ObjectPath,
+    range: Option<(u64, u64)>,
+) -> DfResult<(Box<dyn Read + Send>, u64)> {
     let got = store.get(at).await?;
     let mut file: Box<dyn Place> = match got.payload {
         GetResultPayload::File(file, _) => Box::new(file),
@@ -142,7 +152,12 @@ impl FileFormat for Lines {
         None
     }
 
-    async fn infer_schema(&self, _: &dyn Session, store: &Arc<dyn ObjectStore>, files: &[ObjectMeta]) -> DfResult<SchemaRef> {
+    async fn infer_schema(
+        &self,
+        _: &dyn Session,
+        store: &Arc<dyn ObjectStore>,
+        files: &[ObjectMeta],
+    ) -> DfResult<SchemaRef> {
         let all: Vec<Part> = files.iter().enumerate().flat_map(parts).collect();
         let lookups: Vec<_> = all.into_iter().map(|p| look_into(store.clone(), p)).collect();
         let mut lookups = stream::iter(lookups).buffered(config::threads());
@@ -156,11 +171,21 @@ impl FileFormat for Lines {
         Ok(Arc::new(Schema::new(row.columns())))
     }
 
-    async fn infer_stats(&self, _: &dyn Session, _: &Arc<dyn ObjectStore>, schema: SchemaRef, _: &ObjectMeta) -> DfResult<Statistics> {
+    async fn infer_stats(
+        &self,
+        _: &dyn Session,
+        _: &Arc<dyn ObjectStore>,
+        schema: SchemaRef,
+        _: &ObjectMeta,
+    ) -> DfResult<Statistics> {
         Ok(Statistics::new_unknown(&schema))
     }
 
-    async fn create_physical_plan(&self, _: &dyn Session, config: FileScanConfig) -> DfResult<Arc<dyn ExecutionPlan>> {
+    async fn create_physical_plan(
+        &self,
+        _: &dyn Session,
+        config: FileScanConfig,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
         Ok(DataSourceExec::from_data_source(config))
     }
 
@@ -181,7 +206,12 @@ struct Source {
 }
 
 impl FileSource for Source {
-    fn create_file_opener(&self, store: Arc<dyn ObjectStore>, _: &FileScanConfig, _: usize) -> DfResult<Arc<dyn FileOpener>> {
+    fn create_file_opener(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        _: &FileScanConfig,
+        _: usize,
+    ) -> DfResult<Arc<dyn FileOpener>> {
         let file = self.schema.file_schema();
         let columns = Arc::new(file.project(&self.projection.file_indices)?);
         let opener = Arc::new(Opener { store, columns, batch: self.batch });
@@ -231,13 +261,19 @@ impl FileSource for Source {
         }))
     }
 
-    fn try_pushdown_projection(&self, more: &ProjectionExprs) -> DfResult<Option<Arc<dyn FileSource>>> {
+    fn try_pushdown_projection(
+        &self,
+        more: &ProjectionExprs,
+    ) -> DfResult<Option<Arc<dyn FileSource>>> {
         let all = self.projection.source.try_merge(more)?;
         let projection = SplitProjection::new(self.schema.file_schema(), &all);
         Ok(Some(Arc::new(Self { projection, ..self.clone() })))
     }
 
-    fn apply_expressions(&self, f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>) -> DfResult<TreeNodeRecursion> {
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
+    ) -> DfResult<TreeNodeRecursion> {
         apply_expression_roots(self.projection.source.iter(), f)
     }
 }
@@ -255,10 +291,13 @@ impl FileOpener for Opener {
             let at = file.object_meta.location;
             let range = file.range.map(|r| (r.start as u64, r.end as u64));
             let (text, _) = opened(&store, &at, range).await?;
-            let reader = ReaderBuilder::new(columns).with_batch_size(batch).with_coerce_primitive(true);
+            let reader =
+                ReaderBuilder::new(columns).with_batch_size(batch).with_coerce_primitive(true);
             let rows = reader.build(BufReader::with_capacity(STEP, text))?;
             // All lines matched the schema when the frame was created.
-            let changed = move |e| external(format!("\"/{at}\": {e}; help: if the file has changed, read it again"));
+            let changed = move |e| {
+                external(format!("\"/{at}\": {e}; help: if the file has changed, read it again"))
+            };
             Ok(stream::iter(rows).map(move |r| r.map_err(&changed)).boxed())
         }))
     }

@@ -61,7 +61,10 @@ impl Shape {
     /// Returns the columns of lines of this shape.
     pub(super) fn columns(&self) -> Fields {
         match &self.kind {
-            Kind::Object(fields) => fields.iter().map(|(name, shape)| Field::new(name, shape.data_type(), true)).collect(),
+            Kind::Object(fields) => fields
+                .iter()
+                .map(|(name, shape)| Field::new(name, shape.data_type(), true))
+                .collect(),
             _ => Fields::empty(),
         }
     }
@@ -145,7 +148,12 @@ impl Bad {
 
 /// Infers the shape of all lines of a text that begins at an offset of a file, until `stop` returns
 /// `true`.
-pub(super) fn look(mut text: impl BufRead, file: usize, mut place: u64, stop: fn() -> bool) -> Result<Shape, Bad> {
+pub(super) fn look(
+    mut text: impl BufRead,
+    file: usize,
+    mut place: u64,
+    stop: fn() -> bool,
+) -> Result<Shape, Bad> {
     let (mut all, mut line) = (Shape::row(), Vec::new());
     loop {
         line.clear();
@@ -230,7 +238,8 @@ impl<'de> Visitor<'de> for Look<'_> {
         let mut guess = 0;
         while let Some(i) = map.next_key_seed(Key { fields: &mut *fields, guess })? {
             guess = i + 1;
-            if let Err(e) = map.next_value_seed(Look { shape: &mut fields[i], at, bad: &mut *bad }) {
+            if let Err(e) = map.next_value_seed(Look { shape: &mut fields[i], at, bad: &mut *bad })
+            {
                 let name = fields.get_index(i).map_or("", |(name, _)| name);
                 *bad = bad.take().map(|b| b.inside(name));
                 return Err(e);
@@ -291,7 +300,10 @@ mod tests {
         check("{\"a\": true}\n{\"a\": 1}", "a: Utf8");
         check("{\"a\": 18446744073709551615}", "a: Utf8");
         check("{\"a\": [1]}\n{\"a\": [0.5, null]}\n{\"a\": null}", "a: List(Float64)");
-        check("{\"o\": {\"x\": 1}}\n{\"o\": {\"y\": \"t\"}}", "o: Struct(\"x\": Int64, \"y\": Utf8)");
+        check(
+            "{\"o\": {\"x\": 1}}\n{\"o\": {\"y\": \"t\"}}",
+            "o: Struct(\"x\": Int64, \"y\": Utf8)",
+        );
         check("{\"o\": {\"x\": 1}}\n{\"o\": {\"x\": [2]}}", "o.x a list at 16");
         check("{\"a\": 1}\n[2]", " a list at 9");
         check("{\"a\": 1}\n{\"a\": }", "not valid JSON at column 7");
