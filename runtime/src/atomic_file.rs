@@ -92,11 +92,11 @@ impl AtomicFile {
 /// Returns the local path of a file to write.
 pub(crate) fn local<'a>(method: &str, path: &'a str) -> Result<&'a str> {
     if crate::fs::is_remote(path) {
-        return Err(Error::bad_argument(
+        return Err(Error::invalid(
             method,
-            format!(
-                "invalid path {path:?}: expected a local path, as remote files cannot be written"
-            ),
+            "path",
+            &path,
+            "a local path, as remote files cannot be written",
         ));
     }
     Ok(crate::fs::local(path))

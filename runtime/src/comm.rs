@@ -2,13 +2,14 @@
 //! halves of a widget. Messages from the front end are handled immediately, even while a cell runs,
 //! on a separate thread.
 
+use crate::lock::Whole;
 use crate::wire;
 use rask_wire::{Buffer, Comm as Message, CommEvent, ToKernel};
 pub use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, mpsc};
 
 /// A callback that receives a message and its binary buffers.
 type Handler = Arc<dyn Fn(&Comm, &Value, &[Vec<u8>]) + Send + Sync>;
@@ -26,7 +27,7 @@ static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
 static INBOX: Mutex<Option<mpsc::Sender<Message>>> = Mutex::new(None);
 
 fn table() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+    TABLE.lock().whole()
 }
 
 /// A comm. Cheap to clone; [`Comm::close`] closes it, dropping it does not.
@@ -139,7 +140,7 @@ fn set_target(target: &str, handler: Handler) {
 /// Starts the thread that handles messages.
 pub(crate) fn start() -> std::io::Result<()> {
     let (sender, inbox) = mpsc::channel::<Message>();
-    *INBOX.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+    *INBOX.lock().whole() = Some(sender);
     let act = move || {
         inbox.iter().for_each(|message| drop(catch_unwind(AssertUnwindSafe(|| act(&message)))))
     };
@@ -148,7 +149,7 @@ pub(crate) fn start() -> std::io::Result<()> {
 
 /// Passes a message from the front end to the thread that handles messages.
 pub(crate) fn hear(message: Message) {
-    if let Some(inbox) = &*INBOX.lock().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(inbox) = &*INBOX.lock().whole() {
         // The thread lives as long as the process.
         let _ = inbox.send(message);
     }

@@ -2,10 +2,11 @@
 //! Each has a default that suits a laptop and an environment variable that overrides it; a client
 //! overrides both.
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::lock::Whole;
 use crate::units;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::{LazyLock, RwLock};
 
 /// The workers of this process: groups of threads that share a memory limit.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,31 +82,29 @@ pub(crate) fn own_folder(root: &Path) -> PathBuf {
 
 /// Parses a size in bytes, an argument of `method`.
 pub(crate) fn bytes(method: &str, text: &str) -> Result<u64> {
-    let message = || format!("invalid size {text:?}: expected {}", units::BYTES_LOOK);
-    Ok(units::parse_bytes(text)
-        .ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
+    let invalid = || Error::invalid(method, "size", &text, units::BYTES_LOOK);
+    units::parse_bytes(text).ok_or_else(invalid)
 }
 
 /// Parses a duration, an argument of `method`.
 pub(crate) fn time(method: &str, text: &str) -> Result<std::time::Duration> {
-    let message = || format!("invalid duration {text:?}: expected {}", units::TIME_LOOKS);
-    Ok(units::parse_time(text)
-        .ok_or_else(|| ErrorKind::BadArgument { method: method.to_owned(), message: message() })?)
+    let invalid = || Error::invalid(method, "duration", &text, units::TIME_LOOKS);
+    units::parse_time(text).ok_or_else(invalid)
 }
 
 /// Returns the workers that computations run on.
 pub(crate) fn cluster() -> Cluster {
-    CLUSTER.read().unwrap_or_else(PoisonError::into_inner).clone()
+    CLUSTER.read().whole().clone()
 }
 
 /// Sets the workers that later computations run on.
 pub(crate) fn set_cluster(cluster: Cluster) {
-    *CLUSTER.write().unwrap_or_else(PoisonError::into_inner) = cluster;
+    *CLUSTER.write().whole() = cluster;
 }
 
 /// Returns the number of threads that run tasks.
 pub(crate) fn threads() -> usize {
-    CLUSTER.read().unwrap_or_else(PoisonError::into_inner).threads()
+    CLUSTER.read().whole().threads()
 }
 
 fn cores() -> usize {

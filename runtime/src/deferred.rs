@@ -3,22 +3,23 @@
 //! end of the cell; those that `compute` has returned are not reported twice.
 
 use crate::error::Error;
+use crate::lock::Whole;
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 static NOTED: Mutex<Vec<(Error, &'static Location<'static>)>> = Mutex::new(Vec::new());
 
 /// Records an error and the location of the step that caused it.
 pub(crate) fn note(error: &Error, place: &'static Location<'static>) {
-    NOTED.lock().unwrap_or_else(PoisonError::into_inner).push((error.clone(), place));
+    NOTED.lock().whole().push((error.clone(), place));
 }
 
 /// Removes an error that has been reported to the user.
 pub(crate) fn told(error: &Error) {
-    NOTED.lock().unwrap_or_else(PoisonError::into_inner).retain(|(e, _)| !e.same(error));
+    NOTED.lock().whole().retain(|(e, _)| !e.same(error));
 }
 
 /// Takes the unreported errors, in order.
 pub(crate) fn take() -> Vec<(Error, &'static Location<'static>)> {
-    std::mem::take(&mut *NOTED.lock().unwrap_or_else(PoisonError::into_inner))
+    std::mem::take(&mut *NOTED.lock().whole())
 }

@@ -5,6 +5,7 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use std::fmt;
 use std::sync::Arc;
+use strsim::osa_distance;
 
 /// The result type of the runtime.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -248,6 +249,17 @@ impl Error {
     }
 
     /// Creates the error of an invalid argument of a method.
+    /// Returns the error of an argument that a method cannot read.
+    pub(crate) fn invalid(
+        method: &str,
+        what: &str,
+        value: &dyn fmt::Debug,
+        expected: impl fmt::Display,
+    ) -> Self {
+        let message = format!("invalid {what} {value:?}: expected {expected}");
+        Self::bad_argument(method, message)
+    }
+
     pub(crate) fn bad_argument(method: &str, message: String) -> Self {
         ErrorKind::BadArgument { method: method.to_owned(), message }.into()
     }
@@ -364,8 +376,8 @@ fn closest<'a>(name: &str, available: &'a [String]) -> Option<&'a String> {
     let far = |n: &String| {
         let n = n.to_lowercase();
         let start: String = n.chars().take(length).collect();
-        let begins = if length > 2 { distance(&lower, &start) + 1 } else { usize::MAX };
-        distance(&lower, &n).min(begins)
+        let begins = if length > 2 { osa_distance(&lower, &start) + 1 } else { usize::MAX };
+        osa_distance(&lower, &n).min(begins)
     };
     available
         .iter()
@@ -373,26 +385,6 @@ fn closest<'a>(name: &str, available: &'a [String]) -> Option<&'a String> {
         .filter(|(d, _)| *d <= 1 + length / 4)
         .min_by_key(|(d, _)| *d)
         .map(|(_, n)| n)
-}
-
-/// Returns the edit distance: insertions, deletions, replacements and swaps of neighbours (optimal
-/// string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replace = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replace.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -435,7 +427,7 @@ mod tests {
             ("é", "e", 1),
             ("lta", "lat", 1),
         ] {
-            assert_eq!((distance(a, b), distance(b, a)), (d, d));
+            assert_eq!((osa_distance(a, b), osa_distance(b, a)), (d, d));
         }
     }
 }

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::graph::value::short_type;
+use crate::lock::Whole;
 use crate::sched::{self, pool};
 use crate::{comm, deferred, input, widget, wire};
 use cell::CELL;
@@ -20,8 +21,8 @@ use std::os::fd::{FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::panic::Location;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 mod cell;
 pub mod print;
@@ -53,7 +54,7 @@ thread_local! {
 pub unsafe extern "C" fn rask_host_main(requests: RawFd, answers: RawFd) -> i32 {
     // SAFETY: the caller transfers ownership of both descriptors.
     let (requests, answers) = unsafe { (File::from_raw_fd(requests), File::from_raw_fd(answers)) };
-    *ANSWERS.lock().unwrap_or_else(PoisonError::into_inner) = Some(answers);
+    *ANSWERS.lock().whole() = Some(answers);
     CELL_THREAD.set(true);
     if let Err(e) = connect() {
         eprintln!("cannot connect to the kernel: {e}");
@@ -112,7 +113,7 @@ fn hear(frame: ToEvaluator) {
     match frame {
         ToEvaluator::Ack => wire::acknowledged(),
         ToEvaluator::Cancel { cell } => {
-            let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+            let running = RUNNING.lock().whole();
             // A cell that has finished in the meantime must not be interrupted, nor the next one.
             if *running == Some(cell) {
                 sched::cancel();
@@ -173,7 +174,7 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
     // The kernel's hooks write this number into the cell's source.
     let cell = function.rsplit('_').next().and_then(|n| n.parse().ok()).unwrap_or(0);
     CELL.store(cell, Ordering::Relaxed);
-    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(cell);
+    *RUNNING.lock().whole() = Some(cell);
     print::begin();
     wire::send(&ToKernel::Started { cell });
     // SAFETY: the kernel compiled the library for this process; its only initialisers are those of
@@ -198,7 +199,7 @@ fn run(library: &str, function: &str, variables: &mut *mut c_void) {
         Err(e) => fail("InternalError", &format!("cannot load the compiled cell: {e}"), None),
     }
     {
-        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = RUNNING.lock().whole();
         *running = None;
         sched::reset_cancel();
         streams::open();
@@ -228,7 +229,7 @@ pub fn notify(line: &str) {
             fail("Panic", &message, place);
         }
     }
-    if let Some(answers) = &mut *ANSWERS.lock().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(answers) = &mut *ANSWERS.lock().whole() {
         // If the kernel is gone, the listening thread exits the process.
         let _ = writeln!(answers, "{line}");
     }

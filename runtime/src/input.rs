@@ -2,9 +2,10 @@
 //! of the cell.
 
 use crate::error::{ErrorKind, Result};
+use crate::lock::Whole;
 use crate::wire;
 use rask_wire::ToKernel;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 
 /// The answer that has arrived, if any.
 static ANSWER: Mutex<Option<std::result::Result<String, String>>> = Mutex::new(None);
@@ -55,12 +56,12 @@ fn question(prompt: &str, password: bool) -> Result<String> {
     if !wire::connected() {
         return Err(failed("no notebook is connected").into());
     }
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.lock().whole();
     // The lock is not held while the prompt is sent: the answer may arrive before the kernel has
     // acknowledged it.
-    *ANSWER.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    *ANSWER.lock().whole() = None;
     wire::send_in_order(&ToKernel::Input { prompt: prompt.to_owned(), password });
-    let mut answer = ANSWER.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut answer = ANSWER.lock().whole();
     loop {
         if crate::sched::cancelled() {
             drop(answer);
@@ -69,13 +70,13 @@ fn question(prompt: &str, password: bool) -> Result<String> {
         if let Some(answer) = answer.take() {
             return answer.map_err(|message| failed(&message).into());
         }
-        answer = CAME.wait(answer).unwrap_or_else(PoisonError::into_inner);
+        answer = CAME.wait(answer).whole();
     }
 }
 
 /// Handles an answer from the kernel, or the reason why there is none.
 pub(crate) fn answer(answer: std::result::Result<String, String>) {
-    *ANSWER.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    *ANSWER.lock().whole() = Some(answer);
     CAME.notify_all();
 }
 

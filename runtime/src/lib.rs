@@ -5,7 +5,7 @@
 //!
 //! | module | what it is for | may use |
 //! |---|---|---|
-//! | `units`, `error`, `deferred`, `handle`, `config`, `exact` | parsing and formatting of sizes and durations, errors, errors of lazy steps, type-erased values, settings, exact sums | the modules before it |
+//! | `lock`, `mix`, `units`, `error`, `deferred`, `handle`, `config`, `exact` | locks that outlive a panic, a hash of numbers, sizes and durations, errors, errors of lazy steps, type-erased values, settings, exact sums | the modules before it |
 //! | `wire`, [`comm`] | this process's end of the connection to the kernel; channels to objects in the front end | the above |
 //! | [`show`], `widget` | results to MIME bundles, HTML and SVG; ipywidgets | the above |
 //! | `graph` | keys, layers of tasks, streams, optimization passes, pictures; no side effects | the above |
@@ -62,6 +62,8 @@ pub mod host;
 pub mod html;
 mod input;
 pub mod json;
+mod lock;
+mod mix;
 pub mod plot;
 mod sched;
 pub mod show;

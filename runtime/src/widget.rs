@@ -3,9 +3,10 @@
 //! page learns of them.
 
 use crate::comm::{self, Comm, Value, json};
+use crate::lock::Whole;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 /// The comm target of widgets, and that of the comm by which a page requests them.
 const TARGET: &str = "jupyter.widget";
@@ -54,7 +55,7 @@ static MODELS: LazyLock<Mutex<BTreeMap<String, Model>>> = LazyLock::new(Mutex::d
 static AVAILABLE: AtomicBool = AtomicBool::new(false);
 
 fn models() -> MutexGuard<'static, BTreeMap<String, Model>> {
-    MODELS.lock().unwrap_or_else(PoisonError::into_inner)
+    MODELS.lock().whole()
 }
 
 /// A widget. Cheap to clone; it exists until it is closed.

@@ -1,9 +1,10 @@
 //! This process's end of the connection to the kernel: sends frames and waits for acknowledgements.
 //! Outside of a notebook there is no connection, and what would be displayed is dropped.
 
+use crate::lock::Whole;
 use rask_wire::{Bundle, Role, ToKernel};
 use std::os::unix::net::UnixStream;
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock};
 
 /// The connection to the kernel.
 struct Connection {
@@ -36,7 +37,7 @@ pub(crate) fn connected() -> bool {
 /// Counts an acknowledgement from the kernel.
 pub(crate) fn acknowledged() {
     if let Some(c) = CONNECTION.get() {
-        let mut acks = c.acks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut acks = c.acks.lock().whole();
         *acks += 1;
         c.acked.notify_all();
     }
@@ -45,7 +46,7 @@ pub(crate) fn acknowledged() {
 /// Sends a frame without waiting.
 pub(crate) fn send(frame: &ToKernel) {
     if let Some(c) = CONNECTION.get() {
-        let mut stream = c.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stream = c.stream.lock().whole();
         // If the kernel is gone, the host's reader notices and exits the process.
         let _ = rask_wire::write(&mut *stream, frame);
     }
@@ -56,12 +57,12 @@ pub(crate) fn send(frame: &ToKernel) {
 pub(crate) fn send_in_order(frame: &ToKernel) {
     flush();
     let Some(c) = CONNECTION.get() else { return };
-    let mut turn = c.turn.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut turn = c.turn.lock().whole();
     *turn += 1;
     send(frame);
-    let mut acks = c.acks.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut acks = c.acks.lock().whole();
     while *acks < *turn {
-        acks = c.acked.wait(acks).unwrap_or_else(PoisonError::into_inner);
+        acks = c.acked.wait(acks).whole();
     }
 }
 

@@ -10,6 +10,8 @@ const LAYERS: [(&str, &[&str]); 2] = [
     (
         "runtime/src",
         &[
+            "lock",
+            "mix",
             "units",
             "error",
             "deferred",

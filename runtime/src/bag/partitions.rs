@@ -12,6 +12,7 @@ use crate::graph::size::Size;
 use crate::graph::stream::{Make, Part, Sink, Stream};
 use crate::graph::{Key, Layer, Name, Value, Work};
 use crate::handle::Opaque;
+use crate::mix::splitmix64;
 use crate::sched;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -476,13 +477,9 @@ fn threshold(prob: f64) -> u128 {
     (prob * 2f64.powi(64)) as u128
 }
 
-/// Returns a random number that depends only on the seed and the position (the finalizer of
-/// SplitMix64).
+/// Returns a random number that depends only on the seed and the position.
 #[inline(never)]
 fn mixed(seed: u64, place: u64) -> u64 {
-    let mut z = seed.wrapping_mul(0xD134_2543_DE82_EF95)
-        ^ place.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+    let place = place.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    splitmix64(seed.wrapping_mul(0xD134_2543_DE82_EF95) ^ place)
 }

@@ -8,13 +8,14 @@ use crate::graph::size::Size;
 use crate::graph::value::short_type;
 use crate::graph::{Graph, Key, Layer, Name, Point, Value, Waits, Work};
 use crate::handle::Opaque;
+use crate::lock::Whole;
 use crate::sched::progress::{Job, Outcome, Record};
 use crate::sched::{self, pool};
 use crate::show::{Bundle, Show};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 /// The state of a future.
@@ -39,7 +40,7 @@ struct Cell {
 
 impl Cell {
     fn lock(&self) -> MutexGuard<'_, (State, Vec<Callback>)> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().whole()
     }
 
     /// Sets the final state of the call, unless it has one already.
@@ -60,7 +61,7 @@ impl Cell {
 
     /// Runs the call, unless it has been started already.
     fn run(&self) {
-        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let run = self.run.lock().whole().take();
         run.into_iter().for_each(|run| run());
     }
 
@@ -208,21 +209,21 @@ fn wait_for(cells: &[Arc<Cell>], at_most: Option<Duration>) -> bool {
                 bytes: 0,
                 outcome,
             }]);
-            *left.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+            *left.0.lock().whole() -= 1;
             left.1.notify_all();
         };
         cell.on_done(Box::new(told));
     }
     let waker = left.clone();
     let _listening = sched::on_cancel(Arc::new(move || {
-        drop(waker.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(waker.0.lock().whole());
         waker.1.notify_all();
     }));
-    let open = left.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let open = left.0.lock().whole();
     // No limit: a century.
     let at_most = at_most.unwrap_or(Duration::from_secs(100 * 365 * 86_400));
     let waiting = left.1.wait_timeout_while(open, at_most, |n| *n > 0 && !sched::cancelled());
-    let open = waiting.unwrap_or_else(PoisonError::into_inner).0;
+    let open = waiting.whole().0;
     let all = *open == 0;
     drop(open);
     job.finish(!all);

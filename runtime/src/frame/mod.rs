@@ -12,7 +12,7 @@
 //! | `source` | where rows come from: memory, disk, partitions on demand, CSV, JSON Lines, object stores |
 //! | `plan` | logical plans: binding to columns, order, aggregation |
 //! | `exec` | custom operators, and rewrites of physical plans |
-//! | `engine` | planning and running, with retries when a type or the memory use was misjudged |
+//! | `engine` | planning and running through `trait Engine`, with retries when a type or the memory use was misjudged |
 //! | `dataframe` | `DataFrame` and its methods, grouped as in pandas' reference |
 //! | `column` | methods of columns: of expressions, and of the columns of a frame |
 //! | `join`, `group` | joins and concatenation; group-bys and resampling |

@@ -1,10 +1,11 @@
 //! The threads on which frames are computed, and how the user's thread waits for them.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::Whole;
 use crate::{config, sched};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 thread_local! {
     static WORKER: Cell<usize> = const { Cell::new(0) };
@@ -31,10 +32,10 @@ static THREADS: RwLock<Option<Arc<Threads>>> = RwLock::new(None);
 fn threads() -> Arc<Threads> {
     let count = config::threads();
     let fits = |t: &Option<Arc<Threads>>| t.as_ref().filter(|t| t.count == count).cloned();
-    if let Some(threads) = fits(&THREADS.read().unwrap_or_else(PoisonError::into_inner)) {
+    if let Some(threads) = fits(&THREADS.read().whole()) {
         return threads;
     }
-    let mut place = THREADS.write().unwrap_or_else(PoisonError::into_inner);
+    let mut place = THREADS.write().whole();
     fits(&place).unwrap_or_else(|| place.insert(Arc::new(new_threads(count))).clone())
 }
 

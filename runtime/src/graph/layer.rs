@@ -4,9 +4,10 @@ use super::size::{Size, size_of};
 use super::stream::Streaming;
 use super::value::Value;
 use crate::error::Result;
+use crate::lock::Whole;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 
 /// The interned name of a function, shared by all of its tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,18 +17,15 @@ static NAMES: LazyLock<RwLock<indexmap::IndexSet<Arc<str>>>> = LazyLock::new(RwL
 
 impl Name {
     pub(crate) fn new(name: &str) -> Self {
-        if let Some(known) = NAMES.read().unwrap_or_else(PoisonError::into_inner).get_index_of(name)
-        {
+        if let Some(known) = NAMES.read().whole().get_index_of(name) {
             return Self(known as u32);
         }
-        Self(
-            NAMES.write().unwrap_or_else(PoisonError::into_inner).insert_full(name.into()).0 as u32,
-        )
+        Self(NAMES.write().whole().insert_full(name.into()).0 as u32)
     }
 
     pub(crate) fn text(self) -> Arc<str> {
         // Names are only created by `new`, and none is ever removed.
-        NAMES.read().unwrap_or_else(PoisonError::into_inner)[self.0 as usize].clone()
+        NAMES.read().whole()[self.0 as usize].clone()
     }
 }
 

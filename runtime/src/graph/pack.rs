@@ -3,13 +3,14 @@
 //! sees values without types.
 
 use super::value::Value;
+use crate::lock::Whole;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::ipc::{reader::StreamReader, writer::StreamWriter};
 use foldhash::HashMap;
 use ndarray::{Array1, Array2, ArrayD};
 use std::any::{Any, TypeId};
 use std::mem::size_of;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 
 /// A type whose values can be serialized and read back, in this process.
 pub(crate) trait Pack: Send + Sync + Sized + 'static {
@@ -274,15 +275,12 @@ fn built_in() -> HashMap<TypeId, Packer> {
 
 /// Registers a type and lists of it.
 pub(crate) fn register<T: Pack>() {
-    TABLE
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .extend([packer::<T>(), packer::<Vec<T>>()]);
+    TABLE.write().whole().extend([packer::<T>(), packer::<Vec<T>>()]);
 }
 
 /// Returns the packer of the value's type, if it is registered.
 pub(crate) fn packer_of(value: &dyn Any) -> Option<Packer> {
-    TABLE.read().unwrap_or_else(PoisonError::into_inner).get(&value.type_id()).copied()
+    TABLE.read().whole().get(&value.type_id()).copied()
 }
 
 #[cfg(test)]

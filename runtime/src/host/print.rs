@@ -3,12 +3,13 @@
 //! cell has finished goes to that cell.
 
 use super::cell::CELL;
+use crate::lock::Whole;
 use crate::wire;
 use rask_wire::{Stream, ToKernel};
 use std::fmt::Arguments;
 use std::io::Write;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 
 #[doc(hidden)]
 pub use crate::{
@@ -58,7 +59,7 @@ static LAST: Mutex<Option<Stream>> = Mutex::new(None);
 
 /// Resets the order at the start of a cell: either stream may be written to first.
 pub(super) fn begin() {
-    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    *LAST.lock().whole() = None;
 }
 
 /// Prints to standard output on behalf of a cell.
@@ -85,7 +86,7 @@ fn write(cell: u32, stream: Stream, text: Arguments<'_>) {
         wire::send(&ToKernel::Output { cell, stream, text: text.to_string() });
         return;
     }
-    let before = LAST.lock().unwrap_or_else(PoisonError::into_inner).replace(stream);
+    let before = LAST.lock().whole().replace(stream);
     if before.is_some_and(|b| b != stream) && wire::connected() {
         // The output to the other stream comes first.
         wire::send_in_order(&ToKernel::Sync);

@@ -2,10 +2,11 @@
 //! that does nothing but print is then left by the panic of its own `print!`, with all variables
 //! kept.
 
+use crate::lock::Whole;
 use std::fs::File;
 use std::io::PipeReader;
 use std::os::fd::AsFd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The original streams, while they are closed.
 static KEPT: Mutex<Option<[File; 2]>> = Mutex::new(None);
@@ -19,7 +20,7 @@ fn broken() -> std::io::Result<impl AsFd> {
 
 /// Closes both streams: printing is an error from now on.
 pub(super) fn close() {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kept = KEPT.lock().whole();
     if kept.is_some() {
         return;
     }
@@ -41,7 +42,7 @@ pub(super) fn close() {
 
 /// Reopens both streams.
 pub(super) fn open() {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kept = KEPT.lock().whole();
     if let Some([stdout, stderr]) = kept.take() {
         // The descriptors were open a moment ago, so this does not fail in practice.
         let _ = rustix::stdio::dup2_stdout(stdout);

@@ -1,7 +1,8 @@
 //! The user's interrupt: set by the host, checked by everything that runs.
 
+use crate::lock::Whole;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify::new);
@@ -10,12 +11,7 @@ static CANCEL: LazyLock<tokio::sync::Notify> = LazyLock::new(tokio::sync::Notify
 pub(crate) fn cancel() {
     CANCELLED.store(true, Ordering::SeqCst);
     CANCEL.notify_waiters();
-    let listeners: Vec<_> = LISTENERS
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-        .map(|(_, f)| f.clone())
-        .collect();
+    let listeners: Vec<_> = LISTENERS.lock().whole().iter().map(|(_, f)| f.clone()).collect();
     listeners.iter().for_each(|f| f());
 }
 
@@ -29,7 +25,7 @@ pub(crate) struct Listening(u64);
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).retain(|(n, _)| *n != self.0);
+        LISTENERS.lock().whole().retain(|(n, _)| *n != self.0);
     }
 }
 
@@ -37,7 +33,7 @@ impl Drop for Listening {
 pub(crate) fn on_cancel(listener: Listener) -> Listening {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).push((number, listener));
+    LISTENERS.lock().whole().push((number, listener));
     Listening(number)
 }
 

@@ -1,6 +1,7 @@
 //! The CPU time of each worker's threads, as counted by the operating system.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use crate::lock::Whole;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 /// The ids of the OS threads registered under each number: those of the pool, and those that run
@@ -10,7 +11,7 @@ static THREADS: Mutex<Vec<Vec<i32>>> = Mutex::new(Vec::new());
 /// Registers this thread under `number`.
 pub(crate) fn register(number: usize) {
     let id = rustix::thread::gettid().as_raw_nonzero().get();
-    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut threads = THREADS.lock().whole();
     if threads.len() <= number {
         threads.resize(number + 1, Vec::new());
     }
@@ -20,7 +21,7 @@ pub(crate) fn register(number: usize) {
 /// Returns the CPU time of each number's threads since they were started; threads that have ended
 /// no longer count.
 pub(crate) fn times() -> Vec<Duration> {
-    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut threads = THREADS.lock().whole();
     threads
         .iter_mut()
         .map(|ids| {

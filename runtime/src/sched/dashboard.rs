@@ -5,6 +5,7 @@
 use super::progress::{self, Phase, Snapshot};
 use super::{card, stream};
 use crate::error::{ErrorKind, Result};
+use crate::lock::Whole;
 use crate::units::shown_time;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream as streams};
@@ -17,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The port of Dask's dashboard; if it is in use, the next free one is taken.
@@ -35,7 +36,7 @@ type Body = BoxBody<Bytes, Infallible>;
 
 /// Returns the link to the dashboard, which is served from the first call on.
 pub(crate) fn link() -> Result<String> {
-    let mut link = LINK.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut link = LINK.lock().whole();
     if let Some(known) = &*link {
         return Ok(known.clone());
     }

@@ -4,8 +4,9 @@
 use super::cancel::Stopped;
 use super::panic::{Panic, panic_text};
 use crate::config;
+use crate::lock::Whole;
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 
 /// The worker threads of this process.
 static POOL: LazyLock<RwLock<Arc<rayon::ThreadPool>>> = LazyLock::new(|| RwLock::new(new_pool()));
@@ -26,17 +27,17 @@ fn new_pool() -> Arc<rayon::ThreadPool> {
 
 /// Returns the pool, with the currently configured number of threads.
 pub(crate) fn pool() -> Arc<rayon::ThreadPool> {
-    let pool = POOL.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let pool = POOL.read().whole().clone();
     if pool.current_num_threads() == config::threads() {
         return pool;
     }
     replace();
-    POOL.read().unwrap_or_else(PoisonError::into_inner).clone()
+    POOL.read().whole().clone()
 }
 
 /// Replaces the pool by a new one; the old threads finish what they are doing.
 pub(super) fn replace() {
-    *POOL.write().unwrap_or_else(PoisonError::into_inner) = new_pool();
+    *POOL.write().whole() = new_pool();
 }
 
 thread_local! {

@@ -5,9 +5,10 @@
 use super::pool;
 use crate::config;
 use crate::graph::{Key, Name};
+use crate::lock::Whole;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The number of finished tasks that a computation remembers, for the task stream and for pictures.
@@ -96,7 +97,7 @@ static SESSION: LazyLock<(Mutex<Session>, Condvar)> = LazyLock::new(Default::def
 /// Returns the computations of this session, and the condition variable that is notified when one
 /// starts or finishes.
 pub(crate) fn session() -> (MutexGuard<'static, Session>, &'static Condvar) {
-    (SESSION.0.lock().unwrap_or_else(PoisonError::into_inner), &SESSION.1)
+    (SESSION.0.lock().whole(), &SESSION.1)
 }
 
 impl Job {
@@ -181,7 +182,7 @@ impl Job {
                 t.done.fetch_add(1, Relaxed);
             }
         }
-        let mut stream = self.0.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stream = self.0.stream.lock().whole();
         let over = (stream.len() + records.len()).saturating_sub(REMEMBERED).min(stream.len());
         stream.drain(..over);
         stream.extend(records.drain(..));
@@ -207,7 +208,7 @@ impl Job {
 
     /// Adds a note that is shown with the computation.
     pub(crate) fn note(&self, text: String) {
-        self.0.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        self.0.notes.lock().whole().push(text);
     }
 
     /// Finishes the computation, and waits until its last state is displayed.
@@ -347,13 +348,13 @@ impl Counts {
             workers,
             spilled: if took > 0 { &self.most_spilled } else { &self.spilled }.load(Relaxed),
             limit: self.limit,
-            notes: self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            notes: self.notes.lock().whole().clone(),
         }
     }
 
     /// Returns the last `most` finished tasks, the latest at the end.
     pub(crate) fn records(&self, most: usize) -> Vec<Record> {
-        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let stream = self.stream.lock().whole();
         stream.iter().skip(stream.len().saturating_sub(most)).copied().collect()
     }
 
@@ -432,7 +433,7 @@ pub(crate) fn last_runs(wanted: &dyn Fn(Key) -> bool) -> foldhash::HashMap<(Key,
     let (session, _) = session();
     let mut found = foldhash::HashMap::default();
     for counts in session.ended.iter().chain(&session.active) {
-        let stream = counts.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let stream = counts.stream.lock().whole();
         found.extend(
             stream
                 .iter()

@@ -15,9 +15,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::optimize::{Chains, chained, fuse, order};
 use crate::graph::size::Size;
 use crate::graph::{Graph, Value};
+use crate::lock::Whole;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The maximum number of tasks that a thread takes at once.
@@ -188,11 +189,11 @@ fn help(shared: Arc<Shared>, pool: Arc<rayon::ThreadPool>) {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().whole()
     }
 
     fn local(&self, i: usize) -> MutexGuard<'_, Local> {
-        self.locals[i].lock().unwrap_or_else(PoisonError::into_inner)
+        self.locals[i].lock().whole()
     }
 
     /// Waits until the computation has finished. After the user's interrupt it does not wait for
@@ -207,16 +208,14 @@ impl Shared {
         }));
         let mut inner = self.lock();
         while !inner.finished && !cancelled() {
-            inner = self.ended.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner = self.ended.wait(inner).whole();
         }
         if inner.finished {
             return;
         }
         self.stop(&mut inner, ErrorKind::Interrupted.into());
-        let (inner, late) = self
-            .ended
-            .wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished)
-            .unwrap_or_else(PoisonError::into_inner);
+        let (inner, late) =
+            self.ended.wait_timeout_while(inner, LAST_MOMENT, |i| !i.finished).whole();
         drop(inner);
         if late.timed_out() && !pool::inside_task() {
             pool::replace();
@@ -340,7 +339,7 @@ impl Shared {
             self.sleeping.fetch_add(1, Ordering::SeqCst);
             let taken = self.take_over(&mut inner);
             if taken.is_none() && !inner.finished {
-                inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                inner = self.changed.wait(inner).whole();
             }
             self.sleeping.fetch_sub(1, Ordering::SeqCst);
             if taken.is_some() {

@@ -4,12 +4,13 @@
 use crate::error::{ErrorKind, Result};
 use crate::graph::Value;
 use crate::graph::pack::Packer;
+use crate::lock::Whole;
 use std::any::Any;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// A new file is started when the current one reaches this size.
 const FULL: u64 = 256 << 20;
@@ -60,7 +61,7 @@ impl Segments {
 
     /// Reserves space for a value: returns a file and the offset in it.
     fn reserve(&self, length: u64) -> Result<(Arc<File>, u64)> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().whole();
         if open.as_ref().is_none_or(|(_, end)| *end >= FULL) {
             let file = tempfile::tempfile_in(&self.folder).map_err(|e| self.failed(e))?;
             *open = Some((Arc::new(file), 0));

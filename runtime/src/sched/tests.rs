@@ -4,9 +4,10 @@ use super::state::Limits;
 use super::*;
 use crate::config::{self, Cluster};
 use crate::delayed::{Delayed, delayed};
+use crate::lock::Whole;
+use std::sync::Arc;
 use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 
 /// Runs a test with another cluster, one test at a time, and restores the cluster afterwards.
 pub(crate) fn with_cluster<T>(
@@ -16,7 +17,7 @@ pub(crate) fn with_cluster<T>(
     test: impl FnOnce() -> T,
 ) -> T {
     static TURN: StdMutex<()> = StdMutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.lock().whole();
     struct Back(Cluster);
     impl Drop for Back {
         fn drop(&mut self) {

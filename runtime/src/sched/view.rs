@@ -6,12 +6,13 @@
 use super::progress::{self, Counts, Snapshot};
 use super::{card, stream};
 use crate::comm::json;
+use crate::lock::Whole;
 use crate::widget::{self, Kind, Widget};
 use crate::wire;
 use rask_wire::{Bundle, Role, ToKernel};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once};
 use std::time::{Duration, Instant};
 
 /// Computations shorter than this are not shown.
@@ -95,7 +96,7 @@ type Views = HashMap<u64, Shown>;
 static VIEWS: LazyLock<Mutex<Views>> = LazyLock::new(Mutex::default);
 
 fn views() -> MutexGuard<'static, Views> {
-    VIEWS.lock().unwrap_or_else(PoisonError::into_inner)
+    VIEWS.lock().whole()
 }
 
 /// Starts the drawing thread; called by the host and by the first progress bar.
@@ -112,7 +113,7 @@ fn draw_all() {
     let (mut session, changed) = progress::session();
     loop {
         if session.active.is_empty() {
-            session = changed.wait(session).unwrap_or_else(PoisonError::into_inner);
+            session = changed.wait(session).whole();
             continue;
         }
         let due: Vec<Arc<Counts>> =
@@ -127,8 +128,7 @@ fn draw_all() {
         }
         session = progress::session().0;
         if !session.active.is_empty() {
-            session =
-                changed.wait_timeout(session, OFTEN).unwrap_or_else(PoisonError::into_inner).0;
+            session = changed.wait_timeout(session, OFTEN).whole().0;
         }
     }
 }
@@ -276,7 +276,7 @@ impl Panel {
         self.names.set(json!({ "value": card::names(now) }));
         self.memory.set(json!({ "value": card::memory(now) }));
         // The picture is larger than the rest and is updated less often.
-        let mut streamed = self.streamed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streamed = self.streamed.lock().whole();
         if streamed.is_none_or(|s| s.elapsed() >= Duration::from_secs(1)) {
             *streamed = Some(Instant::now());
             self.stream.set(json!({ "value": picture().unwrap_or_else(|| "no tasks have finished yet".to_owned()) }));

@@ -1,7 +1,7 @@
 //! SVG as text: the bundle of a picture, its conversion to PNG and PDF, and saving it. Fonts are
 //! bundled with the library, so a picture is the same on every machine.
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use rask_wire::Bundle;
 use resvg::{tiny_skia, usvg};
 use std::path::Path;
@@ -81,11 +81,8 @@ pub(crate) fn save(path: &str, svg: &str, dot: Option<&str>) -> Result<()> {
         _ => {
             let known =
                 if dot.is_some() { ".svg, .png, .pdf or .dot" } else { ".svg, .png or .pdf" };
-            return Err(ErrorKind::BadArgument {
-                method: "save".to_owned(),
-                message: format!("invalid file name {path:?}: expected the extension {known}"),
-            }
-            .into());
+            let expected = format!("the extension {known}");
+            return Err(Error::invalid("save", "file name", &path, expected));
         }
     };
     std::fs::write(path, content).map_err(|source| {

@@ -14,12 +14,13 @@ use crate::frame::source::generated::{Generated, Partition};
 use crate::frame::threads;
 use crate::frame::types::batch::{self, nullable, pieces, with_columns};
 use crate::frame::types::table::Table;
+use crate::lock::Whole;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// The partitions of a plan, each computed when it is first needed; their number is fixed on
 /// creation.
@@ -49,7 +50,7 @@ impl<T: Clone> RetryOnce<T> {
     }
 
     pub(crate) fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<T> {
-        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = self.0.lock().whole();
         if let Some(made) = &*made {
             return Ok(made.clone());
         }
@@ -208,7 +209,7 @@ fn changed(method: &'static str, plan: &Plan, change: &Change) -> Result<Generat
         let (of, change, again, first) =
             (schema.clone(), change.clone(), change.clone(), Mutex::new(Some(first)));
         let make = move |i: u32| {
-            let known = (i == 0).then(|| first.lock().unwrap_or_else(PoisonError::into_inner));
+            let known = (i == 0).then(|| first.lock().whole());
             // A single partition is not computed twice.
             let known =
                 known.and_then(|mut first| if count == 1 { first.clone() } else { first.take() });
@@ -268,13 +269,7 @@ impl DataFrame {
     #[track_caller]
     pub fn repartition_size(&self, size: &str) -> Self {
         self.cut_at(|rows, held| {
-            let told = || {
-                Error::bad_argument(
-                    "repartition_size",
-                    format!("invalid size {size:?}: expected {}", crate::units::BYTES_LOOK),
-                )
-            };
-            let bytes = crate::units::parse_bytes(size).ok_or_else(told)?;
+            let bytes = config::bytes("repartition_size", size)?;
             let parts = held.div_ceil(bytes.max(1)).clamp(1, rows.max(1) as u64) as usize;
             Ok((1..parts).map(|p| rows * p / parts).collect())
         })
@@ -482,7 +477,7 @@ impl DataFrame {
         let get = move |i: usize| {
             collect::retry_widened(&plan, |plan, _| {
                 let partitions = {
-                    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut known = known.lock().whole();
                     // Types became wider, or assumed row boundaries were wrong.
                     if known.plan != *plan || !is_current(&known.plan) {
                         *known = Arc::new(Partitions {

@@ -5,8 +5,9 @@ use crate::frame::dataframe::DataFrame;
 use crate::frame::expr::ident;
 use crate::frame::expr::udf::scalar_fn;
 use crate::frame::plan::order::indexed;
-use crate::frame::types::hash::{GOLDEN, scrambled, share_of};
+use crate::frame::types::hash::{GOLDEN, share_of};
 use crate::frame::types::names::INDEX;
+use crate::mix::splitmix64;
 use arrow::array::{ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -17,7 +18,7 @@ const DIGIT: u32 = 16;
 
 /// Hashes a row index to a number; different indices have different numbers.
 fn dice(place: u64, seed: u64) -> u64 {
-    scrambled((place ^ seed.rotate_left(32)).wrapping_add(GOLDEN))
+    splitmix64((place ^ seed.rotate_left(32)).wrapping_add(GOLDEN))
 }
 
 /// Returns the number at `rank` when the numbers of all row indices are sorted. Takes four passes,

@@ -12,6 +12,7 @@ use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::exec::sort;
 use crate::frame::threads::{joined, wait};
 use crate::frame::types::batch::{concat, size};
+use crate::lock::Whole;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
@@ -24,7 +25,7 @@ use futures::{StreamExt, TryStreamExt};
 use interface::{Engine, Running};
 use local::Local;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 static ENGINE: RwLock<Option<Arc<Local>>> = RwLock::new(None);
 
@@ -32,10 +33,10 @@ static ENGINE: RwLock<Option<Arc<Local>>> = RwLock::new(None);
 fn engine() -> Arc<dyn Engine> {
     let cluster = config::cluster();
     let fits = |e: &Option<Arc<Local>>| e.as_ref().filter(|e| e.cluster == cluster).cloned();
-    if let Some(engine) = fits(&ENGINE.read().unwrap_or_else(PoisonError::into_inner)) {
+    if let Some(engine) = fits(&ENGINE.read().whole()) {
         return engine;
     }
-    let mut current = ENGINE.write().unwrap_or_else(PoisonError::into_inner);
+    let mut current = ENGINE.write().whole();
     fits(&current).unwrap_or_else(|| current.insert(Arc::new(Local::new(&cluster))).clone())
 }
 

@@ -14,6 +14,7 @@
 //! spill again.
 
 use crate::config;
+use crate::lock::Whole;
 use datafusion::common::resources_datafusion_err;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{
@@ -22,7 +23,7 @@ use datafusion::execution::memory_pool::{
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The prefixes of the names of sorters and of their merges.
 const SORTER: &str = "ExternalSorter[";
@@ -121,7 +122,7 @@ impl State {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().whole()
     }
 }
 

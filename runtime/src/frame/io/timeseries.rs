@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::frame::dataframe::DataFrame;
 use crate::frame::source::generated::Partition;
 use crate::frame::types::freq::{DAY, step};
-use crate::frame::types::hash::{GOLDEN, scrambled, share_of};
+use crate::frame::types::hash::{GOLDEN, share_of};
+use crate::mix::splitmix64;
 use arrow::array::{
     ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -23,7 +24,7 @@ const NAMES: [&str; 26] = [
 
 /// A hash of a row number: a row is the same in any partition.
 fn mixed(row: i64, column: u64) -> u64 {
-    scrambled(
+    splitmix64(
         (row as u64).wrapping_mul(4).wrapping_add(column).wrapping_add(1).wrapping_mul(GOLDEN),
     )
 }
@@ -45,9 +46,12 @@ impl DataFrame {
         let bad = |message: String| -> Error { Error::bad_argument("timeseries", message) };
         let instant = |text: &str| {
             value::time(text.as_bytes()).ok_or_else(|| {
-                bad(format!(
-                    "invalid date or timestamp {text:?}: expected one such as \"2000-01-31\""
-                ))
+                Error::invalid(
+                    "timeseries",
+                    "date or timestamp",
+                    &text,
+                    "one such as \"2000-01-31\"",
+                )
             })
         };
         let asked = || -> Result<(i64, i64, i64)> {

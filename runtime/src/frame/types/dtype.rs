@@ -1,6 +1,7 @@
 //! Column types with the names of Dask and pandas, and their Arrow types.
 
-use crate::frame::types::category::is_category;
+use crate::error::{Error, Result};
+use crate::frame::types::category::{self, is_category};
 use arrow::datatypes::{DataType, TimeUnit};
 use std::fmt;
 
@@ -97,6 +98,40 @@ impl DType {
                 | Self::Other(_)
         )
     }
+}
+
+/// Returns the Arrow type of a requested column.
+pub(in crate::frame) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<DataType> {
+    Ok(match dtype {
+        DType::Bool => DataType::Boolean,
+        DType::Int8 => DataType::Int8,
+        DType::Int16 => DataType::Int16,
+        DType::Int32 => DataType::Int32,
+        DType::Int64 => DataType::Int64,
+        DType::UInt8 => DataType::UInt8,
+        DType::UInt16 => DataType::UInt16,
+        DType::UInt32 => DataType::UInt32,
+        DType::UInt64 => DataType::UInt64,
+        DType::Float32 => DataType::Float32,
+        DType::Float64 => DataType::Float64,
+        DType::Str => DataType::Utf8,
+        DType::Date => DataType::Date32,
+        DType::Datetime => DataType::Timestamp(TimeUnit::Microsecond, None),
+        DType::Category => category::arrow_type(),
+        DType::DatetimeTz(zone) => {
+            let help = "help: build it as DType::Datetime, then dt().tz_localize(zone)";
+            return Err(Error::bad_argument(
+                method,
+                format!("column {name:?} cannot be built with the time zone {zone:?}; {help}"),
+            ));
+        }
+        DType::Other(other) => {
+            let message = format!(
+                "column {name:?} cannot be built with the type {other}; expected a named variant of DType"
+            );
+            return Err(Error::bad_argument(method, message));
+        }
+    })
 }
 
 impl fmt::Display for DType {

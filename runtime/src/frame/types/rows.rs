@@ -1,10 +1,9 @@
 //! Serializes rows into columns: each field goes to the builder of its column, and strings are
 //! parsed if the column has another type.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::frame::types::batch::batch;
-use crate::frame::types::category;
-use crate::frame::types::dtype::DType;
+use crate::frame::types::dtype::{DType, arrow_type};
 use crate::frame::types::names::check_names;
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int8Builder,
@@ -12,7 +11,7 @@ use arrow::array::{
     TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
 };
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
-use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef};
 use serde::ser::{Error as _, Impossible, Serialize, SerializeMap, SerializeStruct, Serializer};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -35,40 +34,6 @@ pub(crate) struct Rows {
     /// The current row.
     cells: Vec<Cell>,
     rows: usize,
-}
-
-/// Returns the Arrow type of a requested column.
-pub(crate) fn arrow_type(method: &str, name: &str, dtype: &DType) -> Result<DataType> {
-    Ok(match dtype {
-        DType::Bool => DataType::Boolean,
-        DType::Int8 => DataType::Int8,
-        DType::Int16 => DataType::Int16,
-        DType::Int32 => DataType::Int32,
-        DType::Int64 => DataType::Int64,
-        DType::UInt8 => DataType::UInt8,
-        DType::UInt16 => DataType::UInt16,
-        DType::UInt32 => DataType::UInt32,
-        DType::UInt64 => DataType::UInt64,
-        DType::Float32 => DataType::Float32,
-        DType::Float64 => DataType::Float64,
-        DType::Str => DataType::Utf8,
-        DType::Date => DataType::Date32,
-        DType::Datetime => DataType::Timestamp(TimeUnit::Microsecond, None),
-        DType::Category => category::arrow_type(),
-        DType::DatetimeTz(zone) => {
-            let help = "help: build it as DType::Datetime, then dt().tz_localize(zone)";
-            return Err(Error::bad_argument(
-                method,
-                format!("column {name:?} cannot be built with the time zone {zone:?}; {help}"),
-            ));
-        }
-        DType::Other(other) => {
-            let message = format!(
-                "column {name:?} cannot be built with the type {other}; expected a named variant of DType"
-            );
-            return Err(Error::bad_argument(method, message));
-        }
-    })
 }
 
 /// Returns the schema of columns given by names and types.

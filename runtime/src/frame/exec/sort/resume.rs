@@ -3,6 +3,7 @@
 
 use crate::frame::exec::sort::part::Part;
 use crate::frame::types::batch;
+use crate::lock::Whole;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
@@ -16,7 +17,7 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, stream};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Partially read partitions. Each can be read once.
 pub(super) struct Begun {
@@ -65,12 +66,7 @@ impl ExecutionPlan for Begun {
     passthrough!(name "BegunExec", no_input, no_expressions);
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let part = self
-            .parts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_mut(partition)
-            .and_then(Option::take);
+        let part = self.parts.lock().whole().get_mut(partition).and_then(Option::take);
         let (read, rest) = part.ok_or_else(|| {
             DataFusionError::Internal(format!("partition {partition} was already read"))
         })?;

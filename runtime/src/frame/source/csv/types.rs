@@ -4,9 +4,10 @@
 use crate::csv::kind::Kind;
 use crate::csv::quotes::State;
 use crate::error::Result;
+use crate::lock::Whole;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, RwLock};
 
 /// The value that decided a column's type.
 #[derive(Debug, Clone)]
@@ -55,7 +56,7 @@ impl Types {
     }
 
     fn unsure(&self) -> MutexGuard<'_, Unsure> {
-        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unsure.lock().whole()
     }
 
     /// Returns whether splits may be assumed to be outside quotes; this is verified when quotes
@@ -99,8 +100,7 @@ impl Types {
             unsure.samples.clear();
         }
         if wrong_sample {
-            *self.known.write().unwrap_or_else(PoisonError::into_inner) =
-                std::mem::take(&mut unsure.sure);
+            *self.known.write().whole() = std::mem::take(&mut unsure.sure);
         }
         if wrong_sample || wrong_cut {
             self.generation.fetch_add(1, Ordering::AcqRel);
@@ -119,12 +119,12 @@ impl Types {
     }
 
     pub(in crate::frame) fn kinds(&self) -> Vec<Kind> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).iter().map(|k| k.0).collect()
+        self.known.read().whole().iter().map(|k| k.0).collect()
     }
 
     /// Widens the kind of a column to hold another kind.
     pub(in crate::frame) fn widen(&self, column: usize, kind: Kind, why: impl FnOnce() -> Reason) {
-        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.known.write().whole();
         let joined = all[column].0.and(kind);
         if joined != all[column].0 {
             all[column] = (joined, Some(why()));
@@ -132,15 +132,15 @@ impl Types {
     }
 
     pub(in crate::frame) fn reason(&self, column: usize) -> Option<Reason> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)[column].1.clone()
+        self.known.read().whole()[column].1.clone()
     }
 
     /// Records the columns of a scan in which a value did not fit.
     pub(in crate::frame) fn lose(&self, columns: impl Iterator<Item = usize>) {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(columns);
+        self.lost.lock().whole().extend(columns);
     }
 
     pub(in crate::frame) fn take_lost(&self) -> BTreeSet<usize> {
-        std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lost.lock().whole())
     }
 }
