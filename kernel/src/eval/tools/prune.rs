@@ -21,6 +21,8 @@ struct Candidate {
 
 /// Returns the source without what the cell `own` does not need; line numbers do not change.
 pub(super) fn prune(source: &str, own: &str) -> String {
+    // rustc's time grows with every item and variable that it sees, used or not: of a notebook with a
+    // hundred cells, nearly all of a source is there for other cells.
     let touched = without(source, variables(source, own));
     // A type that is used only by such a variable is not needed either.
     let unused = items(&touched, own);
@@ -31,6 +33,7 @@ pub(super) fn prune(source: &str, own: &str) -> String {
 fn without(text: &str, ranges: Vec<Range<usize>>) -> String {
     let mut out = text.to_owned();
     for range in ranges {
+        // Diagnostics name lines of this source, so that its newlines stay.
         let blank: String =
             text[range.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }).collect();
         out.replace_range(range, &blank);
@@ -76,6 +79,7 @@ fn items(source: &str, own: &str) -> Vec<Range<usize>> {
         let range = item.syntax().text_range();
         let range = usize::from(range.start())..usize::from(range.end());
         let text = &source[range.clone()];
+        // What evcxr and Rask generate holds the cell together, and calls each other by other names.
         let kept = own.contains(text)
             || text.contains("evcxr_variable_store")
             || text.contains("Evcxr")
@@ -86,6 +90,7 @@ fn items(source: &str, own: &str) -> Vec<Range<usize>> {
             _ => needed.extend(words_of(text)),
         }
     }
+    // An item that is kept may use others, which are then kept too, until no more are found.
     loop {
         let calls = |c: &Candidate| {
             c.offers.iter().any(|o| needed.contains(o.as_str()))
@@ -108,6 +113,8 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
         words_of(&text).filter(|w| local.contains(*w)).map(str::to_owned).collect::<Vec<_>>()
     };
     let (offers, goes_with) = match item {
+        // Nobody names an `impl`: it is used where its type or its trait is. One without a local name
+        // in its head may be used anywhere.
         ast::Item::Impl(i) => {
             let goes_with: Vec<_> =
                 in_head(i.self_ty()).into_iter().chain(in_head(i.trait_())).collect();
@@ -116,6 +123,7 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
             }
             (Vec::new(), goes_with)
         }
+        // Methods are called without the trait's name.
         ast::Item::Trait(i) => {
             let inside = i.assoc_item_list().into_iter().flat_map(|l| l.assoc_items());
             let methods = inside

@@ -35,6 +35,8 @@ pub(in crate::frame) fn in_order(
     sorted: &Arc<dyn ExecutionPlan>,
     order: &LexOrdering,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    // The rows of a join are numbered on each side before it, and sorted by both numbers after it:
+    // pandas' order. Any other key, or a third, is a sort that the user asked for.
     let places: Option<Vec<usize>> = order.iter().map(row_of).collect();
     let Some(places) = places.filter(|p| p.len() <= 2) else { return Ok(None) };
     let Some(kept) = keeping(sorted, &places)? else { return Ok(None) };
@@ -80,6 +82,7 @@ fn joined(
     join: &HashJoinExec,
     places: &[usize],
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    // With both sides shuffled by their keys, no partition has rows that follow one another.
     if *join.partition_mode() != PartitionMode::CollectLeft {
         return Ok(None);
     }
@@ -88,6 +91,7 @@ fn joined(
     let left = join.left().schema().fields().len();
     // The side whose rows a column numbers, and its index there.
     let of = |i: usize| match join.join_type() {
+        // Left, full and left semi joins emit what is left of the build side last, in no order.
         JoinType::Inner | JoinType::Right => {
             Some(if i < left { (true, i) } else { (false, i - left) })
         }
@@ -97,6 +101,8 @@ fn joined(
     let sides: Option<Vec<_>> = places.iter().map(|i| of(*i)).collect();
     match sides.as_deref() {
         Some([(false, i)]) if rises(join.right(), *i) => Ok(Some(plan.clone())),
+        // A probe row meets its matches in the order in which the build side was read, so that side
+        // must be read in order as well.
         Some([(false, i), (true, j)]) if rises(join.right(), *i) => {
             let Some(held) = held_in_order(join.left(), *j) else { return Ok(None) };
             replace_children_if_necessary(plan.clone(), vec![held, join.right().clone()]).map(Some)
@@ -110,7 +116,8 @@ fn rises(plan: &Arc<dyn ExecutionPlan>, place: usize) -> bool {
     plan.output_ordering().is_some_and(|o| row_of(o.first()) == Some(place)) && stay(plan)
 }
 
-/// Returns whether rows are in the partitions in which they were numbered.
+/// Returns whether rows are in the partitions in which they were numbered. An ordering alone says
+/// that each partition is sorted, which one after a shuffle can be too.
 fn stay(plan: &Arc<dyn ExecutionPlan>) -> bool {
     match plan.children()[..] {
         _ if plan.name() == ORDERED_EXEC => true,

@@ -1,5 +1,8 @@
 //! Partially read inputs: a sort that exceeds the memory limit continues on disk with the rows that
 //! were already read.
+//!
+//! Reading them again would not do: a source may be a closure of the user's, a file that is
+//! downloaded, or a computation of minutes.
 
 use crate::frame::exec::sort::part::Part;
 use crate::frame::types::batch;
@@ -37,12 +40,14 @@ impl Begun {
 
 /// Copies a batch that is a slice of larger buffers: DataFusion's sort counts whole buffers.
 fn compact(batch: RecordBatch) -> Result<RecordBatch> {
+    // Copying costs memory itself, just when there is none: it must at least halve what is counted.
     if batch.get_array_memory_size() as u64 <= 2 * batch::size(&batch) {
         return Ok(batch);
     }
     let all = UInt32Array::from_iter_values(0..batch.num_rows() as u32);
     let copied = |column: &ArrayRef| -> Result<ArrayRef> {
         let own = take(column, &all, None)?;
+        // `take` copies the views alone, which go on to hold the buffers of all rows.
         Ok(own.as_string_view_opt().map_or(own.clone(), |views| Arc::new(views.gc())))
     };
     let columns = batch.columns().iter().map(copied).collect::<Result<Vec<_>>>()?;
@@ -66,6 +71,7 @@ impl ExecutionPlan for Begun {
     passthrough!(name "BegunExec", no_input, no_expressions);
 
     fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        // Rows that were read exist once: a second reader would get a part of them, silently.
         let part = self.parts.lock().whole().get_mut(partition).and_then(Option::take);
         let (read, rest) = part.ok_or_else(|| {
             DataFusionError::Internal(format!("partition {partition} was already read"))

@@ -1,4 +1,9 @@
 //! Speculative scans, which guess where rows begin.
+//!
+//! Whether a split of a file is inside quotes is known only after all bytes before it were read. A
+//! scan may instead assume that it is not, if whatever reads its rows reads all of them before it
+//! emits anything: quotes that turn up are then noticed in time, and the plan runs again without
+//! guesses (`engine::refresh`).
 
 use crate::frame::source::csv::pieces::Piece;
 use crate::frame::source::csv::scan::CsvSource;
@@ -37,6 +42,7 @@ pub(in crate::frame) fn guess(
     };
     let gathers =
         plan.is::<SortExec>() || plan.downcast_ref::<AggregateExec>().is_some_and(whole_group);
+    // Under a limit a scan may end before the quotes that prove a guess wrong.
     let whole = gathers || whole && plan.fetch().is_none() && !plan.name().contains("Limit");
     let children = plan
         .children()
@@ -56,6 +62,7 @@ impl CsvSource {
             _ => None,
         });
         let table = &self.job.table;
+        // Inferring types must not itself be inferred from wrong rows; `nrows` stops early.
         !self.job.settle
             && table.nrows.is_none()
             && table.dialect.quote.is_some()
