@@ -26,6 +26,7 @@ fn bad_calls_are_explained() {
     check(&["kernel"], &["usage: rask kernel"]);
     check(&["kernel", "--runtime", "/nowhere", "file"], &["no runtime in /nowhere", "cargo lab"]);
     check(&["evaluate"], &["started by the kernel only"]);
+    check(&["clean", "all"], &["unknown option \"all\"", "--dry-run"]);
 }
 
 #[test]
@@ -38,7 +39,7 @@ fn a_busy_port_is_named() {
 #[test]
 fn help_names_every_command() {
     let text = String::from_utf8(rask(&["--help"]).stdout).unwrap();
-    for command in ["lab", "verify", "doctor", "kernel"] {
+    for command in ["lab", "verify", "doctor", "clean", "kernel"] {
         assert!(text.contains(&format!("rask {command}")), "{command}");
     }
 }

@@ -11,11 +11,12 @@
 //! | `eval` | compiles and runs cells | the above |
 //! | `handlers` | request handlers, one file per topic | the above |
 //! | `server` | the sockets and the event loop | the above |
-//! | `install`, `lab`, `doctor`, `verify` | the other commands of the program | `error`, `eval::runtime` |
+//! | `install`, `lab`, `doctor`, `clean`, `verify` | the other commands of the program | `error`, `eval::runtime` |
 //!
 //! One binary has several roles, selected by how it is called: the kernel, the evaluator process (`eval::child`), and
 //! the stand-ins for cargo, rustup and rustc that evcxr calls (`eval::tools`).
 
+mod clean;
 mod doctor;
 mod error;
 mod eval;
@@ -40,6 +41,7 @@ const HELP: &str = "rask: a Jupyter kernel for Rust with a lazy parallel runtime
   rask lab --run FILE.ipynb [--output COPY.ipynb]   run a notebook without a browser
   rask verify                                       run every test
   rask doctor                                       check the installation
+  rask clean [--dry-run]                            remove builds that no kernel uses
   rask kernel --runtime DIR CONNECTION_FILE         serve one kernel (called by Jupyter)
 
 In the source folder, `cargo lab` and `cargo verify` build this program first.";
@@ -79,6 +81,7 @@ fn dispatch(name: &str, args: &[String]) -> Result<i32> {
         "lab" => lab::run(rest),
         "verify" => verify::run(),
         "doctor" => doctor::run(),
+        "clean" => clean::run(rest),
         "kernel" => kernel(rest),
         "evaluate" => {
             let (runtime, session) = surroundings()?;

@@ -47,7 +47,7 @@ const LAYERS: [(&str, &[&str]); 2] = [
         "kernel/src",
         &[
             "error", "protocol", "outbox", "history", "eval", "handlers", "server", "install",
-            "lab", "doctor", "verify", "main",
+            "clean", "lab", "doctor", "verify", "main",
         ],
     ),
 ];

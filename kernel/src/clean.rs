@@ -1,0 +1,118 @@
+//! `rask clean`: removes installed builds that neither a kernelspec nor an open kernel uses.
+
+use crate::error::{Error, Result};
+use crate::install;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A folder of a build that is being copied may be this old.
+const UNFINISHED: Duration = Duration::from_hours(24);
+
+/// Removes what is unused, or with `--dry-run` only lists it.
+pub(crate) fn run(args: &[String]) -> Result<i32> {
+    let dry = match args {
+        [] => false,
+        [flag] if flag == "--dry-run" => true,
+        [other, ..] => {
+            let message = format!("clean: unknown option {other:?}; expected --dry-run");
+            return Err(Error::Usage(message));
+        }
+    };
+    let mut bytes = 0;
+    let unused = unused(&installed(&install::home()), &in_use());
+    for path in &unused {
+        let size = size(path);
+        bytes += size;
+        println!(
+            "{} {} ({} MB)",
+            if dry { "unused" } else { "removed" },
+            path.display(),
+            size >> 20
+        );
+        if !dry {
+            remove(path).map_err(Error::file(path))?;
+        }
+    }
+    let what = if dry { "can be removed" } else { "removed" };
+    println!("{} builds and programs {what}, {} MB", unused.len(), bytes >> 20);
+    Ok(0)
+}
+
+/// Returns the builds and programs below the installation folder; what is being installed now is left out.
+fn installed(home: &Path) -> Vec<PathBuf> {
+    let entries = ["runtime", "bin"].map(|folder| std::fs::read_dir(home.join(folder)));
+    let paths = entries.into_iter().flatten().flatten().flatten().map(|e| e.path());
+    let mut all: Vec<_> = paths.filter(|p| !is_new(p)).collect();
+    all.sort();
+    all
+}
+
+fn is_new(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let age = path.metadata().and_then(|m| m.modified()).map(|t| t.elapsed().unwrap_or_default());
+    name.starts_with(".new-") && age.is_ok_and(|a| a < UNFINISHED)
+}
+
+/// Returns the texts that name what is used: the kernelspecs of the user, and the command lines of all processes.
+fn in_use() -> Vec<String> {
+    let read = |path: PathBuf| std::fs::read(path).ok();
+    let below = |folder: &Path, file: &'static str| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(move |e| e.path().join(file)).filter_map(read).collect::<Vec<_>>()
+    };
+    let spec = install::kernelspec();
+    let mut all = below(spec.parent().unwrap_or(&spec), "kernel.json");
+    all.extend(below(Path::new("/proc"), "cmdline"));
+    all.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+}
+
+/// Returns the paths whose names occur in no text.
+fn unused(installed: &[PathBuf], texts: &[String]) -> Vec<PathBuf> {
+    let used = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        texts.iter().any(|t| t.contains(name.as_ref()))
+    };
+    installed.iter().filter(|p| !used(p)).cloned().collect()
+}
+
+fn size(path: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return path.symlink_metadata().map_or(0, |m| m.len());
+    };
+    entries.flatten().map(|e| size(&e.path())).sum()
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kernelspec_or_a_process_names_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        for file in [
+            "runtime/aaa/lib/librask.so",
+            "runtime/bbb/runtime.json",
+            "runtime/.new-x/a",
+            "bin/rask-1",
+            "bin/rask-2",
+            "venv/x",
+        ] {
+            let path = home.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "12345").unwrap();
+        }
+        let texts = [
+            "{\"argv\": [\"/h/bin/rask-2\"]}".to_owned(),
+            "kernel\0--runtime\0/h/runtime/aaa\0".to_owned(),
+        ];
+        let found = unused(&installed(home.path()), &texts);
+        assert_eq!(found, ["bin/rask-1", "runtime/bbb"].map(|p| home.path().join(p)));
+        assert_eq!(size(&home.path().join("runtime/bbb")), 5);
+        found.iter().for_each(|p| remove(p).unwrap());
+        assert_eq!(installed(home.path()).len(), 2);
+    }
+}
