@@ -38,7 +38,8 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
     Ok(0)
 }
 
-/// Returns the builds and programs below the installation folder; what is being installed now is left out.
+/// Returns the builds and programs below the installation folder; what is being installed now is
+/// left out.
 fn installed(home: &Path) -> Vec<PathBuf> {
     let entries = ["runtime", "bin"].map(|folder| std::fs::read_dir(home.join(folder)));
     let paths = entries.into_iter().flatten().flatten().flatten().map(|e| e.path());
@@ -53,7 +54,8 @@ fn is_new(path: &Path) -> bool {
     name.starts_with(".new-") && age.is_ok_and(|a| a < UNFINISHED)
 }
 
-/// Returns the texts that name what is used: the kernelspecs of the user, and the command lines of all processes.
+/// Returns the texts that name what is used: the kernelspecs of the user, and the command lines of
+/// all processes.
 fn in_use() -> Vec<String> {
     let read = |path: PathBuf| std::fs::read(path).ok();
     let below = |folder: &Path, file: &'static str| {

@@ -1,4 +1,5 @@
-//! `rask doctor`: checks each part of the installation, reports what it found, and names the command that fixes a problem.
+//! `rask doctor`: checks each part of the installation, reports what it found, and names the
+//! command that fixes a problem.
 
 use crate::error::Result;
 use crate::eval::runtime::Runtime;

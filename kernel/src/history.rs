@@ -1,5 +1,5 @@
-//! The history: every numbered cell of every session, in one JSON Lines file beside the installed runtimes. Several kernels
-//! may write to it at a time, so each locks the file while it writes.
+//! The history: every numbered cell of every session, in one JSON Lines file beside the installed
+//! runtimes. Several kernels may write to it at a time, so each locks the file while it writes.
 
 use crate::error::{Error, Result};
 use serde_json::{Value, json};
@@ -121,7 +121,8 @@ fn line(session: i64, number: i64, input: &str, output: Option<&str>) -> String 
     format!("{}\n", json!([session, number, input, output]))
 }
 
-/// Reads the entries of the file; invalid lines, as left by a kernel that was killed while writing, are skipped.
+/// Reads the entries of the file; invalid lines, as left by a kernel that was killed while writing,
+/// are skipped.
 fn entries(text: &str) -> impl Iterator<Item = Entry> {
     text.lines().filter_map(|l| serde_json::from_str(l).ok())
 }
@@ -136,7 +137,8 @@ fn locked<T>(path: &Path, work: impl FnOnce(&mut File) -> std::io::Result<T>) ->
     run().map_err(Error::file(path))
 }
 
-/// Returns whether `text` matches a pattern, in which `*` stands for anything and `?` for one character.
+/// Returns whether `text` matches a pattern, in which `*` stands for anything and `?` for one
+/// character.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());

@@ -1,6 +1,6 @@
-//! Building and installing: the runtime library with what a cell needs to compile against it, this program, and the
-//! kernelspec. Each build gets its own folder, named by its build id. Older builds are never overwritten, because a
-//! running kernel has its library mapped.
+//! Building and installing: the runtime library with what a cell needs to compile against it, this
+//! program, and the kernelspec. Each build gets its own folder, named by its build id. Older builds
+//! are never overwritten, because a running kernel has its library mapped.
 
 use crate::error::{Error, Result};
 use crate::eval::runtime::{Manifest, Prebuilt, Runtime};
@@ -99,7 +99,8 @@ impl Toolchain {
         self.version.lines().find_map(|l| l.strip_prefix("host: ")).unwrap_or_default().to_owned()
     }
 
-    /// Installs rust-src, from which rust-analyzer infers the types of variables, where it is missing.
+    /// Installs rust-src, from which rust-analyzer infers the types of variables, where it is
+    /// missing.
     fn need_source(&self, root: &Path) -> Result<()> {
         if self.sysroot.join("lib/rustlib/src/rust/library/std/src/lib.rs").is_file() {
             return Ok(());
@@ -177,8 +178,9 @@ struct Artifact {
     proc_macro: bool,
 }
 
-/// Returns a cargo command for the workspace, as a user's shell would start it. This program is itself started by cargo,
-/// which sets the package's variables: some build scripts read those, and everything above them would be rebuilt.
+/// Returns a cargo command for the workspace, as a user's shell would start it. This program is
+/// itself started by cargo, which sets the package's variables: some build scripts read those, and
+/// everything above them would be rebuilt.
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(root);
@@ -230,7 +232,8 @@ fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
             message["target"]["kind"].as_array().is_some_and(|a| a.iter().any(|x| x == k))
         };
         let proc_macro = kind("proc-macro");
-        // Dependencies of build scripts are compiled again without optimisation; cells never see those.
+        // Dependencies of build scripts are compiled again without optimisation; cells never see
+        // those.
         if !proc_macro
             && (kind("bin") || kind("custom-build") || message["profile"]["opt_level"] != "3")
         {
@@ -273,7 +276,8 @@ type Edges = HashMap<String, Vec<(String, String)>>;
 /// Each package's name and version, by package id.
 type Names = HashMap<String, (String, String)>;
 
-/// Returns the normal (non-build, non-dev) dependencies of each package, and the names of the packages.
+/// Returns the normal (non-build, non-dev) dependencies of each package, and the names of the
+/// packages.
 fn dependencies(root: &Path, host: &str) -> Result<(Edges, Names)> {
     let args =
         ["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host];
@@ -376,8 +380,9 @@ fn closure(from: &str, edges: &Edges) -> Vec<String> {
     all
 }
 
-/// Compiles the runtime into one shared library, from the same dependencies that cargo has built. `cargo rustc` would not
-/// do: with one package selected, cargo resolves features again and builds half of the dependencies a second time.
+/// Compiles the runtime into one shared library, from the same dependencies that cargo has built.
+/// `cargo rustc` would not do: with one package selected, cargo resolves features again and builds
+/// half of the dependencies a second time.
 fn link(
     root: &Path,
     tools: &Toolchain,
@@ -392,7 +397,8 @@ fn link(
         .arg("-o")
         .arg(to)
         .current_dir(root);
-    // A fixed soname for the loader, and the path of the standard library that the runtime shares with the cells.
+    // A fixed soname for the loader, and the path of the standard library that the runtime shares
+    // with the cells.
     command.arg("-Clink-arg=-Wl,-soname,librask.so");
     command.arg(format!(
         "-Clink-arg=-Wl,-rpath,{}",
@@ -415,7 +421,8 @@ fn link(
     output(&mut command).map(drop)
 }
 
-/// Writes the runtime's source with a manifest without dependencies: evcxr's rust-analyzer reads it, cargo builds nothing.
+/// Writes the runtime's source with a manifest without dependencies: evcxr's rust-analyzer reads
+/// it, cargo builds nothing.
 fn facade(root: &Path, to: &Path) -> Result<()> {
     let manifest = format!(
         "[package]\nname = \"rask\"\nversion = \"{}\"\nedition = \"2024\"\n\n[workspace]\n",
@@ -431,8 +438,9 @@ fn facade(root: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies the part of the standard library's source that rust-analyzer should read: the crates whose types a cell can name,
-/// without tests and processor intrinsics; and an empty library for the start of a session.
+/// Copies the part of the standard library's source that rust-analyzer should read: the crates
+/// whose types a cell can name, without tests and processor intrinsics; and an empty library for
+/// the start of a session.
 fn readable_library(sysroot: &Path, at: &Path) -> Result<()> {
     let source = sysroot.join("lib/rustlib/src/rust/library");
     for name in ["alloc", "core", "proc_macro", "std"] {

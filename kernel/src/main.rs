@@ -13,8 +13,8 @@
 //! | `server` | the sockets and the event loop | the above |
 //! | `install`, `lab`, `doctor`, `clean`, `verify` | the other commands of the program | `error`, `eval::runtime` |
 //!
-//! One binary has several roles, selected by how it is called: the kernel, the evaluator process (`eval::child`), and
-//! the stand-ins for cargo, rustup and rustc that evcxr calls (`eval::tools`).
+//! One binary has several roles, selected by how it is called: the kernel, the evaluator process
+//! (`eval::child`), and the stand-ins for cargo, rustup and rustc that evcxr calls (`eval::tools`).
 
 mod clean;
 mod doctor;
@@ -109,8 +109,9 @@ fn surroundings() -> Result<(Runtime, PathBuf)> {
     Ok((Runtime::open(&folder(rask_wire::env::RUNTIME)?)?, folder(rask_wire::env::SESSION)?))
 }
 
-/// `rask kernel`: creates the session's folder, executes itself again in the environment that evcxr should see, then
-/// serves. Tools are called by absolute path, whatever the shell or a toolchain file in the working folder says.
+/// `rask kernel`: creates the session's folder, executes itself again in the environment that evcxr
+/// should see, then serves. Tools are called by absolute path, whatever the shell or a toolchain
+/// file in the working folder says.
 fn kernel(args: &[String]) -> Result<i32> {
     let usage = || Error::Usage("usage: rask kernel --runtime DIR CONNECTION_FILE".to_owned());
     let [flag, folder, file] = args else { return Err(usage()) };

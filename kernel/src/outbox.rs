@@ -1,5 +1,6 @@
-//! The only writer of iopub. Everything that is published passes through here in order, with the header of the request it
-//! answers; text streams are buffered briefly, so that a loop of prints becomes a few messages and not thousands.
+//! The only writer of iopub. Everything that is published passes through here in order, with the
+//! header of the request it answers; text streams are buffered briefly, so that a loop of prints
+//! becomes a few messages and not thousands.
 
 use crate::protocol::Header;
 use crate::protocol::frames::Signer;
@@ -290,7 +291,8 @@ async fn send(
 
 async fn deliver(socket: &mut XPubSocket, frames: Vec<Bytes>) {
     if let Ok(message) = ZmqMessage::try_from(frames) {
-        // A subscriber that has disconnected gets nothing; one that has stopped reading must not block the others forever.
+        // A subscriber that has disconnected gets nothing; one that has stopped reading must not
+        // block the others forever.
         let _ = tokio::time::timeout(STALLED, socket.send(message)).await;
     }
 }

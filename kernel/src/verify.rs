@@ -1,4 +1,5 @@
-//! `rask verify`: runs every test in one command. Installs what the tests need and shows the progress.
+//! `rask verify`: runs every test in one command. Installs what the tests need and shows the
+//! progress.
 
 use crate::error::{Error, Result};
 use crate::install::{self, output, say};
@@ -42,7 +43,8 @@ pub(crate) fn run() -> Result<i32> {
     command.arg(root.join("tests/run.py")).current_dir(&root).env("RASK_BROWSER", browser);
     // One of the tests reads the list of generics from these pages.
     command.env("RASK_PAGES", pages(&root)?);
-    // The tests start kernels as a user's Jupyter would: without the variables that cargo sets for this program.
+    // The tests start kernels as a user's Jupyter would: without the variables that cargo sets for
+    // this program.
     for (name, _) in std::env::vars_os()
         .filter(|(n, _)| n.to_string_lossy().starts_with("CARGO_") || n == "RUSTUP_TOOLCHAIN")
     {
@@ -88,7 +90,8 @@ fn find_browser() -> Result<PathBuf> {
     })
 }
 
-/// Installs Graphviz, so that both layouts of task graphs are tested; without it only the one in pure Rust is.
+/// Installs Graphviz, so that both layouts of task graphs are tested; without it only the one in
+/// pure Rust is.
 fn want_graphviz() {
     if on_path("dot").is_none()
         && let Err(e) = apt_install("graphviz", "Graphviz for the second layout of task graphs")

@@ -4,8 +4,9 @@ use std::sync::LockResult;
 
 /// Ignores that a thread has panicked while it held a lock.
 pub(crate) trait Whole<G> {
-    /// Returns the guard also where the lock is poisoned. Every change under our locks is whole before
-    /// code that may panic runs, and a user's closure that panics must not stop all cells after it.
+    /// Returns the guard also where the lock is poisoned. Every change under our locks is whole
+    /// before code that may panic runs, and a user's closure that panics must not stop all cells
+    /// after it.
     fn whole(self) -> G;
 }
 

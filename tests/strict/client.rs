@@ -1,5 +1,5 @@
-//! The strict client: starts a kernel in an empty folder, signs its messages, checks received ones, and panics at the end if
-//! there were unexpected messages.
+//! The strict client: starts a kernel in an empty folder, signs its messages, checks received ones,
+//! and panics at the end if there were unexpected messages.
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -375,7 +375,8 @@ impl Client {
         }
     }
 
-    /// Receives outstanding messages; drops the statuses of comm messages, which have no reply to wait for.
+    /// Receives outstanding messages; drops the statuses of comm messages, which have no reply to
+    /// wait for.
     async fn settle(&mut self) {
         while let Ok(m) = tokio::time::timeout(Duration::from_millis(300), self.iopub.recv()).await
         {
@@ -392,7 +393,8 @@ impl Client {
     }
 }
 
-/// Connects a socket with an identity: input requests arrive on stdin for the identity that sent the cell on shell.
+/// Connects a socket with an identity: input requests arrive on stdin for the identity that sent
+/// the cell on shell.
 fn dealer(name: &str) -> DealerSocket {
     let mut options = zeromq::SocketOptions::default();
     options.peer_identity(name.parse().unwrap());

@@ -1,4 +1,5 @@
-//! Requests in random order while cells run, crash and are interrupted: each is answered correctly once, and the kernel survives.
+//! Requests in random order while cells run, crash and are interrupted: each is answered correctly
+//! once, and the kernel survives.
 
 use super::client::Client;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! The installed kernel over real ZeroMQ, with a strict client: every message must be signed, expected and in
-//! order, and none may be left over.
+//! The installed kernel over real ZeroMQ, with a strict client: every message must be signed,
+//! expected and in order, and none may be left over.
 
 mod client;
 mod interleaved;

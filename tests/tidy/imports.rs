@@ -1,5 +1,6 @@
-//! The imports between files, parsed from the source text: `use` trees, and paths from `crate`, `super`, `self` or a child
-//! module. A path counts for the deepest file on it, so a re-export of a `mod.rs` counts for that `mod.rs`.
+//! The imports between files, parsed from the source text: `use` trees, and paths from `crate`,
+//! `super`, `self` or a child module. A path counts for the deepest file on it, so a re-export of a
+//! `mod.rs` counts for that `mod.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,8 @@ type Module = Vec<String>;
 /// Modules and their imports.
 pub(super) type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
-/// Returns the imports among the files of a crate, which are given by their paths relative to `src`.
+/// Returns the imports among the files of a crate, which are given by their paths relative to
+/// `src`.
 pub(super) fn imports(files: &[(String, String)]) -> Imports {
     let modules: BTreeMap<Module, &str> =
         files.iter().map(|(f, text)| (module(f), text.as_str())).collect();

@@ -1,4 +1,5 @@
-//! The structure of the source: layers, size limits, and restricted code. Every rule fails with the file and the line.
+//! The structure of the source: layers, size limits, and restricted code. Every rule fails with the
+//! file and the line.
 
 mod imports;
 

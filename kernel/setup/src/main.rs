@@ -1,5 +1,6 @@
-//! What `cargo lab` and `cargo verify` start: checks in the first second whether Rask can be built and run on this machine, and
-//! then has cargo build the program and run it. It has no dependencies, so that nothing is built before the answer.
+//! What `cargo lab` and `cargo verify` start: checks in the first second whether Rask can be built
+//! and run on this machine, and then has cargo build the program and run it. It has no
+//! dependencies, so that nothing is built before the answer.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,8 @@ struct Machine {
     libc: &'static str,
     /// Whether there is a C compiler, which is also the linker.
     has_cc: bool,
-    /// Folders, the bytes that go there, and how many are free; unknown where the system does not tell.
+    /// Folders, the bytes that go there, and how many are free; unknown where the system does not
+    /// tell.
     folders: Vec<(PathBuf, u64, Option<u64>)>,
 }
 
@@ -130,14 +132,15 @@ fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 / f64::from(1 << 30))
 }
 
-/// Builds the program and runs it. The whole workspace is selected: with one package, shared dependencies would be built again
-/// with other features.
+/// Builds the program and runs it. The whole workspace is selected: with one package, shared
+/// dependencies would be built again with other features.
 fn start(args: &[String]) -> ExitCode {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["run", "--release", "--bin", "rask", "--"]).args(args);
     for (name, _) in env::vars_os() {
-        // Cargo has set them for this program, and build scripts read some: all above would be rebuilt.
+        // Cargo has set them for this program, and build scripts read some: all above would be
+        // rebuilt.
         let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
         if own.iter().any(|p| name.to_string_lossy().starts_with(p)) {
             command.env_remove(&name);

@@ -1,4 +1,5 @@
-//! The table of evcxr's commands that are overridden or rejected here; all others are passed to evcxr unchanged.
+//! The table of evcxr's commands that are overridden or rejected here; all others are passed to
+//! evcxr unchanged.
 
 use super::errors::diagnostics::CellError;
 use super::session::Session;
@@ -69,8 +70,8 @@ pub(super) const NAMES: [&str; 22] = [
     ":version",
 ];
 
-/// Runs lines of evcxr's commands. Consecutive lines for evcxr are passed on together, so that several dependencies are
-/// resolved at once.
+/// Runs lines of evcxr's commands. Consecutive lines for evcxr are passed on together, so that
+/// several dependencies are resolved at once.
 pub(super) fn run(session: &mut Session, text: &str) -> Outcome {
     let mut together = String::new();
     for line in text.lines() {

@@ -1,4 +1,5 @@
-//! The table of magics: every line that begins with `%`, what it does, and its help. Completion, `%lsmagic` and a test use it.
+//! The table of magics: every line that begins with `%`, what it does, and its help. Completion,
+//! `%lsmagic` and a test use it.
 
 use super::assist::{Completion, Completions, Inspection};
 use super::commands;

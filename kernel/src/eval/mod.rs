@@ -1,5 +1,5 @@
-//! Compiles and runs cells. A dedicated thread owns evcxr; cells reach it through a queue, so that the server never
-//! waits.
+//! Compiles and runs cells. A dedicated thread owns evcxr; cells reach it through a queue, so that
+//! the server never waits.
 //!
 //! Each folder or file may use those above it in this list:
 //!
@@ -116,7 +116,8 @@ pub(crate) struct Evaluator {
 }
 
 impl Evaluator {
-    /// Starts the thread; evcxr is set up in the background, and a failure is reported by the first cell.
+    /// Starts the thread; evcxr is set up in the background, and a failure is reported by the first
+    /// cell.
     pub(crate) fn start(runtime: Runtime, session: PathBuf, outbox: Outbox) -> Self {
         let (jobs, queue) = mpsc::channel::<Queued>();
         let shared = Arc::new(Shared::new(outbox, session.clone()));
@@ -154,8 +155,8 @@ impl Evaluator {
         self.shared.still_busy();
     }
 
-    /// Stops the running cell and drops the queued ones: first the compiler, then the running code at its next safe point,
-    /// and after a grace period its process.
+    /// Stops the running cell and drops the queued ones: first the compiler, then the running code
+    /// at its next safe point, and after a grace period its process.
     pub(crate) fn interrupt(&self) {
         self.drop_queued();
         let shared = self.shared.clone();
@@ -176,7 +177,8 @@ impl Evaluator {
         self.shared.kill();
     }
 
-    /// Returns the memory of the kernel and its evaluator in bytes, and the id of the evaluator process.
+    /// Returns the memory of the kernel and its evaluator in bytes, and the id of the evaluator
+    /// process.
     pub(crate) fn memory(&self) -> (u64, u32) {
         let pid = self.shared.evaluator_pid();
         (resident(std::process::id()) + resident(pid), pid)

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) build_id: String,
-    /// The toolchain's folder; its tools are called by absolute path, whatever the user's `PATH` is.
+    /// The toolchain's folder; its tools are called by absolute path, whatever the user's `PATH`
+    /// is.
     pub(crate) sysroot: PathBuf,
     /// The first line of `rustc -vV`.
     pub(crate) rustc: String,

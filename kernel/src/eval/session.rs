@@ -23,8 +23,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The first code of a session: the prelude, and a statement that switches evcxr to cells with `?`, so that no cell is
-/// compiled twice to find out that it uses `?`.
+/// The first code of a session: the prelude, and a statement that switches evcxr to cells with `?`,
+/// so that no cell is compiled twice to find out that it uses `?`.
 const PRELUDE: &str = "#[allow(unused_imports)]\nuse rask::prelude::*;\n#[allow(unused_imports)]\nuse rask::host::print::{eprint, eprintln, print, println};\nOk::<(), std::fmt::Error>(())?;";
 
 /// The user's settings.
@@ -81,7 +81,8 @@ impl Session {
         let (evaluator, outputs) =
             EvalContext::with_subprocess_command(child_command(runtime, &folder)?)
                 .map_err(|e| e.to_string())?;
-        // Cells print into the session's own pipes; what evcxr receives comes from a process that could not start.
+        // Cells print into the session's own pipes; what evcxr receives comes from a process that
+        // could not start.
         std::thread::spawn(move || outputs.stderr.iter().for_each(|line| eprintln!("{line}")));
         let mut context = CommandContext::with_eval_context(evaluator);
         shared.set_process(context.process_handle());
@@ -170,7 +171,8 @@ impl Session {
                         return Err(self.compile_error(&errors, &running, &inferred));
                     }
                 },
-                // The compiler knows types that rust-analyzer does not, and reports them in an error.
+                // The compiler knows types that rust-analyzer does not, and reports them in an
+                // error.
                 Err(evcxr::Error::Message(text))
                     if persist::to_be_asked(&text, &inferred, &mut asked) =>
                 {
@@ -241,7 +243,8 @@ impl Session {
         })
     }
 
-    /// Returns the function to call when the compiled cell starts: it shows the compiler's warnings before the output.
+    /// Returns the function to call when the compiled cell starts: it shows the compiler's warnings
+    /// before the output.
     fn reporter(&self, cell: &Arc<Cell>) -> Box<dyn FnOnce() + Send> {
         let (shared, cell, folder) = (self.shared.clone(), cell.clone(), self.folder.clone());
         Box::new(move || {
@@ -336,7 +339,8 @@ impl Session {
         CellError::at(&r.name, &message, cell, place)
     }
 
-    /// Restores the items of a cell whose process died, which evcxr forgets although they are valid.
+    /// Restores the items of a cell whose process died, which evcxr forgets although they are
+    /// valid.
     fn restore_items(&mut self, cell: &Cell) {
         let items: String = cell.items().into_iter().map(|i| i.text + "\n").collect();
         if !items.is_empty() && self.note(&items, "0").is_ok() {
@@ -429,7 +433,8 @@ fn interrupted_compiler() -> CellError {
     )
 }
 
-/// Returns the variable whose annotated type the compiler rejects, and the type that it found, if that can be written.
+/// Returns the variable whose annotated type the compiler rejects, and the type that it found, if
+/// that can be written.
 fn mistyped(errors: &[CompilationError], cell: &Cell) -> Option<(String, Option<String>)> {
     let messages = errors.iter().flat_map(|e| e.spanned_messages().iter().map(move |m| (e, m)));
     messages.filter(|(_, m)| m.is_primary).find_map(|(e, m)| {
@@ -496,7 +501,8 @@ fn places(text: &str, locate: impl Fn(u32, u32) -> Option<String>) -> String {
     out + rest
 }
 
-/// Explains why the process ended, from `Subprocess terminated with status: signal: 11 (SIGSEGV) (core dumped)`.
+/// Explains why the process ended, from `Subprocess terminated with status: signal: 11 (SIGSEGV)
+/// (core dumped)`.
 fn ended(how: &str) -> String {
     let status = how.rsplit("terminated with status: ").next().unwrap_or(how).trim();
     let why = if how.contains("overflowed its stack") {
@@ -527,8 +533,8 @@ fn prepare(runtime: &Runtime, folder: &Path) -> std::io::Result<()> {
     std::fs::copy(runtime.folder.join("Cargo.lock"), krate.join("Cargo.lock")).map(drop)
 }
 
-/// Settings of the C library. By default it has eight heaps per core, each of them fragmented: a sort that spills to disk
-/// would use half as much memory again.
+/// Settings of the C library. By default it has eight heaps per core, each of them fragmented: a
+/// sort that spills to disk would use half as much memory again.
 const MALLOC: &str = "GLIBC_TUNABLES";
 
 /// Returns the command of the evaluator: this program, in the environment of the user's shell.

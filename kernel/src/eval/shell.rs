@@ -1,4 +1,5 @@
-//! Shell commands and scripts: each runs in a child process, which prints into the cell's pipes and which Stop ends.
+//! Shell commands and scripts: each runs in a child process, which prints into the cell's pipes and
+//! which Stop ends.
 
 use super::errors::diagnostics::CellError;
 use super::session::Session;

@@ -1,4 +1,5 @@
-//! The output of commands and magics: errors, tables, durations, the nearest name. Independent of the session.
+//! The output of commands and magics: errors, tables, durations, the nearest name. Independent of
+//! the session.
 
 use super::errors::diagnostics::CellError;
 use rask_wire::Bundle;

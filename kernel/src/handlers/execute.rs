@@ -28,8 +28,8 @@ struct Request {
     stop_on_error: bool,
 }
 
-/// Creates the job for a request; `reply` gets the metadata and content of the reply, `ask` sends an input request to the
-/// front end.
+/// Creates the job for a request; `reply` gets the metadata and content of the reply, `ask` sends
+/// an input request to the front end.
 ///
 /// # Errors
 /// Returns the content of the reply if the request violates the protocol.

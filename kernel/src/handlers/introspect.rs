@@ -1,5 +1,5 @@
-//! Requests about code: completeness, completion, inspection, history. They are answered while a cell runs, too. Positions
-//! count characters, as in the protocol.
+//! Requests about code: completeness, completion, inspection, history. They are answered while a
+//! cell runs, too. Positions count characters, as in the protocol.
 
 use super::route::{AsideRoute, Context, Route};
 use crate::eval::{Completeness, completeness};

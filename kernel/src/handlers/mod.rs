@@ -1,5 +1,5 @@
-//! The request handlers: one file per topic, each with its own routes. [`answer`] wraps every request that is answered
-//! at once in busy, reply and idle, whatever its handler does.
+//! The request handlers: one file per topic, each with its own routes. [`answer`] wraps every
+//! request that is answered at once in busy, reply and idle, whatever its handler does.
 
 mod comm;
 pub(crate) mod execute;

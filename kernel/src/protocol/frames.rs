@@ -1,4 +1,5 @@
-//! Encodes and decodes messages: identities, delimiter, HMAC-SHA256 signature, header, parent header, metadata, content.
+//! Encodes and decodes messages: identities, delimiter, HMAC-SHA256 signature, header, parent
+//! header, metadata, content.
 
 use super::{Header, Message, VERSION};
 use crate::error::{Error, Result};

@@ -1,5 +1,5 @@
-//! The table of requests: every message that a front end may send, the name of its reply, and whether it waits for the
-//! cells before it. A test compares the table with the handlers.
+//! The table of requests: every message that a front end may send, the name of its reply, and
+//! whether it waits for the cells before it. A test compares the table with the handlers.
 
 /// How a request is scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

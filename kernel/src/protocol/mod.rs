@@ -1,6 +1,8 @@
-//! Jupyter's messaging protocol 5.5 as bytes and typed values. Pure: no sockets, and no clocks except the date of a header.
+//! Jupyter's messaging protocol 5.5 as bytes and typed values. Pure: no sockets, and no clocks
+//! except the date of a header.
 //!
-//! `frames` encodes messages as ZeroMQ frames and signs them; `messages` is the table of all requests.
+//! `frames` encodes messages as ZeroMQ frames and signs them; `messages` is the table of all
+//! requests.
 
 pub(crate) mod frames;
 pub(crate) mod messages;

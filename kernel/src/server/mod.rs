@@ -1,5 +1,5 @@
-//! The sockets and the event loop. Everything that can happen is an [`Event`]. Reading never waits for a cell: a request
-//! is answered at once or put into the evaluator's queue.
+//! The sockets and the event loop. Everything that can happen is an [`Event`]. Reading never waits
+//! for a cell: a request is answered at once or put into the evaluator's queue.
 
 mod event;
 mod sockets;
@@ -136,7 +136,8 @@ fn request(
     }
 }
 
-/// Ends the loop on SIGTERM; SIGINT, which a terminal sends to every process, is left to the front end.
+/// Ends the loop on SIGTERM; SIGINT, which a terminal sends to every process, is left to the front
+/// end.
 fn terminate_on_signal(events: &UnboundedSender<Event>) {
     use tokio::signal::unix::{SignalKind, signal};
     let events = events.clone();

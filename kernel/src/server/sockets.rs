@@ -81,7 +81,8 @@ impl Sockets {
         }
     }
 
-    /// Closes the sockets, after a delay in which pending messages can be sent: the sockets do not report when they are done.
+    /// Closes the sockets, after a delay in which pending messages can be sent: the sockets do not
+    /// report when they are done.
     pub(super) async fn close(self) {
         tokio::time::sleep(LINGER).await;
         drop(self);

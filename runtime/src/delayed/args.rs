@@ -285,7 +285,8 @@ pub trait Unpack<A> {
     fn unpack(&self, values: &mut Values) -> A;
 }
 
-/// A function that can be a task: up to eight arguments, each cloneable and shareable between threads.
+/// A function that can be a task: up to eight arguments, each cloneable and shareable between
+/// threads.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be called lazily with arguments `{A}`",
     note = "a task is a function of up to eight arguments that are Clone + Send + Sync + 'static, and so is its result"

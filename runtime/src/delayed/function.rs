@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// Makes a function lazy: a call of the result adds a task to a graph, and nothing runs until
 /// `compute`.
 ///
-/// The task is named after the function; a closure's task is named `closure`, see [`DelayedFn::name`].
+/// The task is named after the function; a closure's task is named `closure`, see
+/// [`DelayedFn::name`].
 ///
 /// ```
 /// use rask::prelude::*;

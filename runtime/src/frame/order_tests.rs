@@ -1,4 +1,5 @@
-//! What is easily lost: the order of rows where the engine is free to change it, and types that turn out to be wider.
+//! What is easily lost: the order of rows where the engine is free to change it, and types that
+//! turn out to be wider.
 
 use super::*;
 use crate::prelude::{Agg, Csv, Merge, Series, concat, sql};

@@ -1,5 +1,6 @@
-//! Every name of the coverage page that is done or renamed, against what pandas gives: with missing values, without rows,
-//! and in one partition, several, and one for each row. `tests/pandas_answers.py` writes the answers.
+//! Every name of the coverage page that is done or renamed, against what pandas gives: with missing
+//! values, without rows, and in one partition, several, and one for each row.
+//! `tests/pandas_answers.py` writes the answers.
 
 use super::*;
 use crate::error::Result;

@@ -58,7 +58,8 @@ fn samples_do_not_depend_on_partitions() {
     );
 }
 
-/// Random groups of random values, each aggregation against one that is written out, for any number of partitions.
+/// Random groups of random values, each aggregation against one that is written out, for any number
+/// of partitions.
 #[test]
 fn aggregations_are_those_of_a_slow_reference() {
     use rand::{RngExt, SeedableRng};

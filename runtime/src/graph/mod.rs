@@ -1,5 +1,5 @@
-//! Task graphs: keys, layers, and the numbered graph that the scheduler runs. Pure: nothing here runs a task, starts a
-//! thread or looks at a clock.
+//! Task graphs: keys, layers, and the numbered graph that the scheduler runs. Pure: nothing here
+//! runs a task, starts a thread or looks at a clock.
 //!
 //! A collection holds [`Point`]s: tasks of a [`Layer`]. A layer stands for any number of tasks that
 //! share their work, so a bag of a million partitions is one layer and not a million closures; a

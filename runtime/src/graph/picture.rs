@@ -77,7 +77,8 @@ impl Picture {
         Self { what: Arc::new(what), direction: None, optimize: false, layers: false, colour: None }
     }
 
-    /// Sets the direction of the arrows: `"TB"` (top to bottom, the default of small graphs), `"LR"`, `"BT"` or `"RL"`.
+    /// Sets the direction of the arrows: `"TB"` (top to bottom, the default of small graphs),
+    /// `"LR"`, `"BT"` or `"RL"`.
     ///
     /// # Panics
     /// If `direction` is none of these.

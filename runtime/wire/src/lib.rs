@@ -1,5 +1,6 @@
-//! The frames between the kernel process and the evaluator process: what each may say to the other, and how
-//! one frame is laid out on the socket. It knows nothing of Jupyter and nothing of collections.
+//! The frames between the kernel process and the evaluator process: what each may say to the other,
+//! and how one frame is laid out on the socket. It knows nothing of Jupyter and nothing of
+//! collections.
 //!
 //! A frame is a little-endian `u32` length followed by that many bytes of JSON.
 
@@ -30,7 +31,8 @@ pub mod session {
 /// Entry point that the runtime library exports for the evaluator process.
 pub const HOST_MAIN: &str = "rask_host_main";
 
-/// One thing to show, in every form in which it can be shown: MIME type to content (binary content in base64).
+/// One thing to show, in every form in which it can be shown: MIME type to content (binary content
+/// in base64).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     /// MIME type to content.
@@ -147,7 +149,8 @@ pub enum ToKernel {
         /// Process id of the evaluator.
         pid: u32,
     },
-    /// Something to show. With `ack`, the evaluator waits until the kernel has passed it on in order.
+    /// Something to show. With `ack`, the evaluator waits until the kernel has passed it on in
+    /// order.
     Show {
         /// What the display is to the front end.
         role: Role,
@@ -181,7 +184,8 @@ pub enum ToKernel {
         /// What was printed.
         text: String,
     },
-    /// All that was printed so far is to be passed on before what comes; the evaluator waits for an acknowledgement.
+    /// All that was printed so far is to be passed on before what comes; the evaluator waits for an
+    /// acknowledgement.
     Sync,
     /// What is shown under the cell is to go: now, or when the next thing comes.
     Clear {
@@ -197,7 +201,8 @@ pub enum ToKernel {
     },
     /// A comm's message to the front end.
     Comm(Comm),
-    /// The cell has run and everything it printed is in the pipes; the evaluator waits for an acknowledgement.
+    /// The cell has run and everything it printed is in the pipes; the evaluator waits for an
+    /// acknowledgement.
     Done,
 }
 

@@ -1,4 +1,5 @@
-//! The rows of any text are those that the `csv` crate finds, whatever the chunks in which it is read.
+//! The rows of any text are those that the `csv` crate finds, whatever the chunks in which it is
+//! read.
 #![no_main]
 #![allow(dead_code)]
 

@@ -1,5 +1,5 @@
-//! Completions at the cursor: from rust-analyzer, file names inside a string, and plain words if rust-analyzer is not
-//! ready in time.
+//! Completions at the cursor: from rust-analyzer, file names inside a string, and plain words if
+//! rust-analyzer is not ready in time.
 
 use super::project::Project;
 use crate::eval::source::scope::{CELL, Scope};
@@ -66,13 +66,15 @@ fn config() -> CompletionConfig<'static> {
     }
 }
 
-/// Returns rust-analyzer's completions at byte `at` of the project's source, in which the cell begins at `start`.
+/// Returns rust-analyzer's completions at byte `at` of the project's source, in which the cell
+/// begins at `start`.
 pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
     let analysis = project.host.analysis();
     let position = FilePosition { file_id: project.source(), offset: (at as u32).into() };
     let Ok(text) = analysis.file_text(project.source()) else { return Completions::default() };
     let found = analysis.completions(&config(), position, None).ok().flatten().unwrap_or_default();
-    // The typed part is what rust-analyzer would replace; the rare items with another range are left out.
+    // The typed part is what rust-analyzer would replace; the rare items with another range are
+    // left out.
     let Some(range) = found.first().map(|i| i.source_range) else {
         return Completions { start: at - start, end: at - start, items: Vec::new() };
     };
@@ -100,8 +102,8 @@ pub(super) fn find(project: &Project, at: usize, start: usize) -> Completions {
     }
 }
 
-/// Returns the sort key, most relevant first: by rust-analyzer's relevance, methods of operators (`le`, `add`) last, and
-/// among equals the shorter name first.
+/// Returns the sort key, most relevant first: by rust-analyzer's relevance, methods of operators
+/// (`le`, `add`) last, and among equals the shorter name first.
 fn rank(item: &CompletionItem) -> (bool, Reverse<u32>, usize, String) {
     let mut relevance = item.relevance;
     // An exact match does not count, as the name is already complete.
@@ -211,7 +213,8 @@ const KEYWORDS: [&str; 36] = [
     "while",
 ];
 
-/// Returns the words that begin like the one at the cursor: keywords, names of the session, words of the cell.
+/// Returns the words that begin like the one at the cursor: keywords, names of the session, words
+/// of the cell.
 pub(super) fn words(scope: &Scope, text: &str, at: usize) -> Completions {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let before = &text[..at];

@@ -45,7 +45,8 @@ pub(super) fn find(project: &Project, at: usize, source: bool) -> Option<Inspect
     Some(Inspection::of(plain, markdown))
 }
 
-/// Returns the byte of a name: the one under the cursor or just before it, else the function whose arguments surround it.
+/// Returns the byte of a name: the one under the cursor or just before it, else the function whose
+/// arguments surround it.
 fn place(text: &str, at: usize) -> Option<usize> {
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let (before, after) = text.split_at_checked(at)?;

@@ -1,5 +1,5 @@
-//! rust-analyzer for cells: types of variables, completions, documentation. It has a thread of its own, so that requests
-//! are answered while a cell is compiled or runs.
+//! rust-analyzer for cells: types of variables, completions, documentation. It has a thread of its
+//! own, so that requests are answered while a cell is compiled or runs.
 
 mod complete;
 mod inspect;
@@ -19,7 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long a cell waits for the types of its variables: reading a new crate takes seconds; anything longer is a hang.
+/// How long a cell waits for the types of its variables: reading a new crate takes seconds;
+/// anything longer is a hang.
 const LONGEST: Duration = Duration::from_secs(20);
 /// How long a front end waits for an answer; later answers are useless to it.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -81,7 +82,8 @@ impl Assist {
         self.ask(Ask::Load(manifest));
     }
 
-    /// Returns the types of the variables that the statements of a cell define, in order; empty if they cannot be inferred.
+    /// Returns the types of the variables that the statements of a cell define, in order; empty if
+    /// they cannot be inferred.
     pub(super) fn types(&self, items: &str, statements: &str) -> Vec<Inferred> {
         let (reply, answer) = mpsc::channel();
         let text = self.scope().wrap(items, statements, 0);
@@ -98,8 +100,8 @@ impl Assist {
         }
     }
 
-    /// Returns the completions at byte `at` of a cell's text, whose Rust is `rust`; plain words if rust-analyzer is not ready
-    /// in time.
+    /// Returns the completions at byte `at` of a cell's text, whose Rust is `rust`; plain words if
+    /// rust-analyzer is not ready in time.
     pub(super) async fn complete(&self, text: &str, rust: &str, at: usize) -> Completions {
         if let Some(found) = complete::without_analysis(rust, at) {
             return found;
@@ -126,7 +128,8 @@ impl Assist {
         let (reply, answer) = oneshot::channel();
         let wrapped = self.scope().wrap("", text, text.len());
         self.ask(Ask::Inspect(wrapped, false, reply));
-        // Called from the evaluator's own thread, which must not wait for a crate that is being loaded.
+        // Called from the evaluator's own thread, which must not wait for a crate that is being
+        // loaded.
         let handle = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
         handle.block_on(async { tokio::time::timeout(LONGEST, answer).await.ok()?.ok().flatten() })
     }
@@ -155,7 +158,8 @@ fn answer(project: &mut Project, ask: Ask) {
             if let Err(e) = project.load(&manifest) {
                 eprintln!("rask: rust-analyzer cannot load the session's crates: {e}");
             }
-            // The first query about the library is the most expensive: it is run here, while nobody waits.
+            // The first query about the library is the most expensive: it is run here, while nobody
+            // waits.
             project.set("use rask::prelude::*;\nfn rask_cell() {\nlet warm = vec![String::new()];\nlet n = warm.len();\nlet first = read_csv(\"\").filter(col(\"\").gt(1));\n}\n".to_owned());
             project.read_ahead();
             types::infer(project);

@@ -1,4 +1,5 @@
-//! The crates that rust-analyzer loads: the session's crate, the runtime, the crates in scope and the standard library.
+//! The crates that rust-analyzer loads: the session's crate, the runtime, the crates in scope and
+//! the standard library.
 
 use crate::eval::runtime::Runtime;
 use crate::eval::tools::{analyzer_cache, files};
@@ -92,7 +93,8 @@ impl Project {
                 change.change_file(id, String::from_utf8(content).ok());
             }
         }
-        // The cell changes all the time, the libraries never do: marking them as durable avoids revalidation.
+        // The cell changes all the time, the libraries never do: marking them as durable avoids
+        // revalidation.
         let (mut own, mut libraries) = (FileSet::default(), FileSet::default());
         for (id, path) in self.files.iter() {
             let set = if *path == self.source { &mut own } else { &mut libraries };
@@ -118,7 +120,8 @@ impl Project {
                 }
             });
         };
-        // A change cancels this with a panic, by design; without the thread, the crates are resolved when they are needed.
+        // A change cancels this with a panic, by design; without the thread, the crates are
+        // resolved when they are needed.
         let quietly = move || drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)));
         let _ = std::thread::Builder::new()
             .name("read-ahead".to_owned())
@@ -134,8 +137,8 @@ impl Project {
     }
 }
 
-/// Reads all Rust files of the folders except those of tests, benchmarks and examples; with two threads, as most of the
-/// time is spent waiting for the file system.
+/// Reads all Rust files of the folders except those of tests, benchmarks and examples; with two
+/// threads, as most of the time is spent waiting for the file system.
 fn read_all(folders: Vec<PathBuf>) -> Vec<(PathBuf, Vec<u8>)> {
     let queue = Mutex::new(folders);
     let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();

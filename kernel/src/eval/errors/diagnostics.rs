@@ -1,4 +1,5 @@
-//! Errors for the front end: a name, a one-line value, and a traceback with the user's lines, carets and colours.
+//! Errors for the front end: a name, a one-line value, and a traceback with the user's lines,
+//! carets and colours.
 
 use crate::eval::errors::hints::{self, Complaint};
 use crate::eval::source::cell::Cell;
@@ -50,7 +51,8 @@ impl CellError {
         error
     }
 
-    /// Creates the error for a variable that cannot be kept for later cells, with hints on how to write it instead.
+    /// Creates the error for a variable that cannot be kept for later cells, with hints on how to
+    /// write it instead.
     pub(in crate::eval) fn not_kept(
         variable: &str,
         value: &str,
@@ -230,7 +232,8 @@ fn advice(child: &Value, cell: &Cell, source: &str) -> Vec<String> {
     let (Some(level), Some(message)) = (child["level"].as_str(), child["message"].as_str()) else {
         return Vec::new();
     };
-    // evcxr's requirements for variables are internal; the hint about keeping the variable replaces them.
+    // evcxr's requirements for variables are internal; the hint about keeping the variable replaces
+    // them.
     if message.contains("evcxr")
         || message.contains("in the macro `::core::format_args`")
         || !["help", "note"].contains(&level)

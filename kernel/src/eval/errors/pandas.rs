@@ -32,7 +32,8 @@ const GROUPS: [(&str, &[&str]); 11] = [
     ("Resampler", &["Resampler"]),
 ];
 
-/// Looks a name up on the page; returns its state, and its equivalent or the reason for its absence.
+/// Looks a name up on the page; returns its state, and its equivalent or the reason for its
+/// absence.
 fn entry(group: &str, name: &str) -> Option<(&'static str, &'static str)> {
     let part = PAGE.lines().skip_while(|l| l.strip_prefix("# ") != Some(group)).skip(1);
     part.take_while(|l| !l.starts_with("# ")).find_map(|line| {

@@ -21,8 +21,8 @@ fn known<'a>(variable: &str, inferred: &'a [(String, Inferred)]) -> Option<&'a I
     inferred.iter().rev().find(|(name, _)| name == variable).map(|(_, t)| t)
 }
 
-/// Returns whether the compiler may know a type that is unknown according to evcxr's `message`. Each variable is tried
-/// once, and is then the last of `asked`.
+/// Returns whether the compiler may know a type that is unknown according to evcxr's `message`.
+/// Each variable is tried once, and is then the last of `asked`.
 pub(in crate::eval) fn to_be_asked(
     message: &str,
     inferred: &[(String, Inferred)],

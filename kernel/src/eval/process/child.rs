@@ -1,5 +1,6 @@
-//! The start of the evaluator process: gives cells new standard streams, keeps those of evcxr as private descriptors, and
-//! calls the runtime library. The kernel program never links that library; it is loaded here.
+//! The start of the evaluator process: gives cells new standard streams, keeps those of evcxr as
+//! private descriptors, and calls the runtime library. The kernel program never links that library;
+//! it is loaded here.
 #![allow(unsafe_code)]
 
 use crate::error::{Error, Result};
@@ -36,7 +37,8 @@ pub(crate) fn run(runtime: &Runtime, folder: &Path) -> Result<i32> {
         .map_err(descriptor)?;
     rustix::stdio::dup2_stdout(open(session::STDOUT)?).map_err(descriptor)?;
     rustix::stdio::dup2_stderr(open(session::STDERR)?).map_err(descriptor)?;
-    // SAFETY: the runtime exports this function with this signature; the build id ties both to one source.
+    // SAFETY: the runtime exports this function with this signature; the build id ties both to one
+    // source.
     let main = unsafe {
         loaded.get::<unsafe extern "C" fn(RawFd, RawFd) -> i32>(rask_wire::HOST_MAIN.as_bytes())
     };

@@ -60,8 +60,8 @@ fn processor_time(pid: u32) -> Duration {
 
 /// Parses the sum of user and system ticks from a line of `/proc/PID/stat`.
 fn ticks(stat: &str) -> Option<u64> {
-    // The name, in parentheses, may contain anything. The fields after it are counted without exception: the process group
-    // of the terminal is -1 if there is no terminal.
+    // The name, in parentheses, may contain anything. The fields after it are counted without
+    // exception: the process group of the terminal is -1 if there is no terminal.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut next = || fields.next()?.parse::<u64>().ok();
     Some(next()? + next()?)

@@ -1,4 +1,5 @@
-//! The comms of a session: the open comms, and the routing of their messages between front end and evaluator.
+//! The comms of a session: the open comms, and the routing of their messages between front end and
+//! evaluator.
 
 use crate::eval::process::running::Shared;
 use crate::outbox::{Outbox, Parent};
@@ -35,7 +36,8 @@ impl Comms {
         outbox.comm(asked.as_ref().filter(|_| answers).unwrap_or(parent), message);
     }
 
-    /// Passes a message from the front end to the evaluator. A comm without a handler is closed, as the protocol requires.
+    /// Passes a message from the front end to the evaluator. A comm without a handler is closed, as
+    /// the protocol requires.
     pub(in crate::eval) fn hear(&self, shared: &Shared, parent: &Parent, message: Comm) {
         self.note(&message);
         let (event, id) = (message.event, message.id.clone());

@@ -1,5 +1,6 @@
-//! The output of the evaluator process: bytes on its two output pipes and frames on its socket, merged into one order. A
-//! frame that requests an acknowledgement comes after everything printed before it, so the pipes are drained first.
+//! The output of the evaluator process: bytes on its two output pipes and frames on its socket,
+//! merged into one order. A frame that requests an acknowledgement comes after everything printed
+//! before it, so the pipes are drained first.
 
 use crate::error::{Error, Result};
 use crate::eval::process::comms::Comms;
@@ -71,7 +72,8 @@ impl Stream {
             0,
         )
         .map_err(failed)?;
-        // Open for reading and writing: there is always a writer, so the pipe survives the end of a process.
+        // Open for reading and writing: there is always a writer, so the pipe survives the end of a
+        // process.
         let pipe = rustix::fs::open(
             &path,
             OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC,
@@ -83,10 +85,12 @@ impl Stream {
         Ok(Self { pipe: File::from(pipe), name, rest: Vec::new() })
     }
 
-    /// Publishes the content of the pipe; at the `end` of a cell, including an incomplete character.
+    /// Publishes the content of the pipe; at the `end` of a cell, including an incomplete
+    /// character.
     fn drain(&mut self, shared: &Shared, end: bool) {
         let mut block = vec![0; 1 << 16];
-        // Read at most the capacity of the pipe, so that an endless printing loop cannot block this thread.
+        // Read at most the capacity of the pipe, so that an endless printing loop cannot block this
+        // thread.
         let mut left = 2 * PIPE;
         while left > 0 {
             match self.pipe.read(&mut block) {

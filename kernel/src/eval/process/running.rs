@@ -1,4 +1,5 @@
-//! The state of the running cell that the evaluator's thread, the listening thread and the server share.
+//! The state of the running cell that the evaluator's thread, the listening thread and the server
+//! share.
 
 use super::clock::{Clock, Times};
 use super::display::Output;
@@ -27,7 +28,8 @@ pub(in crate::eval) struct Reported {
     pub(in crate::eval) place: Option<Place>,
 }
 
-/// Requests a line of input from the front end that sent the cell; returns `false` if it does not allow input.
+/// Requests a line of input from the front end that sent the cell; returns `false` if it does not
+/// allow input.
 pub(crate) type Ask = Box<dyn Fn(&str, bool) -> bool + Send>;
 
 /// Called when the compiled cell starts.
@@ -96,7 +98,8 @@ pub(in crate::eval) struct Shared {
     environment: Mutex<Vec<(String, String)>>,
     /// Requests the listening thread to publish everything printed so far.
     drains: Mutex<Option<(UnixStream, mpsc::Receiver<()>)>>,
-    /// The header of the running cell, locked while its status is published, so that no other message comes in between.
+    /// The header of the running cell, locked while its status is published, so that no other
+    /// message comes in between.
     running: Mutex<Parent>,
 }
 
@@ -155,8 +158,8 @@ impl Shared {
         self.outbox.status(parent, "idle");
     }
 
-    /// Publishes busy again if a cell is running: front ends show the last status that they received, which was the idle of
-    /// a request that was answered in the meantime.
+    /// Publishes busy again if a cell is running: front ends show the last status that they
+    /// received, which was the idle of a request that was answered in the meantime.
     pub(in crate::eval) fn still_busy(&self) {
         let running = lock(&self.running);
         if running.is_some() {
@@ -190,7 +193,8 @@ impl Shared {
         (s.clock.times, s.output.take_text())
     }
 
-    /// Begins the compilation of a part of the cell; `begun` is called when that part starts to run.
+    /// Begins the compilation of a part of the cell; `begun` is called when that part starts to
+    /// run.
     pub(in crate::eval) fn compiling(&self, begun: Begun) {
         let mut s = self.state();
         s.phase = Phase::Compiling;
@@ -245,8 +249,9 @@ impl Shared {
         (s.reported.take(), s.stopping)
     }
 
-    /// Waits until the process that replaces a dead one has connected: everything that the dead one printed is then
-    /// published, as the listener serves one connection after the other. Times out if the new process cannot start.
+    /// Waits until the process that replaces a dead one has connected: everything that the dead one
+    /// printed is then published, as the listener serves one connection after the other. Times out
+    /// if the new process cannot start.
     pub(in crate::eval) fn wait_restarted(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
         let wanted = self.state().evaluator.process.clone().map(|p| lock(&p).id());
@@ -354,7 +359,8 @@ impl Shared {
         s.question.open
     }
 
-    /// Passes the user's input to the cell; late input is dropped, as it does not answer the next request.
+    /// Passes the user's input to the cell; late input is dropped, as it does not answer the next
+    /// request.
     pub(in crate::eval) fn answer(&self, answer: String) {
         if std::mem::take(&mut self.state().question.open) {
             self.send(&ToEvaluator::Input(Ok(answer)));

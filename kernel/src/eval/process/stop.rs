@@ -1,4 +1,5 @@
-//! Interrupts a cell: its compiler, its code, its shell commands; and everything when the kernel shuts down.
+//! Interrupts a cell: its compiler, its code, its shell commands; and everything when the kernel
+//! shuts down.
 
 use super::running::{Phase, Shared, lock};
 use crate::error::{Error, Result};
@@ -9,7 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 impl Shared {
-    /// Records the user's interrupt and passes it on; returns the number of the cell to stop, if one is running.
+    /// Records the user's interrupt and passes it on; returns the number of the cell to stop, if
+    /// one is running.
     pub(in crate::eval) fn request_stop(&self) -> Option<u64> {
         let mut s = self.state();
         if s.phase == Phase::Idle || s.stopping {
@@ -25,7 +27,8 @@ impl Shared {
         Some(s.cell)
     }
 
-    /// Ensures that the interrupted cell with that number ends: kills its compiler at once, its process after `grace`.
+    /// Ensures that the interrupted cell with that number ends: kills its compiler at once, its
+    /// process after `grace`.
     pub(in crate::eval) fn enforce_stop(&self, cell: u64, grace: Duration) {
         let deadline = Instant::now() + grace;
         let mut s = self.state();
@@ -75,7 +78,8 @@ impl Shared {
         }
     }
 
-    /// Waits for `child`, the leader of its own process group, as a part of the cell that Stop ends; returns its status.
+    /// Waits for `child`, the leader of its own process group, as a part of the cell that Stop
+    /// ends; returns its status.
     pub(in crate::eval) fn attend(&self, child: &mut Child) -> Result<std::process::ExitStatus> {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let mut s = self.state();

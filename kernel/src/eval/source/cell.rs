@@ -1,5 +1,6 @@
-//! Rewrites the Rust of a cell for evcxr: wraps the last expression so that it compiles at once whatever its type, adds
-//! interrupt checks to loops and type annotations to variables; and maps positions back to the user's text.
+//! Rewrites the Rust of a cell for evcxr: wraps the last expression so that it compiles at once
+//! whatever its type, adds interrupt checks to loops and type annotations to variables; and maps
+//! positions back to the user's text.
 
 use crate::eval::source::scope::Item;
 use crate::eval::source::split::{Binding, Kind, Piece, ends_statement, items, loop_bodies, split};
@@ -82,7 +83,8 @@ impl Cell {
         Self::with(text, range.clone(), number, pieces, edits)
     }
 
-    /// Creates a cell from the Rust code in `range`, between `before` and `after`: one statement, whose variables are not kept.
+    /// Creates a cell from the Rust code in `range`, between `before` and `after`: one statement,
+    /// whose variables are not kept.
     pub(in crate::eval) fn wrapped(
         text: &str,
         range: Range<usize>,
@@ -156,7 +158,8 @@ impl Cell {
             .collect();
     }
 
-    /// Sets the format of the last expression's value, such as `{:#?}`, and whether to show its type.
+    /// Sets the format of the last expression's value, such as `{:#?}`, and whether to show its
+    /// type.
     pub(in crate::eval) fn show_as(&mut self, format: Option<&str>, types: bool) {
         if format.is_none() && !types {
             return;
@@ -229,7 +232,8 @@ impl Cell {
         lets.flatten().map(|b| b.name.as_str())
     }
 
-    /// Annotates the types of variables, each after the statement that defines it, so that evcxr need not infer them.
+    /// Annotates the types of variables, each after the statement that defines it, so that evcxr
+    /// need not infer them.
     pub(in crate::eval) fn write_types(&mut self, types: &[Inferred]) {
         let mut types = types.iter();
         let mut edits = Vec::new();
@@ -311,7 +315,8 @@ impl Cell {
         self.render();
     }
 
-    /// Returns whether the cell is worth optimising: it has loops, closures or functions, or uses one of `names`.
+    /// Returns whether the cell is worth optimising: it has loops, closures or functions, or uses
+    /// one of `names`.
     pub(in crate::eval) fn is_heavy(&self, names: &[String]) -> bool {
         let file = SourceFile::parse(&format!("fn f(){{{}\n}}", self.rust()), Edition::Edition2024);
         file.syntax_node().descendants_with_tokens().skip(3).any(|e| match e.kind() {
@@ -328,7 +333,8 @@ impl Cell {
         })
     }
 
-    /// Maps a position in evcxr's source to the user's text; line and column count characters from 1.
+    /// Maps a position in evcxr's source to the user's text; line and column count characters from
+    /// 1.
     pub(in crate::eval) fn locate(
         &self,
         source: &str,

@@ -1,4 +1,5 @@
-//! The names that cells define for later ones, as text for rust-analyzer: items and variables with their types.
+//! The names that cells define for later ones, as text for rust-analyzer: items and variables with
+//! their types.
 
 /// The name of the function that represents the current cell.
 pub(in crate::eval) const CELL: &str = "rask_cell";
@@ -77,8 +78,9 @@ impl Scope {
             .chain(self.variables.iter().map(|v| v.name.as_str()))
     }
 
-    /// Builds a source file in which `statements` are the body of a function with the variables as its arguments, next to
-    /// the items of earlier cells and `items`; the cursor is at byte `at` of the statements.
+    /// Builds a source file in which `statements` are the body of a function with the variables as
+    /// its arguments, next to the items of earlier cells and `items`; the cursor is at byte `at` of
+    /// the statements.
     pub(in crate::eval) fn wrap(&self, items: &str, statements: &str, at: usize) -> Wrapped {
         let mut text =
             String::from("#![allow(warnings)]\n#[allow(unused_imports)]\nuse rask::prelude::*;\n");

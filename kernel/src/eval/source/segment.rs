@@ -1,5 +1,5 @@
-//! Splits a cell into Rust, magics (`%time`), evcxr's commands (`:dep`) and shell commands (`!ls`). Only the text is
-//! parsed here; what a magic does is defined in the table of `magics`.
+//! Splits a cell into Rust, magics (`%time`), evcxr's commands (`:dep`) and shell commands (`!ls`).
+//! Only the text is parsed here; what a magic does is defined in the table of `magics`.
 
 use crate::eval::source::split::{
     Completeness, completeness as rust_completeness, ends_statement, only_comments,
@@ -93,7 +93,8 @@ fn behind_comments(text: &str, rust: usize, line: Range<usize>) -> usize {
     }
 }
 
-/// Parses a line that is not Rust, after the Rust code `before`; at the `head` of the cell there is no code yet.
+/// Parses a line that is not Rust, after the Rust code `before`; at the `head` of the cell there is
+/// no code yet.
 fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<Segment> {
     let content = text[line.clone()].trim_end();
     let trimmed = content.trim_start_matches(' ');
@@ -129,7 +130,8 @@ fn special(text: &str, line: Range<usize>, before: &str, head: bool) -> Option<S
     Some(Segment::Magic(Call { name, args, body, help }))
 }
 
-/// Returns the text with everything but Rust blanked out, byte for byte; `is_code` tells which magics have Rust arguments.
+/// Returns the text with everything but Rust blanked out, byte for byte; `is_code` tells which
+/// magics have Rust arguments.
 pub(in crate::eval) fn rust_only(text: &str, is_code: impl Fn(&str) -> bool) -> String {
     let mut keep: Vec<Range<usize>> = Vec::new();
     for segment in segments(text) {

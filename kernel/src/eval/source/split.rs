@@ -73,7 +73,8 @@ pub(in crate::eval) fn split(rust: &str) -> Vec<Piece> {
         let to = to.min(rust.len());
         pieces.push(Piece { start, end, from, to, kind, assigns: assigned(child) });
     }
-    // The text that the parser left over belongs to evcxr's last statement, which then does not compile.
+    // The text that the parser left over belongs to evcxr's last statement, which then does not
+    // compile.
     if file.errors().iter().any(|e| usize::from(e.range().start()) >= HEAD.len()) {
         pieces.iter_mut().for_each(|p| (p.kind, p.assigns) = (Kind::Other, None));
     }
@@ -143,7 +144,8 @@ fn assigned(node: &SyntaxNode) -> Option<Binding> {
     })
 }
 
-/// Returns whether there are only comments from byte `from` to the end, including an unterminated one.
+/// Returns whether there are only comments from byte `from` to the end, including an unterminated
+/// one.
 pub(in crate::eval) fn only_comments(rust: &str, from: usize) -> bool {
     let file = SourceFile::parse(&format!("{HEAD}{rust}"), Edition::Edition2024);
     let tokens = file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token());
@@ -207,8 +209,8 @@ pub(in crate::eval) fn items(rust: &str, pieces: &[Piece]) -> Vec<Item> {
     pieces.iter().filter_map(item).collect()
 }
 
-/// Returns where loops should check for an interrupt: the byte after the brace of each such body. A plain `for` over
-/// arithmetic ends by itself, and is left to the optimiser.
+/// Returns where loops should check for an interrupt: the byte after the brace of each such body. A
+/// plain `for` over arithmetic ends by itself, and is left to the optimiser.
 pub(in crate::eval) fn loop_bodies(rust: &str) -> Vec<usize> {
     let file = SourceFile::parse(&format!("{HEAD}{rust}\n}}"), Edition::Edition2024);
     if file.errors().iter().any(|e| usize::from(e.range().start()) >= HEAD.len()) {

@@ -1,4 +1,5 @@
-//! Types as text: what is known about a variable's type, and whether it can be written in source code.
+//! Types as text: what is known about a variable's type, and whether it can be written in source
+//! code.
 
 use ra_ap_syntax::{Edition, SourceFile, SyntaxKind};
 
@@ -15,7 +16,8 @@ pub(crate) enum Inferred {
     Constant,
 }
 
-/// Returns whether `name` is a complete type: rust-analyzer writes `_` and `{unknown}` for unknown parts.
+/// Returns whether `name` is a complete type: rust-analyzer writes `_` and `{unknown}` for unknown
+/// parts.
 pub(crate) fn can_be_written(name: &str) -> bool {
     let parsed = SourceFile::parse(&format!("type T = {name};"), Edition::Edition2024);
     let odd = |kind| {

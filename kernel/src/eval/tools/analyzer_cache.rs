@@ -1,5 +1,5 @@
-//! A cache for rust-analyzer's queries of the toolchain: a dozen at every start, each of which would cost up to three
-//! processes. Also restricts the crates that it reads.
+//! A cache for rust-analyzer's queries of the toolchain: a dozen at every start, each of which
+//! would cost up to three processes. Also restricts the crates that it reads.
 
 use crate::error::{Error, Result};
 use crate::eval::runtime::{Prebuilt, Runtime};
@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Set for the queries of the kernel's rust-analyzer, which reads everything. That of evcxr gets almost nothing: evcxr waits
-/// for it to load before a cell can run, and the types that it would infer are already annotated in the cell.
+/// Set for the queries of the kernel's rust-analyzer, which reads everything. That of evcxr gets
+/// almost nothing: evcxr waits for it to load before a cell can run, and the types that it would
+/// infer are already annotated in the cell.
 pub(in crate::eval) const READER: &str = "RASK_READS_ALL";
 
 pub(super) fn reads_all() -> bool {
@@ -21,8 +22,9 @@ pub(super) fn name_of(content: impl AsRef<[u8]>) -> String {
     crate::protocol::frames::hex(&Sha256::digest(content)[..12])
 }
 
-/// Prints the cached output of a tool for the same query in this or an earlier session; otherwise runs the tool.
-/// rust-analyzer makes a dozen queries at every start, and each costs up to three processes.
+/// Prints the cached output of a tool for the same query in this or an earlier session; otherwise
+/// runs the tool. rust-analyzer makes a dozen queries at every start, and each costs up to three
+/// processes.
 pub(super) fn remembered(
     runtime: &Runtime,
     session: &Path,
@@ -84,9 +86,9 @@ const GIVEN_AWAY: [&str; 6] =
 const MACROS: [&str; 6] =
     ["proc-macro2", "quote", "serde_derive", "syn", "synstructure", "unicode-ident"];
 
-/// Returns the metadata for rust-analyzer. Of the crates of every session, it contains those whose types a cell can name;
-/// their internal dependencies would be megabytes of source, read at every start for nothing. Unless `full` is set, it
-/// contains only the session's own crate.
+/// Returns the metadata for rust-analyzer. Of the crates of every session, it contains those whose
+/// types a cell can name; their internal dependencies would be megabytes of source, read at every
+/// start for nothing. Unless `full` is set, it contains only the session's own crate.
 fn readable(mut metadata: Value, runtime: &Runtime, full: bool) -> Value {
     let hidden = |p: &Value| {
         let is =

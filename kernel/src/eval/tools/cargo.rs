@@ -1,5 +1,6 @@
-//! The wrapper of cargo (and rustup) that evcxr calls for each cell. It redirects evcxr's generated source to the hooks of
-//! the runtime, and compiles a cell of a plain session with one rustc call; everything else is passed to the real cargo.
+//! The wrapper of cargo (and rustup) that evcxr calls for each cell. It redirects evcxr's generated
+//! source to the hooks of the runtime, and compiles a cell of a plain session with one rustc call;
+//! everything else is passed to the real cargo.
 
 use super::analyzer_cache::{asks_about_session, keep, name_of, reads_all, remembered};
 use super::compiler::{compile, tell_library};
@@ -93,10 +94,12 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
         return dependent::cell(runtime, session, args, &manifest, compiles);
     }
     if verb == Some("metadata") && manifest.contains("name = \"evcxr_dummy_validate_dep\"") {
-        // evcxr checks each dependency separately; the build that follows resolves all of them at once.
+        // evcxr checks each dependency separately; the build that follows resolves all of them at
+        // once.
         return Ok(0);
     }
-    // evcxr's rust-analyzer need not read the user's dependencies: the types are already annotated in the cell.
+    // evcxr's rust-analyzer need not read the user's dependencies: the types are already annotated
+    // in the cell.
     let answered = is_plain(&manifest, &plain) || verb == Some("metadata") && !reads_all();
     if asks_about_session(args) && answered {
         return remembered(runtime, session, "cargo", args);
@@ -104,7 +107,8 @@ fn build(runtime: &Runtime, session: &Path, args: &[String]) -> Result<i32> {
     become_tool(&runtime.tool("cargo"), args)
 }
 
-/// Compiles a plain cell; for the startup code, uses the cached library of an earlier session if the source is the same.
+/// Compiles a plain cell; for the startup code, uses the cached library of an earlier session if
+/// the source is the same.
 fn cell(
     runtime: &Runtime,
     session: &Path,
@@ -137,8 +141,8 @@ fn kept_cell(runtime: &Runtime) -> Option<PathBuf> {
     Some(runtime.folder.join("cells").join(format!("{}.so", name_of(source))))
 }
 
-/// Returns whether a session's manifest has only the dependencies of every session, in which case its cells need no cargo.
-/// The order of evcxr's dependency lines changes from run to run.
+/// Returns whether a session's manifest has only the dependencies of every session, in which case
+/// its cells need no cargo. The order of evcxr's dependency lines changes from run to run.
 fn is_plain(manifest: &str, plain: &str) -> bool {
     let dependencies = |text: &str| {
         let mut lines: Vec<_> = text

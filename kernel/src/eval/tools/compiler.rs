@@ -6,7 +6,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Runs a compiler that writes JSON to its standard error; warnings are recorded, everything else is passed on.
+/// Runs a compiler that writes JSON to its standard error; warnings are recorded, everything else
+/// is passed on.
 pub(super) fn compile(command: &mut Command, session: &Path) -> Result<i32> {
     let output = command
         .stdin(Stdio::null())

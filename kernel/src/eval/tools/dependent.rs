@@ -1,5 +1,6 @@
-//! Cells of a session with dependencies of its own. cargo builds the dependencies once, all together, and shows its
-//! progress; after that, cells are compiled by repeating the rustc call that cargo made, without cargo.
+//! Cells of a session with dependencies of its own. cargo builds the dependencies once, all
+//! together, and shows its progress; after that, cells are compiled by repeating the rustc call
+//! that cargo made, without cargo.
 
 use super::compiler::{is_warning, note_warnings, tell_library};
 use super::files::DEPENDENCY;
@@ -92,7 +93,8 @@ fn cargo(runtime: &Runtime, session: &Path, args: &[String], compiles: bool) -> 
     Ok(status.code().unwrap_or(1))
 }
 
-/// Describes the failure of a dependency: its name, and the message of its build script or of the compiler.
+/// Describes the failure of a dependency: its name, and the message of its build script or of the
+/// compiler.
 fn failure(said: &str, messages: &str) -> Option<String> {
     const NOISE: [&str; 4] = ["cargo:", "note: run with", "warning: build failed", "--- std"];
     let script = said.split_once("failed to run custom build command for `");

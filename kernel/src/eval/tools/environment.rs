@@ -1,4 +1,5 @@
-//! The environment of the user's shell, without the variables that the kernel sets for the compiler.
+//! The environment of the user's shell, without the variables that the kernel sets for the
+//! compiler.
 
 use super::rustc;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! The files of a session through which the kernel communicates with the tool wrappers, which are separate
-//! processes.
+//! The files of a session through which the kernel communicates with the tool wrappers, which are
+//! separate processes.
 
 use crate::eval::runtime::Runtime;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,8 @@ pub(in crate::eval) struct Request {
 /// The origin of the code.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::eval) enum Source {
-    /// The startup code of a session, which is the same in all sessions, so that its library is cached.
+    /// The startup code of a session, which is the same in all sessions, so that its library is
+    /// cached.
     Startup,
     /// The user's cell.
     Cell(String),
@@ -48,13 +49,14 @@ pub(in crate::eval) fn pid_file(session: &Path) -> PathBuf {
     session.join("compiler.pid")
 }
 
-/// Returns the path of the initial `Cargo.toml`, for comparison with that of a session with dependencies.
+/// Returns the path of the initial `Cargo.toml`, for comparison with that of a session with
+/// dependencies.
 pub(in crate::eval) fn plain_manifest(session: &Path) -> PathBuf {
     session.join("plain.toml")
 }
 
-/// Returns the folder that evcxr's rust-analyzer uses as the toolchain: its tools are this program, its library is
-/// almost empty.
+/// Returns the folder that evcxr's rust-analyzer uses as the toolchain: its tools are this program,
+/// its library is almost empty.
 pub(crate) fn toolchain(session: &Path) -> PathBuf {
     session.join("toolchain")
 }

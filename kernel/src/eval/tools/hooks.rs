@@ -1,7 +1,7 @@
 //! Redirects evcxr's generated source to the runtime's hooks.
 
-/// Redirects evcxr's generated source to the runtime's hooks. Line numbers do not change, as evcxr locates the user's code
-/// by them.
+/// Redirects evcxr's generated source to the runtime's hooks. Line numbers do not change, as evcxr
+/// locates the user's code by them.
 pub(super) fn hooked(source: &str) -> String {
     const CATCH: &str = "match std::panic::catch_unwind(\n  std::panic::AssertUnwindSafe(||{\n";
     const CAUGHT: &str =
@@ -49,8 +49,8 @@ pub(super) fn hooked(source: &str) -> String {
     number(&out)
 }
 
-/// Adds a constant with the number of the cell's library, which identifies its output: the number of the function that
-/// evcxr calls.
+/// Adds a constant with the number of the cell's library, which identifies its output: the number
+/// of the function that evcxr calls.
 pub(super) fn number(source: &str) -> String {
     const FUNCTION: &str = "#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_";
     if source.contains("const RASK_CELL") {

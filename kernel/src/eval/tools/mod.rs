@@ -1,9 +1,11 @@
-//! Wrappers of the tools that evcxr and rust-analyzer call: cargo, rustc, rustup. Each is this program under another name, in a
-//! process of its own; they communicate with the kernel through `files`.
+//! Wrappers of the tools that evcxr and rust-analyzer call: cargo, rustc, rustup. Each is this
+//! program under another name, in a process of its own; they communicate with the kernel through
+//! `files`.
 //!
-//! `cargo` and `rustc` compile cells, `dependent` those of a session with dependencies of its own; before that, `hooks` redirects
-//! evcxr's source to the runtime, and `prune` removes what the cell does not need. `compiler` is one run of a compiler, `replay`
-//! the call of it that cargo made; `parent_death` ends processes with the kernel, `environment` is the environment of users'
+//! `cargo` and `rustc` compile cells, `dependent` those of a session with dependencies of its own;
+//! before that, `hooks` redirects evcxr's source to the runtime, and `prune` removes what the cell
+//! does not need. `compiler` is one run of a compiler, `replay` the call of it that cargo made;
+//! `parent_death` ends processes with the kernel, `environment` is the environment of users'
 //! processes, `analyzer_cache` caches the answers to rust-analyzer's queries.
 
 pub(super) mod analyzer_cache;

@@ -19,7 +19,8 @@ pub(crate) fn hold() {
     }
 }
 
-/// Returns a command that ends with this process: this program, which calls [`hold`] and then executes the real one.
+/// Returns a command that ends with this process: this program, which calls [`hold`] and then
+/// executes the real one.
 pub(in crate::eval) fn command(program: &Path) -> Command {
     match std::env::current_exe() {
         Ok(me) => {
@@ -32,8 +33,8 @@ pub(in crate::eval) fn command(program: &Path) -> Command {
     }
 }
 
-/// Like [`command`], for a program that starts others: all of them are one process group, which is killed when this process
-/// closes the standard input of the program, or ends.
+/// Like [`command`], for a program that starts others: all of them are one process group, which is
+/// killed when this process closes the standard input of the program, or ends.
 pub(in crate::eval) fn group(program: &Path) -> Command {
     let mut out = Command::new(std::env::current_exe().unwrap_or_else(|_| "rask".into()));
     out.args([ROLE, GROUP]).arg(program).process_group(0).stdin(Stdio::piped());

@@ -1,8 +1,10 @@
-//! Removes what a cell does not need from the source that evcxr writes for it: unused items of earlier cells, and unused
-//! variables, which then stay in their store. So the hundredth item costs no more than the fifth.
+//! Removes what a cell does not need from the source that evcxr writes for it: unused items of
+//! earlier cells, and unused variables, which then stay in their store. So the hundredth item costs
+//! no more than the fifth.
 //!
-//! The rule is conservative: every word of a text counts as a use, in strings and comments too. An `impl` block is kept
-//! with the local types and traits in its head, a trait with the names of its methods, and `use` lines always.
+//! The rule is conservative: every word of a text counts as a use, in strings and comments too. An
+//! `impl` block is kept with the local types and traits in its head, a trait with the names of its
+//! methods, and `use` lines always.
 
 use crate::eval::source::split::item_name;
 use ra_ap_syntax::ast::{self, AstNode, HasModuleItem};
@@ -21,8 +23,8 @@ struct Candidate {
 
 /// Returns the source without what the cell `own` does not need; line numbers do not change.
 pub(super) fn prune(source: &str, own: &str) -> String {
-    // rustc's time grows with every item and variable that it sees, used or not: of a notebook with a
-    // hundred cells, nearly all of a source is there for other cells.
+    // rustc's time grows with every item and variable that it sees, used or not: of a notebook with
+    // a hundred cells, nearly all of a source is there for other cells.
     let touched = without(source, variables(source, own));
     // A type that is used only by such a variable is not needed either.
     let unused = items(&touched, own);
@@ -79,7 +81,8 @@ fn items(source: &str, own: &str) -> Vec<Range<usize>> {
         let range = item.syntax().text_range();
         let range = usize::from(range.start())..usize::from(range.end());
         let text = &source[range.clone()];
-        // What evcxr and Rask generate holds the cell together, and calls each other by other names.
+        // What evcxr and Rask generate holds the cell together, and calls each other by other
+        // names.
         let kept = own.contains(text)
             || text.contains("evcxr_variable_store")
             || text.contains("Evcxr")
@@ -113,8 +116,8 @@ fn candidate(item: &ast::Item, range: Range<usize>, local: &HashSet<String>) -> 
         words_of(&text).filter(|w| local.contains(*w)).map(str::to_owned).collect::<Vec<_>>()
     };
     let (offers, goes_with) = match item {
-        // Nobody names an `impl`: it is used where its type or its trait is. One without a local name
-        // in its head may be used anywhere.
+        // Nobody names an `impl`: it is used where its type or its trait is. One without a local
+        // name in its head may be used anywhere.
         ast::Item::Impl(i) => {
             let goes_with: Vec<_> =
                 in_head(i.self_ty()).into_iter().chain(in_head(i.trait_())).collect();

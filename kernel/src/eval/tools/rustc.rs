@@ -1,5 +1,6 @@
-//! The compilation of a cell: the arguments of rustc, and the wrapper of rustc that cargo calls if a session has
-//! dependencies of its own. Both link a cell against the prebuilt runtime instead of its source.
+//! The compilation of a cell: the arguments of rustc, and the wrapper of rustc that cargo calls if
+//! a session has dependencies of its own. Both link a cell against the prebuilt runtime instead of
+//! its source.
 
 use super::compiler::compile;
 use super::files::Request;
@@ -11,7 +12,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-/// Set by the kernel for the compilers that it starts: this program then acts as the wrapper of rustc.
+/// Set by the kernel for the compilers that it starts: this program then acts as the wrapper of
+/// rustc.
 pub(crate) const MARKER: &str = "RASK_WRAPS_RUSTC";
 /// The content of a stub file that represents a prebuilt library; the path follows.
 const STUB: &str = "rask-prebuilt:";
@@ -25,7 +27,8 @@ struct Call {
     extra: String,
     emit: String,
     features: Vec<String>,
-    /// Compiled for the target (to run in cells), not for the host (as build scripts and macros are).
+    /// Compiled for the target (to run in cells), not for the host (as build scripts and macros
+    /// are).
     for_target: bool,
 }
 
@@ -82,7 +85,8 @@ pub(crate) fn wrap(runtime: &Runtime, session: &Path, args: &[String]) -> Result
     let mut rest = args.iter();
     let is_cell = call.crate_name == "ctx";
     while let Some(arg) = rest.next() {
-        // The types of a cell must be the same whether or not cargo compiles it: drop cargo's crate metadata.
+        // The types of a cell must be the same whether or not cargo compiles it: drop cargo's crate
+        // metadata.
         if is_cell
             && arg == "-C"
             && rest.as_slice().first().is_some_and(|a| a.starts_with("metadata="))
@@ -126,7 +130,8 @@ pub(super) fn run(session: &Path, command: &mut Command) -> Result<i32> {
     compile(command, session)
 }
 
-/// Finds the prebuilt library for the crate of this call: the same package and version, with all requested features.
+/// Finds the prebuilt library for the crate of this call: the same package and version, with all
+/// requested features.
 fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
     if call.crate_type == "bin" || call.crate_type == "cdylib" || call.out_dir.is_empty() {
         return None;
@@ -134,7 +139,8 @@ fn stub_of(runtime: &Runtime, call: &Call) -> Option<String> {
     if call.crate_name == "rask" {
         return Some(runtime.library().display().to_string());
     }
-    // Libraries linked by build scripts and macros must be compiled; only the macros themselves can be prebuilt.
+    // Libraries linked by build scripts and macros must be compiled; only the macros themselves can
+    // be prebuilt.
     if !call.for_target && call.crate_type != "proc-macro" {
         return None;
     }
@@ -172,7 +178,8 @@ fn write_stub(call: &Call, prebuilt: &str) -> Result<()> {
     std::fs::write(&path, format!("{}:\n", path.display())).map_err(Error::file(path))
 }
 
-/// Replaces the path in `name=path` by that of the prebuilt library, if the file at `path` is a stub.
+/// Replaces the path in `name=path` by that of the prebuilt library, if the file at `path` is a
+/// stub.
 fn swap(extern_: &str) -> OsString {
     if let Some((name, path)) = extern_.split_once('=')
         && std::fs::metadata(path).is_ok_and(|m| m.len() < 4096)
@@ -196,8 +203,8 @@ fn joined(prefix: &str, path: &Path) -> OsString {
     out
 }
 
-/// Returns the arguments of every cell: the runtime, the metadata of its dependencies, and the paths to find both when the
-/// cell is loaded (absolute, as evcxr moves the library).
+/// Returns the arguments of every cell: the runtime, the metadata of its dependencies, and the
+/// paths to find both when the cell is loaded (absolute, as evcxr moves the library).
 fn cell_args(runtime: &Runtime) -> Vec<OsString> {
     let lib = runtime.folder.join("lib");
     vec![
@@ -214,7 +221,8 @@ fn cell_args(runtime: &Runtime) -> Vec<OsString> {
     ]
 }
 
-/// Returns the rustc call for a cell of a session without dependencies of its own, which needs no cargo.
+/// Returns the rustc call for a cell of a session without dependencies of its own, which needs no
+/// cargo.
 pub(crate) fn plain_cell(
     runtime: &Runtime,
     target: &str,
@@ -242,7 +250,8 @@ pub(crate) fn plain_cell(
         "-Coverflow-checks=on",
         "-Ccodegen-units=4",
     ]);
-    // Debug assertions also enable the library's checks of its own unsafe code, in the innermost loops of closures.
+    // Debug assertions also enable the library's checks of its own unsafe code, in the innermost
+    // loops of closures.
     command.arg(if matches!(opt_level, "0" | "1") {
         "-Cdebug-assertions=on"
     } else {

@@ -1,4 +1,5 @@
-//! Closures over groups: each gets the rows of one group as a table, and returns rows of the new frame.
+//! Closures over groups: each gets the rows of one group as a table, and returns rows of the new
+//! frame.
 
 use crate::config;
 use crate::error::{During, Error, Result};

@@ -24,7 +24,8 @@ pub struct GroupBy {
 }
 
 impl DataFrame {
-    /// Groups the rows by one or several columns. Results have one row per group and are ordered by the keys.
+    /// Groups the rows by one or several columns. Results have one row per group and are ordered by
+    /// the keys.
     ///
     /// Rows with a null key are skipped, as in Dask and pandas.
     #[track_caller]
