@@ -5,8 +5,8 @@ use crate::install;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A folder of a build that is being copied may be this old.
-const UNFINISHED: Duration = Duration::from_hours(24);
+/// What is younger may belong to an installation that is under way.
+const NEW: Duration = Duration::from_hours(1);
 
 /// Removes what is unused, or with `--dry-run` only lists it.
 pub(crate) fn run(args: &[String]) -> Result<i32> {
@@ -19,19 +19,15 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
         }
     };
     let mut bytes = 0;
-    let unused = unused(&installed(&install::home()), &in_use());
+    let unused = unused(&installed(&install::home(), is_new), &in_use());
     for path in &unused {
         let size = size(path);
-        bytes += size;
-        println!(
-            "{} {} ({} MB)",
-            if dry { "unused" } else { "removed" },
-            path.display(),
-            size >> 20
-        );
         if !dry {
             remove(path).map_err(Error::file(path))?;
         }
+        bytes += size;
+        let what = if dry { "unused" } else { "removed" };
+        println!("{what} {} ({} MB)", path.display(), size >> 20);
     }
     let what = if dry { "can be removed" } else { "removed" };
     println!("{} builds and programs {what}, {} MB", unused.len(), bytes >> 20);
@@ -40,18 +36,17 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
 
 /// Returns the builds and programs below the installation folder; what is being installed now is
 /// left out.
-fn installed(home: &Path) -> Vec<PathBuf> {
+fn installed(home: &Path, left_out: fn(&Path) -> bool) -> Vec<PathBuf> {
     let entries = ["runtime", "bin"].map(|folder| std::fs::read_dir(home.join(folder)));
     let paths = entries.into_iter().flatten().flatten().flatten().map(|e| e.path());
-    let mut all: Vec<_> = paths.filter(|p| !is_new(p)).collect();
+    let mut all: Vec<_> = paths.filter(|p| !left_out(p)).collect();
     all.sort();
     all
 }
 
 fn is_new(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let age = path.metadata().and_then(|m| m.modified()).map(|t| t.elapsed().unwrap_or_default());
-    name.starts_with(".new-") && age.is_ok_and(|a| a < UNFINISHED)
+    age.is_ok_and(|a| a < NEW)
 }
 
 /// Returns the texts that name what is used: the kernelspecs of the user, and the command lines of
@@ -98,7 +93,6 @@ mod tests {
         for file in [
             "runtime/aaa/lib/librask.so",
             "runtime/bbb/runtime.json",
-            "runtime/.new-x/a",
             "bin/rask-1",
             "bin/rask-2",
             "venv/x",
@@ -111,10 +105,11 @@ mod tests {
             "{\"argv\": [\"/h/bin/rask-2\"]}".to_owned(),
             "kernel\0--runtime\0/h/runtime/aaa\0".to_owned(),
         ];
-        let found = unused(&installed(home.path()), &texts);
+        let found = unused(&installed(home.path(), |_| false), &texts);
         assert_eq!(found, ["bin/rask-1", "runtime/bbb"].map(|p| home.path().join(p)));
         assert_eq!(size(&home.path().join("runtime/bbb")), 5);
         found.iter().for_each(|p| remove(p).unwrap());
-        assert_eq!(installed(home.path()).len(), 2);
+        assert_eq!(installed(home.path(), |_| false).len(), 2);
+        assert!(installed(home.path(), is_new).is_empty());
     }
 }

@@ -180,7 +180,7 @@ pub enum ErrorKind {
         limit: u64,
     },
     /// Values could not be spilled to disk or read back.
-    #[error("cannot spill to {folder}: {source}")]
+    #[error("spilling to {folder} failed: {source}")]
     Spill {
         /// Folder of the spill files.
         folder: String,
@@ -248,7 +248,6 @@ impl Error {
         matches!(self.kind(), ErrorKind::OutOfMemory { .. })
     }
 
-    /// Creates the error of an invalid argument of a method.
     /// Returns the error of an argument that a method cannot read.
     pub(crate) fn invalid(
         method: &str,
@@ -260,6 +259,7 @@ impl Error {
         Self::bad_argument(method, message)
     }
 
+    /// Returns the error of an invalid argument of a method.
     pub(crate) fn bad_argument(method: &str, message: String) -> Self {
         ErrorKind::BadArgument { method: method.to_owned(), message }.into()
     }

@@ -42,6 +42,11 @@ class Magics(unittest.TestCase):
         self.assertEqual(ran.text, "42")
         self.k.fails("let fine = 1;\n%time nothing_here\n2", "cannot find", "line 2, column 7")
 
+    def test_comments_may_stand_before_a_magic(self):
+        self.assertIn("Wall time", self.shown("/* slow */ %time 1 + 1"))
+        self.assertIn("hi", self.shown("/* a\n b */ !echo hi"))
+        self.assertIn("Wall time", self.shown("let beside = 2;\n/* c */ %time beside + 1"))
+
     def test_who(self):
         self.k.ok("let a_name = 5u8;\nlet a_list = vec![String::new()];")
         said = self.shown("%who")
@@ -90,6 +95,10 @@ class Magics(unittest.TestCase):
         self.k.fails("%%sql\ndrop table people", "sql")
         self.k.fails("%%sql\n", "no query")
         self.k.fails("%%sql not a name\nselect 1", "invalid variable name")
+
+    def test_sql_negates_unsigned_columns(self):
+        self.k.ok('let small = DataFrame::from_columns([("u", Series::from_iter([1u8, 200]))]);')
+        self.assertIn("-200", self.shown("%%sql\nselect -u from small order by -u"))
 
     def test_rich_text(self):
         [html] = self.k.ok("%%html\n<b>bold</b>").content("display_data")

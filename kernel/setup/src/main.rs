@@ -43,7 +43,9 @@ impl Machine {
             () => "another C library",
         };
         let has_cc = Command::new("cc").arg("--version").output().is_ok_and(|o| o.status.success());
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        // This program is in `TARGET/debug`.
+        let me = env::current_exe().unwrap_or_default();
+        let target = me.ancestors().nth(2).unwrap_or(Path::new("target")).to_owned();
         let build = if target.join("release/rask").exists() { UPDATE } else { BUILD };
         let home = home();
         let wanted = if home.join("venv").exists() { UPDATE } else { INSTALLED };

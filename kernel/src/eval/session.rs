@@ -514,7 +514,7 @@ fn ended(how: &str) -> String {
     } else if status.contains("SIGKILL") {
         "it was killed, most often because the system ran out of memory"
     } else if status.contains("SIGILL") || status.contains("SIGBUS") || status.contains("SIGFPE") {
-        "an invalid instruction or memory access"
+        "an invalid instruction, memory access or arithmetic operation"
     } else if status.starts_with("exit") {
         "the cell called `exit`"
     } else {

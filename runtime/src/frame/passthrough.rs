@@ -1,8 +1,8 @@
 //! Methods that most of our operators implement alike: they pass on what their input has.
 
-/// Methods of an `ExecutionPlan`: `name "X"` with the field `properties`, `input x` for the one
-/// input in field `x`, `no_input`, `no_expressions` for an operator without expressions of its own,
-/// `statistics` for one that returns the rows of its input.
+/// Methods of an `ExecutionPlan`: `name "X"` with the field `properties`, `input |p| &p.x` for the
+/// one input in field `x`, `no_input`, `no_expressions` for an operator without expressions of its
+/// own, `statistics` for one that returns the rows of its input.
 macro_rules! passthrough {
     ($($what:ident $($value:expr)?),+ $(,)?) => { $(passthrough!(@ $what $($value)?);)+ };
     (@ name $name:expr) => {

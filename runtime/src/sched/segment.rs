@@ -82,7 +82,10 @@ impl Spilled {
     /// Reads the value back.
     pub(super) fn read(&self) -> Result<Value> {
         let mut packed = vec![0; self.length];
-        let fail = |source| ErrorKind::Spill { folder: "the temporary file".to_owned(), source };
+        let fail = |source| ErrorKind::Spill {
+            folder: "a temporary file and reading it back".to_owned(),
+            source,
+        };
         self.file.read_exact_at(&mut packed, self.at).map_err(fail)?;
         let cut = || fail(std::io::Error::other("corrupted data"));
         Ok((self.packer.unpack)(&packed).ok_or_else(cut)?)

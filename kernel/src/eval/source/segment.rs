@@ -2,7 +2,7 @@
 //! Only the text is parsed here; what a magic does is defined in the table of `magics`.
 
 use crate::eval::source::split::{
-    Completeness, completeness as rust_completeness, ends_statement, only_comments,
+    Completeness, Content, completeness as rust_completeness, content, ends_statement,
 };
 use std::ops::Range;
 
@@ -40,7 +40,9 @@ pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
         let from = start + behind_comments(text, rust, start..end);
-        let special = special(text, from..end, text[rust..from].trim(), head);
+        // Inside of a comment a line is text, whatever it begins with.
+        let at_head = head && kind(&text[rust..from]) != Content::OpenComment;
+        let special = special(text, from..end, text[rust..from].trim(), at_head);
         if let Some(segment) = special {
             push_rust(text, rust..from, &mut found);
             let whole = matches!(&segment, Segment::Magic(c) if c.name.starts_with("%%"));
@@ -57,7 +59,7 @@ pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
             }
             rust = end;
         } else {
-            head = head && !has_code(&text[rust..end]);
+            head = head && kind(&text[rust..end]) != Content::Code;
         }
         start = end;
     }
@@ -66,31 +68,35 @@ pub(in crate::eval) fn segments(text: &str) -> Vec<Segment> {
 }
 
 fn push_rust(text: &str, range: Range<usize>, found: &mut Vec<Segment>) {
-    // Code that consists of comments only is not compiled.
-    if has_code(&text[range.clone()]) {
+    // Comments alone are not compiled; one that is not terminated is an error that the compiler reports.
+    if kind(&text[range.clone()]) != Content::Comments {
         found.push(Segment::Rust(range));
     }
 }
 
-/// Returns whether there is more than comments and blank lines.
-fn has_code(text: &str) -> bool {
-    let more = text.lines().any(|l| !l.trim().is_empty() && !l.starts_with("//"));
-    more && !(text.contains("/*") && only_comments(text, 0))
+/// Returns what a text consists of; most have no block comments and need no parser.
+fn kind(text: &str) -> Content {
+    if text.lines().all(|l| l.trim().is_empty() || l.starts_with("//")) {
+        Content::Comments
+    } else if text.contains("/*") {
+        content(text, 0)
+    } else {
+        Content::Code
+    }
 }
 
 /// Returns the length of the comments that a line begins with, if a magic or a command follows
 /// them: `/* slow */ %time f()`. The Rust code before the line starts at `rust`.
 fn behind_comments(text: &str, rust: usize, line: Range<usize>) -> usize {
-    let content = &text[line.clone()];
-    let Some(end) = content.rfind("*/") else { return 0 };
-    let rest = content[end + 2..].trim_start_matches([' ', '\t']);
-    let length = content.len() - rest.len();
-    let marked = rest.starts_with(['%', '!', ':']);
-    if marked && only_comments(&text[rust..line.start + length], line.start - rust) {
-        length
-    } else {
-        0
-    }
+    let words = &text[line.clone()];
+    let ends = words.match_indices("*/").map(|(at, mark)| {
+        let rest = &words[at + mark.len()..];
+        words.len() - rest.trim_start_matches([' ', '\t']).len()
+    });
+    let marked = |at: &usize| words[*at..].starts_with(['%', '!', ':']);
+    let after_comments =
+        |at: &usize| content(&text[rust..line.start + at], line.start - rust) == Content::Comments;
+    ends.filter(marked).find(after_comments).unwrap_or(0)
 }
 
 /// Parses a line that is not Rust, after the Rust code `before`; at the `head` of the cell there is
@@ -205,6 +211,11 @@ mod tests {
             ("\"\n/* c */ %who\n\"", vec![('r', "\"\n/* c */ %who\n\"")]),
             ("/* a */ \"*/ %who\"", vec![('r', "/* a */ \"*/ %who\"")]),
             ("// a */ %who", vec![]),
+            ("/* c */ %time f(/* x */ 1)", vec![('%', "f(/* x */ 1)")]),
+            ("/* c */ !ls /tmp/*/a", vec![('!', "ls /tmp/*/a")]),
+            ("/*\n!ls\n:dep x\n%who\n*/\n7", vec![('r', "/*\n!ls\n:dep x\n%who\n*/\n7")]),
+            ("/* a\nlet x = 5;", vec![('r', "/* a\nlet x = 5;")]),
+            ("/* a */\n// b\n", vec![]),
             ("r#\";\n%a b;\n}\n%time x;\n\"#", vec![('r', "r#\";\n%a b;\n}\n%time x;\n\"#")]),
             ("let x = if a { 1 } else { 2 }\n%b", vec![('r', "let x = if a { 1 } else { 2 }\n%b")]),
             ("::std::mem::drop(1)", vec![('r', "::std::mem::drop(1)")]),

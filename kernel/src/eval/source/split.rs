@@ -144,13 +144,45 @@ fn assigned(node: &SyntaxNode) -> Option<Binding> {
     })
 }
 
-/// Returns whether there are only comments from byte `from` to the end, including an unterminated
-/// one.
-pub(in crate::eval) fn only_comments(rust: &str, from: usize) -> bool {
+/// What a part of a text consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::eval) enum Content {
+    Code,
+    /// Comments and blank lines.
+    Comments,
+    /// The same, and the last comment is not terminated.
+    OpenComment,
+}
+
+/// Returns what follows byte `from`.
+pub(in crate::eval) fn content(rust: &str, from: usize) -> Content {
     let file = SourceFile::parse(&format!("{HEAD}{rust}"), Edition::Edition2024);
     let tokens = file.syntax_node().descendants_with_tokens().filter_map(|e| e.into_token());
-    let mut behind = tokens.filter(|t| usize::from(t.text_range().end()) > HEAD.len() + from);
-    behind.all(|t| matches!(t.kind(), SyntaxKind::COMMENT | SyntaxKind::WHITESPACE))
+    let mut found = Content::Comments;
+    for token in tokens.filter(|t| usize::from(t.text_range().end()) > HEAD.len() + from) {
+        match token.kind() {
+            SyntaxKind::WHITESPACE => {}
+            SyntaxKind::COMMENT if is_open(token.text()) => found = Content::OpenComment,
+            SyntaxKind::COMMENT => {}
+            _ => return Content::Code,
+        }
+    }
+    found
+}
+
+/// Returns whether a comment is not terminated; block comments nest.
+fn is_open(comment: &str) -> bool {
+    let (bytes, mut depth, mut i) = (comment.as_bytes(), 0, 0);
+    while i + 1 < bytes.len() {
+        let step = match [bytes[i], bytes[i + 1]] {
+            [b'/', b'*'] => 1,
+            [b'*', b'/'] => -1,
+            _ => 0,
+        };
+        depth += step;
+        i += if step == 0 { 1 } else { 2 };
+    }
+    comment.starts_with("/*") && depth > 0
 }
 
 /// Returns whether a new statement can begin after the text: nothing in it is open, and its last

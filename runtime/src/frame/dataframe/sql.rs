@@ -159,7 +159,7 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
 
 /// Returns whether DataFusion rejected `-x` because `x` is unsigned.
 fn refuses_negation(e: &DataFusionError) -> bool {
-    e.strip_backtrace().contains("Unary operator '-' only supports signed")
+    e.diagnostic().is_some_and(|d| d.message.starts_with("- cannot be used with UInt"))
 }
 
 /// A visitor that replaces each `-x` by `-1 * x`, whose result is signed; columns keep their names.
@@ -190,7 +190,15 @@ impl ast::VisitorMut for NegateByProduct {
 
 /// Names the columns of a query that contain negations as they are written.
 fn name_negations(query: &mut ast::SetExpr) {
-    let ast::SetExpr::Select(select) = query else { return };
+    let select = match query {
+        ast::SetExpr::Select(select) => select,
+        ast::SetExpr::SetOperation { left, right, .. } => {
+            name_negations(left);
+            return name_negations(right);
+        }
+        // A query in parentheses is visited itself.
+        _ => return,
+    };
     for item in &mut select.projection {
         if let ast::SelectItem::UnnamedExpr(expr) = item
             && has_negation(expr)
@@ -342,6 +350,11 @@ mod tests {
             .compute()
             .unwrap();
         assert_eq!(grouped.column("-u").unwrap().to_vec::<i64>().unwrap(), [-200, -1]);
+        let both = sql("select -u from t union all select -i from t", [("t", &t)]);
+        assert_eq!(both.columns().unwrap(), ["-u"]);
+        let with_text = t.with_column("s", lit("x"));
+        let e = sql("select -s from t", [("t", &with_text)]).compute().unwrap_err().to_string();
+        assert!(e.contains("Unary operator '-'"), "{e}");
         assert_eq!(
             t.query("-u < -100").compute().unwrap().column("i").unwrap().to_vec::<i64>().unwrap(),
             [7]

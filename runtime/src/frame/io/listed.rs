@@ -439,11 +439,6 @@ impl FrameSource for Listed {
         let none = (Vec::new(), Statistics::new_unknown(self.schema.table_schema()));
         let (groups, statistics) =
             if chosen.is_empty() { none } else { self.groups(state, &chosen).await? };
-        if groups.is_empty() {
-            let schema = project_schema(&FrameSource::schema(self), projection)?;
-            return Ok(Arc::new(EmptyExec::new(schema)));
-        }
-        let source = self.format.file_source(self.schema.clone());
         // A plan for one partition reads the files in sequence.
         let by_row_groups =
             self.split == Split::RowGroups && state.config().target_partitions() > 1;
@@ -452,6 +447,12 @@ impl FrameSource for Listed {
         } else {
             groups
         };
+        // Files without rows have no row groups.
+        if groups.is_empty() {
+            let schema = project_schema(&FrameSource::schema(self), projection)?;
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let source = self.format.file_source(self.schema.clone());
         // DataFusion would redistribute the bytes of the files.
         let fixed = by_row_groups.then(|| Partitioning::UnknownPartitioning(groups.len()));
         let config = FileScanConfigBuilder::new(self.urls[0].object_store(), source)

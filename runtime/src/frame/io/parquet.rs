@@ -66,8 +66,8 @@ impl Parquet {
         Self::default()
     }
 
-    /// Creates one partition per row group, in order. Default: files are split by size, into as
-    /// many partitions as there are threads.
+    /// Sets whether each row group becomes a partition, in order. A single worker thread reads them in
+    /// one partition. Default: files are split by size, into as many partitions as there are threads.
     pub fn split_row_groups(mut self, yes: bool) -> Self {
         self.split = if yes { Split::RowGroups } else { Split::BySize };
         self
@@ -132,6 +132,9 @@ mod tests {
         let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         write(&at("a.parquet"), 0, &[3, 1, 5]);
         write(&at("b.parquet"), 9, &[2]);
+        if crate::config::threads() == 1 {
+            return;
+        }
         let df = Parquet::new().split_row_groups(true).read(&at("*.parquet"));
         let xs =
             |df: &DataFrame| df.compute().unwrap().column("x").unwrap().to_vec::<i64>().unwrap();
@@ -150,5 +153,14 @@ mod tests {
         assert_eq!(xs(&df.get_partition(1).filter(col("x").gt(-1))), [3]);
         assert_eq!(xs(&df.map_partitions(|part| Ok(part.head(1)))), [0, 3, 4, 9]);
         assert!(Parquet::new().split_row_groups(false).read(&at("*.parquet")).npartitions() <= 2);
+        let none = at("none.parquet");
+        write(&none, 0, &[]);
+        let none = Parquet::new().split_row_groups(true).read(&none);
+        let columns = none.compute().unwrap().columns();
+        assert_eq!(
+            (none.npartitions(), none.len().unwrap(), columns),
+            (1, 0, vec!["x".to_owned()])
+        );
+        assert_eq!(none.get_partition(0).len().unwrap(), 0);
     }
 }

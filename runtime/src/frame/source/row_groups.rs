@@ -2,11 +2,13 @@
 
 use datafusion::catalog::Session;
 use datafusion::common::Statistics;
+use datafusion::common::stats::Precision;
 use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
 use datafusion::datasource::physical_plan::FileGroup;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::error::Result as DfResult;
 use datafusion::parquet::file::metadata::RowGroupMetaData;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// How the files of a table are split into partitions.
@@ -31,22 +33,35 @@ pub(in crate::frame) async fn split(
         let footer = DFParquetMetadata::new(store.as_ref(), &file.object_meta)
             .with_file_metadata_cache(Some(cache.clone()));
         let footer = footer.fetch_metadata().await?;
-        // Row groups may be stored in any order, and a reader takes those that begin in a byte
-        // range.
-        pieces.extend(footer.row_groups().iter().map(|g| FileGroup::new(vec![piece(&file, g)])));
+        pieces.extend(
+            pieces_of(&file, footer.row_groups()).into_iter().map(|p| FileGroup::new(vec![p])),
+        );
     }
     Ok(pieces)
 }
 
-fn piece(file: &PartitionedFile, group: &RowGroupMetaData) -> PartitionedFile {
-    let first = group.column(0);
-    let start = first.dictionary_page_offset().unwrap_or_else(|| first.data_page_offset());
+/// Returns a piece of a file for each of its row groups, or the whole file if it does not tell where
+/// they begin. A reader takes the row groups that begin in a byte range.
+fn pieces_of(file: &PartitionedFile, groups: &[RowGroupMetaData]) -> Vec<PartitionedFile> {
+    let start = |group: &RowGroupMetaData| {
+        let first = group.columns().first()?;
+        Some(first.dictionary_page_offset().unwrap_or_else(|| first.data_page_offset()))
+    };
+    let starts: Option<Vec<i64>> = groups.iter().map(start).collect();
+    let distinct = |all: &Vec<i64>| all.iter().collect::<HashSet<_>>().len() == all.len();
+    match starts.filter(distinct) {
+        Some(starts) => starts.into_iter().map(|start| piece(file, start)).collect(),
+        None => vec![file.clone()],
+    }
+}
+
+fn piece(file: &PartitionedFile, start: i64) -> PartitionedFile {
     let mut piece = file.clone().with_range(start, start + 1);
     // The statistics of a file are only bounds for its row groups, and its row count does not
     // apply.
     piece.statistics = file.statistics.as_ref().map(|s| {
         let bounds = s.as_ref().clone().to_inexact();
-        Arc::new(Statistics { num_rows: datafusion::common::stats::Precision::Absent, ..bounds })
+        Arc::new(Statistics { num_rows: Precision::Absent, ..bounds })
     });
     piece
 }
