@@ -94,8 +94,12 @@ fn behind_comments(text: &str, rust: usize, line: Range<usize>) -> usize {
         words.len() - rest.trim_start_matches([' ', '\t']).len()
     });
     let marked = |at: &usize| words[*at..].starts_with(['%', '!', ':']);
-    let after_comments =
-        |at: &usize| content(&text[rust..line.start + at], line.start - rust) == Content::Comments;
+    // Behind a line comment, all of the line is comment: a word there is not code.
+    let after_comments = |at: &usize| {
+        let before = &text[rust..line.start + at];
+        let kind = |text: &str| content(text, line.start - rust);
+        kind(before) == Content::Comments && kind(&format!("{before}x")) == Content::Code
+    };
     ends.filter(marked).find(after_comments).unwrap_or(0)
 }
 
