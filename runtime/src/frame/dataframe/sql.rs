@@ -138,7 +138,7 @@ fn plan(query: &str, tables: &[(String, Plan)], lower_case: bool) -> Result<Plan
         if let Statement::Statement(inner) = &mut statement
             && let ast::Statement::Query(query) = inner.as_mut()
         {
-            name_apart(&mut query.body);
+            each_select(&mut query.body, name_apart);
         }
         let planned = match state.statement_to_plan(statement.clone()).await {
             Err(e) if refuses_negation(&e) => {
@@ -169,7 +169,7 @@ impl ast::VisitorMut for NegateByProduct {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
-        name_negations(&mut query.body);
+        each_select(&mut query.body, name_negations);
         ControlFlow::Continue(())
     }
 
@@ -188,18 +188,9 @@ impl ast::VisitorMut for NegateByProduct {
     }
 }
 
-/// Names the columns of a query that contain negations as they are written.
-fn name_negations(query: &mut ast::SetExpr) {
-    let select = match query {
-        ast::SetExpr::Select(select) => select,
-        ast::SetExpr::SetOperation { left, right, .. } => {
-            name_negations(left);
-            return name_negations(right);
-        }
-        // A query in parentheses is visited itself.
-        _ => return,
-    };
-    for item in &mut select.projection {
+/// Names the columns of a select that contain negations as they are written.
+fn name_negations(items: &mut [ast::SelectItem]) {
+    for item in items {
         if let ast::SelectItem::UnnamedExpr(expr) = item
             && has_negation(expr)
         {
@@ -218,20 +209,21 @@ fn has_negation(expr: &ast::Expr) -> bool {
     .is_break()
 }
 
-/// Makes the column names of a query unique: DataFusion rejects `select a, a`.
-fn name_apart(query: &mut ast::SetExpr) {
+/// Calls `name` with the columns of each select that a query consists of.
+fn each_select(query: &mut ast::SetExpr, name: fn(&mut [ast::SelectItem])) {
     match query {
-        ast::SetExpr::Query(inner) => name_apart(&mut inner.body),
+        ast::SetExpr::Query(inner) => each_select(&mut inner.body, name),
         ast::SetExpr::SetOperation { left, right, .. } => {
-            name_apart(left);
-            name_apart(right);
+            each_select(left, name);
+            each_select(right, name);
         }
-        ast::SetExpr::Select(select) => name_items(&mut select.projection),
+        ast::SetExpr::Select(select) => name(&mut select.projection),
         _ => {}
     }
 }
 
-fn name_items(items: &mut [ast::SelectItem]) {
+/// Makes the column names of a select unique: DataFusion rejects `select a, a`.
+fn name_apart(items: &mut [ast::SelectItem]) {
     let mut named: Vec<_> = items.iter_mut().filter_map(|i| Some((name_of(i)?, i))).collect();
     let mut names: Vec<String> = named.iter().map(|(n, _)| n.clone()).collect();
     distinct(&mut names);
