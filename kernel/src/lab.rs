@@ -1,7 +1,7 @@
 //! `rask lab`: sets everything up and opens JupyterLab, or runs a notebook without a browser.
 
 use crate::error::{Error, Result};
-use crate::install::{self, output, say};
+use crate::install::{self, announce, output};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -84,14 +84,14 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
         })?;
     }
     let runtime = install::install()?;
-    say(&format!("the kernel is installed: {}", install::kernelspec().display()));
+    announce(&format!("the kernel is installed: {}", install::kernelspec().display()));
     need_packages(REQUIREMENTS, "rask-requirements.txt")?;
-    say(&format!("the front end is in {}", venv().display()));
+    announce(&format!("the front end is in {}", venv().display()));
     if let Some(file) = &options.run {
         return run_notebook(file, options.output.as_deref());
     }
     if !options.start {
-        say(&format!(
+        announce(&format!(
             "everything is set up (build {}); `cargo lab` opens JupyterLab",
             runtime.manifest.build_id
         ));
@@ -107,7 +107,7 @@ pub(crate) fn need_packages(requirements: &str, stamp: &str) -> Result<()> {
         return Ok(());
     }
     if !python().is_file() {
-        say(&format!("creating a Python environment in {}", venv().display()));
+        announce(&format!("creating a Python environment in {}", venv().display()));
         output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv())).map_err(|e| {
             let mend = "install Python 3 with its venv module; on Debian and Ubuntu: apt-get install python3 python3-venv";
             Error::setup(format!("cannot create a Python environment: {e}"), mend)
@@ -115,7 +115,7 @@ pub(crate) fn need_packages(requirements: &str, stamp: &str) -> Result<()> {
     }
     let names: Vec<_> =
         requirements.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
-    say(&format!("installing {}", names.join(", ")));
+    announce(&format!("installing {}", names.join(", ")));
     output(
         Command::new(python())
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
@@ -139,18 +139,18 @@ fn start(options: &Options) -> Result<i32> {
         command.args(["--port", &port.to_string(), "--ServerApp.port_retries=0"]);
     }
     command.arg("--LabApp.default_url=/lab/tree/00-tour.ipynb");
-    say(&format!("opening JupyterLab in {} (Ctrl-C ends it)", notebooks.display()));
+    announce(&format!("opening JupyterLab in {} (Ctrl-C ends it)", notebooks.display()));
     let source = command.exec();
     Err(Error::Start { command: "jupyter lab".to_owned(), source })
 }
 
 fn run_notebook(file: &Path, copy: Option<&Path>) -> Result<i32> {
     let copy = copy.map_or_else(|| file.with_extension("executed.ipynb"), Path::to_owned);
-    say(&format!("running {}", file.display()));
+    announce(&format!("running {}", file.display()));
     let status = Command::new(python()).args(["-c", RUNNER]).arg(file).arg(&copy).status();
     let status = status
         .map_err(|source| Error::Start { command: "the notebook runner".to_owned(), source })?;
-    say(&format!("the executed copy is {}", copy.display()));
+    announce(&format!("the executed copy is {}", copy.display()));
     Ok(status.code().unwrap_or(1))
 }
 

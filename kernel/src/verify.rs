@@ -2,7 +2,7 @@
 //! progress.
 
 use crate::error::{Error, Result};
-use crate::install::{self, output, say};
+use crate::install::{self, announce, output};
 use crate::lab;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,7 +27,10 @@ pub(crate) fn run() -> Result<i32> {
     ];
     let total = cargo.len() + 3;
     let step = |i: usize, what: &str| {
-        say(&format!("step {i} of {total}: {what} ({} min so far)", began.elapsed().as_secs() / 60))
+        announce(&format!(
+            "step {i} of {total}: {what} ({} min so far)",
+            began.elapsed().as_secs() / 60
+        ))
     };
     // The strict client among the tests talks to the installed kernel.
     step(1, "installing the kernel");
@@ -96,7 +99,7 @@ fn want_graphviz() {
     if on_path("dot").is_none()
         && let Err(e) = apt_install("graphviz", "Graphviz for the second layout of task graphs")
     {
-        say(&format!("Graphviz could not be installed, so its layout is not tested: {e}"));
+        announce(&format!("Graphviz could not be installed, so its layout is not tested: {e}"));
     }
 }
 
@@ -105,7 +108,7 @@ fn apt_install(package: &str, what: &str) -> Result<()> {
     if !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/apt-get").is_file() {
         return Ok(());
     }
-    say(&format!("installing {what}"));
+    announce(&format!("installing {what}"));
     let install = || {
         output(
             Command::new("apt-get")

@@ -2,8 +2,8 @@
 //! halves of a widget. Messages from the front end are handled immediately, even while a cell runs,
 //! on a separate thread.
 
-use crate::lock::Whole;
 use crate::wire;
+use rask_wire::helpers::Whole;
 use rask_wire::{Buffer, Comm as Message, CommEvent, ToKernel};
 pub use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -148,7 +148,7 @@ pub(crate) fn start() -> std::io::Result<()> {
 }
 
 /// Passes a message from the front end to the thread that handles messages.
-pub(crate) fn hear(message: Message) {
+pub(crate) fn dispatch(message: Message) {
     if let Some(inbox) = &*INBOX.lock().whole() {
         // The thread lives as long as the process.
         let _ = inbox.send(message);

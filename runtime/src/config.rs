@@ -3,8 +3,8 @@
 //! overrides both.
 
 use crate::error::{Error, Result};
-use crate::lock::Whole;
 use crate::units;
+use rask_wire::helpers::Whole;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, RwLock};
 

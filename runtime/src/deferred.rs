@@ -3,7 +3,7 @@
 //! end of the cell; those that `compute` has returned are not reported twice.
 
 use crate::error::Error;
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::panic::Location;
 use std::sync::Mutex;
 

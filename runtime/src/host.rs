@@ -7,10 +7,10 @@
 #![allow(unsafe_code)]
 
 use crate::graph::value::short_type;
-use crate::lock::Whole;
 use crate::sched::{self, pool};
 use crate::{comm, deferred, input, widget, wire};
 use cell::CELL;
+use rask_wire::helpers::Whole;
 use rask_wire::{Place, ToEvaluator, ToKernel, env, session};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -99,7 +99,7 @@ fn connect() -> Result<(), Box<dyn std::error::Error>> {
     std::thread::Builder::new().name("rask-listen".to_owned()).spawn(move || {
         loop {
             match rask_wire::read(&mut from_kernel) {
-                Ok(Some(frame)) => hear(frame),
+                Ok(Some(frame)) => handle_frame(frame),
                 // Without its kernel, this process is of no use.
                 Ok(None) | Err(_) => std::process::exit(0),
             }
@@ -109,7 +109,7 @@ fn connect() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Handles a frame from the kernel; frames may arrive at any time.
-fn hear(frame: ToEvaluator) {
+fn handle_frame(frame: ToEvaluator) {
     match frame {
         ToEvaluator::Ack => wire::acknowledged(),
         ToEvaluator::Cancel { cell } => {
@@ -122,7 +122,7 @@ fn hear(frame: ToEvaluator) {
             }
         }
         ToEvaluator::Input(answer) => input::answer(answer),
-        ToEvaluator::Comm(message) => comm::hear(message),
+        ToEvaluator::Comm(message) => comm::dispatch(message),
         ToEvaluator::Environment(_) => {}
     }
 }
@@ -148,7 +148,7 @@ pub fn ask_type<T: TypeToTell>(_: &T) {}
 ///
 /// Costs one relaxed load per iteration.
 #[inline]
-pub fn look() {
+pub fn check_cancelled() {
     if sched::cancelled() {
         leave();
     }

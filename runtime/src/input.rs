@@ -2,9 +2,9 @@
 //! of the cell.
 
 use crate::error::{ErrorKind, Result};
-use crate::lock::Whole;
 use crate::wire;
 use rask_wire::ToKernel;
+use rask_wire::helpers::Whole;
 use std::sync::{Condvar, Mutex};
 
 /// The answer that has arrived, if any.

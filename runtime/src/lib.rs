@@ -5,7 +5,7 @@
 //!
 //! | module | what it is for | may use |
 //! |---|---|---|
-//! | `lock`, `mix`, `units`, `error`, `deferred`, `handle`, `config`, `exact` | locks that outlive a panic, a hash of numbers, sizes and durations, errors, errors of lazy steps, type-erased values, settings, exact sums | the modules before it |
+//! | `mix`, `units`, `error`, `deferred`, `handle`, `config`, `exact` | a hash of numbers, sizes and durations, errors, errors of lazy steps, type-erased values, settings, exact sums | the modules before it |
 //! | `wire`, [`comm`] | this process's end of the connection to the kernel; channels to objects in the front end | the above |
 //! | [`show`], `widget` | results to MIME bundles, HTML and SVG; ipywidgets | the above |
 //! | `graph` | keys, layers of tasks, streams, optimization passes, pictures; no side effects | the above |
@@ -30,6 +30,7 @@
 //! `Default`. So thin parts use loops and `match`, and leave the rest to functions without
 //! generics.
 #![deny(missing_docs, unsafe_code)]
+#![cfg(not(feature = "dependencies-only"))]
 
 // Every cell has these crates in scope, loaded from this library: naming them here links them into
 // it.
@@ -62,7 +63,6 @@ pub mod host;
 pub mod html;
 mod input;
 pub mod json;
-mod lock;
 mod mix;
 pub mod plot;
 mod sched;

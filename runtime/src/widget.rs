@@ -3,7 +3,7 @@
 //! page learns of them.
 
 use crate::comm::{self, Comm, Value, json};
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};

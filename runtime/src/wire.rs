@@ -1,7 +1,7 @@
 //! This process's end of the connection to the kernel: sends frames and waits for acknowledgements.
 //! Outside of a notebook there is no connection, and what would be displayed is dropped.
 
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use rask_wire::{Bundle, Role, ToKernel};
 use std::os::unix::net::UnixStream;
 use std::sync::{Condvar, Mutex, OnceLock};

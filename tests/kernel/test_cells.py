@@ -1,5 +1,5 @@
 """Cells through the installed kernel: values, variables, ordered output, positions of errors, interrupts, bad input."""
-import json, os, subprocess, tempfile, time, unittest
+import json, os, shutil, subprocess, tempfile, time, unittest
 from client import Kernel, within
 from jupyter_client.kernelspec import KernelSpecManager
 
@@ -211,6 +211,7 @@ class Installation(unittest.TestCase):
         spec = KernelSpecManager().get_kernel_spec("rask")
         runtime = spec.argv[spec.argv.index("--runtime") + 1]
         folder = tempfile.mkdtemp(prefix="rask-runtime-")
+        self.addCleanup(shutil.rmtree, folder, True)
         for name in os.listdir(runtime):
             os.symlink(os.path.join(runtime, name), os.path.join(folder, name))
         manifest = json.load(open(os.path.join(runtime, "runtime.json")))

@@ -11,7 +11,6 @@ const LAYERS: [(&str, &[&str]); 2] = [
     (
         "runtime/src",
         &[
-            "lock",
             "mix",
             "units",
             "error",

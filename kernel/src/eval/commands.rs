@@ -104,7 +104,7 @@ fn evcxr(session: &mut Session, text: &mut String) -> Outcome {
     if text.is_empty() { Ok(()) } else { session.evcxr_commands(&std::mem::take(text)) }
 }
 
-fn say(session: &Session, text: String) -> Outcome {
+fn print(session: &Session, text: String) -> Outcome {
     session.shared.show(Role::Result, None, Bundle::text(text));
     Ok(())
 }
@@ -139,7 +139,7 @@ fn opt(session: &mut Session, args: &str) -> Outcome {
             ));
         }
     };
-    say(
+    print(
         session,
         format!(
             "Optimization: {}",
@@ -158,23 +158,26 @@ fn fmt(session: &mut Session, args: &str) -> Outcome {
         return Err(bad(":fmt", "invalid format: expected {:?}, {:#?} or {}"));
     }
     session.settings.format = (!args.is_empty() && args != "{:?}").then(|| args.to_owned());
-    say(session, format!("Output format: {}", session.settings.format.as_deref().unwrap_or("{:?}")))
+    print(
+        session,
+        format!("Output format: {}", session.settings.format.as_deref().unwrap_or("{:?}")),
+    )
 }
 
 fn types(session: &mut Session, _: &str) -> Outcome {
     session.settings.types = !session.settings.types;
-    say(session, format!("Types: {}", session.settings.types))
+    print(session, format!("Types: {}", session.settings.types))
 }
 
 fn timing(session: &mut Session, _: &str) -> Outcome {
     session.settings.timing = !session.settings.timing;
-    say(session, format!("Timing: {}", session.settings.timing))
+    print(session, format!("Timing: {}", session.settings.timing))
 }
 
 fn type_of(session: &mut Session, args: &str) -> Outcome {
     let found = session.assist.scope().variables().into_iter().find(|v| v.name == args);
     match found {
-        Some(v) => say(session, format!("{}: {}", v.name, v.type_name)),
+        Some(v) => print(session, format!("{}: {}", v.name, v.type_name)),
         None => Err(bad(
             ":type",
             &format!("unknown variable {args:?}; help: `%who` lists the variables"),

@@ -195,8 +195,8 @@ impl Evaluator {
     }
 
     /// Handles a comm message from the front end.
-    pub(crate) fn hear(&self, parent: &Parent, message: Comm) {
-        self.comms.hear(&self.shared, parent, message);
+    pub(crate) fn deliver(&self, parent: &Parent, message: Comm) {
+        self.comms.deliver(&self.shared, parent, message);
     }
 
     /// Returns the completions at byte `at` of a cell's text.

@@ -3,6 +3,7 @@
 
 use super::errors::diagnostics::CellError;
 use rask_wire::Bundle;
+use rask_wire::helpers::escape_html as escape;
 use std::time::Duration;
 
 /// The result of a command or a magic.
@@ -39,10 +40,6 @@ pub(super) fn table(head: [&str; 2], rows: Vec<[String; 2]>) -> Bundle {
         cell("th", head[1])
     );
     Bundle::text(text.join("\n")).with("text/html", html)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 pub(super) fn bad(name: &str, message: &str) -> CellError {

@@ -26,6 +26,6 @@ fn pass(context: &Context, parent: &Parent, message: &Message, event: CommEvent)
         metadata: message.metadata.clone(),
         buffers: message.buffers.iter().map(|b| Buffer(b.to_vec())).collect(),
     };
-    context.evaluator.hear(parent, comm);
+    context.evaluator.deliver(parent, comm);
     Value::Null
 }

@@ -32,7 +32,7 @@ pub(crate) fn column(
     let fields = Fields { block, rows, column, values };
     let own = !reading.given;
     Ok(match reading.kind {
-        Kind::Nothing => Arc::new(fields.numbers::<Float64Type>(|_| None, |_| None)?),
+        Kind::Null => Arc::new(fields.numbers::<Float64Type>(|_| None, |_| None)?),
         Kind::Int => {
             let parse = |f: Field<'_>| values.int(f).filter(|_| !(own && kind::is_code(f.text())));
             Arc::new(fields.numbers::<Int64Type>(value::plain_int, parse)?)

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// Only nulls so far.
-    Nothing,
+    Null,
     Bool,
     Int,
     Float,
@@ -20,7 +20,7 @@ impl Kind {
     /// Returns the type of a value. Digits with a leading zero are a code, which is a string.
     pub(crate) fn of(text: &[u8], values: &Values) -> Self {
         if values.is_missing(text) {
-            Self::Nothing
+            Self::Null
         } else if values.int(Field::of(text)).is_some() {
             if is_code(text) { Self::Text } else { Self::Int }
         } else if values.float(Field::of(text)).is_some() && !is_long_number(text) {
@@ -38,10 +38,10 @@ impl Kind {
 
     /// Returns the common type of both.
     pub(crate) fn and(self, other: Self) -> Self {
-        use Kind::{Date, Float, Int, Nothing, Text, Time};
+        use Kind::{Date, Float, Int, Null, Text, Time};
         match (self, other) {
             (a, b) if a == b => a,
-            (Nothing, x) | (x, Nothing) => x,
+            (Null, x) | (x, Null) => x,
             (Int, Float) | (Float, Int) => Float,
             (Date, Time) | (Time, Date) => Time,
             _ => Text,
@@ -51,7 +51,7 @@ impl Kind {
     pub(crate) fn arrow(self) -> DataType {
         match self {
             // As in pandas, a column of only nulls can be summed.
-            Self::Nothing | Self::Float => DataType::Float64,
+            Self::Null | Self::Float => DataType::Float64,
             Self::Bool => DataType::Boolean,
             Self::Int => DataType::Int64,
             Self::Date => DataType::Date32,
@@ -90,8 +90,8 @@ mod tests {
     fn values_and_their_types() {
         let values = Values::new(value::MISSING.map(str::to_owned).to_vec(), &[], &[], b'.', None);
         let table = [
-            ("", Kind::Nothing),
-            ("NaN", Kind::Nothing),
+            ("", Kind::Null),
+            ("NaN", Kind::Null),
             ("-5", Kind::Int),
             ("0", Kind::Int),
             ("007", Kind::Text),
@@ -114,10 +114,10 @@ mod tests {
 
     #[test]
     fn joining_is_a_lattice() {
-        use Kind::{Bool, Date, Float, Int, Nothing, Text, Time};
-        let all = [Nothing, Bool, Int, Float, Date, Time, Text];
+        use Kind::{Bool, Date, Float, Int, Null, Text, Time};
+        let all = [Null, Bool, Int, Float, Date, Time, Text];
         for a in all {
-            assert_eq!((a.and(a), a.and(Nothing), a.and(Text)), (a, a, Text));
+            assert_eq!((a.and(a), a.and(Null), a.and(Text)), (a, a, Text));
             for b in all {
                 assert_eq!(a.and(b), b.and(a));
                 for c in all {

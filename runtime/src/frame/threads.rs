@@ -1,8 +1,8 @@
 //! The threads on which frames are computed, and how the user's thread waits for them.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::Whole;
 use crate::{config, sched};
+use rask_wire::helpers::Whole;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};

@@ -83,11 +83,11 @@ fn in_parts(first: Body, size: u64, get: Get) -> Chunks {
 /// Returns the bytes of a part. A task downloads them while earlier parts are processed; it ends
 /// with the stream.
 fn begun(range: Range<u64>, body: Option<Body>, get: Get) -> Body {
-    let (give, take) = mpsc::unbounded_channel();
-    let work = NET.spawn(part(range, body, get, give));
+    let (tx, rx) = mpsc::unbounded_channel();
+    let work = NET.spawn(part(range, body, get, tx));
     let ends = Ends(work);
-    stream::unfold((take, ends), |(mut take, ends)| async move {
-        take.recv().await.map(|chunk| (chunk, (take, ends)))
+    stream::unfold((rx, ends), |(mut rx, ends)| async move {
+        rx.recv().await.map(|chunk| (chunk, (rx, ends)))
     })
     .boxed()
 }
@@ -106,15 +106,15 @@ async fn part(
     mut left: Range<u64>,
     mut body: Option<Body>,
     get: Get,
-    give: mpsc::UnboundedSender<io::Result<Bytes>>,
+    tx: mpsc::UnboundedSender<io::Result<Bytes>>,
 ) {
     let mut tried = 0;
     while !left.is_empty() {
-        let Err(e) = some(&mut left, body.take(), &get, &give).await else { continue };
+        let Err(e) = some(&mut left, body.take(), &get, &tx).await else { continue };
         tried += 1;
         if tried == TRIES || e.kind() == io::ErrorKind::InvalidData {
             // The receiver may be gone.
-            let _ = give.send(Err(e));
+            let _ = tx.send(Err(e));
             return;
         }
         tokio::time::sleep(PAUSE * tried).await;
@@ -126,7 +126,7 @@ async fn some(
     left: &mut Range<u64>,
     body: Option<Body>,
     get: &Get,
-    give: &mpsc::UnboundedSender<io::Result<Bytes>>,
+    tx: &mpsc::UnboundedSender<io::Result<Bytes>>,
 ) -> io::Result<()> {
     let stalled = |_| {
         io::Error::new(
@@ -143,7 +143,7 @@ async fn some(
     {
         chunk.truncate((left.end - left.start) as usize);
         left.start += chunk.len() as u64;
-        let _ = give.send(Ok(chunk));
+        let _ = tx.send(Ok(chunk));
         if left.is_empty() {
             return Ok(());
         }

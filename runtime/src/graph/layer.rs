@@ -4,7 +4,7 @@ use super::size::{Size, size_of};
 use super::stream::Streaming;
 use super::value::Value;
 use crate::error::Result;
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, RwLock};

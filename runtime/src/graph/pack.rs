@@ -3,11 +3,11 @@
 //! sees values without types.
 
 use super::value::Value;
-use crate::lock::Whole;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::ipc::{reader::StreamReader, writer::StreamWriter};
 use foldhash::HashMap;
 use ndarray::{Array1, Array2, ArrayD};
+use rask_wire::helpers::Whole;
 use std::any::{Any, TypeId};
 use std::mem::size_of;
 use std::sync::{Arc, LazyLock, RwLock};

@@ -3,8 +3,8 @@
 //! cell has finished goes to that cell.
 
 use super::cell::CELL;
-use crate::lock::Whole;
 use crate::wire;
+use rask_wire::helpers::Whole;
 use rask_wire::{Stream, ToKernel};
 use std::fmt::Arguments;
 use std::io::Write;

@@ -2,7 +2,7 @@
 //! that does nothing but print is then left by the panic of its own `print!`, with all variables
 //! kept.
 
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::fs::File;
 use std::io::PipeReader;
 use std::os::fd::AsFd;

@@ -33,7 +33,7 @@ fn measure(turns: Option<u64>, repeats: usize, round: Round<'_>) -> Outcome {
         None => {
             let mut n = 1;
             while round(n)? < LONG_ENOUGH && n < 1_000_000_000 {
-                super::look();
+                super::check_cancelled();
                 n *= 10;
             }
             n
@@ -41,7 +41,7 @@ fn measure(turns: Option<u64>, repeats: usize, round: Round<'_>) -> Outcome {
     };
     let mut each = Vec::new();
     for _ in 0..repeats.max(1) {
-        super::look();
+        super::check_cancelled();
         each.push(round(turns)?.as_secs_f64() / turns as f64);
     }
     println!("{}", summary(&each, turns));

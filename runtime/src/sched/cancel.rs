@@ -1,6 +1,6 @@
 //! The user's interrupt: set by the host, checked by everything that runs.
 
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 

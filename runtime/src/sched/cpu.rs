@@ -1,6 +1,6 @@
 //! The CPU time of each worker's threads, as counted by the operating system.
 
-use crate::lock::Whole;
+use rask_wire::helpers::{Whole, cpu_time};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
@@ -34,13 +34,9 @@ pub(crate) fn times() -> Vec<Duration> {
 
 /// Returns the user and system time of a thread of this process, from Linux's `/proc`.
 fn of_thread(id: i32) -> Option<Duration> {
-    static TICKS: LazyLock<f64> = LazyLock::new(|| rustix::param::clock_ticks_per_second() as f64);
+    static TICKS: LazyLock<u64> = LazyLock::new(rustix::param::clock_ticks_per_second);
     let text = std::fs::read_to_string(format!("/proc/self/task/{id}/stat")).ok()?;
-    // The name is in parentheses and may contain anything.
-    let after = text.get(text.rfind(')')? + 2..)?;
-    let mut fields = after.split(' ').skip(11).map(str::parse::<u64>);
-    let ticks = fields.next()?.ok()? + fields.next()?.ok()?;
-    Duration::try_from_secs_f64(ticks as f64 / *TICKS).ok()
+    cpu_time(&text, *TICKS)
 }
 
 #[cfg(test)]

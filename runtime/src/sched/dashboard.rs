@@ -5,7 +5,6 @@
 use super::progress::{self, Phase, Snapshot};
 use super::{card, stream};
 use crate::error::{ErrorKind, Result};
-use crate::lock::Whole;
 use crate::units::shown_time;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream as streams};
@@ -15,6 +14,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rask_wire::helpers::Whole;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, TcpListener};

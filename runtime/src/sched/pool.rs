@@ -4,7 +4,7 @@
 use super::cancel::Stopped;
 use super::panic::{Panic, panic_text};
 use crate::config;
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, LazyLock, RwLock};
 

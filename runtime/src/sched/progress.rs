@@ -5,7 +5,7 @@
 use super::pool;
 use crate::config;
 use crate::graph::{Key, Name};
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock};

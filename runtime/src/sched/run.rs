@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::optimize::{Chains, chained, fuse, order};
 use crate::graph::size::Size;
 use crate::graph::{Graph, Value};
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};

@@ -4,7 +4,7 @@
 use crate::error::{ErrorKind, Result};
 use crate::graph::Value;
 use crate::graph::pack::Packer;
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::any::Any;
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -4,7 +4,7 @@ use super::state::Limits;
 use super::*;
 use crate::config::{self, Cluster};
 use crate::delayed::{Delayed, delayed};
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::sync::Arc;
 use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -6,9 +6,9 @@
 use super::progress::{self, Counts, Snapshot};
 use super::{card, stream};
 use crate::comm::json;
-use crate::lock::Whole;
 use crate::widget::{self, Kind, Widget};
 use crate::wire;
+use rask_wire::helpers::Whole;
 use rask_wire::{Bundle, Role, ToKernel};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};

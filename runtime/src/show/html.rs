@@ -1,24 +1,8 @@
 //! HTML as text: escaping, tables, bars. Colours are JupyterLab's theme variables, with plain
 //! fallbacks, so that everything is readable on light and dark pages.
 
+pub use rask_wire::helpers::escape_html as escape;
 use std::fmt::Write;
-
-/// Replaces the special characters of HTML.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 /// The colour of secondary text.
 pub const FAINT: &str = "var(--jp-ui-font-color2, #767676)";

@@ -2,7 +2,10 @@
 //! and how one frame is laid out on the socket. It knows nothing of Jupyter and nothing of
 //! collections.
 //!
-//! A frame is a little-endian `u32` length followed by that many bytes of JSON.
+//! A frame is a little-endian `u32` length followed by that many bytes of JSON. [`helpers`] holds what
+//! both processes need besides.
+
+pub mod helpers;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

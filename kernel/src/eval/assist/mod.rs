@@ -13,9 +13,10 @@ use super::runtime::Runtime;
 use super::source::scope::{Scope, Wrapped};
 use super::source::types::Inferred;
 use project::Project;
+use rask_wire::helpers::Whole;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -74,7 +75,7 @@ impl Assist {
 
     /// Returns the names that earlier cells have defined, and those of the running cell.
     pub(super) fn scope(&self) -> MutexGuard<'_, Scope> {
-        self.scope.lock().unwrap_or_else(PoisonError::into_inner)
+        self.scope.lock().whole()
     }
 
     /// Loads a changed manifest.
@@ -87,14 +88,14 @@ impl Assist {
     pub(super) fn types(&self, items: &str, statements: &str) -> Vec<Inferred> {
         let (reply, answer) = mpsc::channel();
         let text = self.scope().wrap(items, statements, 0);
-        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply.clone());
+        *self.waiting.lock().whole() = Some(reply.clone());
         self.ask(Ask::Types(text, reply));
         answer.recv_timeout(LONGEST).unwrap_or_default()
     }
 
     /// Cancels the wait for types, as the user has interrupted the cell.
     pub(super) fn give_up(&self) {
-        if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(waiting) = self.waiting.lock().whole().take() {
             // A cell that already has its answer has dropped the receiver.
             let _ = waiting.send(Vec::new());
         }

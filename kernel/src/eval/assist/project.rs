@@ -13,6 +13,7 @@ use ra_ap_project_model::{
 };
 use ra_ap_vfs::file_set::FileSet;
 use ra_ap_vfs::{Change, Vfs, VfsPath};
+use rask_wire::helpers::Whole;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -141,7 +142,7 @@ impl Project {
 /// threads, as most of the time is spent waiting for the file system.
 fn read_all(folders: Vec<PathBuf>) -> Vec<(PathBuf, Vec<u8>)> {
     let queue = Mutex::new(folders);
-    let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+    let next = || queue.lock().whole().pop();
     let work = || {
         let mut found = Vec::new();
         while let Some(folder) = next() {

@@ -28,7 +28,7 @@ const TABLE: [Row; 19] = [
     ("cannot index into a value of type `{}`", |c, f| indexed(c, bare(f[0]))),
     ("no field `{}` on type `{}`", |c, f| field(c, f[0], bare(f[1]))),
     ("field `{}` of struct `{}` is private", |c, f| field(c, f[0], bare(f[1]))),
-    ("attempted to take value of method `{}` on type `{}`", |_, f| look(&ARGUMENTS, f[0])),
+    ("attempted to take value of method `{}` on type `{}`", |_, f| lookup(&ARGUMENTS, f[0])),
     ("no method named `{}` found for {} `{}` in the current scope", |_, f| lacks(bare(f[2]), f[0])),
     ("`{}` is not an iterator", |c, f| listed(c, bare(f[0]))),
     ("`{}` cannot be used in an expression over columns", |c, f| standing(c, f[0])),
@@ -36,7 +36,7 @@ const TABLE: [Row; 19] = [
     ("can't compare `{}` with `{}`", |c, f| turned(c, bare(f[1]))),
     ("cannot apply unary operator `{}` to type `{}`", |c, f| negated(c, f[0], bare(f[1]))),
     ("mismatched types", |c, _| joined(c)),
-    ("comparison operators cannot be chained", |_, _| say("`col(\"a\").between(1, 5)`")),
+    ("comparison operators cannot be chained", |_, _| hint("`col(\"a\").between(1, 5)`")),
     ("type annotations needed", |c, _| untyped(c)),
     ("this method takes {} but {} supplied", |c, f| arguments(c, f[1])),
     ("cannot find function `{}` in this scope", |c, f| word(c, f[0]).or_else(|| free(f[0]))),
@@ -106,11 +106,11 @@ pub(in crate::eval) fn find(c: &Complaint, gone: &BTreeMap<String, String>) -> O
     TABLE.iter().find_map(|(message, answer)| answer(c, &captured(&c.message, message)?))
 }
 
-fn say(text: &str) -> Option<String> {
+fn hint(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn look(table: &[(&str, &str)], name: &str) -> Option<String> {
+fn lookup(table: &[(&str, &str)], name: &str) -> Option<String> {
     table.iter().find(|(n, _)| *n == name).map(|(_, text)| (*text).to_owned())
 }
 
@@ -167,7 +167,7 @@ fn indexed(c: &Complaint, kind: &str) -> Option<String> {
     match (kind, inner.trim_start().chars().next()) {
         ("Result", _) => lacks(kind, "col"),
         ("LazySeries" | "Column", _) => {
-            say("to get values, call `compute()?`, then `to_vec::<f64>()?`")
+            hint("to get values, call `compute()?`, then `to_vec::<f64>()?`")
         }
         (_, Some('"')) => column(c, kind, inner.trim().trim_matches('"')),
         ("DataFrame", Some('[')) => Some(format!("to select columns, use `select({inner})`")),
@@ -185,11 +185,13 @@ fn field(c: &Complaint, name: &str, kind: &str) -> Option<String> {
 fn word(c: &Complaint, name: &str) -> Option<String> {
     let (before, behind) = (c.line[0].trim(), c.line[2].trim_start());
     if before.contains('(') && behind.starts_with('=') && !behind.starts_with("==") {
-        return say("Rust has no keyword arguments; options are methods: `sort_values_descending`");
+        return hint(
+            "Rust has no keyword arguments; options are methods: `sort_values_descending`",
+        );
     }
     let last = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     let last = if last == "from" { "import" } else { last };
-    look(&WORDS, name).or_else(|| look(&WORDS, last))
+    lookup(&WORDS, name).or_else(|| lookup(&WORDS, last))
 }
 
 fn listed(c: &Complaint, kind: &str) -> Option<String> {
@@ -204,10 +206,10 @@ fn listed(c: &Complaint, kind: &str) -> Option<String> {
 
 fn standing(c: &Complaint, what: &str) -> Option<String> {
     match what {
-        _ if c.line[1] == "isin" => say("`isin` takes values, not references: `isin([1, 2])`"),
-        _ if what.starts_with("{closure") => say("write a condition as `col(\"d\").gt(15.0)`"),
+        _ if c.line[1] == "isin" => hint("`isin` takes values, not references: `isin([1, 2])`"),
+        _ if what.starts_with("{closure") => hint("write a condition as `col(\"d\").gt(15.0)`"),
         _ if what.starts_with("Vec<") => {
-            say("to test for one of many values, use `col(\"a\").isin(list)`")
+            hint("to test for one of many values, use `col(\"a\").isin(list)`")
         }
         _ => None,
     }
@@ -245,7 +247,7 @@ fn arguments(c: &Complaint, given: &str) -> Option<String> {
             "an aggregation of groups takes the columns: `.{method}(\"x\")`, or `.{method}(..)` for all columns that support it"
         ));
     }
-    look(&ARGUMENTS, method)
+    lookup(&ARGUMENTS, method)
 }
 
 fn negated(c: &Complaint, operator: &str, kind: &str) -> Option<String> {
@@ -260,7 +262,7 @@ fn joined(c: &Complaint) -> Option<String> {
     let here = |o: &str| before.ends_with(o) || behind.starts_with(o);
     let (operator, right) = [("&&", "&"), ("||", "|")].into_iter().find(|(o, _)| here(o)).unzip();
     let (Some(operator), Some(right)) = (operator, right) else {
-        return say(
+        return hint(
             "this is not a bool but one value per row: use `when(..).then(..).otherwise(..)`",
         );
     };

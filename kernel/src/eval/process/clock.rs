@@ -1,5 +1,6 @@
 //! The wall and CPU time of a cell's code, and the system's information about a process.
 
+use rask_wire::helpers::cpu_time;
 use std::time::{Duration, Instant};
 
 /// The run time of a cell.
@@ -54,28 +55,11 @@ pub(in crate::eval) fn resident(pid: u32) -> u64 {
 /// Reads the CPU time of a process so far, if the system reports it.
 fn processor_time(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let second = rustix::param::clock_ticks_per_second() as f64;
-    Duration::from_secs_f64(ticks(&stat).unwrap_or_default() as f64 / second)
-}
-
-/// Parses the sum of user and system ticks from a line of `/proc/PID/stat`.
-fn ticks(stat: &str) -> Option<u64> {
-    // The name, in parentheses, may contain anything. The fields after it are counted without
-    // exception: the process group of the terminal is -1 if there is no terminal.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let mut next = || fields.next()?.parse::<u64>().ok();
-    Some(next()? + next()?)
+    cpu_time(&stat, rustix::param::clock_ticks_per_second()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    #[test]
-    fn ticks_are_found_without_a_terminal() {
-        let with = |group: &str| format!("7 (a) b) S 1 7 7 0 {group} 4 99 98 0 0 155 20 3 4 20 0");
-        let both = (super::ticks(&with("-1")), super::ticks(&with("7")));
-        assert_eq!((both, super::ticks("")), ((Some(175), Some(175)), None));
-    }
-
     #[test]
     fn this_process_has_used_the_processor() {
         let before = super::processor_time(std::process::id());

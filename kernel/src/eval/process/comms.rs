@@ -3,11 +3,12 @@
 
 use crate::eval::process::running::Shared;
 use crate::outbox::{Outbox, Parent};
+use rask_wire::helpers::Whole;
 use rask_wire::{Comm, CommEvent, ToEvaluator};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// The target by which a page requests the existing widgets.
 const CONTROL: &str = "jupyter.widget.control";
@@ -24,27 +25,23 @@ pub(crate) struct Comms {
 
 impl Comms {
     fn open(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().whole()
     }
 
     /// Passes a message from the evaluator to the front end.
-    pub(in crate::eval) fn say(&self, outbox: &Outbox, parent: &Parent, message: Comm) {
+    pub(in crate::eval) fn publish(&self, outbox: &Outbox, parent: &Parent, message: Comm) {
         self.note(&message);
-        let asked =
-            self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&message.id).cloned();
+        let asked = self.asked.lock().whole().get(&message.id).cloned();
         let answers = ["echo_update", "update_states"].iter().any(|m| message.data["method"] == *m);
         outbox.comm(asked.as_ref().filter(|_| answers).unwrap_or(parent), message);
     }
 
     /// Passes a message from the front end to the evaluator. A comm without a handler is closed, as
     /// the protocol requires.
-    pub(in crate::eval) fn hear(&self, shared: &Shared, parent: &Parent, message: Comm) {
+    pub(in crate::eval) fn deliver(&self, shared: &Shared, parent: &Parent, message: Comm) {
         self.note(&message);
         let (event, id) = (message.event, message.id.clone());
-        self.asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.clone(), parent.clone());
+        self.asked.lock().whole().insert(id.clone(), parent.clone());
         let control = self.open().get(&id).is_some_and(|target| target == CONTROL);
         if shared.send(&ToEvaluator::Comm(message)) || event == CommEvent::Close {
             return;
@@ -53,11 +50,11 @@ impl Comms {
             // Without an evaluator there are no widgets yet.
             (true, CommEvent::Message) => {
                 let none = json!({ "method": "update_states", "states": {}, "buffer_paths": [] });
-                self.say(shared.outbox(), parent, comm(CommEvent::Message, id, "", none));
+                self.publish(shared.outbox(), parent, comm(CommEvent::Message, id, "", none));
             }
             (true, _) => {}
             (false, _) => {
-                self.say(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({})))
+                self.publish(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({})))
             }
         }
     }
@@ -96,7 +93,7 @@ impl Comms {
             .map(|(id, _)| id.clone())
             .collect();
         for id in gone {
-            self.say(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({})));
+            self.publish(shared.outbox(), parent, comm(CommEvent::Close, id, "", json!({})));
         }
     }
 

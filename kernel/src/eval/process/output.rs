@@ -251,7 +251,7 @@ impl Listener {
             }
             ToKernel::Comm(message) => {
                 let parent = self.shared.parent();
-                self.comms.say(self.shared.outbox(), &parent, message);
+                self.comms.publish(self.shared.outbox(), &parent, message);
             }
             ToKernel::Error { name, message, place } => {
                 self.shared.report(Reported { name, message, place })

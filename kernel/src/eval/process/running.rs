@@ -4,12 +4,13 @@
 use super::clock::{Clock, Times};
 use super::display::Output;
 use crate::outbox::{Outbox, Parent};
+use rask_wire::helpers::Whole;
 use rask_wire::{Bundle, Place, Role, ToEvaluator};
 use rustix::process::Pid;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, mpsc};
 use std::time::Duration;
 
 /// The phase of the running cell.
@@ -129,7 +130,7 @@ impl Shared {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        self.state.lock().whole()
     }
 
     pub(in crate::eval) fn outbox(&self) -> &Outbox {
@@ -141,19 +142,19 @@ impl Shared {
     }
 
     pub(in crate::eval) fn set_drains(&self, wake: UnixStream, done: mpsc::Receiver<()>) {
-        *lock(&self.drains) = Some((wake, done));
+        *self.drains.lock().whole() = Some((wake, done));
     }
 
     /// Publishes that a cell has started.
     pub(in crate::eval) fn busy(&self, parent: &Parent) {
-        let mut running = lock(&self.running);
+        let mut running = self.running.lock().whole();
         running.clone_from(parent);
         self.outbox.status(parent, "busy");
     }
 
     /// Publishes that the cell is done.
     pub(in crate::eval) fn idle(&self, parent: &Parent) {
-        let mut running = lock(&self.running);
+        let mut running = self.running.lock().whole();
         *running = None;
         self.outbox.status(parent, "idle");
     }
@@ -161,7 +162,7 @@ impl Shared {
     /// Publishes busy again if a cell is running: front ends show the last status that they
     /// received, which was the idle of a request that was answered in the meantime.
     pub(in crate::eval) fn still_busy(&self) {
-        let running = lock(&self.running);
+        let running = self.running.lock().whole();
         if running.is_some() {
             self.outbox.status(&running, "busy");
         }
@@ -254,23 +255,23 @@ impl Shared {
     /// if the new process cannot start.
     pub(in crate::eval) fn wait_restarted(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
-        let wanted = self.state().evaluator.process.clone().map(|p| lock(&p).id());
+        let wanted = self.state().evaluator.process.clone().map(|p| p.lock().whole().id());
         let s = self.state();
         let (_s, _) = self
             .changed
             .wait_timeout_while(s, PATIENCE, |s| Some(s.evaluator.pid) != wanted)
-            .unwrap_or_else(PoisonError::into_inner);
+            .whole();
     }
 
     /// Sets an environment variable for shell commands and for future evaluator processes.
     pub(in crate::eval) fn set_environment(&self, name: &str, value: &str) {
-        let mut environment = lock(&self.environment);
+        let mut environment = self.environment.lock().whole();
         environment.retain(|(n, _)| n != name);
         environment.push((name.to_owned(), value.to_owned()));
     }
 
     pub(in crate::eval) fn environment(&self) -> Vec<(String, String)> {
-        lock(&self.environment).clone()
+        self.environment.lock().whole().clone()
     }
 
     /// Sends a message to the evaluator; returns `false` if there is none.
@@ -281,14 +282,14 @@ impl Shared {
     /// Waits until the content of the output pipes has been published.
     pub(in crate::eval) fn drain(&self) {
         const PATIENCE: Duration = Duration::from_secs(10);
-        let taken = lock(&self.drains).take();
+        let taken = self.drains.lock().whole().take();
         if let Some((mut wake, done)) = taken {
             use std::io::Write;
             // The listening thread lives as long as this process.
             if wake.write_all(&[1]).is_ok() {
                 let _ = done.recv_timeout(PATIENCE);
             }
-            *lock(&self.drains) = Some((wake, done));
+            *self.drains.lock().whole() = Some((wake, done));
         }
     }
 
@@ -366,9 +367,4 @@ impl Shared {
             self.send(&ToEvaluator::Input(Ok(answer)));
         }
     }
-}
-
-/// Locks a mutex; a poisoned one is used as well, as its state is consistent.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

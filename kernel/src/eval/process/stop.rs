@@ -1,12 +1,13 @@
 //! Interrupts a cell: its compiler, its code, its shell commands; and everything when the kernel
 //! shuts down.
 
-use super::running::{Phase, Shared, lock};
+use super::running::{Phase, Shared};
 use crate::error::{Error, Result};
 use crate::eval::tools::files::pid_file;
+use rask_wire::helpers::Whole;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::process::Child;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 impl Shared {
@@ -45,19 +46,20 @@ impl Shared {
                 return;
             }
             // A compiler may have started, or the phase changed, in the meantime.
-            s = self
-                .changed
-                .wait_timeout(s, Duration::from_millis(100))
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            s = self.changed.wait_timeout(s, Duration::from_millis(100)).whole().0;
         }
     }
 
-    /// Kills the process group of the running compiler, whose id is noted in the session's folder.
+    /// Kills the process groups of the running compiler, whose ids are noted in the session's
+    /// folder.
     fn kill_compiler(&self) {
-        let noted = std::fs::read_to_string(pid_file(&self.folder)).ok();
-        if let Some(pid) = noted.and_then(|t| t.trim().parse().ok()).and_then(Pid::from_raw) {
-            signal(pid, Signal::KILL);
+        let noted = std::fs::read_to_string(pid_file(&self.folder)).unwrap_or_default();
+        let groups: Vec<Pid> =
+            noted.lines().filter_map(|l| l.parse().ok()).filter_map(Pid::from_raw).collect();
+        for group in &groups {
+            signal(*group, Signal::KILL);
+        }
+        if !groups.is_empty() {
             // The compiler cannot remove the file itself, and its id may soon be reused.
             let _ = std::fs::remove_file(pid_file(&self.folder));
         }
@@ -117,5 +119,5 @@ fn signal(group: Pid, signal: Signal) {
 
 fn kill(process: &Mutex<Child>) {
     // A process that has already ended cannot be killed.
-    let _ = lock(process).kill();
+    let _ = process.lock().whole().kill();
 }

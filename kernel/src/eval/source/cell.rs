@@ -14,7 +14,7 @@ const AFTER: &str = ");";
 /// Inserted before an assignment that defines its variable again.
 const MAKE: &str = "let mut ";
 /// Inserted into the bodies of loops, to check for an interrupt.
-const LOOK: &str = "::rask::host::look();";
+const LOOK: &str = "::rask::host::check_cancelled();";
 
 /// An insertion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -400,7 +400,7 @@ mod tests {
             ("let x = 1;", "let x = 1;"),
             ("fn f() {}", "fn f() {}"),
             ("for i in 0..3 { s += i }", "rask::__result!(for i in 0..3 { s += i });"),
-            ("loop { f() }", "rask::__result!(loop {::rask::host::look(); f() });"),
+            ("loop { f() }", "rask::__result!(loop {::rask::host::check_cancelled(); f() });"),
             ("f(\n  2)", "rask::__result!(f(\n  2));"),
             ("x;", "x;"),
             ("let y = ", "let y = "),

@@ -14,11 +14,11 @@ use crate::frame::source::generated::{Generated, Partition};
 use crate::frame::threads;
 use crate::frame::types::batch::{self, nullable, pieces, with_columns};
 use crate::frame::types::table::Table;
-use crate::lock::Whole;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use rask_wire::helpers::Whole;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 

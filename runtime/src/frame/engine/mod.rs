@@ -12,7 +12,6 @@ use crate::error::{During, Error, ErrorKind, Result};
 use crate::frame::exec::sort;
 use crate::frame::threads::{joined, wait};
 use crate::frame::types::batch::{concat, size};
-use crate::lock::Whole;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
@@ -24,6 +23,7 @@ use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use interface::{Engine, Running};
 use local::Local;
+use rask_wire::helpers::Whole;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 

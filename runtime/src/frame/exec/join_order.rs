@@ -203,7 +203,7 @@ fn ahead(
     context: &Arc<TaskContext>,
 ) -> Result<impl stream::Stream<Item = Result<RecordBatch>> + use<>> {
     let memory = Arc::new(MemoryConsumer::new("concat").register(context.memory_pool()));
-    let (give, take) = mpsc::unbounded_channel::<(Result<RecordBatch>, usize)>();
+    let (tx, rx) = mpsc::unbounded_channel::<(Result<RecordBatch>, usize)>();
     let taken = Arc::new(tokio::sync::Notify::new());
     let (held, told) = (memory.clone(), taken.clone());
     let task = datafusion::common::runtime::SpawnedTask::spawn(async move {
@@ -216,14 +216,14 @@ fn ahead(
             }
             // After an error, a stream may return errors forever.
             let failed = batch.is_err();
-            if give.send((batch, bytes)).is_err() || failed {
+            if tx.send((batch, bytes)).is_err() || failed {
                 break;
             }
         }
     });
-    Ok(stream::unfold(Some((take, task, memory, taken)), |state| async move {
-        let (mut take, task, memory, taken) = state?;
-        let Some((batch, bytes)) = take.recv().await else {
+    Ok(stream::unfold(Some((rx, task, memory, taken)), |state| async move {
+        let (mut rx, task, memory, taken) = state?;
+        let Some((batch, bytes)) = rx.recv().await else {
             // A task that did not finish panicked.
             let ended = task.join().await;
             return ended
@@ -232,7 +232,7 @@ fn ahead(
         };
         memory.shrink(bytes.min(memory.size()));
         taken.notify_one();
-        Some((batch, Some((take, task, memory, taken))))
+        Some((batch, Some((rx, task, memory, taken))))
     }))
 }
 

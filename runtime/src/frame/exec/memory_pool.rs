@@ -14,12 +14,12 @@
 //! spill again.
 
 use crate::config;
-use crate::lock::Whole;
 use datafusion::common::resources_datafusion_err;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, human_readable_size,
 };
+use rask_wire::helpers::Whole;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;

@@ -247,12 +247,52 @@ fn cell_of<T: Serialize + ?Sized>(value: &T) -> Read<Cell> {
     }
 }
 
+/// Defines methods of a [`Serializer`] that return an error, for the kinds of values that it does
+/// not accept; after the arrow stands the type that the method would return.
 macro_rules! refuse {
-    ($error:expr; $($name:ident($($ty:ty),*))*) => {$(
-        fn $name(self $(, _: $ty)*) -> Read<Self::Ok> {
+    ($error:expr; $($name:ident($($ty:ty),*) -> $of:ident)*) => {$(
+        fn $name(self $(, _: $ty)*) -> Read<Self::$of> {
             Err($error)
         }
     )*};
+}
+
+/// Refuses the values that both serializers of this file refuse.
+macro_rules! refuse_lists {
+    ($error:expr) => {
+        refuse! { $error;
+            serialize_seq(Option<usize>) -> SerializeSeq
+            serialize_tuple(usize) -> SerializeTuple
+            serialize_tuple_struct(&'static str, usize) -> SerializeTupleStruct
+            serialize_tuple_variant(&'static str, u32, &'static str, usize) -> SerializeTupleVariant
+            serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant
+        }
+    };
+}
+
+/// Passes on what wraps a value.
+macro_rules! unwrap_newtypes {
+    () => {
+        fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Read<Self::Ok> {
+            value.serialize(self)
+        }
+        fn serialize_newtype_struct<T: Serialize + ?Sized>(
+            self,
+            _: &'static str,
+            value: &T,
+        ) -> Read<Self::Ok> {
+            value.serialize(self)
+        }
+        fn serialize_newtype_variant<T: Serialize + ?Sized>(
+            self,
+            _: &'static str,
+            _: u32,
+            _: &'static str,
+            value: &T,
+        ) -> Read<Self::Ok> {
+            value.serialize(self)
+        }
+    };
 }
 
 fn no_row() -> RowError {
@@ -270,63 +310,33 @@ impl<'a> Serializer for RowReader<'a> {
     type SerializeStruct = Self;
     type SerializeStructVariant = Impossible<(), RowError>;
 
+    unwrap_newtypes!();
+    refuse_lists!(no_row());
     refuse! { no_row();
-        serialize_bool(bool) serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_u8(u8)
-        serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_f32(f32) serialize_f64(f64) serialize_char(char)
-        serialize_str(&str) serialize_bytes(&[u8]) serialize_none() serialize_unit() serialize_unit_struct(&'static str)
-        serialize_unit_variant(&'static str, u32, &'static str)
-    }
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Read<()> {
-        value.serialize(self)
-    }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Read<()> {
-        value.serialize(self)
-    }
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        value: &T,
-    ) -> Read<()> {
-        value.serialize(self)
-    }
-    fn serialize_seq(self, _: Option<usize>) -> Read<Self::SerializeSeq> {
-        Err(no_row())
-    }
-    fn serialize_tuple(self, _: usize) -> Read<Self::SerializeTuple> {
-        Err(no_row())
-    }
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Read<Self::SerializeTupleStruct> {
-        Err(no_row())
-    }
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Read<Self::SerializeTupleVariant> {
-        Err(no_row())
+        serialize_bool(bool) -> Ok
+        serialize_i8(i8) -> Ok
+        serialize_i16(i16) -> Ok
+        serialize_i32(i32) -> Ok
+        serialize_i64(i64) -> Ok
+        serialize_u8(u8) -> Ok
+        serialize_u16(u16) -> Ok
+        serialize_u32(u32) -> Ok
+        serialize_u64(u64) -> Ok
+        serialize_f32(f32) -> Ok
+        serialize_f64(f64) -> Ok
+        serialize_char(char) -> Ok
+        serialize_str(&str) -> Ok
+        serialize_bytes(&[u8]) -> Ok
+        serialize_none() -> Ok
+        serialize_unit() -> Ok
+        serialize_unit_struct(&'static str) -> Ok
+        serialize_unit_variant(&'static str, u32, &'static str) -> Ok
     }
     fn serialize_map(self, _: Option<usize>) -> Read<Fields<'a>> {
         Ok(Fields { row: self, key: String::new() })
     }
     fn serialize_struct(self, _: &'static str, _: usize) -> Read<Self> {
         Ok(self)
-    }
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Read<Self::SerializeStructVariant> {
-        Err(no_row())
     }
 }
 
@@ -412,56 +422,10 @@ impl Serializer for CellReader {
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Read<Cell> {
         Ok(Cell::Text(variant.to_owned()))
     }
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Read<Cell> {
-        value.serialize(self)
-    }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Read<Cell> {
-        value.serialize(self)
-    }
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        value: &T,
-    ) -> Read<Cell> {
-        value.serialize(self)
-    }
-    fn serialize_seq(self, _: Option<usize>) -> Read<Self::SerializeSeq> {
-        Err(RowError(String::new()))
-    }
-    fn serialize_tuple(self, _: usize) -> Read<Self::SerializeTuple> {
-        Err(RowError(String::new()))
-    }
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Read<Self::SerializeTupleStruct> {
-        Err(RowError(String::new()))
-    }
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Read<Self::SerializeTupleVariant> {
-        Err(RowError(String::new()))
-    }
-    fn serialize_map(self, _: Option<usize>) -> Read<Self::SerializeMap> {
-        Err(RowError(String::new()))
-    }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Read<Self::SerializeStruct> {
-        Err(RowError(String::new()))
-    }
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Read<Self::SerializeStructVariant> {
-        Err(RowError(String::new()))
+    unwrap_newtypes!();
+    refuse_lists!(RowError(String::new()));
+    refuse! { RowError(String::new());
+        serialize_map(Option<usize>) -> SerializeMap
+        serialize_struct(&'static str, usize) -> SerializeStruct
     }
 }

@@ -6,7 +6,6 @@
 
 use crate::frame::exec::sort::part::Part;
 use crate::frame::types::batch;
-use crate::lock::Whole;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
@@ -19,6 +18,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 use futures::{StreamExt, stream};
+use rask_wire::helpers::Whole;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 

@@ -43,20 +43,20 @@ pub(in crate::frame) fn types(
     mut heads: HashMap<usize, Head>,
     infer_rows: Option<usize>,
 ) -> Result<Types> {
-    let mut kinds = vec![(Kind::Nothing, None); table.columns.len()];
+    let mut kinds = vec![(Kind::Null, None); table.columns.len()];
     let mut unsure = Unsure::default();
     let n = table.files.len();
     let mut seen = Vec::new();
     // If files have no data, others are sampled.
     for file in picked.iter().copied().chain(0..n) {
-        let told = kinds.iter().any(|k| k.0 != Kind::Nothing);
+        let told = kinds.iter().any(|k| k.0 != Kind::Null);
         if seen.contains(&file) || told && seen.len() >= SAMPLED_FILES.min(n) {
             continue;
         }
         seen.push(file);
         let head = heads.remove(&file).map_or_else(|| head_of(table, file, infer_rows), Ok)?;
         sample_file(table, file, &head, infer_rows, (&mut kinds, &mut unsure))?;
-        if infer_rows.is_some() && kinds.iter().any(|k| k.0 != Kind::Nothing) {
+        if infer_rows.is_some() && kinds.iter().any(|k| k.0 != Kind::Null) {
             break;
         }
     }

@@ -299,26 +299,23 @@ impl CsvSource {
     /// parse columns.
     fn whole(&self, file: usize) -> BoxStream<'static, Result<RecordBatch>> {
         let threads = crate::config::threads();
-        let (give, take) = tokio::sync::mpsc::channel(2 * threads);
+        let (tx, rx) = tokio::sync::mpsc::channel(2 * threads);
         let job = self.job.clone();
         tokio::task::spawn_blocking(move || {
             // Stops when the receiver is dropped.
             let mut limited = |mut block| match job.limit(&mut block, file) {
-                Ok(more) => give.blocking_send(Ok(block)).is_ok() && more,
+                Ok(more) => tx.blocking_send(Ok(block)).is_ok() && more,
                 Err(e) => {
-                    let _ = give.blocking_send(Err(e));
+                    let _ = tx.blocking_send(Err(e));
                     false
                 }
             };
             if let Err(e) = job.each_block(file, &mut limited) {
-                let _ = give.blocking_send(Err(e));
+                let _ = tx.blocking_send(Err(e));
             }
         });
         let blocks =
-            stream::unfold(
-                take,
-                |mut take| async move { take.recv().await.map(|block| (block, take)) },
-            );
+            stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|block| (block, rx)) });
         let job = self.job.clone();
         let parsed = blocks.map(move |block| {
             let job = job.clone();
@@ -373,11 +370,11 @@ impl Job {
         })
     }
 
-    /// Calls `give` with each block of a file that is read from the start.
+    /// Calls `emit` with each block of a file that is read from the start.
     pub(in crate::frame) fn each_block(
         &self,
         file: usize,
-        give: &mut dyn FnMut(crate::csv::block::Block) -> bool,
+        emit: &mut dyn FnMut(crate::csv::block::Block) -> bool,
     ) -> Result<()> {
         let info = &self.table.files[file];
         let mut text = self.table.text(&info.path)?;
@@ -397,7 +394,7 @@ impl Job {
                 && rows - first >= self.table.skipfooter
             {
                 rows -= first;
-                if held.pop_front().is_some_and(|b| !give(b)) {
+                if held.pop_front().is_some_and(|b| !emit(b)) {
                     return Ok(());
                 }
             }
@@ -406,7 +403,7 @@ impl Job {
         for mut block in held {
             block.rows.truncate(left);
             left -= block.rows.len();
-            if !give(block) {
+            if !emit(block) {
                 break;
             }
         }

@@ -4,7 +4,7 @@
 use crate::csv::kind::Kind;
 use crate::csv::quotes::State;
 use crate::error::Result;
-use crate::lock::Whole;
+use rask_wire::helpers::Whole;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, RwLock};

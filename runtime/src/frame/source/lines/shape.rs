@@ -14,7 +14,7 @@ pub(super) type At = (usize, u64);
 #[derive(Debug, Clone, Default)]
 enum Kind {
     #[default]
-    Nothing,
+    Null,
     Bool,
     Int,
     Float,
@@ -42,7 +42,7 @@ pub(super) struct Bad {
 impl Kind {
     fn name(&self) -> &'static str {
         match self {
-            Self::Nothing => "null",
+            Self::Null => "null",
             Self::Bool => "a boolean",
             Self::Int | Self::Float => "a number",
             Self::Text => "a string or values of mixed types",
@@ -76,10 +76,10 @@ impl Shape {
 
     /// Merges the type of a scalar value.
     fn scalar(&mut self, new: Kind, at: At) -> Result<(), Bad> {
-        use Kind::{Bool, Float, Int, List, Nothing, Object, Text};
+        use Kind::{Bool, Float, Int, List, Null, Object, Text};
         self.kind = match (&self.kind, new) {
-            (_, Nothing) => return Ok(()),
-            (Nothing, new) => {
+            (_, Null) => return Ok(()),
+            (Null, new) => {
                 self.at = at;
                 new
             }
@@ -94,7 +94,7 @@ impl Shape {
 
     /// Returns the type of the items, if lists are allowed here.
     fn list(&mut self, at: At) -> Result<&mut Self, Bad> {
-        if matches!(self.kind, Kind::Nothing) {
+        if matches!(self.kind, Kind::Null) {
             *self = Self { kind: Kind::List(Box::default()), at };
         }
         let clash = self.clash("a list", at);
@@ -103,7 +103,7 @@ impl Shape {
 
     /// Returns the fields, if objects are allowed here.
     fn object(&mut self, at: At) -> Result<&mut IndexMap<String, Self>, Bad> {
-        if matches!(self.kind, Kind::Nothing) {
+        if matches!(self.kind, Kind::Null) {
             *self = Self { kind: Kind::Object(IndexMap::new()), at };
         }
         let clash = self.clash("an object", at);
@@ -128,7 +128,7 @@ impl Shape {
 
     fn data_type(&self) -> DataType {
         match &self.kind {
-            Kind::Nothing => DataType::Null,
+            Kind::Null => DataType::Null,
             Kind::Bool => DataType::Boolean,
             Kind::Int => DataType::Int64,
             Kind::Float => DataType::Float64,
