@@ -3,7 +3,7 @@
 //! are never overwritten, because a running kernel has its library mapped.
 
 use crate::error::{Error, Result};
-use crate::eval::runtime::{Manifest, Prebuilt, Runtime};
+use crate::eval::runtime::{Linker, Manifest, Prebuilt, Runtime};
 use crate::protocol::frames::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -58,7 +58,7 @@ pub(crate) fn source() -> Result<PathBuf> {
 }
 
 /// Prints a progress message.
-pub(crate) fn say(text: &str) {
+pub(crate) fn announce(text: &str) {
     println!("\x1b[1;32m       Rask\x1b[0m {text}");
 }
 
@@ -105,7 +105,7 @@ impl Toolchain {
         if self.sysroot.join("lib/rustlib/src/rust/library/std/src/lib.rs").is_file() {
             return Ok(());
         }
-        say("adding the source of the standard library (rust-src)");
+        announce("adding the source of the standard library (rust-src)");
         let added =
             output(Command::new("rustup").args(["component", "add", "rust-src"]).current_dir(root));
         added.map(drop).map_err(|e| {
@@ -196,16 +196,19 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command
 }
 
-/// Builds the workspace and shows the progress; returns the libraries by package id.
+/// Builds the program and the runtime's dependencies and shows the progress; returns the libraries
+/// by package id. The whole workspace is selected, so that features are unified as in every other
+/// build of it.
 fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
     let total = std::fs::read_to_string(root.join("Cargo.lock"))
         .map_err(Error::file(root.join("Cargo.lock")))?
         .matches("[[package]]")
         .count();
-    say("building the runtime's libraries (the first time takes about 20 minutes on 2 cores)");
+    announce("building the runtime's libraries (the first time takes about 20 minutes on 2 cores)");
     let mut command = cargo(root);
     command
         .args(["build", "--release", "--message-format=json-render-diagnostics"])
+        .args(["--features", "rask/dependencies-only"])
         .stdout(Stdio::piped());
     let mut child = command
         .spawn()
@@ -313,10 +316,10 @@ fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> 
     let new =
         tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(Error::file(parent))?;
     let at = new.path();
-    for sub in ["lib", "deps", "facade", "data"] {
+    for sub in ["lib", "deps", "facade", "data", "link"] {
         std::fs::create_dir(at.join(sub)).map_err(Error::file(at.join(sub)))?;
     }
-    say("linking the runtime library");
+    announce("linking the runtime library");
     link(root, tools, &edges[&rask], &built, &at.join("lib/librask.so"))?;
     let mut crates = Vec::new();
     for dep in closure(&rask, &edges) {
@@ -359,6 +362,7 @@ fn build(root: &Path, tools: &Toolchain, id: &str, folder: &Path) -> Result<()> 
         sysroot: tools.sysroot.clone(),
         rustc,
         host: tools.host(),
+        linker: linker(tools, &at.join("link"))?,
         crates,
     };
     write(&at.join("runtime.json"), &json!(manifest).to_string())?;
@@ -419,6 +423,37 @@ fn link(
         }
     }
     output(&mut command).map(drop)
+}
+
+/// Finds what links a cell, and fills the folder of the libraries that stand for the runtime and for
+/// std.
+fn linker(tools: &Toolchain, at: &Path) -> Result<Linker> {
+    let cc = |args: &[&str]| output(Command::new("cc").args(args).current_dir(at));
+    let std_folder = tools.sysroot.join("lib/rustlib").join(tools.host()).join("lib");
+    let mut names = Vec::new();
+    walk(&std_folder, &mut names)?;
+    let named = |start: &str, end: &str| {
+        let is = |p: &&PathBuf| {
+            let name = p.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(start) && name.ends_with(end)
+        };
+        names.iter().find(is).cloned().ok_or_else(|| Error::Format {
+            what: std_folder.display().to_string(),
+            message: format!("{start}*{end} not found"),
+        })
+    };
+    let standard = named("libstd-", ".so")?;
+    let standard = standard.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let stubs = vec!["librask.so".to_owned(), standard];
+    for name in &stubs {
+        let soname = format!("-Wl,-soname,{name}");
+        cc(&["-shared", "-nostdlib", &soname, "-o", name, "-x", "c", "/dev/null"])?;
+    }
+    let mut libraries = vec![named("libcompiler_builtins-", ".rlib")?];
+    for name in ["libc.so.6", "libm.so.6", "libgcc_s.so.1"] {
+        libraries.push(cc(&[&format!("-print-file-name={name}")])?.trim().into());
+    }
+    Ok(Linker { program: cc(&["-print-prog-name=ld"])?.trim().into(), stubs, libraries })
 }
 
 /// Writes the runtime's source with a manifest without dependencies: evcxr's rust-analyzer reads

@@ -14,8 +14,19 @@ pub(crate) struct Manifest {
     /// The first line of `rustc -vV`.
     pub(crate) rustc: String,
     pub(crate) host: String,
+    pub(crate) linker: Linker,
     /// The prebuilt crates that a cell may use.
     pub(crate) crates: Vec<Prebuilt>,
+}
+
+/// What links a cell, as the C compiler found it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Linker {
+    pub(crate) program: PathBuf,
+    /// Empty libraries with the names of the runtime and of std, in the folder for linking.
+    pub(crate) stubs: Vec<String>,
+    /// The libraries of the system.
+    pub(crate) libraries: Vec<PathBuf>,
 }
 
 /// A prebuilt crate.
@@ -73,6 +84,11 @@ impl Runtime {
 
     pub(crate) fn deps(&self) -> PathBuf {
         self.folder.join("deps")
+    }
+
+    /// Returns the folder of the empty libraries that cells are linked to.
+    pub(crate) fn link_folder(&self) -> PathBuf {
+        self.folder.join("link")
     }
 
     pub(crate) fn tool(&self, name: &str) -> PathBuf {

@@ -13,6 +13,7 @@ use super::source::types::{Inferred, can_be_written};
 use super::text::span;
 use super::tools::environment::users_environment;
 use super::tools::files::{self, Request, Source};
+use super::tools::spare;
 use evcxr::{CommandContext, CompilationError, EvalContext};
 use rask_wire::Bundle;
 use serde_json::Value;
@@ -77,6 +78,9 @@ impl Session {
         prepare(runtime, &folder).map_err(|e| {
             format!("the session's folder {} cannot be used: {e}", folder.display())
         })?;
+        if let Err(e) = spare::start(runtime, &folder) {
+            eprintln!("rask: cells will start slowly: {}: {e}", folder.display());
+        }
         output::listen(shared.clone(), comms).map_err(|e| e.to_string())?;
         let (evaluator, outputs) =
             EvalContext::with_subprocess_command(child_command(runtime, &folder)?)

@@ -3,12 +3,13 @@
 //! everything else is passed to the real cargo.
 
 use super::analyzer_cache::{asks_about_session, keep, name_of, reads_all, remembered};
-use super::compiler::{compile, tell_library};
+use super::compiler::{compile, note_warnings, tell_library};
 use super::files::{Request, Source, pid_file, plain_manifest, toolchain, toolchain_of_readers};
 use super::hooks::{hooked, number};
+use super::link::link;
 use super::prune::prune;
-use super::rustc::plain_cell;
-use super::{dependent, parent_death};
+use super::rustc::{Crate, plain_cell};
+use super::{dependent, parent_death, spare};
 use crate::error::{Error, Result};
 use crate::eval::runtime::Runtime;
 use std::os::unix::process::CommandExt;
@@ -116,12 +117,17 @@ fn cell(
     checks: bool,
     request: &Request,
 ) -> Result<i32> {
-    let (mut command, library) = plain_cell(runtime, target, checks, &request.level);
+    let folder = format!("target/{target}/debug");
+    let library = format!("{folder}/libctx.so");
     let starts = matches!(request.source, Source::Startup);
     let kept = (!checks && starts).then(|| kept_cell(runtime)).flatten();
     let code = match &kept {
         Some(kept) if std::fs::copy(kept, &library).is_ok() => 0,
-        _ => compile(&mut command, session)?,
+        None if !checks && compiled_ahead(runtime, session, &request.level, &library)? => 0,
+        _ => {
+            let whole = Crate::whole("src/lib.rs", &folder, checks);
+            compile(&mut plain_cell(runtime, &whole, &request.level), session)?
+        }
     };
     if code != 0 || checks {
         return Ok(code);
@@ -133,6 +139,19 @@ fn cell(
     }
     tell_library(Path::new(&library))?;
     Ok(0)
+}
+
+/// Compiles the current source with a spare compiler; returns whether that succeeded.
+fn compiled_ahead(runtime: &Runtime, session: &Path, level: &str, to: &str) -> Result<bool> {
+    let source = std::fs::read_to_string("src/lib.rs").map_err(Error::file("src/lib.rs"))?;
+    let Some(compiled) = spare::compile(session, &source, level) else { return Ok(false) };
+    let linked = link(runtime, &compiled.objects, Path::new(to));
+    if linked {
+        note_warnings(session, compiled.messages.lines())?;
+    }
+    // What cannot be removed now goes with the session's folder.
+    let _ = std::fs::remove_dir_all(compiled.folder);
+    Ok(linked)
 }
 
 /// Returns the path of the cached library of the current source, next to the runtime.

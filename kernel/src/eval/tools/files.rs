@@ -44,7 +44,7 @@ fn request_file(session: &Path) -> PathBuf {
     session.join("request.json")
 }
 
-/// Returns the path of the file with the process group of the running compiler.
+/// Returns the path of the file with the process groups of the running compiler, one in a line.
 pub(in crate::eval) fn pid_file(session: &Path) -> PathBuf {
     session.join("compiler.pid")
 }

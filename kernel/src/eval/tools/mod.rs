@@ -4,7 +4,8 @@
 //!
 //! `cargo` and `rustc` compile cells, `dependent` those of a session with dependencies of its own;
 //! before that, `hooks` redirects evcxr's source to the runtime, and `prune` removes what the cell
-//! does not need. `compiler` is one run of a compiler, `replay` the call of it that cargo made;
+//! does not need. `compiler` is one run of a compiler, `spare` those that are started ahead, `link`
+//! the linker for them, `replay` the call of the compiler that cargo made;
 //! `parent_death` ends processes with the kernel, `environment` is the environment of users'
 //! processes, `analyzer_cache` caches the answers to rust-analyzer's queries.
 
@@ -15,10 +16,12 @@ mod dependent;
 pub(super) mod environment;
 pub(crate) mod files;
 mod hooks;
+mod link;
 pub(crate) mod parent_death;
 mod prune;
 mod replay;
 pub(crate) mod rustc;
+pub(super) mod spare;
 
 use super::runtime::Runtime;
 use crate::error::Result;

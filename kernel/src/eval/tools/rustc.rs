@@ -221,28 +221,33 @@ fn cell_args(runtime: &Runtime) -> Vec<OsString> {
     ]
 }
 
+/// What rustc reads and writes for a cell.
+pub(super) struct Crate<'a> {
+    source: &'a str,
+    out_dir: &'a str,
+    emit: &'static str,
+}
+
+impl<'a> Crate<'a> {
+    /// A cell that is compiled and linked, or only checked.
+    pub(super) fn whole(source: &'a str, out_dir: &'a str, check: bool) -> Self {
+        Self { source, out_dir, emit: if check { "metadata" } else { "link" } }
+    }
+
+    /// A cell whose source comes later; it is compiled to objects.
+    pub(super) fn waiting(source: &'a str, out_dir: &'a str) -> Self {
+        Self { source, out_dir, emit: "obj" }
+    }
+}
+
 /// Returns the rustc call for a cell of a session without dependencies of its own, which needs no
 /// cargo.
-pub(crate) fn plain_cell(
-    runtime: &Runtime,
-    target: &str,
-    check: bool,
-    opt_level: &str,
-) -> (Command, String) {
-    let out_dir = format!("target/{target}/debug");
+pub(super) fn plain_cell(runtime: &Runtime, of: &Crate<'_>, opt_level: &str) -> Command {
     let mut command = parent_death::command(&runtime.tool("rustc"));
-    command.args([
-        "--crate-name",
-        "ctx",
-        "--edition=2024",
-        "src/lib.rs",
-        "--crate-type",
-        "cdylib",
-        "--error-format=json",
-    ]);
-    command.arg("--json=diagnostic-rendered-ansi");
-    command.arg(if check { "--emit=metadata" } else { "--emit=link" });
-    command.args(["--out-dir", &out_dir, "--target", target]);
+    command.args(["--crate-name", "ctx", "--edition=2024", of.source, "--crate-type", "cdylib"]);
+    command.args(["--error-format=json", "--json=diagnostic-rendered-ansi"]);
+    command.arg(format!("--emit={}", of.emit));
+    command.args(["--out-dir", of.out_dir, "--target", &runtime.manifest.host]);
     command.arg(format!("-Copt-level={opt_level}"));
     command.args([
         "-Cprefer-dynamic",
@@ -261,7 +266,7 @@ pub(crate) fn plain_cell(
     for p in runtime.manifest.crates.iter().filter(|p| p.direct) {
         command.arg("--extern").arg(joined(&format!("{}=", p.name), &runtime.deps().join(&p.file)));
     }
-    (command, format!("{out_dir}/libctx.so"))
+    command
 }
 
 #[cfg(test)]

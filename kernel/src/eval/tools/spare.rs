@@ -1,0 +1,164 @@
+//! Compilers that are started before they are needed. Most of what rustc does for a small cell does
+//! not depend on the cell: it loads its own libraries, and the metadata of the runtime and of all
+//! that the runtime depends on. A spare compiler does this ahead and then waits for the source.
+//!
+//! To rustc, the source is a crate of two lines that names the runtime and includes `lib.rs`, which
+//! is its standard input: crates are loaded before macros are expanded, and the expansion of
+//! `include!` waits for the input. The kernel holds the spares; the wrapper of cargo sends the
+//! source of a cell over a socket. A spare that fails, for whatever reason, leaves no trace: the
+//! cell is compiled again in the usual way, whose messages are the ones that count.
+
+use super::files::pid_file;
+use super::rustc::{Crate, plain_cell};
+use crate::error::{Error, Result};
+use crate::eval::runtime::Runtime;
+use serde::{Deserialize, Serialize};
+use std::io::{Read, Write};
+use std::os::unix::fs::symlink;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use tempfile::TempDir;
+
+/// The levels of optimisation for which a spare waits: those of cells without and with loops.
+const LEVELS: [&str; 2] = ["0", "2"];
+/// The attributes that every source of evcxr begins with. They have to stand in the root of the
+/// crate.
+const ATTRIBUTES: &str = "#![allow(unused_imports, unused_mut, dead_code)]";
+
+/// A cell to compile.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    level: String,
+    source: String,
+}
+
+/// The result of a spare that has succeeded.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Compiled {
+    /// The compiler's messages.
+    pub(super) messages: String,
+    pub(super) objects: Vec<PathBuf>,
+    /// The folder of the objects, to be removed when they are linked.
+    pub(super) folder: PathBuf,
+}
+
+fn socket(session: &Path) -> PathBuf {
+    session.join("spare.sock")
+}
+
+/// Asks the kernel to have a spare compile the source; returns `None` if the cell has to be
+/// compiled in the usual way.
+pub(super) fn compile(session: &Path, source: &str, level: &str) -> Option<Compiled> {
+    let body = source.strip_prefix(ATTRIBUTES)?;
+    // Other attributes of the crate cannot be included, and libraries are linked by rustc only.
+    if body.contains("#![") || body.contains("#[link") {
+        return None;
+    }
+    let order = Order { level: level.to_owned(), source: body.to_owned() };
+    let mut kernel = UnixStream::connect(socket(session)).ok()?;
+    rask_wire::write(&mut kernel, &order).ok()?;
+    rask_wire::read::<Option<Compiled>>(&mut kernel).ok()?.flatten()
+}
+
+/// Starts the spares of a session, and the thread that holds them. Without it, cells are compiled
+/// in the usual way.
+///
+/// # Errors
+/// Returns an error if the socket or the thread cannot be created.
+pub(in crate::eval) fn start(runtime: &Runtime, session: &Path) -> std::io::Result<()> {
+    let listener = UnixListener::bind(socket(session))?;
+    let (runtime, session) = (runtime.clone(), session.to_owned());
+    // The spares end with this thread, which lives as long as the process.
+    std::thread::Builder::new().name("spares".to_owned()).spawn(move || {
+        let new = |level| Spare::start(&runtime, &session, level).ok();
+        let mut spares = LEVELS.map(new);
+        for mut wrapper in listener.incoming().map_while(std::result::Result::ok) {
+            let Ok(Some(order)) = rask_wire::read::<Order>(&mut wrapper) else { continue };
+            let place = LEVELS.iter().position(|l| *l == order.level);
+            let result = place.and_then(|i| {
+                let spare = spares[i].take();
+                // The next one loads while this one compiles.
+                spares[i] = new(LEVELS[i]);
+                spare?.compile(&session, &order.source)
+            });
+            if rask_wire::write(&mut wrapper, &result).is_err() {
+                // The wrapper was killed, with the compiler that it had noted.
+                let _ = std::fs::remove_file(pid_file(&session));
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// A compiler that waits for its source.
+struct Spare {
+    compiler: Child,
+    folder: TempDir,
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        // It has ended unless it was never used; both are fine.
+        let _ = self.compiler.kill();
+        let _ = self.compiler.wait();
+    }
+}
+
+impl Spare {
+    fn start(runtime: &Runtime, session: &Path, level: &str) -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("spare-")
+            .tempdir_in(session)
+            .map_err(Error::file(session))?;
+        let source = folder.path().join("src");
+        let failed = Error::file(&source);
+        std::fs::create_dir(&source)
+            .and_then(|()| symlink("/dev/stdin", source.join("lib.rs")))
+            .and_then(|()| {
+                let root =
+                    format!("{ATTRIBUTES}\nextern crate rask as _;\ninclude!(\"lib.rs\");\n");
+                std::fs::write(source.join("root.rs"), root)
+            })
+            .map_err(failed)?;
+        let mut command = plain_cell(runtime, &Crate::waiting("src/root.rs", "out"), level);
+        let compiler = command
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| Error::Start { command: "rustc".to_owned(), source })?;
+        Ok(Self { compiler, folder })
+    }
+
+    /// Compiles the source; returns `None` if that fails.
+    fn compile(mut self, session: &Path, source: &str) -> Option<Compiled> {
+        self.note(session);
+        let (mut input, mut messages) = (self.compiler.stdin.take()?, String::new());
+        input.write_all(source.as_bytes()).ok()?;
+        drop(input);
+        self.compiler.stderr.take()?.read_to_string(&mut messages).ok()?;
+        if !self.compiler.wait().ok()?.success() {
+            return None;
+        }
+        let out = self.folder.path().join("out");
+        let is_object = |p: &PathBuf| p.extension().is_some_and(|e| e == "o");
+        let files = std::fs::read_dir(out).ok()?.flatten().map(|e| e.path());
+        let objects = files.filter(is_object).collect();
+        // The wrapper links the objects and then removes the folder.
+        self.folder.disable_cleanup(true);
+        let folder = self.folder.path().to_owned();
+        Some(Compiled { messages, objects, folder })
+    }
+
+    /// Adds the compiler to the processes that an interrupt kills.
+    fn note(&self, session: &Path) {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(pid_file(session));
+        if let Ok(mut file) = file {
+            let _ = write!(file, "\n{}", self.compiler.id());
+        }
+    }
+}
