@@ -2,6 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::install;
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,14 +21,13 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
             return Err(Error::Usage(message));
         }
     };
-    let mut bytes = 0;
     let unused = unused(&installed(&install::home(), is_new), &in_use());
+    let bytes = freed(&unused);
     for path in &unused {
-        let size = size(path);
+        let size = freed(std::slice::from_ref(path));
         if !dry {
             remove(path).map_err(Error::file(path))?;
         }
-        bytes += size;
         let what = if dry { "unused" } else { "removed" };
         println!("{what} {} ({} MB)", path.display(), size >> 20);
     }
@@ -72,11 +74,20 @@ fn unused(installed: &[PathBuf], texts: &[String]) -> Vec<PathBuf> {
     installed.iter().filter(|p| !used(p)).cloned().collect()
 }
 
-fn size(path: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(path) else {
-        return path.symlink_metadata().map_or(0, |m| m.len());
-    };
-    entries.flatten().map(|e| size(&e.path())).sum()
+/// Returns the bytes that are free once the paths are removed: builds share files, which take their
+/// space until the last one is gone.
+fn freed(paths: &[PathBuf]) -> u64 {
+    fn count(path: &Path, links: &mut HashMap<u64, (u64, Metadata)>) {
+        if let Ok(entries) = std::fs::read_dir(path) {
+            entries.flatten().for_each(|e| count(&e.path(), links));
+        } else if let Ok(file) = path.symlink_metadata() {
+            links.entry(file.ino()).or_insert((0, file)).0 += 1;
+        }
+    }
+    let mut links = HashMap::new();
+    paths.iter().for_each(|p| count(p, &mut links));
+    let all = links.values().filter(|(seen, file)| *seen >= file.nlink());
+    all.map(|(_, file)| file.len()).sum()
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {
@@ -107,7 +118,13 @@ mod tests {
         ];
         let found = unused(&installed(home.path(), |_| false), &texts);
         assert_eq!(found, ["bin/rask-1", "runtime/bbb"].map(|p| home.path().join(p)));
-        assert_eq!(size(&home.path().join("runtime/bbb")), 5);
+        let (shared, other) = (found[1].join("shared"), found[1].join("other"));
+        std::fs::write(&shared, "1234567").unwrap();
+        assert_eq!(freed(&found), 17);
+        std::fs::hard_link(&shared, &other).unwrap();
+        assert_eq!(freed(&found), 17, "both links are removed");
+        std::fs::hard_link(&shared, home.path().join("runtime/aaa/shared")).unwrap();
+        assert_eq!(freed(&found), 10, "another build has the file too");
         found.iter().for_each(|p| remove(p).unwrap());
         assert_eq!(installed(home.path(), |_| false).len(), 2);
         assert!(installed(home.path(), is_new).is_empty());

@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::eval::runtime::Runtime;
+use crate::steps::output;
 use crate::{install, lab};
 use serde_json::Value;
 use std::path::Path;
@@ -83,8 +84,7 @@ fn found_runtime(runtime: Option<&Runtime>) -> std::result::Result<String, (Stri
 fn compiler(runtime: Option<&Runtime>) -> std::result::Result<String, (String, &'static str)> {
     let runtime = runtime.ok_or(("unknown without a runtime".to_owned(), LAB))?;
     let rustc = runtime.tool("rustc");
-    let output =
-        install::output(Command::new(&rustc).arg("-vV")).map_err(|e| (e.to_string(), LAB))?;
+    let output = output(Command::new(&rustc).arg("-vV")).map_err(|e| (e.to_string(), LAB))?;
     let now = output.lines().next().unwrap_or_default();
     if now == runtime.manifest.rustc {
         Ok(format!("{now} at {}", rustc.display()))
@@ -111,7 +111,7 @@ fn rust_src(runtime: Option<&Runtime>) -> std::result::Result<String, (String, &
 }
 
 fn linker() -> std::result::Result<String, (String, &'static str)> {
-    match install::output(Command::new("cc").arg("--version")) {
+    match output(Command::new("cc").arg("--version")) {
         Ok(text) => Ok(text.lines().next().unwrap_or_default().to_owned()),
         Err(e) => {
             Err((e.to_string(), "install a C compiler, on Debian and Ubuntu: apt-get install gcc"))
@@ -122,14 +122,14 @@ fn linker() -> std::result::Result<String, (String, &'static str)> {
 fn front_end() -> std::result::Result<String, (String, &'static str)> {
     let python = lab::python();
     let code = "import jupyterlab, ipywidgets; print('JupyterLab', jupyterlab.__version__, 'with ipywidgets', ipywidgets.__version__)";
-    match install::output(Command::new(&python).args(["-c", code])) {
+    match output(Command::new(&python).args(["-c", code])) {
         Ok(text) => Ok(format!("{} in {}", text.trim(), lab::venv().display())),
         Err(_) => Err((format!("JupyterLab not found in {}", lab::venv().display()), LAB)),
     }
 }
 
 fn python() -> std::result::Result<String, (String, &'static str)> {
-    match install::output(Command::new("python3").arg("--version")) {
+    match output(Command::new("python3").arg("--version")) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(e) => Err((
             e.to_string(),

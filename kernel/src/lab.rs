@@ -1,7 +1,8 @@
 //! `rask lab`: sets everything up and opens JupyterLab, or runs a notebook without a browser.
 
 use crate::error::{Error, Result};
-use crate::install::{self, announce, output};
+use crate::install;
+use crate::steps::{self, announce, output};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -92,8 +93,9 @@ pub(crate) fn run(args: &[String]) -> Result<i32> {
     }
     if !options.start {
         announce(&format!(
-            "everything is set up (build {}); `cargo lab` opens JupyterLab",
-            runtime.manifest.build_id
+            "everything is set up (build {}, {:.1} CPU minutes); `cargo lab` opens JupyterLab",
+            runtime.manifest.build_id,
+            steps::cpu_time_of_children().as_secs_f64() / 60.0
         ));
         return Ok(0);
     }
@@ -121,7 +123,7 @@ pub(crate) fn need_packages(requirements: &str, stamp: &str) -> Result<()> {
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(&names),
     )?;
-    install::write(&stamp, requirements)
+    steps::write(&stamp, requirements)
 }
 
 fn start(options: &Options) -> Result<i32> {

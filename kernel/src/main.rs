@@ -11,11 +11,13 @@
 //! | `eval` | compiles and runs cells | the above |
 //! | `handlers` | request handlers, one file per topic | the above |
 //! | `server` | the sockets and the event loop | the above |
-//! | `install`, `lab`, `doctor`, `clean`, `verify` | the other commands of the program | `error`, `eval::runtime` |
+//! | `steps`, `build`, `install` | what the commands have in common; building and installing the runtime | `error`, `eval::runtime` |
+//! | `lab`, `doctor`, `clean`, `verify` | the other commands of the program | the above |
 //!
 //! One binary has several roles, selected by how it is called: the kernel, the evaluator process
 //! (`eval::child`), and the stand-ins for cargo, rustup and rustc that evcxr calls (`eval::tools`).
 
+mod build;
 mod clean;
 mod doctor;
 mod error;
@@ -27,6 +29,7 @@ mod lab;
 mod outbox;
 mod protocol;
 mod server;
+mod steps;
 mod verify;
 
 use error::{Error, Result};

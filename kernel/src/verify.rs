@@ -2,8 +2,9 @@
 //! progress.
 
 use crate::error::{Error, Result};
-use crate::install::{self, announce, output};
+use crate::install;
 use crate::lab;
+use crate::steps::{announce, cargo, output};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -16,7 +17,7 @@ pub(crate) fn run() -> Result<i32> {
     let began = Instant::now();
     let browser = find_browser()?;
     want_graphviz();
-    let cargo: [(&str, &[&str]); 4] = [
+    let checks: [(&str, &[&str]); 4] = [
         ("formatting", &["fmt", "--all", "--check"]),
         (
             "unit tests, documentation examples, structure, and the kernel through a strict client",
@@ -25,7 +26,7 @@ pub(crate) fn run() -> Result<i32> {
         ("lints", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         ("documentation", &["doc", "--release", "--workspace", "--no-deps"]),
     ];
-    let total = cargo.len() + 3;
+    let total = checks.len() + 3;
     let step = |i: usize, what: &str| {
         announce(&format!(
             "step {i} of {total}: {what} ({} min so far)",
@@ -35,9 +36,9 @@ pub(crate) fn run() -> Result<i32> {
     // The strict client among the tests talks to the installed kernel.
     step(1, "installing the kernel");
     lab::run(&["--no-start".to_owned()])?;
-    for (i, (what, args)) in cargo.iter().enumerate() {
+    for (i, (what, args)) in checks.iter().enumerate() {
         step(i + 2, what);
-        check(install::cargo(&root).args(*args).env("RUSTDOCFLAGS", "-D warnings"))?;
+        check(cargo(&root).args(*args).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     step(total - 1, "Python packages of the tests");
     lab::need_packages(REQUIREMENTS, "rask-test-requirements.txt")?;
@@ -59,12 +60,8 @@ pub(crate) fn run() -> Result<i32> {
 
 /// Returns the folder of the runtime's rustdoc pages.
 fn pages(root: &Path) -> Result<PathBuf> {
-    let text = output(install::cargo(root).args([
-        "metadata",
-        "--no-deps",
-        "--format-version=1",
-        "--offline",
-    ]))?;
+    let text =
+        output(cargo(root).args(["metadata", "--no-deps", "--format-version=1", "--offline"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&text)
         .map_err(|e| Error::Format { what: "cargo metadata".to_owned(), message: e.to_string() })?;
     Ok(Path::new(metadata["target_directory"].as_str().unwrap_or_default()).join("doc/rask"))

@@ -46,8 +46,8 @@ const LAYERS: [(&str, &[&str]); 2] = [
     (
         "kernel/src",
         &[
-            "error", "protocol", "outbox", "history", "eval", "handlers", "server", "install",
-            "clean", "lab", "doctor", "verify", "main",
+            "error", "protocol", "outbox", "history", "eval", "handlers", "server", "steps",
+            "build", "install", "clean", "lab", "doctor", "verify", "main",
         ],
     ),
 ];

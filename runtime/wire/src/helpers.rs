@@ -22,9 +22,19 @@ impl<G> Whole<G> for LockResult<G> {
 /// given the ticks of a second.
 #[must_use]
 pub fn cpu_time(stat: &str, ticks_per_second: u64) -> Option<Duration> {
+    sum_of_two(stat, 11, ticks_per_second)
+}
+
+/// Returns the same of the children that have ended.
+#[must_use]
+pub fn cpu_time_of_children(stat: &str, ticks_per_second: u64) -> Option<Duration> {
+    sum_of_two(stat, 13, ticks_per_second)
+}
+
+fn sum_of_two(stat: &str, at: usize, ticks_per_second: u64) -> Option<Duration> {
     // The name, in parentheses, may contain anything. The fields after it are counted before they
     // are parsed: the process group of the terminal is -1 if there is no terminal.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(at);
     let mut next = || fields.next()?.parse::<u64>().ok();
     let ticks = next()? + next()?;
     Duration::try_from_secs_f64(ticks as f64 / ticks_per_second as f64).ok()
@@ -53,10 +63,12 @@ mod tests {
 
     #[test]
     fn cpu_time_is_found_without_a_terminal() {
-        let with = |group: &str| format!("7 (a) b) S 1 7 7 0 {group} 4 99 98 0 0 155 20 3 4 20 0");
+        let with = |group: &str| format!("7 (a) b) S 1 7 7 0 {group} 4 99 98 0 0 155 20 3 20 20 0");
         let time = |group: &str| cpu_time(&with(group), 100);
         let both = (time("-1"), time("7"));
         assert_eq!(both, (Some(Duration::from_millis(1750)), Some(Duration::from_millis(1750))));
         assert_eq!(cpu_time("", 100), None);
+        let children = |group: &str| cpu_time_of_children(&with(group), 100);
+        assert_eq!(children("-1"), Some(Duration::from_millis(230)));
     }
 }
