@@ -1,6 +1,6 @@
 //! A session: evcxr with the runtime in scope, run cell by cell.
 
-use super::assist::Assist;
+use super::assist::{Assist, Wait};
 use super::errors::diagnostics::{CellError, warnings};
 use super::errors::persist;
 use super::process::comms::Comms;
@@ -9,7 +9,7 @@ use super::process::running::{Reported, Shared};
 use super::runtime::Runtime;
 use super::source::cell::Cell;
 use super::source::scope::Variable;
-use super::source::types::{Inferred, can_be_written};
+use super::source::types::Inferred;
 use super::text::span;
 use super::tools::environment::users_environment;
 use super::tools::files::{self, Request, Source};
@@ -145,7 +145,15 @@ impl Session {
             .level
             .clone()
             .unwrap_or_else(|| if cell.is_heavy(&names) { "2" } else { "0" }.to_owned());
-        let inferred = if cell.wants_types() { self.infer(&mut cell) } else { Vec::new() };
+        // The cell before it gets types, if rust-analyzer is not ready to infer them.
+        let mut untyped = None;
+        let mut inferred = Vec::new();
+        if cell.wants_types() {
+            match self.infer(&mut cell, Wait::Briefly) {
+                Some(types) => inferred = types,
+                None => untyped = Some(cell.clone()),
+            }
+        }
         if self.shared.stopping() {
             return Err(interrupted_compiler());
         }
@@ -161,20 +169,18 @@ impl Session {
             self.shared.compiling(self.reporter(&running));
             let result = self.context.execute(&running.code);
             cell = match result {
-                Err(evcxr::Error::CompilationErrors(errors)) => match mistyped(&errors, &running) {
-                    Some((variable, found)) => {
-                        let mut next = Cell::clone(&running);
-                        match found {
-                            Some(found) => next.write_type(&variable, &found),
-                            None => next.forget_type(&variable),
-                        }
+                Err(evcxr::Error::CompilationErrors(errors)) => {
+                    let mut next = Cell::clone(&running);
+                    if persist::correct_types(&errors, &mut next) {
                         next
-                    }
-                    None => {
+                    } else if let Some(next) = self.infer_fully(&mut untyped, &mut inferred) {
+                        asked.clear();
+                        next
+                    } else {
                         *self.assist.scope() = before;
                         return Err(self.compile_error(&errors, &running, &inferred));
                     }
-                },
+                }
                 // The compiler knows types that rust-analyzer does not, and reports them in an
                 // error.
                 Err(evcxr::Error::Message(text))
@@ -184,7 +190,23 @@ impl Session {
                     if let Some(variable) = asked.last() {
                         next.ask_type(variable);
                     }
+                    if untyped.is_some() {
+                        // All at once, as each question is a compilation.
+                        let others = running.without_types().filter(|v| !asked.contains(v));
+                        let others: Vec<String> = others.collect();
+                        others.iter().for_each(|v| next.ask_type(v));
+                        asked.extend(others);
+                    }
                     next
+                }
+                Err(e) if persist::is_about_type(&e.to_string()) => {
+                    match self.infer_fully(&mut untyped, &mut inferred) {
+                        Some(next) => {
+                            asked.clear();
+                            next
+                        }
+                        None => break self.finish(Err(e), running, before, &inferred),
+                    }
                 }
                 result => break self.finish(result, running, before, &inferred),
             };
@@ -217,12 +239,25 @@ impl Session {
         self.assist.scope().set_variables(kept);
     }
 
-    /// Adds type annotations for the cell's variables, as far as their types are known.
-    fn infer(&self, cell: &mut Cell) -> Vec<(String, Inferred)> {
+    /// Adds type annotations for the cell's variables, as far as their types are known; returns
+    /// `None` if rust-analyzer is not ready in time.
+    fn infer(&self, cell: &mut Cell, wait: Wait) -> Option<Vec<(String, Inferred)>> {
         let (items, statements) = cell.apart();
-        let types = self.assist.types(&items, &statements);
+        let types = self.assist.types(&items, &statements, wait)?;
         cell.write_types(&types);
-        cell.bound().map(str::to_owned).zip(types).collect()
+        Some(cell.bound().map(str::to_owned).zip(types).collect())
+    }
+
+    /// Waits for rust-analyzer where the cell has been tried without it; returns the cell with its
+    /// types.
+    fn infer_fully(
+        &self,
+        untyped: &mut Option<Cell>,
+        inferred: &mut Vec<(String, Inferred)>,
+    ) -> Option<Cell> {
+        let mut cell = untyped.take()?;
+        *inferred = self.infer(&mut cell, Wait::Fully)?;
+        Some(cell)
     }
 
     fn foresee(&self, cell: &Cell, inferred: &[(String, Inferred)]) {
@@ -435,22 +470,6 @@ fn interrupted_compiler() -> CellError {
         "Interrupted",
         "the cell was interrupted during compilation; all variables are kept",
     )
-}
-
-/// Returns the variable whose annotated type the compiler rejects, and the type that it found, if
-/// that can be written.
-fn mistyped(errors: &[CompilationError], cell: &Cell) -> Option<(String, Option<String>)> {
-    let messages = errors.iter().flat_map(|e| e.spanned_messages().iter().map(move |m| (e, m)));
-    messages.filter(|(_, m)| m.is_primary).find_map(|(e, m)| {
-        let span = m.span?;
-        let variable = cell.types_at(span.start_line, span.start_column)?.to_owned();
-        let message = e.message();
-        let told = message.strip_prefix("rask-type:");
-        let found = told
-            .or_else(|| Some(m.label.split_once("found `")?.1.rsplit_once('`')?.0))
-            .map(|f| f.replace("{integer}", "i32").replace("{float}", "f64"));
-        Some((variable, found.filter(|f| can_be_written(f) && !f.contains("..."))))
-    })
 }
 
 /// Describes lost variables, as in `these variables were lost: a, b`.

@@ -16,6 +16,7 @@ use project::Project;
 use rask_wire::helpers::Whole;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -23,6 +24,9 @@ use tokio::sync::oneshot;
 /// How long a cell waits for the types of its variables: reading a new crate takes seconds;
 /// anything longer is a hang.
 const LONGEST: Duration = Duration::from_secs(20);
+/// How long a cell waits for them while rust-analyzer is starting: then the compiler is asked, which
+/// takes about as long.
+const SHORTEST: Duration = Duration::from_millis(200);
 /// How long a front end waits for an answer; later answers are useless to it.
 const DEADLINE: Duration = Duration::from_secs(1);
 
@@ -52,17 +56,30 @@ pub(crate) struct Assist {
     scope: Arc<Mutex<Scope>>,
     /// The cell that is waiting for types.
     waiting: Arc<Mutex<Option<mpsc::Sender<Vec<Inferred>>>>>,
+    /// Whether rust-analyzer has read the crates that every session has in scope.
+    started: Arc<AtomicBool>,
+}
+
+/// How long to wait for the types of variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Not until rust-analyzer has started.
+    Briefly,
+    /// As long as it takes.
+    Fully,
 }
 
 impl Assist {
     /// Starts the thread, which immediately loads the crates that every session has in scope.
     pub(super) fn start(runtime: Runtime, session: PathBuf, manifest: String) -> Self {
         let (asks, queue) = mpsc::channel();
-        let this = Self { asks, scope: Arc::default(), waiting: Arc::default() };
+        let this =
+            Self { asks, scope: Arc::default(), waiting: Arc::default(), started: Arc::default() };
         this.ask(Ask::Load(manifest));
         let builder = std::thread::Builder::new().name("assist".to_owned()).stack_size(64 << 20);
+        let started = this.started.clone();
         // Without the thread, requests get no answers, and variables need type annotations.
-        if let Err(e) = builder.spawn(move || work(&runtime, &session, &queue)) {
+        if let Err(e) = builder.spawn(move || work(&runtime, &session, &queue, &started)) {
             eprintln!("rask: cannot start the rust-analyzer thread: {e}");
         }
         this
@@ -84,13 +101,16 @@ impl Assist {
     }
 
     /// Returns the types of the variables that the statements of a cell define, in order; empty if
-    /// they cannot be inferred.
-    pub(super) fn types(&self, items: &str, statements: &str) -> Vec<Inferred> {
+    /// they cannot be inferred, and `None` if rust-analyzer is not ready in time.
+    pub(super) fn types(&self, items: &str, statements: &str, wait: Wait) -> Option<Vec<Inferred>> {
         let (reply, answer) = mpsc::channel();
         let text = self.scope().wrap(items, statements, 0);
         *self.waiting.lock().whole() = Some(reply.clone());
         self.ask(Ask::Types(text, reply));
-        answer.recv_timeout(LONGEST).unwrap_or_default()
+        if wait == Wait::Briefly && !self.started.load(Ordering::Acquire) {
+            return answer.recv_timeout(SHORTEST).ok();
+        }
+        Some(answer.recv_timeout(LONGEST).unwrap_or_default())
     }
 
     /// Cancels the wait for types, as the user has interrupted the cell.
@@ -136,7 +156,12 @@ impl Assist {
     }
 }
 
-fn work(runtime: &Runtime, session: &std::path::Path, queue: &mpsc::Receiver<Ask>) {
+fn work(
+    runtime: &Runtime,
+    session: &std::path::Path,
+    queue: &mpsc::Receiver<Ask>,
+    started: &AtomicBool,
+) {
     let mut project = match Project::new(runtime, session) {
         Ok(project) => project,
         Err(e) => {
@@ -150,6 +175,8 @@ fn work(runtime: &Runtime, session: &std::path::Path, queue: &mpsc::Receiver<Ask
         }
         // rust-analyzer panics on some code; the next request may still be answered.
         let _ = catch_unwind(AssertUnwindSafe(|| answer(&mut project, ask)));
+        // The first request is to load the crates.
+        started.store(true, Ordering::Release);
     }
 }
 

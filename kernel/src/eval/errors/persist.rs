@@ -2,7 +2,7 @@
 
 use crate::eval::errors::diagnostics::CellError;
 use crate::eval::source::cell::Cell;
-use crate::eval::source::types::Inferred;
+use crate::eval::source::types::{Inferred, can_be_written};
 use evcxr::CompilationError;
 
 /// Returns the variable that cannot be kept, according to evcxr's message.
@@ -36,6 +36,48 @@ pub(in crate::eval) fn to_be_asked(
     }
     asked.push(variable.to_owned());
     true
+}
+
+/// Returns whether evcxr's message is about the type of a variable.
+pub(in crate::eval) fn is_about_type(message: &str) -> bool {
+    variable_of(message).is_some()
+}
+
+/// Corrects the types of variables that the compiler rejects or was asked for; returns whether there
+/// was one.
+pub(in crate::eval) fn correct_types(errors: &[CompilationError], cell: &mut Cell) -> bool {
+    let found = mistyped(errors, cell);
+    for (variable, found) in &found {
+        match found {
+            Some(found) => cell.write_type(variable, found),
+            None => cell.forget_type(variable),
+        }
+    }
+    !found.is_empty()
+}
+
+/// Returns the variables whose annotated types the compiler rejects, and the types that it found, as
+/// far as they can be written.
+fn mistyped(errors: &[CompilationError], cell: &Cell) -> Vec<(String, Option<String>)> {
+    let messages = errors.iter().flat_map(|e| e.spanned_messages().iter().map(move |m| (e, m)));
+    let found = messages.filter(|(_, m)| m.is_primary).filter_map(|(e, m)| {
+        let span = m.span?;
+        let variable = cell.types_at(span.start_line, span.start_column)?.to_owned();
+        let message = e.message();
+        let told = message.strip_prefix("rask-type:");
+        let found = told
+            .or_else(|| Some(m.label.split_once("found `")?.1.rsplit_once('`')?.0))
+            .map(|f| f.replace("{integer}", "i32").replace("{float}", "f64"));
+        Some((variable, found.filter(|f| can_be_written(f) && !f.contains("..."))))
+    });
+    let mut once: Vec<(String, Option<String>)> = Vec::new();
+    for (variable, found) in found {
+        // The first message counts.
+        if !once.iter().any(|(v, _)| *v == variable) {
+            once.push((variable, found));
+        }
+    }
+    once
 }
 
 const BLOCK: &str = "or use it only within this cell, in a block: { ... }";

@@ -232,6 +232,16 @@ impl Cell {
         lets.flatten().map(|b| b.name.as_str())
     }
 
+    /// Returns the variables without an annotated type.
+    pub(in crate::eval) fn without_types(&self) -> impl Iterator<Item = String> {
+        let lets = self
+            .pieces
+            .iter()
+            .filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
+        let annotated = |name: &str| self.edits.iter().any(|e| e.types.as_deref() == Some(name));
+        lets.flatten().filter(move |b| !b.typed && !annotated(&b.name)).map(|b| b.name.clone())
+    }
+
     /// Annotates the types of variables, each after the statement that defines it, so that evcxr
     /// need not infer them.
     pub(in crate::eval) fn write_types(&mut self, types: &[Inferred]) {
