@@ -3,7 +3,7 @@
 //! everything else is passed to the real cargo.
 
 use super::analyzer_cache::{asks_about_session, keep, name_of, reads_all, remembered};
-use super::compiler::{compile, note_warnings, tell_library};
+use super::compiler::{compile, pass_on, tell_library};
 use super::files::{Request, Source, pid_file, plain_manifest, toolchain, toolchain_of_readers};
 use super::hooks::{hooked, number};
 use super::link::link;
@@ -123,10 +123,17 @@ fn cell(
     let kept = (!checks && starts).then(|| kept_cell(runtime)).flatten();
     let code = match &kept {
         Some(kept) if std::fs::copy(kept, &library).is_ok() => 0,
-        None if !checks && compiled_ahead(runtime, session, &request.level, &library)? => 0,
         _ => {
-            let whole = Crate::whole("src/lib.rs", &folder, checks);
-            compile(&mut plain_cell(runtime, &whole, &request.level), session)?
+            let ahead = if kept.is_none() && !checks {
+                compiled_ahead(runtime, session, &request.level, &library)?
+            } else {
+                None
+            };
+            let usual = || {
+                let whole = Crate::whole("src/lib.rs", &folder, checks);
+                compile(&mut plain_cell(runtime, &whole, &request.level), session)
+            };
+            ahead.map_or_else(usual, Ok)?
         }
     };
     if code != 0 || checks {
@@ -141,17 +148,25 @@ fn cell(
     Ok(0)
 }
 
-/// Compiles the current source with a spare compiler; returns whether that succeeded.
-fn compiled_ahead(runtime: &Runtime, session: &Path, level: &str, to: &str) -> Result<bool> {
+/// Compiles the current source with a spare compiler; returns the exit code, or `None` if that was
+/// not possible.
+fn compiled_ahead(runtime: &Runtime, session: &Path, level: &str, to: &str) -> Result<Option<i32>> {
     let source = std::fs::read_to_string("src/lib.rs").map_err(Error::file("src/lib.rs"))?;
-    let Some(compiled) = spare::compile(session, &source, level) else { return Ok(false) };
-    let linked = link(runtime, &compiled.objects, Path::new(to));
-    if linked {
-        note_warnings(session, compiled.messages.lines())?;
-    }
-    // What cannot be removed now goes with the session's folder.
-    let _ = std::fs::remove_dir_all(compiled.folder);
-    Ok(linked)
+    let Some(compiled) = spare::compile(session, &source, level) else { return Ok(None) };
+    let code = match compiled.object {
+        None => 1,
+        Some(object) => {
+            let linked = link(runtime, &object.file, Path::new(to));
+            // What cannot be removed now goes with the session's folder.
+            let _ = std::fs::remove_dir_all(object.folder);
+            if !linked {
+                return Ok(None);
+            }
+            0
+        }
+    };
+    pass_on(&compiled.messages, session)?;
+    Ok(Some(code))
 }
 
 /// Returns the path of the cached library of the current source, next to the runtime.

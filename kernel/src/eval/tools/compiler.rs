@@ -14,11 +14,16 @@ pub(super) fn compile(command: &mut Command, session: &Path) -> Result<i32> {
         .stderr(Stdio::piped())
         .output()
         .map_err(|source| Error::Start { command: "rustc".to_owned(), source })?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    note_warnings(session, text.lines())?;
-    // evcxr would mistake a warning next to an error for another error.
-    text.lines().filter(|l| !is_warning(l)).for_each(|l| eprintln!("{l}"));
+    pass_on(&String::from_utf8_lossy(&output.stderr), session)?;
     Ok(output.status.code().unwrap_or(1))
+}
+
+/// Records the warnings among the messages of a compiler, and passes everything else on.
+pub(super) fn pass_on(messages: &str, session: &Path) -> Result<()> {
+    note_warnings(session, messages.lines())?;
+    // evcxr would mistake a warning next to an error for another error.
+    messages.lines().filter(|l| !is_warning(l)).for_each(|l| eprintln!("{l}"));
+    Ok(())
 }
 
 /// Records the warnings among the compiler's messages.

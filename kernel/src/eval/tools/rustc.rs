@@ -226,17 +226,19 @@ pub(super) struct Crate<'a> {
     source: &'a str,
     out_dir: &'a str,
     emit: &'static str,
+    /// More parts produce more code altogether, but on several threads.
+    parts: u8,
 }
 
 impl<'a> Crate<'a> {
     /// A cell that is compiled and linked, or only checked.
     pub(super) fn whole(source: &'a str, out_dir: &'a str, check: bool) -> Self {
-        Self { source, out_dir, emit: if check { "metadata" } else { "link" } }
+        Self { source, out_dir, emit: if check { "metadata" } else { "link" }, parts: 4 }
     }
 
-    /// A cell whose source comes later; it is compiled to objects.
+    /// A cell whose source comes later; it is compiled to an object, whose path is among the messages.
     pub(super) fn waiting(source: &'a str, out_dir: &'a str) -> Self {
-        Self { source, out_dir, emit: "obj" }
+        Self { source, out_dir, emit: "obj", parts: 1 }
     }
 }
 
@@ -246,15 +248,14 @@ pub(super) fn plain_cell(runtime: &Runtime, of: &Crate<'_>, opt_level: &str) -> 
     let mut command = parent_death::command(&runtime.tool("rustc"));
     command.args(["--crate-name", "ctx", "--edition=2024", of.source, "--crate-type", "cdylib"]);
     command.args(["--error-format=json", "--json=diagnostic-rendered-ansi"]);
+    if of.emit == "obj" {
+        command.arg("--json=artifacts");
+    }
     command.arg(format!("--emit={}", of.emit));
     command.args(["--out-dir", of.out_dir, "--target", &runtime.manifest.host]);
     command.arg(format!("-Copt-level={opt_level}"));
-    command.args([
-        "-Cprefer-dynamic",
-        "-Cstrip=debuginfo",
-        "-Coverflow-checks=on",
-        "-Ccodegen-units=4",
-    ]);
+    command.args(["-Cprefer-dynamic", "-Cstrip=debuginfo", "-Coverflow-checks=on"]);
+    command.arg(format!("-Ccodegen-units={}", of.parts));
     // Debug assertions also enable the library's checks of its own unsafe code, in the innermost
     // loops of closures.
     command.arg(if matches!(opt_level, "0" | "1") {

@@ -5,15 +5,15 @@
 //! To rustc, the source is a crate of two lines that names the runtime and includes `lib.rs`, which
 //! is its standard input: crates are loaded before macros are expanded, and the expansion of
 //! `include!` waits for the input. The kernel holds the spares; the wrapper of cargo sends the
-//! source of a cell over a socket. A spare that fails, for whatever reason, leaves no trace: the
-//! cell is compiled again in the usual way, whose messages are the ones that count.
+//! source of a cell over a socket. If a spare fails for a reason that may be its own, the cell is
+//! compiled again in the usual way, and only the messages of that count.
 
 use super::files::pid_file;
 use super::rustc::{Crate, plain_cell};
 use crate::error::{Error, Result};
 use crate::eval::runtime::Runtime;
 use serde::{Deserialize, Serialize};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
@@ -27,6 +27,13 @@ const LEVELS: [&str; 2] = ["0", "2"];
 /// crate.
 const ATTRIBUTES: &str = "#![allow(unused_imports, unused_mut, dead_code)]";
 
+/// The root of the crate.
+const ROOT: &str = "src/root.rs";
+/// Signs that an error is the spare's own: it names the root (to which rustc would add a missing
+/// `use`, for example), or comes from names that an expansion defines.
+const OWN: [&str; 4] =
+    ["root.rs", "E0659", "macro_expanded_macro_exports", "internal compiler error"];
+
 /// A cell to compile.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
@@ -34,13 +41,20 @@ struct Order {
     source: String,
 }
 
-/// The result of a spare that has succeeded.
+/// The result of a spare.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Compiled {
     /// The compiler's messages.
     pub(super) messages: String,
-    pub(super) objects: Vec<PathBuf>,
-    /// The folder of the objects, to be removed when they are linked.
+    /// `None` if the messages contain an error of the cell.
+    pub(super) object: Option<Object>,
+}
+
+/// Where the object of a cell is.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Object {
+    pub(super) file: PathBuf,
+    /// The folder to remove when it is linked.
     pub(super) folder: PathBuf,
 }
 
@@ -92,6 +106,15 @@ pub(in crate::eval) fn start(runtime: &Runtime, session: &Path) -> std::io::Resu
     Ok(())
 }
 
+/// Returns the path of the object that a message of the compiler announces.
+fn object_of(message: &str) -> Option<String> {
+    if !message.starts_with("{\"$message_type\":\"artifact\"") {
+        return None;
+    }
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    message["artifact"].as_str().filter(|path| path.ends_with(".o")).map(str::to_owned)
+}
+
 /// A compiler that waits for its source.
 struct Spare {
     compiler: Child,
@@ -100,7 +123,7 @@ struct Spare {
 
 impl Drop for Spare {
     fn drop(&mut self) {
-        // It has ended unless it was never used; both are fine.
+        // It has ended, has done its work, or was never used.
         let _ = self.compiler.kill();
         let _ = self.compiler.wait();
     }
@@ -119,10 +142,10 @@ impl Spare {
             .and_then(|()| {
                 let root =
                     format!("{ATTRIBUTES}\nextern crate rask as _;\ninclude!(\"lib.rs\");\n");
-                std::fs::write(source.join("root.rs"), root)
+                std::fs::write(folder.path().join(ROOT), root)
             })
             .map_err(failed)?;
-        let mut command = plain_cell(runtime, &Crate::waiting("src/root.rs", "out"), level);
+        let mut command = plain_cell(runtime, &Crate::waiting(ROOT, "out"), level);
         let compiler = command
             .current_dir(folder.path())
             .stdin(Stdio::piped())
@@ -137,21 +160,27 @@ impl Spare {
     /// Compiles the source; returns `None` if that fails.
     fn compile(mut self, session: &Path, source: &str) -> Option<Compiled> {
         self.note(session);
-        let (mut input, mut messages) = (self.compiler.stdin.take()?, String::new());
+        let mut input = self.compiler.stdin.take()?;
         input.write_all(source.as_bytes()).ok()?;
         drop(input);
-        self.compiler.stderr.take()?.read_to_string(&mut messages).ok()?;
-        if !self.compiler.wait().ok()?.success() {
-            return None;
+        let mut messages = String::new();
+        for line in BufReader::new(self.compiler.stderr.take()?).lines() {
+            let line = line.ok()?;
+            if let Some(object) = object_of(&line) {
+                let file = self.folder.path().join(object);
+                // The wrapper links the object and then removes the folder. The compiler would only
+                // clean up after itself from here on, which takes a tenth of its time: it is
+                // killed.
+                self.folder.disable_cleanup(true);
+                let folder = self.folder.path().to_owned();
+                return Some(Compiled { messages, object: Some(Object { file, folder }) });
+            }
+            messages += &line;
+            messages.push('\n');
         }
-        let out = self.folder.path().join("out");
-        let is_object = |p: &PathBuf| p.extension().is_some_and(|e| e == "o");
-        let files = std::fs::read_dir(out).ok()?.flatten().map(|e| e.path());
-        let objects = files.filter(is_object).collect();
-        // The wrapper links the objects and then removes the folder.
-        self.folder.disable_cleanup(true);
-        let folder = self.folder.path().to_owned();
-        Some(Compiled { messages, objects, folder })
+        let failed = self.compiler.wait().ok()?.code() == Some(1);
+        let own = OWN.iter().any(|sign| messages.contains(sign));
+        (failed && !own).then_some(Compiled { messages, object: None })
     }
 
     /// Adds the compiler to the processes that an interrupt kills.
@@ -160,5 +189,21 @@ impl Spare {
         if let Ok(mut file) = file {
             let _ = write!(file, "\n{}", self.compiler.id());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::object_of;
+
+    #[test]
+    fn an_object_is_announced_by_its_message() {
+        let artifact = |path: &str| {
+            format!(r#"{{"$message_type":"artifact","artifact":"{path}","emit":"obj"}}"#)
+        };
+        assert_eq!(object_of(&artifact("out/ctx.o")).as_deref(), Some("out/ctx.o"));
+        assert_eq!(object_of(&artifact("out/ctx.d")), None);
+        let text = r#"{"$message_type":"diagnostic","message":"artifact out/ctx.o"}"#;
+        assert_eq!((object_of(text), object_of("")), (None, None));
     }
 }
