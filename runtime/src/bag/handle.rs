@@ -122,6 +122,38 @@ pub(super) fn push_own<T: Clone>(list: Vec<T>, sink: &mut Sink<'_, T>) -> Result
     push_all(Items::Own(list.into_iter()), sink)
 }
 
+/// Collects an iterator. To compile `collect`, the compiler of a cell goes through a dozen traits of
+/// the library, which takes longer than all the rest of a bag.
+pub(super) fn list<T>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let items = items.into_iter();
+    let mut list = Vec::with_capacity(items.size_hint().0);
+    for x in items {
+        list.push(x);
+    }
+    list
+}
+
+/// Pushes copies of `size` elements of a list, or of as many as there are.
+pub(super) fn push_copies<T: Clone>(
+    list: &[T],
+    start: usize,
+    size: usize,
+    sink: &mut Sink<'_, T>,
+) -> Result<()> {
+    let (mut i, mut left) = (start, size);
+    while left > 0 && i < list.len() {
+        if sched::cancelled() {
+            return Err(interrupted());
+        }
+        if !sink(list[i].clone()) {
+            break;
+        }
+        i += 1;
+        left -= 1;
+    }
+    Ok(())
+}
+
 /// Pushes the elements of an iterator, until the sink wants no more or the user interrupts.
 pub(super) fn push_all<T>(
     items: impl IntoIterator<Item = T>,

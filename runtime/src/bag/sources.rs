@@ -1,6 +1,8 @@
 //! Bags of values in memory, or in other bags.
 
-use super::handle::{Bag, Element, gathered, partitions, push_all, push_list, source};
+use super::handle::{
+    Bag, Element, gathered, list, partitions, push_all, push_copies, push_list, source,
+};
 use super::layers::Reads;
 use crate::delayed::Delayed;
 use crate::graph::stream::Part;
@@ -19,9 +21,7 @@ fn in_parts<T: Element>(name: &str, items: Vec<T>, size: usize) -> Bag<T> {
     let (items, size) = (Arc::new(items), size.max(1));
     let parts = items.len().div_ceil(size).max(1);
     source(Name::new(name), parts, move |i, sink| {
-        let start = (i as usize * size).min(items.len());
-        let end = (start + size).min(items.len());
-        push_all(items[start..end].iter().cloned(), sink)
+        push_copies(&items, i as usize * size, size, sink)
     })
 }
 
@@ -37,7 +37,7 @@ impl<T: Element> Bag<T> {
     /// more partitions than workers. See [`from_sequence_with`](Bag::from_sequence_with) for a
     /// given number of partitions.
     pub fn from_sequence(items: impl IntoIterator<Item = T>) -> Self {
-        let items: Vec<T> = items.into_iter().collect();
+        let items = list(items);
         let size = partition_size(items.len());
         in_parts("from-sequence", items, size)
     }
@@ -52,7 +52,7 @@ impl<T: Element> Bag<T> {
     /// # Ok::<(), rask::Error>(())
     /// ```
     pub fn from_sequence_with(items: impl IntoIterator<Item = T>, npartitions: usize) -> Self {
-        let items: Vec<T> = items.into_iter().collect();
+        let items = list(items);
         let size = items.len().div_ceil(npartitions.max(1));
         in_parts("from-sequence", items, size)
     }
