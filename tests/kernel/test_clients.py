@@ -139,7 +139,7 @@ class LongDay(unittest.TestCase):
             self.assertLess(sum(sizes[0]), 900)
             self.assertLess(sum(sizes[1]), sum(sizes[0]) * 1.25)
 
-    def test_a_hundred_items_cost_no_more_than_five(self):
+    def test_three_hundred_items_cost_hardly_more_than_six(self):
         with Kernel() as k:
             k.ok("let x = 1;")
 
@@ -154,12 +154,13 @@ class LongDay(unittest.TestCase):
             for i in range(2):
                 k.ok(item.format(i=i))
             few = cell_cost()
-            for i in range(2, 34):
-                k.ok(item.format(i=i))
-            many = cell_cost()
-            print(f"      plain cell with 6 items {few * 1e3:.0f} ms, with 102 items and 34 variables {many * 1e3:.0f} ms")
-            self.assertLess(many, few * 1.35)
-            self.assertEqual(k.ok("s33.len() + s0.len()").text, "33.0")
+            for count, most in [(34, 1.35), (100, 1.6)]:
+                for i in range(2 if count == 34 else 34, count):
+                    k.ok(item.format(i=i))
+                many = cell_cost()
+                print(f"      CPU of a plain cell with 6 items {few * 1e3:.0f} ms, with {3 * count} items and {count} variables {many * 1e3:.0f} ms")
+                self.assertLess(many, few * most)
+            self.assertEqual(k.ok("s33.len() + s0.len() + s99.len()").text, "132.0")
             self.assertEqual(k.ok("s7 == make7()").text, "true")
 
 
