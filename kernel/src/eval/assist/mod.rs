@@ -27,7 +27,8 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// How long a cell waits for them while rust-analyzer is starting: then the compiler is asked, which
 /// takes about as long.
 const SHORTEST: Duration = Duration::from_millis(200);
-/// How long a front end waits for an answer; later answers are useless to it.
+/// How long a front end waits for an answer; later answers are useless to it. While rust-analyzer is
+/// starting, it gets as long as a cell: some front ends wait, and words are no answer.
 const DEADLINE: Duration = Duration::from_secs(1);
 
 enum Ask {
@@ -130,7 +131,7 @@ impl Assist {
         let (reply, answer) = oneshot::channel();
         let wrapped = self.scope().wrap("", rust, at);
         self.ask(Ask::Complete(wrapped, reply));
-        match tokio::time::timeout(DEADLINE, answer).await {
+        match tokio::time::timeout(self.deadline(), answer).await {
             Ok(Ok(found)) => found,
             _ => complete::words(&self.scope(), text, at),
         }
@@ -141,7 +142,11 @@ impl Assist {
         let (reply, answer) = oneshot::channel();
         let wrapped = self.scope().wrap("", text, at);
         self.ask(Ask::Inspect(wrapped, source, reply));
-        tokio::time::timeout(DEADLINE, answer).await.ok()?.ok().flatten()
+        tokio::time::timeout(self.deadline(), answer).await.ok()?.ok().flatten()
+    }
+
+    fn deadline(&self) -> Duration {
+        if self.started.load(Ordering::Acquire) { DEADLINE } else { LONGEST }
     }
 
     /// Describes the last name of `text`, such as `Vec::push`.
