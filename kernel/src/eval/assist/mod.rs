@@ -17,6 +17,7 @@ use rask_wire::helpers::Whole;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::TryRecvError;
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -174,15 +175,45 @@ fn work(
             return;
         }
     };
-    for ask in queue {
+    let mut cold = 0..0;
+    loop {
+        let ask = match queue.try_recv() {
+            Ok(ask) => ask,
+            Err(TryRecvError::Empty) if !cold.is_empty() => {
+                let first = WARM[cold.start];
+                cold.start += 1;
+                let _ = catch_unwind(AssertUnwindSafe(|| warm_up(&mut project, first)));
+                started.store(cold.is_empty(), Ordering::Release);
+                continue;
+            }
+            Err(_) => match queue.recv() {
+                Ok(ask) => ask,
+                Err(_) => return,
+            },
+        };
         if ask.is_stale() {
             continue;
         }
+        if matches!(ask, Ask::Load(_)) {
+            cold = 0..WARM.len();
+        }
         // rust-analyzer panics on some code; the next request may still be answered.
         let _ = catch_unwind(AssertUnwindSafe(|| answer(&mut project, ask)));
-        // The first request is to load the crates.
-        started.store(true, Ordering::Release);
     }
+}
+
+/// Cells like the first ones of a user: about the standard library, and about the runtime.
+const WARM: [&str; 2] = [
+    "let warm = vec![String::new()];\nlet n = warm.len();",
+    "let first = read_csv(\"\").filter(col(\"\").gt(1));",
+];
+
+/// The first query about a library is the most expensive: it is run while nobody waits.
+fn warm_up(project: &mut Project, cell: &str) {
+    project.set(format!("use rask::prelude::*;\nfn rask_cell() {{\n{cell}\n}}\n"));
+    types::infer(project);
+    // The rest of the crates, until the next request.
+    project.read_ahead();
 }
 
 fn answer(project: &mut Project, ask: Ask) {
@@ -191,11 +222,6 @@ fn answer(project: &mut Project, ask: Ask) {
             if let Err(e) = project.load(&manifest) {
                 eprintln!("rask: rust-analyzer cannot load the session's crates: {e}");
             }
-            // The first query about the library is the most expensive: it is run here, while nobody
-            // waits.
-            project.set("use rask::prelude::*;\nfn rask_cell() {\nlet warm = vec![String::new()];\nlet n = warm.len();\nlet first = read_csv(\"\").filter(col(\"\").gt(1));\n}\n".to_owned());
-            project.read_ahead();
-            types::infer(project);
         }
         Ask::Types(text, reply) => {
             project.set(text.text);
