@@ -5,7 +5,7 @@ from client import Kernel
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-MOST = 2.5
+MOST = 3.0
 # The noise from other programs: caches and cores are shared.
 NOISE = 1.6
 # The exceptions: the code of a map with key types defined in the cell, which is compiled in the cell with Rask and without. None may be
