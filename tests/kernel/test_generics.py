@@ -1,4 +1,4 @@
-"""Every public generic costs a cell at most two and a half times a plain cell, except those in a table. They are listed by the pages of rustdoc, including
+"""Every public generic costs a cell at most three times a plain cell, except those in a table. They are listed by the pages of rustdoc, including
 those created by macros; `generics.json` has a cell for each, and `"": set-up` for the variables that they use."""
 import html, json, os, re, statistics, subprocess, threading, unittest
 from client import Kernel
