@@ -41,6 +41,11 @@ impl Toolchain {
         self.version.lines().find_map(|l| l.strip_prefix("host: ")).unwrap_or_default().to_owned()
     }
 
+    /// Returns the folder of the toolchain's libraries.
+    fn std_folder(&self) -> PathBuf {
+        self.sysroot.join("lib/rustlib").join(self.host()).join("lib")
+    }
+
     /// Installs rust-src, from which rust-analyzer infers the types of variables, where it is
     /// missing.
     pub(crate) fn need_source(&self, root: &Path) -> Result<()> {
@@ -299,10 +304,7 @@ fn link(
     // A fixed soname for the loader, and the path of the standard library that the runtime shares
     // with the cells.
     command.arg("-Clink-arg=-Wl,-soname,librask.so");
-    command.arg(format!(
-        "-Clink-arg=-Wl,-rpath,{}",
-        tools.sysroot.join("lib/rustlib").join(tools.host()).join("lib").display()
-    ));
+    command.arg(format!("-Clink-arg=-Wl,-rpath,{}", tools.std_folder().display()));
     // Its symbols are a fifth of its size, and only debuggers read them.
     command.arg("-Cstrip=symbols").env("CARGO_MANIFEST_DIR", root.join("runtime"));
     for (dep, name) in deps {
@@ -325,7 +327,7 @@ fn link(
 /// std.
 fn linker(tools: &Toolchain, at: &Path) -> Result<Linker> {
     let cc = |args: &[&str]| output(Command::new("cc").args(args).current_dir(at));
-    let std_folder = tools.sysroot.join("lib/rustlib").join(tools.host()).join("lib");
+    let std_folder = tools.std_folder();
     let mut names = Vec::new();
     walk(&std_folder, &mut names)?;
     let named = |start: &str, end: &str| {

@@ -183,7 +183,7 @@ fn work(
                 let first = WARM[cold.start];
                 cold.start += 1;
                 let _ = catch_unwind(AssertUnwindSafe(|| warm_up(&mut project, first)));
-                started.store(cold.is_empty(), Ordering::Release);
+                started.fetch_or(cold.is_empty(), Ordering::Release);
                 continue;
             }
             Err(_) => match queue.recv() {

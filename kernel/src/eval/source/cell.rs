@@ -201,7 +201,7 @@ impl Cell {
 
     /// Returns whether the cell defines variables without a type annotation.
     pub(in crate::eval) fn wants_types(&self) -> bool {
-        self.pieces.iter().any(|p| matches!(&p.kind, Kind::Let(b) if b.iter().any(|b| !b.typed)))
+        self.bindings().any(|b| !b.typed)
     }
 
     /// Returns the items and the statements of the cell separately.
@@ -225,21 +225,21 @@ impl Cell {
 
     /// Returns the names bound by the cell's `let` statements.
     pub(in crate::eval) fn bound(&self) -> impl Iterator<Item = &str> {
+        self.bindings().map(|b| b.name.as_str())
+    }
+
+    fn bindings(&self) -> impl Iterator<Item = &Binding> {
         let lets = self
             .pieces
             .iter()
             .filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
-        lets.flatten().map(|b| b.name.as_str())
+        lets.flatten()
     }
 
     /// Returns the variables without an annotated type.
     pub(in crate::eval) fn without_types(&self) -> impl Iterator<Item = String> {
-        let lets = self
-            .pieces
-            .iter()
-            .filter_map(|p| if let Kind::Let(b) = &p.kind { Some(b) } else { None });
         let annotated = |name: &str| self.edits.iter().any(|e| e.types.as_deref() == Some(name));
-        lets.flatten().filter(move |b| !b.typed && !annotated(&b.name)).map(|b| b.name.clone())
+        self.bindings().filter(move |b| !b.typed && !annotated(&b.name)).map(|b| b.name.clone())
     }
 
     /// Annotates the types of variables, each after the statement that defines it, so that evcxr

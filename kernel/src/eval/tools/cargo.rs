@@ -8,7 +8,7 @@ use super::files::{Request, Source, pid_file, plain_manifest, toolchain, toolcha
 use super::hooks::{hooked, number};
 use super::link::link;
 use super::prune::prune;
-use super::rustc::{Crate, plain_cell};
+use super::rustc::{Emit, plain_cell};
 use super::{dependent, parent_death, spare};
 use crate::error::{Error, Result};
 use crate::eval::runtime::Runtime;
@@ -121,17 +121,17 @@ fn cell(
     let library = format!("{folder}/libctx.so");
     let starts = matches!(request.source, Source::Startup);
     let kept = (!checks && starts).then(|| kept_cell(runtime)).flatten();
+    let usual = || {
+        let emit = if checks { Emit::Metadata } else { Emit::Library };
+        compile(&mut plain_cell(runtime, "src/lib.rs", &folder, &emit, &request.level), session)
+    };
     let code = match &kept {
         Some(kept) if std::fs::copy(kept, &library).is_ok() => 0,
         _ => {
-            let ahead = if kept.is_none() && !checks {
-                compiled_ahead(runtime, session, &request.level, &library)?
-            } else {
+            let ahead = if checks || starts {
                 None
-            };
-            let usual = || {
-                let whole = Crate::whole("src/lib.rs", &folder, checks);
-                compile(&mut plain_cell(runtime, &whole, &request.level), session)
+            } else {
+                compiled_ahead(runtime, session, &request.level, &library)?
             };
             ahead.map_or_else(usual, Ok)?
         }

@@ -221,41 +221,44 @@ fn cell_args(runtime: &Runtime) -> Vec<OsString> {
     ]
 }
 
-/// What rustc reads and writes for a cell.
-pub(super) struct Crate<'a> {
-    source: &'a str,
-    out_dir: &'a str,
-    emit: &'static str,
-    /// More parts produce more code altogether, but on several threads.
-    parts: u8,
+/// What rustc makes of a cell.
+pub(super) enum Emit {
+    /// Nothing but messages.
+    Metadata,
+    /// A library that can be loaded.
+    Library,
+    /// An object, whose path is among the messages.
+    Object,
 }
 
-impl<'a> Crate<'a> {
-    /// A cell that is compiled and linked, or only checked.
-    pub(super) fn whole(source: &'a str, out_dir: &'a str, check: bool) -> Self {
-        Self { source, out_dir, emit: if check { "metadata" } else { "link" }, parts: 4 }
-    }
-
-    /// A cell whose source comes later; it is compiled to an object, whose path is among the messages.
-    pub(super) fn waiting(source: &'a str, out_dir: &'a str) -> Self {
-        Self { source, out_dir, emit: "obj", parts: 1 }
+impl Emit {
+    /// Returns the arguments for it. Several codegen units produce more code altogether, but on
+    /// several threads; only of a single one does rustc tell the object.
+    fn args(&self) -> &'static [&'static str] {
+        match self {
+            Self::Metadata => &["--emit=metadata"],
+            Self::Library => &["--emit=link", "-Ccodegen-units=4"],
+            Self::Object => &["--emit=obj", "-Ccodegen-units=1", "--json=artifacts"],
+        }
     }
 }
 
 /// Returns the rustc call for a cell of a session without dependencies of its own, which needs no
 /// cargo.
-pub(super) fn plain_cell(runtime: &Runtime, of: &Crate<'_>, opt_level: &str) -> Command {
+pub(super) fn plain_cell(
+    runtime: &Runtime,
+    source: &str,
+    out_dir: &str,
+    emit: &Emit,
+    opt_level: &str,
+) -> Command {
     let mut command = parent_death::command(&runtime.tool("rustc"));
-    command.args(["--crate-name", "ctx", "--edition=2024", of.source, "--crate-type", "cdylib"]);
+    command.args(["--crate-name", "ctx", "--edition=2024", source, "--crate-type", "cdylib"]);
     command.args(["--error-format=json", "--json=diagnostic-rendered-ansi"]);
-    if of.emit == "obj" {
-        command.arg("--json=artifacts");
-    }
-    command.arg(format!("--emit={}", of.emit));
-    command.args(["--out-dir", of.out_dir, "--target", &runtime.manifest.host]);
+    command.args(emit.args());
+    command.args(["--out-dir", out_dir, "--target", &runtime.manifest.host]);
     command.arg(format!("-Copt-level={opt_level}"));
     command.args(["-Cprefer-dynamic", "-Cstrip=debuginfo", "-Coverflow-checks=on"]);
-    command.arg(format!("-Ccodegen-units={}", of.parts));
     // Debug assertions also enable the library's checks of its own unsafe code, in the innermost
     // loops of closures.
     command.arg(if matches!(opt_level, "0" | "1") {

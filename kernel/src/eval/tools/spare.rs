@@ -9,7 +9,7 @@
 //! compiled again in the usual way, and only the messages of that count.
 
 use super::files::pid_file;
-use super::rustc::{Crate, plain_cell};
+use super::rustc::{Emit, plain_cell};
 use crate::error::{Error, Result};
 use crate::eval::runtime::Runtime;
 use serde::{Deserialize, Serialize};
@@ -91,12 +91,14 @@ pub(in crate::eval) fn start(runtime: &Runtime, session: &Path) -> std::io::Resu
         for mut wrapper in listener.incoming().map_while(std::result::Result::ok) {
             let Ok(Some(order)) = rask_wire::read::<Order>(&mut wrapper) else { continue };
             let place = LEVELS.iter().position(|l| *l == order.level);
-            let result = place.and_then(|i| {
-                let spare = spares[i].take();
-                // The next one loads while this one compiles.
+            // It is killed at the end, after the answer: nobody should wait until it is gone.
+            let mut spare = place.and_then(|i| spares[i].take());
+            let fed = spare.as_mut().is_some_and(|s| s.feed(&session, &order.source));
+            // The next one loads while this one compiles.
+            if let Some(i) = place {
                 spares[i] = new(LEVELS[i]);
-                spare?.compile(&session, &order.source)
-            });
+            }
+            let result = spare.as_mut().filter(|_| fed).and_then(Spare::result);
             if rask_wire::write(&mut wrapper, &result).is_err() {
                 // The wrapper was killed, with the compiler that it had noted.
                 let _ = std::fs::remove_file(pid_file(&session));
@@ -145,7 +147,7 @@ impl Spare {
                 std::fs::write(folder.path().join(ROOT), root)
             })
             .map_err(failed)?;
-        let mut command = plain_cell(runtime, &Crate::waiting(ROOT, "out"), level);
+        let mut command = plain_cell(runtime, ROOT, "out", &Emit::Object, level);
         let compiler = command
             .current_dir(folder.path())
             .stdin(Stdio::piped())
@@ -157,23 +159,25 @@ impl Spare {
         Ok(Self { compiler, folder })
     }
 
-    /// Compiles the source; returns `None` if that fails.
-    fn compile(mut self, session: &Path, source: &str) -> Option<Compiled> {
+    /// Gives the compiler its source; returns whether it took it.
+    fn feed(&mut self, session: &Path, source: &str) -> bool {
         self.note(session);
-        let mut input = self.compiler.stdin.take()?;
-        input.write_all(source.as_bytes()).ok()?;
-        drop(input);
+        self.compiler.stdin.take().is_some_and(|mut i| i.write_all(source.as_bytes()).is_ok())
+    }
+
+    /// Waits for the object or the errors of the cell; returns `None` if there are neither.
+    fn result(&mut self) -> Option<Compiled> {
         let mut messages = String::new();
         for line in BufReader::new(self.compiler.stderr.take()?).lines() {
             let line = line.ok()?;
             if let Some(object) = object_of(&line) {
-                let file = self.folder.path().join(object);
-                // The wrapper links the object and then removes the folder. The compiler would only
-                // clean up after itself from here on, which takes a tenth of its time: it is
-                // killed.
+                // The compiler would only clean up after itself from here on, for a tenth of its
+                // time: it is killed when it is dropped. The wrapper links the object and then
+                // removes the folder.
                 self.folder.disable_cleanup(true);
                 let folder = self.folder.path().to_owned();
-                return Some(Compiled { messages, object: Some(Object { file, folder }) });
+                let object = Object { file: folder.join(object), folder };
+                return Some(Compiled { messages, object: Some(object) });
             }
             messages += &line;
             messages.push('\n');
