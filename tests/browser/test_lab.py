@@ -3,7 +3,7 @@
 `RASK_BROWSER` is the browser; `RASK_SCREENSHOTS` is a folder for screenshots.
 """
 import nbformat, os, re, shutil, socket, subprocess, sys, tempfile, time, unittest, urllib.request
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 NOTEBOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "notebooks", "00-tour.ipynb")
 BUSY = "Array.from(document.querySelectorAll('.jp-InputPrompt')).some(e => e.textContent.includes('*'))"
@@ -112,8 +112,15 @@ class Keys(Browser):
         self.wait_idle(page, "[1]:")
         page.locator(".jp-CodeCell .cm-content").nth(1).click()
         page.keyboard.press("End")
-        page.keyboard.press("Tab")
-        page.wait_for_function("document.querySelectorAll('.jp-CodeCell')[1].innerText.includes('numbers.sort') || document.querySelector('.jp-Completer:not(.lm-mod-hidden)')")
+        # JupyterLab waits a second for completions, and rust-analyzer reads for longer after the start.
+        offered = "document.querySelectorAll('.jp-CodeCell')[1].innerText.includes('numbers.sort') || document.querySelector('.jp-Completer:not(.lm-mod-hidden)')"
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            try:
+                page.wait_for_function(offered, timeout=3000)
+                break
+            except TimeoutError:
+                continue
         if page.locator(".jp-Completer:not(.lm-mod-hidden)").count():
             self.shoot(page, "tab")
             page.keyboard.press("Enter")

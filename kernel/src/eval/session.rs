@@ -160,7 +160,7 @@ impl Session {
         // Names that the running cell defines can be completed while it runs.
         let before = self.assist.scope().clone();
         let earlier = before.variables();
-        self.foresee(&cell, &inferred);
+        self.foresee_all(&cell, &inferred);
         self.shared.publish("stderr", persist::statics(&cell));
         let mut asked = Vec::new();
         let cell = loop {
@@ -171,7 +171,10 @@ impl Session {
             cell = match result {
                 Err(evcxr::Error::CompilationErrors(errors)) => {
                     let mut next = Cell::clone(&running);
-                    if persist::correct_types(&errors, &mut next) {
+                    let corrected = persist::correct_types(&errors, &mut next);
+                    if !corrected.is_empty() {
+                        let typed = corrected.into_iter().filter_map(|(n, t)| Some((n, t?)));
+                        typed.for_each(|(name, type_name)| self.foresee(name, type_name));
                         next
                     } else if let Some(next) = self.infer_fully(&mut untyped, &mut inferred) {
                         asked.clear();
@@ -260,14 +263,17 @@ impl Session {
         Some(cell)
     }
 
-    fn foresee(&self, cell: &Cell, inferred: &[(String, Inferred)]) {
-        let mut scope = self.assist.scope();
-        scope.add_items(cell.items());
+    fn foresee_all(&self, cell: &Cell, inferred: &[(String, Inferred)]) {
+        self.assist.scope().add_items(cell.items());
         for (name, inferred) in inferred {
             if let Inferred::Type(type_name) = inferred {
-                scope.add_variable(Variable { name: name.clone(), type_name: type_name.clone() });
+                self.foresee(name.clone(), type_name.clone());
             }
         }
+    }
+
+    fn foresee(&self, name: String, type_name: String) {
+        self.assist.scope().add_variable(Variable { name, type_name });
     }
 
     /// Writes the files that the wrappers of the compiler read.

@@ -218,7 +218,11 @@ const KEYWORDS: [&str; 36] = [
 pub(super) fn words(scope: &Scope, text: &str, at: usize) -> Completions {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let before = &text[..at];
-    let typed = &before[before.trim_end_matches(is_word).len()..];
+    let (before, typed) = before.split_at(before.trim_end_matches(is_word).len());
+    if before.ends_with('.') && !before.ends_with("..") {
+        // A member of a value: only its type could tell.
+        return Completions { start: at - typed.len(), end: at, items: Vec::new() };
+    }
     let own = text
         .split(|c| !is_word(c))
         .filter(|w| w.len() > 2 && *w != typed && !w.starts_with(|c: char| c.is_ascii_digit()));
@@ -245,6 +249,7 @@ mod tests {
         let found = words(&Scope::default(), "let length = 1;\nle", 18);
         let texts: Vec<_> = found.items.iter().map(|i| i.text.as_str()).collect();
         assert_eq!((found.start, found.end, texts), (16, 18, vec!["length", "let"]));
+        assert_eq!(words(&Scope::default(), "let length = 1;\nx.le", 20).items, []);
     }
 
     #[test]

@@ -22,14 +22,14 @@ use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long a cell waits for the types of its variables: reading a new crate takes seconds;
-/// anything longer is a hang.
+/// How long anything waits for rust-analyzer: reading a new crate takes seconds; anything longer is
+/// a hang.
 const LONGEST: Duration = Duration::from_secs(20);
 /// How long a cell waits for them while rust-analyzer is starting: then the compiler is asked, which
 /// takes about as long.
 const SHORTEST: Duration = Duration::from_millis(200);
-/// How long a front end waits for an answer; later answers are useless to it. While rust-analyzer is
-/// starting, it gets as long as a cell: some front ends wait, and words are no answer.
+/// How long completions wait for rust-analyzer where words are an answer: JupyterLab waits no longer.
+/// What only rust-analyzer knows may take as long as a cell: other front ends do wait.
 const DEADLINE: Duration = Duration::from_secs(1);
 
 enum Ask {
@@ -129,12 +129,19 @@ impl Assist {
         if let Some(found) = complete::without_analysis(rust, at) {
             return found;
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let wrapped = self.scope().wrap("", rust, at);
         self.ask(Ask::Complete(wrapped, reply));
-        match tokio::time::timeout(self.deadline(), answer).await {
+        if let Ok(Ok(found)) = tokio::time::timeout(DEADLINE, &mut answer).await {
+            return found;
+        }
+        let words = complete::words(&self.scope(), text, at);
+        if !words.items.is_empty() {
+            return words;
+        }
+        match tokio::time::timeout(LONGEST - DEADLINE, answer).await {
             Ok(Ok(found)) => found,
-            _ => complete::words(&self.scope(), text, at),
+            _ => words,
         }
     }
 
@@ -143,11 +150,7 @@ impl Assist {
         let (reply, answer) = oneshot::channel();
         let wrapped = self.scope().wrap("", text, at);
         self.ask(Ask::Inspect(wrapped, source, reply));
-        tokio::time::timeout(self.deadline(), answer).await.ok()?.ok().flatten()
-    }
-
-    fn deadline(&self) -> Duration {
-        if self.started.load(Ordering::Acquire) { DEADLINE } else { LONGEST }
+        tokio::time::timeout(LONGEST, answer).await.ok()?.ok().flatten()
     }
 
     /// Describes the last name of `text`, such as `Vec::push`.
@@ -211,9 +214,8 @@ const WARM: [&str; 2] = [
 /// The first query about a library is the most expensive: it is run while nobody waits.
 fn warm_up(project: &mut Project, cell: &str) {
     project.set(format!("use rask::prelude::*;\nfn rask_cell() {{\n{cell}\n}}\n"));
-    types::infer(project);
-    // The rest of the crates, until the next request.
     project.read_ahead();
+    types::infer(project);
 }
 
 fn answer(project: &mut Project, ask: Ask) {

@@ -111,13 +111,14 @@ impl Project {
         Ok(())
     }
 
-    /// Starts a thread that resolves the names of all crates, until the next change cancels it.
+    /// Starts a thread that resolves the names and the impls of all crates, in the order in which
+    /// they depend on each other, until the next change cancels it.
     pub(super) fn read_ahead(&self) {
         let db = self.host.raw_database().clone();
         let read = move || {
             ra_ap_hir::attach_db(&db, || {
-                for krate in ra_ap_hir::Crate::all(&db) {
-                    krate.root_module(&db).children(&db).count();
+                for krate in ra_ap_base_db::all_crates(&db).iter() {
+                    ra_ap_hir::TraitImpls::for_crate(&db, *krate);
                 }
             });
         };

@@ -43,9 +43,12 @@ pub(in crate::eval) fn is_about_type(message: &str) -> bool {
     variable_of(message).is_some()
 }
 
-/// Corrects the types of variables that the compiler rejects or was asked for; returns whether there
-/// was one.
-pub(in crate::eval) fn correct_types(errors: &[CompilationError], cell: &mut Cell) -> bool {
+/// Corrects the types of variables that the compiler rejects or was asked for; returns these, each
+/// with its type as far as that can be written.
+pub(in crate::eval) fn correct_types(
+    errors: &[CompilationError],
+    cell: &mut Cell,
+) -> Vec<(String, Option<String>)> {
     let found = mistyped(errors, cell);
     for (variable, found) in &found {
         match found {
@@ -53,7 +56,7 @@ pub(in crate::eval) fn correct_types(errors: &[CompilationError], cell: &mut Cel
             None => cell.forget_type(variable),
         }
     }
-    !found.is_empty()
+    found
 }
 
 /// Returns the variables whose annotated types the compiler rejects, and the types that it found, as
