@@ -1,5 +1,5 @@
 """Interrupts, crashes and kills: which variables a cell loses or keeps, and how soon the next cell runs."""
-import os, signal, subprocess, time, unittest
+import os, signal, subprocess, sys, time, unittest
 from client import Kernel, within
 
 SECONDS = "std::time::Duration::from_secs"
@@ -208,6 +208,15 @@ class Orphans(unittest.TestCase):
                 os.kill(pid, signal.SIGKILL)
                 self.assertEqual(wait_gone(children, 1), [], what)
                 k.close()
+
+    def test_a_killed_front_end_takes_its_kernel_with_it(self):
+        front_end = subprocess.Popen(
+            [sys.executable, "-c", "import client; k = client.Kernel(); k.ok('1'); print(k.manager.provisioner.pid, flush=True); input()"],
+            cwd=os.path.dirname(os.path.abspath(__file__)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pid = int(front_end.stdout.readline())
+        front_end.kill()
+        front_end.communicate()
+        self.assertEqual(wait_gone([pid], 5), [])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,6 @@ pub(super) enum Event {
     Request { channel: Channel, frames: Vec<Bytes> },
     /// A reply is to be sent.
     Reply { channel: Channel, frames: Vec<Bytes> },
-    /// A signal asked the process to terminate.
+    /// A signal asked the process to terminate, or the front end has ended.
     Terminate,
 }

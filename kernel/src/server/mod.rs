@@ -13,6 +13,8 @@ use crate::outbox::Outbox;
 use crate::protocol::messages::Lane;
 use crate::protocol::{Connection, Message, frames::Signer};
 use event::{Channel, Event};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{PidfdFlags, getppid, pidfd_open};
 use serde_json::{Value, json};
 use sockets::Sockets;
 use std::path::PathBuf;
@@ -41,6 +43,7 @@ async fn run(connection: &Connection, runtime: Runtime, session: PathBuf) -> Res
     let (events, mut incoming) = unbounded_channel();
     sockets.listen(&events);
     terminate_on_signal(&events);
+    terminate_with_parent(&events);
     let home = runtime.home();
     let ports = json!({
         "shell_port": connection.shell_port,
@@ -155,4 +158,22 @@ fn terminate_on_signal(events: &UnboundedSender<Event>) {
         }
         let _ = events.send(Event::Terminate);
     });
+}
+
+/// Ends the loop when the front end that started the kernel ends without a word, as when it is
+/// killed: nobody could shut the kernel down any more. A front end that wants its kernels to outlive
+/// it does not set the variable.
+fn terminate_with_parent(events: &UnboundedSender<Event>) {
+    let front_end = std::env::var("JPY_PARENT_PID").ok().and_then(|v| v.parse::<i32>().ok());
+    let parent = getppid().filter(|p| Some(p.as_raw_nonzero().get()) == front_end);
+    let Some(Ok(ended)) = parent.map(|p| pidfd_open(p, PidfdFlags::empty())) else { return };
+    let events = events.clone();
+    let wait = move || {
+        // The descriptor becomes readable when the process ends.
+        if poll(&mut [PollFd::new(&ended, PollFlags::IN)], None).is_ok() {
+            let _ = events.send(Event::Terminate);
+        }
+    };
+    // Without the thread, the kernel ends on a signal or a request only.
+    let _ = std::thread::Builder::new().name("front-end".to_owned()).spawn(wait);
 }
