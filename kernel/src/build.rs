@@ -307,6 +307,8 @@ fn link(
     command.arg(format!("-Clink-arg=-Wl,-rpath,{}", tools.std_folder().display()));
     // Its symbols are a fifth of its size, and only debuggers read them.
     command.arg("-Cstrip=symbols").env("CARGO_MANIFEST_DIR", root.join("runtime"));
+    // What cargo would tell; it is not there if the installed program is called.
+    command.env("CARGO_PKG_VERSION", env!("CARGO_PKG_VERSION"));
     for (dep, name) in deps {
         let Some(artifact) = built.get(dep) else { continue };
         let wanted = if artifact.proc_macro { "so" } else { "rlib" };

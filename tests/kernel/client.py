@@ -84,6 +84,7 @@ class Kernel:
     def collect(self, msg_id, timeout=90, during=None):
         """Reads until the cell's idle; its reply must have arrived by then or shortly after."""
         began, messages = time.time(), []
+        self.current = messages
         while True:
             assert time.time() - began < timeout, f"no idle after {timeout} s: {messages}"
             try:

@@ -91,21 +91,25 @@ class Stop(unittest.TestCase):
         self.assertEqual(self.k.ok("kept.clone()").text, '"kept"')
 
     def test_a_wait_for_types_is_stopped(self):
-        """Right after the start, the type of a variable is not known until the library has been read."""
-        def stop():
+        """Right after the start, the types of variables are asked of the compiler, and where it cannot tell, of rust-analyzer, which is still reading."""
+        def stop(delay):
             with Kernel() as k:
-                pressed = []
+                started, pressed = [], []
 
                 def during(elapsed):
-                    if elapsed > 0.9 and not pressed:
+                    if not started and any(m["msg_type"] == "execute_input" for m in k.current):
+                        started.append(time.time())
+                    if started and not pressed and time.time() - started[0] > delay:
                         pressed.append(time.time())
                         k.manager.interrupt_kernel()
-                ran = k.run("let v = vec![1];\nloop { std::thread::sleep(std::time::Duration::from_millis(5)); }", during=during)
+                ran = k.run("let v = vec![1];\nlet f = |x: i32| x;\nloop { std::thread::sleep(std::time::Duration::from_millis(5)); }", during=during)
                 seconds = time.time() - pressed[0]
                 self.assertIn("Interrupted", ran.error)
                 self.assertEqual(k.ok("let v = vec![1, 2];\nv.len()").text, "2")
                 return seconds
-        within(1, stop)
+        for delay in (0.05, 0.2, 0.5, 1):
+            with self.subTest(delay=delay):
+                within(1, lambda: stop(delay))
 
     def test_queued_cells_are_dropped(self):
         first = self.k.send(f"std::thread::sleep(std::time::Duration::from_millis(1500));")

@@ -252,12 +252,15 @@ impl Session {
     }
 
     /// Waits for rust-analyzer where the cell has been tried without it; returns the cell with its
-    /// types.
+    /// types. Nobody waits for the types of a cell that was interrupted.
     fn infer_fully(
         &self,
         untyped: &mut Option<Cell>,
         inferred: &mut Vec<(String, Inferred)>,
     ) -> Option<Cell> {
+        if self.shared.stopping() {
+            return None;
+        }
         let mut cell = untyped.take()?;
         *inferred = self.infer(&mut cell, Wait::Fully)?;
         Some(cell)
