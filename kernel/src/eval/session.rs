@@ -171,10 +171,7 @@ impl Session {
             cell = match result {
                 Err(evcxr::Error::CompilationErrors(errors)) => {
                     let mut next = Cell::clone(&running);
-                    let corrected = persist::correct_types(&errors, &mut next);
-                    if !corrected.is_empty() {
-                        let typed = corrected.into_iter().filter_map(|(n, t)| Some((n, t?)));
-                        typed.for_each(|(name, type_name)| self.foresee(name, type_name));
+                    if self.correct_types(&errors, &mut next) {
                         next
                     } else if let Some(next) = self.infer_fully(&mut untyped, &mut inferred) {
                         asked.clear();
@@ -273,6 +270,18 @@ impl Session {
                 self.foresee(name.clone(), type_name.clone());
             }
         }
+    }
+
+    /// Corrects the types of variables of which the compiler told; returns whether there was one.
+    fn correct_types(&self, errors: &[evcxr::CompilationError], cell: &mut Cell) -> bool {
+        let corrected = persist::correct_types(errors, cell);
+        let found = !corrected.is_empty();
+        for (name, type_name) in corrected {
+            if let Some(type_name) = type_name {
+                self.foresee(name, type_name);
+            }
+        }
+        found
     }
 
     fn foresee(&self, name: String, type_name: String) {

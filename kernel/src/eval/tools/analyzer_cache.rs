@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::eval::runtime::{Prebuilt, Runtime};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,7 +41,7 @@ pub(super) fn remembered(
         .map_or_else(|| session.join("crate/Cargo.toml"), PathBuf::from);
     // The dependencies do not affect what evcxr's own rust-analyzer sees.
     let manifest = if reads_all() { read(manifest) } else { String::new() };
-    let about = format!("{tool}\n{asked}\n{}\n{}", manifest, reads_all());
+    let about = format!("{tool}\n{asked}\n{manifest}\n{}\n{RETURNED:?}", reads_all());
     let kept = runtime.folder.join("answers").join(name_of(about));
     if let Ok(answer) = std::fs::read_to_string(&kept) {
         print!("{}", answer.replace("{session}", &here));
@@ -79,8 +79,19 @@ pub(super) fn keep(content: &[u8], at: &Path) {
 }
 
 /// Crates whose types are re-exported by the crates in scope.
-const GIVEN_AWAY: [&str; 6] =
-    ["arrow-array", "arrow-buffer", "arrow-data", "arrow-schema", "rand_core", "serde_core"];
+const GIVEN_AWAY: [&str; 7] = [
+    "arrow-array",
+    "arrow-buffer",
+    "arrow-data",
+    "arrow-schema",
+    "num-complex",
+    "rand_core",
+    "serde_core",
+];
+
+/// Crates whose types the runtime's functions return: the facade has no dependencies, so they are
+/// added here.
+const RETURNED: [&str; 2] = ["ndarray", "num-complex"];
 
 /// Dependencies of macros. rust-analyzer does not run macros, so it need not read these crates.
 const MACROS: [&str; 6] =
@@ -100,6 +111,13 @@ fn readable(mut metadata: Value, runtime: &Runtime, full: bool) -> Value {
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
     let (gone, kept): (Vec<_>, Vec<_>) = packages.into_iter().partition(hidden);
     let gone: Vec<&Value> = gone.iter().map(|p| &p["id"]).collect();
+    let facade = kept.iter().find(|p| p["name"] == "rask").map(|p| p["id"].clone());
+    let returned: Vec<(String, Value)> = kept
+        .iter()
+        .filter_map(|p| Some((p["name"].as_str()?, &p["id"])))
+        .filter(|(name, _)| RETURNED.contains(name))
+        .map(|(name, id)| (name.replace('-', "_"), id.clone()))
+        .collect();
     metadata["packages"] = kept.into();
     if let Some(nodes) = metadata["resolve"]["nodes"].as_array_mut() {
         nodes.retain(|n| !gone.contains(&&n["id"]));
@@ -109,9 +127,24 @@ fn readable(mut metadata: Value, runtime: &Runtime, full: bool) -> Value {
                     list.retain(|d| !gone.contains(&key.map_or(d, |k| &d[k])));
                 }
             }
+            if Some(&n["id"]) == facade.as_ref() {
+                add_dependencies(n, &returned);
+            }
         }
     }
     metadata
+}
+
+/// Adds dependencies to a node of the metadata, by name and id.
+fn add_dependencies(node: &mut Value, new: &[(String, Value)]) {
+    let kinds = json!([{ "kind": null, "target": null }]);
+    if let Some(list) = node["deps"].as_array_mut() {
+        let dep = |(name, id)| json!({ "name": name, "pkg": id, "dep_kinds": kinds });
+        list.extend(new.iter().map(|(name, id)| dep((name, id))));
+    }
+    if let Some(list) = node["dependencies"].as_array_mut() {
+        list.extend(new.iter().map(|(_, id)| id.clone()));
+    }
 }
 
 /// Returns whether this is one of rust-analyzer's queries.
