@@ -11,7 +11,7 @@ use crate::frame::source::generated::Partition;
 use crate::frame::types::batch::{BATCH, nullable, pieces, with_columns};
 use crate::frame::types::record::each_row;
 use crate::frame::types::rows::{Rows, schema};
-use crate::graph::chains::fuse_streams;
+use crate::graph::chains::fused;
 use crate::graph::pack::{self, Pack};
 use crate::graph::size::{self, Size, size_list};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
@@ -405,13 +405,13 @@ fn told(e: &serde_arrow::Error) -> Error {
 }
 
 /// A function that computes the batches of a partition.
-type Batches = Arc<dyn Fn(Value) -> Result<Vec<RecordBatch>> + Send + Sync>;
+pub(crate) type Batches = Arc<dyn Fn(Value) -> Result<Vec<RecordBatch>> + Send + Sync>;
 
 /// Builds the frame of a bag's partitions.
 #[track_caller]
 #[inline(never)]
-fn frame(schema: Result<SchemaRef>, points: &[Point], convert: Batches) -> DataFrame {
-    let points = fuse_streams(points);
+pub(crate) fn frame(schema: Result<SchemaRef>, points: &[Point], convert: Batches) -> DataFrame {
+    let points = fused(points);
     let partitions = points.len() as u32;
     // Partitions that depend on one another are all computed at once, and kept as long as the frame
     // exists.

@@ -212,7 +212,6 @@ pub(super) fn described(layer: &Arc<Layer>) -> (Vec<String>, usize) {
         at = before;
     }
     names.reverse();
-    let tasks =
-        crate::graph::Graph::new(&crate::graph::chains::fuse_streams(&layer.points())).len();
+    let tasks = crate::graph::Graph::new(&crate::graph::chains::fused(&layer.points())).len();
     (names, tasks)
 }

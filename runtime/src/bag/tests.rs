@@ -562,7 +562,7 @@ fn chains_run_as_one_task_and_what_is_shared_runs_once() {
     let text = format!("{bag:?}");
     assert!(text.contains("10 partitions, 3 stages, 10 tasks"), "{text}");
     let tasks = |points: Vec<crate::graph::Point>| {
-        crate::graph::Graph::new(&crate::graph::chains::fuse_streams(&points)).len()
+        crate::graph::Graph::new(&crate::graph::chains::fused(&points)).len()
     };
     let mut points = Vec::new();
     bag.each_point(&mut |point| points.push(point));

@@ -1,5 +1,6 @@
 //! Fusion: chains of streaming layers run as one layer.
 
+use super::inline::{Same, inline};
 use super::layer::{Layer, Name, Point, Work, layers_of};
 use super::size::Size;
 use super::stream::{Part, Streaming};
@@ -52,10 +53,16 @@ impl Work for Fused {
     }
 }
 
+/// Returns the same tasks with chains of streaming layers fused, and with layers of array blocks
+/// inlined.
+pub(crate) fn fused(wanted: &[Point]) -> Vec<Point> {
+    fuse_streams(&inline(wanted))
+}
+
 /// Returns the same tasks with chains of streaming layers fused. A layer is fused into its reader
 /// if that is its only one and its own value is not wanted: what several layers read is computed
 /// once.
-pub(crate) fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
+fn fuse_streams(wanted: &[Point]) -> Vec<Point> {
     if !wanted.iter().any(|p| p.layer.streams) {
         return wanted.to_vec();
     }
@@ -112,26 +119,5 @@ fn rebuilt(chain: &[Arc<Layer>], new: &HashMap<*const Layer, Arc<Layer>>) -> Arc
         [alone] => Layer::new(alone.key, alone.len, inputs, Same(alone.clone())),
         // A chain has the key of its last layer.
         _ => Layer::new(last.key, last.len, inputs, Fused { layers: chain.to_vec() }),
-    }
-}
-
-/// The work of a layer whose inputs were replaced.
-struct Same(Arc<Layer>);
-
-impl Work for Same {
-    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
-        self.0.work.reads(layer, index, out);
-    }
-    fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
-        self.0.work.run(index, values)
-    }
-    fn literals(&self) -> Vec<String> {
-        self.0.work.literals()
-    }
-    fn size(&self, value: &Value) -> Size {
-        self.0.work.size(value)
-    }
-    fn retries(&self) -> u32 {
-        self.0.work.retries()
     }
 }

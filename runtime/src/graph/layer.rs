@@ -5,6 +5,7 @@ use super::stream::Streaming;
 use super::value::Value;
 use crate::error::Result;
 use rask_wire::helpers::Whole;
+use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, RwLock};
@@ -93,6 +94,12 @@ pub(crate) trait Work: Send + Sync {
         None
     }
 
+    /// Returns how it reads other layers, if its tasks can be computed inside others: see
+    /// [`super::inline`].
+    fn inline(&self) -> Option<&dyn Inline> {
+        None
+    }
+
     /// Returns the bytes that a value of this work holds in memory.
     fn size(&self, value: &Value) -> Size {
         size_of(&**value)
@@ -115,6 +122,46 @@ pub(crate) trait Work: Send + Sync {
     }
 }
 
+/// How the tasks of a layer read those of one of its inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// Task `i` reads task `i`.
+    Same,
+    /// No task is read twice.
+    Once,
+    /// Several tasks may read the same one.
+    Many,
+}
+
+/// The work of a layer that can be part of a group.
+pub(crate) trait Inline {
+    /// Returns how its tasks read those of input `i`.
+    fn reach(&self, i: usize) -> Reach;
+    /// Returns the work, for its own module.
+    fn as_any(&self) -> &dyn Any;
+    /// Returns whether the tasks that read it can compute it.
+    fn can_be_inlined(&self) -> bool;
+    /// Returns whether it can compute the layers that it reads.
+    fn inlines(&self) -> bool;
+    /// Returns the work of a group, whose last member is this layer.
+    fn group(&self, members: Vec<Member>) -> Box<dyn Work>;
+}
+
+/// Where a member of a group finds an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// At an earlier member.
+    Member(usize),
+    /// At an input of the group.
+    Input(usize),
+}
+
+/// A layer of a group, after those that it reads.
+pub(crate) struct Member {
+    pub(crate) layer: Arc<Layer>,
+    pub(crate) sources: Vec<Source>,
+}
+
 /// A value that is computed elsewhere.
 pub(crate) trait Waits: Send + Sync {
     /// Computes the value on this thread, unless another has begun to: for a thread that others may
@@ -133,6 +180,8 @@ pub(crate) struct Layer {
     pub(crate) inputs: Box<[Point]>,
     /// Whether this layer, or one that it reads, streams its elements.
     pub(crate) streams: bool,
+    /// Whether this layer, or one that it reads, can be inlined.
+    pub(crate) inlines: bool,
     pub(crate) work: Box<dyn Work>,
 }
 
@@ -155,7 +204,8 @@ impl Layer {
 
     pub(crate) fn boxed(key: Key, len: u32, inputs: Vec<Point>, work: Box<dyn Work>) -> Arc<Self> {
         let streams = work.streaming().is_some() || inputs.iter().any(|p| p.layer.streams);
-        Arc::new(Self { key, len, inputs: inputs.into(), streams, work })
+        let inlines = work.inline().is_some() || inputs.iter().any(|p| p.layer.inlines);
+        Arc::new(Self { key, len, inputs: inputs.into(), streams, inlines, work })
     }
 
     /// Reads each input at the task it points to.

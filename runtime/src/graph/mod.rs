@@ -10,6 +10,7 @@
 
 pub(crate) mod chains;
 pub(crate) mod drawing;
+mod inline;
 mod layer;
 mod layout;
 mod numbered;
@@ -21,6 +22,8 @@ pub(crate) mod size;
 pub(crate) mod stream;
 pub(crate) mod value;
 
-pub(crate) use layer::{Key, Layer, Name, Point, Waits, Work, layers_of};
+pub(crate) use layer::{
+    Inline, Key, Layer, Member, Name, Point, Reach, Source, Waits, Work, layers_of,
+};
 pub(crate) use numbered::{Graph, Lists};
 pub(crate) use value::Value;

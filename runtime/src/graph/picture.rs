@@ -1,6 +1,6 @@
 //! The picture of a task graph: what is drawn, in which colours, and how it is saved.
 
-use super::chains::fuse_streams;
+use super::chains::fused;
 use super::drawing::{Direction, Drawing, MOST};
 use super::layer::{Key, Layer, Name, Point, layers_of};
 use super::numbered::Graph;
@@ -146,7 +146,7 @@ impl Picture {
         let (mut drawing, tasks, legend) = match &*self.what {
             What::Drawn(drawing, tasks) => (drawing.clone(), *tasks, String::new()),
             What::Tasks(points, runs) => {
-                let points = &if self.optimize { fuse_streams(points) } else { points.clone() };
+                let points = &if self.optimize { fused(points) } else { points.clone() };
                 let kinds = layers_of(points, |_| true);
                 let tasks: u64 = kinds.iter().map(|l| u64::from(l.len)).sum();
                 let crowded = tasks > MOST as u64

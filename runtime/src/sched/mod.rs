@@ -24,7 +24,7 @@ pub(crate) use cancel::{Stopped, cancel, cancelled, on_cancel, reset_cancel, unt
 pub(crate) use panic::panic_text;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::chains::fuse_streams;
+use crate::graph::chains::fused;
 use crate::graph::picture::{self, Picture, Ran};
 use crate::graph::{Graph, Point, Value, layers_of};
 use std::sync::OnceLock;
@@ -55,9 +55,7 @@ pub(crate) fn stop_here(error: Error) -> Error {
 
 /// Computes the values of the points in parallel, running each task once.
 pub(crate) fn compute(wanted: &[Point]) -> Result<Vec<Value>> {
-    run::run(Graph::new(&fuse_streams(wanted)))
-        .inspect_err(crate::deferred::told)
-        .map_err(stop_here)
+    run::run(Graph::new(&fused(wanted))).inspect_err(crate::deferred::told).map_err(stop_here)
 }
 
 /// Runs `work` as part of a task that is already counted: its computations are not shown
