@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
 /// The number of values that are summed side by side when there is only one group.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// The terms of a sum: values, products of two columns, or powers.
 #[derive(Debug, Clone, Copy)]
@@ -179,47 +179,68 @@ impl<const K: usize> Cells<K> {
 
     /// Adds all terms to one group.
     pub(crate) fn update_one(&mut self, group: usize, terms: Terms<'_>) {
-        let (x, y) = match terms {
-            Terms::Values(x) => (x, None),
-            Terms::Products(x, y) => (x, Some(y)),
-            Terms::Cubes(x) | Terms::Fourths(x) => {
-                return self.update(&vec![group; x.len()], terms);
-            }
-        };
-        let part = |from: usize, to: usize| match y {
-            None => Terms::Values(&x[from..to]),
-            Some(y) => Terms::Products(&x[from..to], &y[from..to]),
-        };
-        let groups = [group; LANES];
-        let whole = x.len() / LANES * LANES;
-        let mut lanes = [[-0.0; K]; LANES];
-        for from in (0..whole).step_by(LANES) {
-            let terms = part(from, from + LANES);
-            let fitted = match terms {
-                Terms::Products(x, y) => {
-                    let pairs = x.iter().zip(y);
-                    Self::add_lanes(&mut lanes, pairs.map(|(x, y)| two_product(*x, *y)))
+        match terms {
+            Terms::Values(x) => self.add_all(group, x),
+            Terms::Products(x, y) => self.add_products(group, x, y),
+            Terms::Cubes(x) | Terms::Fourths(x) => self.update(&vec![group; x.len()], terms),
+        }
+    }
+
+    /// Adds all values to one group; inlined, so that a caller may choose the instructions.
+    #[inline(always)]
+    pub(crate) fn add_all(&mut self, group: usize, x: &[f64]) {
+        let mut lanes = [[-0.0; LANES]; K];
+        let (whole, rest) = x.as_chunks::<LANES>();
+        for values in whole {
+            let mut next = lanes;
+            let mut left = *values;
+            for word in &mut next {
+                for lane in 0..LANES {
+                    (word[lane], left[lane]) = two_sum(word[lane], left[lane]);
                 }
-                _ => Self::add_lanes(&mut lanes, x[from..].iter().map(|x| (*x, 0.0))),
-            };
-            if !fitted {
-                self.update(&groups, terms);
+            }
+            // A NaN is no 0 either.
+            let mut fitted = true;
+            for l in left {
+                fitted &= l == 0.0;
+            }
+            if fitted {
+                lanes = next;
+            } else {
+                self.update(&[group; LANES], Terms::Values(values));
             }
         }
-        self.update(&groups[..x.len() - whole], part(whole, x.len()));
+        self.update(&[group; LANES][..rest.len()], Terms::Values(rest));
         for word in lanes.as_flattened().iter().filter(|w| w.to_bits() != NOTHING) {
             self.add(group, *word);
         }
     }
 
-    /// Adds a number and its error to each lane; if one does not fit, none is added. Returns
+    fn add_products(&mut self, group: usize, x: &[f64], y: &[f64]) {
+        let groups = [group; LANES];
+        let whole = x.len() / LANES * LANES;
+        let mut lanes = [[-0.0; K]; LANES];
+        for from in (0..whole).step_by(LANES) {
+            let (x, y) = (&x[from..from + LANES], &y[from..from + LANES]);
+            if !Self::add_lanes(&mut lanes, x, y) {
+                self.update(&groups, Terms::Products(x, y));
+            }
+        }
+        self.update(&groups[..x.len() - whole], Terms::Products(&x[whole..], &y[whole..]));
+        for word in lanes.as_flattened().iter().filter(|w| w.to_bits() != NOTHING) {
+            self.add(group, *word);
+        }
+    }
+
+    /// Adds a product and its error to each lane; if one does not fit, none is added. Returns
     /// whether all fit.
     #[inline(always)]
-    fn add_lanes(lanes: &mut [[f64; K]; LANES], terms: impl Iterator<Item = (f64, f64)>) -> bool {
+    fn add_lanes(lanes: &mut [[f64; K]; LANES], x: &[f64], y: &[f64]) -> bool {
         let mut next = *lanes;
         let mut left = 0.0;
-        for (lane, (x, error)) in next.iter_mut().zip(terms) {
-            let (sums, first) = cascade(lane, x);
+        for (lane, (x, y)) in next.iter_mut().zip(x.iter().zip(y)) {
+            let (product, error) = two_product(*x, *y);
+            let (sums, first) = cascade(lane, product);
             let (sums, second) = cascade(&sums, error);
             *lane = sums;
             // A NaN propagates into `left`.
@@ -308,6 +329,19 @@ impl<const K: usize> Cells<K> {
             } else {
                 words.iter().filter(|w| **w != 0.0).for_each(|w| self.add(*group, *w));
             }
+        }
+    }
+
+    /// Merges the sum of a group of another part.
+    pub(crate) fn merge(&mut self, group: usize, other: &Self) {
+        let words = other.words[group];
+        if self.is_untouched(group) && !self.rest.contains_key(&group) {
+            self.words[group] = words;
+        } else {
+            words.iter().for_each(|w| self.add(group, *w));
+        }
+        if let Some(rest) = other.rest.get(&group) {
+            self.rest.entry(group).or_default().merge(rest);
         }
     }
 
