@@ -1,5 +1,6 @@
 //! Computing several collections at once: tasks that they share run once.
 
+use crate::array::{Array, ArrayElement, bridge};
 use crate::bag::{Bag, Element};
 use crate::delayed::{Delayed, take_or_clone, typed};
 use crate::error::Result;
@@ -7,6 +8,7 @@ use crate::frame::DataFrame;
 use crate::frame::Table;
 use crate::graph::{Point, Value};
 use crate::sched;
+use ndarray::ArrayD;
 use std::sync::Arc;
 
 /// A lazy collection, or a tuple, array or list of those: the argument of [`compute`].
@@ -32,6 +34,13 @@ impl Wanted {
     #[inline(never)]
     fn add(&mut self, point: Point) {
         self.0.push(point);
+    }
+}
+
+impl Wanted {
+    #[inline(never)]
+    fn add_all(&mut self, points: Vec<Point>) {
+        self.0.extend(points);
     }
 }
 
@@ -102,6 +111,24 @@ impl<T: Element> Collection for Bag<T> {
             left -= 1;
         }
         Ok(all)
+    }
+}
+
+impl<T: ArrayElement> Collection for Array<T> {
+    type Output = ArrayD<T>;
+    fn ask(&self, wanted: &mut Wanted) {
+        // The error of a step that failed is returned by `take`.
+        if let Ok(points) = bridge::points(self) {
+            wanted.add_all(points);
+        }
+    }
+    fn take(&self, given: &mut Given) -> Result<ArrayD<T>> {
+        let (mut values, mut left) = (Vec::new(), self.npartitions());
+        while left > 0 {
+            values.push(given.next());
+            left -= 1;
+        }
+        bridge::whole(self, values)
     }
 }
 
@@ -191,6 +218,10 @@ mod tests {
         let one = delayed(|| 1u64).call(());
         assert_eq!(compute(vec![one.clone(), one.clone()]).unwrap(), [1, 1]);
         assert_eq!(compute((one, [&bag.max(), &bag.min()])).unwrap(), (1, vec![200, 2]));
+        let x = da::arange(0..6i64).rechunk(2) * 2;
+        let (all, most) = compute((&x, &x.max())).unwrap();
+        assert_eq!((all.sum(), most), (30, 10));
+        assert!(compute((&x, &(&x + da::ones(4)))).unwrap_err().to_string().starts_with("add"));
         let df = DataFrame::from_columns([("x", Series::from_iter([1, 2]))]);
         assert_eq!(compute((&df, &bag.count())).unwrap().0.len(), 2);
     }

@@ -11,10 +11,10 @@
 //! | `graph` | keys, layers of tasks, streams, optimization passes, pictures; no side effects | the above |
 //! | `sched` | the scheduler: state machine, threads, memory and spilling, progress, live view, dashboard | the above |
 //! | `input` | input from the user | the above |
-//! | [`delayed`], [`fs`], `decode`, `atomic_file`, [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; decompression and decoding; atomic file writes; bags; HTML, JSON and XML text | the above |
+//! | [`delayed`], [`fs`], `decode`, `atomic_file`, [`mod@array`], [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; decompression and decoding; atomic file writes; arrays in chunks; bags; HTML, JSON and XML text | the above |
 //! | `csv` | reading and writing CSV: bytes to columns and back | the above |
 //! | [`frame`] | data frames; independent of bags and delayed calls | the above except those two |
-//! | `convert`, `collect`, [`client`] | conversions between collections; computing several collections at once; workers, memory, futures | the above |
+//! | `convert`, `frame_arrays`, `collect`, [`client`] | conversions between collections; computing several collections at once; workers, memory, futures | the above |
 //! | [`datasets`], [`plot`] | bundled data sets; plots of frames | the above |
 //! | [`host`] | the evaluator process, which loads and runs cells | the above |
 //!
@@ -41,6 +41,7 @@ extern crate rand as _;
 extern crate regex as _;
 extern crate serde as _;
 
+pub mod array;
 mod atomic_file;
 pub mod bag;
 pub mod client;
@@ -56,6 +57,7 @@ pub mod delayed;
 mod error;
 mod exact;
 pub mod frame;
+mod frame_arrays;
 pub mod fs;
 mod graph;
 mod handle;
@@ -80,6 +82,7 @@ pub use sched::view::ProgressBar;
 
 /// The names that are in scope in every cell.
 pub mod prelude {
+    pub use crate::array as da;
     pub use crate::bag::{self, Bag, Line, Text, from_iter, from_sequence, read_text};
     pub use crate::client::{Client, Future, as_completed, gather, wait};
     pub use crate::collect::compute;
@@ -93,4 +96,5 @@ pub mod prelude {
     pub use crate::sched::view::ProgressBar;
     pub use crate::show::{Bundle, Show, display};
     pub use crate::{Error, ErrorKind, datasets, fs, html, json, plot, xml};
+    pub use ndarray::s;
 }

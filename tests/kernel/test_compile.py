@@ -127,6 +127,7 @@ KINDS = [
     ("a frame", "df.filter(col(\"x\").gt({i})).head(3)?", 6),
     ("a group", "df.groupby(\"k\").mean(\"x\").compute()?.len() + {i}", 6),
     ("a query", "sql(\"select k, sum(x) from df where x > {i} group by k\", [(\"df\", &df)]).compute()?", 8),
+    ("an array", "(&x * 2.0 + {i}.0).sum().compute()?", 7),
     ("an iterator", "(0..{i}i64).map(|x| x * 2).collect::<Vec<_>>()", 8),
     ("a function", "fn f{i}(x: u64) -> u64 {{ x + {i} }}", 4),
     ("a closure in a bag", "Bag::from_iter(0..10i64).map(|x| x * {i}).sum().compute()?", 11),
@@ -148,6 +149,7 @@ class Cost(unittest.TestCase):
     def test_each_kind_of_cell(self):
         with Kernel() as k, tempfile.TemporaryDirectory() as folder:
             k.ok("let df = DataFrame::from_columns([(\"k\", Series::from_iter((0..100i64).map(|i| i % 7))), (\"x\", Series::from_iter((0..100i64).map(|i| i as f64)))]);")
+            k.ok("let x = da::arange(0.0..100.0);")
             costs, units = {what: [] for what, _, _ in KINDS}, []
             for i in range(2, 9):
                 units.append(self.unit(folder))

@@ -1,0 +1,180 @@
+//! Methods on whole blocks: functions of the user's, delayed values, other chunks.
+
+use super::args::{Cuts, IntoChunks};
+use super::block::Block;
+use super::core::Core;
+use super::data::sealed::Sealed;
+use super::dtype::Dtype;
+use super::element::ArrayElement;
+use super::failing::Failing;
+use super::grid::tuple;
+use super::handle::{Array, Place, core, grid_of, made, step};
+use super::program::block_of;
+use super::rechunk::rechunk;
+use crate::delayed::Delayed;
+use crate::error::{Error, Result};
+use crate::graph::{Key, Layer, Name, Point, Value, Work};
+use crate::handle::Opaque;
+use crate::sched;
+use ndarray::ArrayD;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// A function of blocks.
+type OfBlocks = Arc<dyn Fn(&Block) -> Block + Send + Sync>;
+
+/// Applies a function to each block.
+struct Mapped {
+    f: OfBlocks,
+    keeps_shape: bool,
+}
+
+impl Work for Mapped {
+    fn reads(&self, _: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        out.push((0, index));
+    }
+
+    fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
+        let given = block_of(&values[0]);
+        let found = (self.f)(given);
+        if self.keeps_shape && found.shape != given.shape {
+            return Err(Error::bad_argument(
+                "map_blocks",
+                format!(
+                    "the function returned a block of shape {} for one of shape {}; expected the same shape",
+                    tuple(&found.shape),
+                    tuple(&given.shape)
+                ),
+            ));
+        }
+        Ok(Arc::new(found))
+    }
+}
+
+#[inline(never)]
+fn map_blocks(inner: &Opaque, f: &OfBlocks, dtype: Dtype, place: Place) -> Opaque {
+    step(&[inner], place, &|cores| {
+        let work = Mapped { f: f.clone(), keeps_shape: true };
+        Ok(Core::of("map_blocks", cores[0].grid.clone(), dtype, &[cores[0]], work))
+    })
+}
+
+/// Gives a block to a function that takes it as an array.
+#[inline(never)]
+fn as_array<T: ArrayElement>(block: &Block, f: &mut dyn FnMut(&ArrayD<T>)) {
+    f(&T::array(block.clone()));
+}
+
+/// Returns the array that a block is.
+struct AsArray(fn(&Block) -> Value);
+
+impl Work for AsArray {
+    fn reads(&self, _: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        out.push((0, index));
+    }
+
+    fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
+        Ok((self.0)(block_of(&values[0])))
+    }
+}
+
+/// Returns the layer of an array's blocks as arrays.
+#[inline(never)]
+fn as_arrays(inner: &Opaque, f: fn(&Block) -> Value) -> Vec<Point> {
+    let key = Key::new(Name::new("to_delayed"));
+    match core(inner) {
+        Ok(core) => Layer::new(key, core.layer.len, vec![core.layer.at(0)], AsArray(f)).points(),
+        Err(e) => Layer::new(key, 1, Vec::new(), Failing(e)).points(),
+    }
+}
+
+#[inline(never)]
+fn cut(inner: &Opaque, cuts: &Cuts, place: Place) -> Opaque {
+    step(&[inner], place, &|cores| {
+        let core = cores[0];
+        let grid = grid_of("rechunk", &core.shape(), core.dtype, cuts)?;
+        Ok(rechunk(core, &grid))
+    })
+}
+
+/// The work of an array whose blocks are computed: their values are there already.
+struct Kept(Vec<Value>);
+
+impl Work for Kept {
+    fn run(&self, index: u32, _: Vec<Value>) -> Result<Value> {
+        Ok(self.0[index as usize].clone())
+    }
+}
+
+#[inline(never)]
+fn persist(inner: &Opaque) -> Result<Opaque> {
+    let core = core(inner)?;
+    let values = sched::compute(&core.layer.points())?;
+    let kept = Core::of("persist", core.grid.clone(), core.dtype, &[], Kept(values));
+    Ok(made(Ok(kept), Location::caller()))
+}
+
+impl<T: ArrayElement> Array<T> {
+    /// Cuts the array into other chunks: `(1000, 1000)`, `1000` along all axes, `-1` for a whole
+    /// axis, `"auto"`, `"100MB"`, or all sizes of each axis. No result depends on it.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let x = da::arange(0..24i64).reshape((4, 6)).rechunk((2, 4));
+    /// assert_eq!(x.chunks(), [vec![2, 2], vec![4, 2]]);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn rechunk(&self, chunks: impl IntoChunks) -> Self {
+        Self::of(cut(&self.inner, &chunks.cuts(), Location::caller()))
+    }
+
+    /// Applies a function to each block, which returns a block of the same shape.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let x = da::arange(0..24i64).rechunk(5);
+    /// let y = x.map_blocks(|b: &ndarray::ArrayD<i64>| b.mapv(|v| v * 10));
+    /// assert_eq!(y.max().compute()?, 230);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn map_blocks<U: ArrayElement>(
+        &self,
+        f: impl Fn(&ArrayD<T>) -> ArrayD<U> + Send + Sync + 'static,
+    ) -> Array<U> {
+        let f: OfBlocks = Arc::new(move |block: &Block| {
+            let mut found = None;
+            as_array::<T>(block, &mut |array| found = Some(f(array)));
+            match found {
+                Some(array) => U::block(array),
+                None => Block::same(Vec::new(), U::default().number()),
+            }
+        });
+        Array::of(map_blocks(&self.inner, &f, <U as Sealed>::DTYPE, Location::caller()))
+    }
+
+    /// Returns the blocks as delayed values, in row-major order; a step that failed is a single
+    /// value that fails.
+    #[must_use]
+    pub fn to_delayed(&self) -> Vec<Delayed<ArrayD<T>>> {
+        let points = as_arrays(&self.inner, T::value);
+        let mut all = Vec::new();
+        for point in points {
+            all.push(Delayed::of_point(point));
+        }
+        all
+    }
+
+    /// Computes the array and keeps its blocks in memory.
+    ///
+    /// # Errors
+    /// Returns the error of the step that failed, or of a task.
+    pub fn persist(&self) -> Result<Self> {
+        match persist(&self.inner) {
+            Ok(inner) => Ok(Self::of(inner)),
+            Err(e) => Err(e),
+        }
+    }
+}

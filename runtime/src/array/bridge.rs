@@ -1,0 +1,121 @@
+//! What conversions from and to other collections need of arrays.
+
+use super::block::Block;
+use super::core::Core;
+use super::data::Data;
+use super::dtype::Dtype;
+use super::element::ArrayElement;
+use super::grid::{Grid, tuple};
+use super::handle::{Array, Place, assembled, core, made};
+use super::program::block_of;
+use super::rechunk::rechunk;
+use crate::error::{Error, Result};
+use crate::graph::{Key, Layer, Name, Point, Value, Work};
+use crate::handle::Opaque;
+use ndarray::ArrayD;
+use std::sync::Arc;
+
+/// Returns the tasks of an array's blocks.
+///
+/// # Errors
+/// Returns the error of the step that failed.
+pub(crate) fn points<T>(array: &Array<T>) -> Result<Vec<Point>> {
+    blocks(&array.inner)
+}
+
+#[inline(never)]
+fn blocks(inner: &Opaque) -> Result<Vec<Point>> {
+    Ok(core(inner)?.layer.points())
+}
+
+/// Puts the values of all blocks together.
+///
+/// # Errors
+/// Returns the error of the step that failed.
+pub(crate) fn whole<T: ArrayElement>(array: &Array<T>, values: Vec<Value>) -> Result<ArrayD<T>> {
+    match together(&array.inner, values) {
+        Ok(block) => Ok(T::array(block)),
+        Err(e) => Err(e),
+    }
+}
+
+#[inline(never)]
+fn together(inner: &Opaque, values: Vec<Value>) -> Result<Block> {
+    Ok(assembled(core(inner)?, values))
+}
+
+/// Makes a list of floats in row-major order from a value.
+pub(crate) type Rows = fn(&Value) -> Result<Vec<f64>>;
+
+/// Computes the rows of one value.
+struct FromRows {
+    grid: Arc<Grid>,
+    rows: Rows,
+}
+
+impl Work for FromRows {
+    fn reads(&self, _: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        out.push((index, 0));
+    }
+
+    fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
+        let shape = self.grid.block_shape(&self.grid.place(index as usize));
+        let list = (self.rows)(&values[0])?;
+        Ok(Arc::new(Block::new(shape, Data::F64(list))))
+    }
+}
+
+/// Creates the matrix of values with these numbers of rows.
+pub(crate) fn from_rows(
+    values: Result<(Vec<Point>, Vec<usize>)>,
+    columns: usize,
+    rows: Rows,
+    place: Place,
+) -> Array<f64> {
+    let new = values.map(|(points, lengths)| {
+        let grid = Arc::new(Grid::new(vec![lengths, vec![columns]]));
+        let key = Key::new(Name::new("to_array"));
+        let work = FromRows { grid: grid.clone(), rows };
+        let layer = Layer::new(key, points.len() as u32, points, work);
+        Core { grid, dtype: Dtype::F64, layer }
+    });
+    Array::of(made(new, place))
+}
+
+/// Returns blocks of whole rows, as values of [`columns`].
+///
+/// # Errors
+/// Returns an error if the array is no matrix with this number of columns.
+pub(crate) fn rows_of<T: ArrayElement>(array: &Array<T>, columns: usize) -> Result<Vec<Point>> {
+    let core = core(&array.inner)?;
+    let shape = core.shape();
+    if !matches!((shape.as_slice(), columns), ([_, n], c) if *n == c)
+        && (shape.len(), columns) != (1, 1)
+    {
+        return Err(Error::bad_argument(
+            "to_dataframe",
+            format!(
+                "{columns} names for an array of shape {}; expected a matrix with a name for each of its columns",
+                tuple(&shape)
+            ),
+        ));
+    }
+    let rows = core.grid.chunks[0].to_vec();
+    let chunks = if shape.len() == 1 { vec![rows] } else { vec![rows, vec![columns]] };
+    Ok(rechunk(core, &Arc::new(Grid::new(chunks))).layer.points())
+}
+
+/// Returns the columns of a block of rows.
+pub(crate) fn columns(value: &Value, columns: usize) -> Vec<Data> {
+    let data = block_of(value).clone().into_data();
+    let rows = data.len() / columns.max(1);
+    (0..columns)
+        .map(|column| {
+            let mut list = Data::with_capacity(data.dtype(), rows);
+            if rows > 0 {
+                list.extend_strided(data.slice(), column, columns as isize, rows);
+            }
+            list
+        })
+        .collect()
+}
