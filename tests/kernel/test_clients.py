@@ -74,7 +74,7 @@ class Tools(unittest.TestCase):
             ("let big", ["11.92 GiB", "(40000, 40000)", "(4096, 4096)"]), ("let part", ["Wall time", "27492237.072440665"]), ("let z", ["(40, 40)"]), ("z.mean()", ["0."]),
             ("da::linspace", ["[0.0, 0.25, 0.5, 0.25, 0.0]"]), ("let m", ["[18, 19, 20, 21, 22, 23]"]),
             ("println!(\"sums", ["[36, 40, 44, 48, 52, 56]", "[5, 11, 17, 23]", "[18, 20, 22]", "over 20     66"]), ("da::zeros", ["polygon", "187.50 kiB"]),
-            ("da::ones((3, 4))", ["(3, 4)", "(5, 4)", "help"]), ("(da::full", ["integer overflow", "int64"])])
+            ("da::ones((3, 4))", ["(3, 4)", "(5, 4)", "expected equal lengths"]), ("(da::full", ["integer overflow", "int64"])])
 
     def test_the_notebook_about_the_kernel(self):
         said = self.notebook_says("01-kernel.ipynb", [("let mut numbers", ["[1, 2, 3]"]), ("%lsmagic", ["%%sql"]), ("%time let", ["Wall time", "178571417857143"]), ("%timeit", ["per loop"]),
