@@ -149,7 +149,7 @@ fn equal(n: usize, size: usize) -> Vec<usize> {
         return vec![n];
     }
     let mut chunks = vec![size; n / size];
-    if n % size > 0 {
+    if !n.is_multiple_of(size) {
         chunks.push(n % size);
     }
     chunks

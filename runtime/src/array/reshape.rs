@@ -116,7 +116,7 @@ fn filled(own: &[usize], lengths: &[i64]) -> Result<Vec<usize>> {
     let open = lengths.iter().filter(|n| **n == -1).count();
     let rest = match open {
         0 if known == n => 0,
-        1 if known > 0 && n % known == 0 => n / known,
+        1 if known > 0 && n.is_multiple_of(known) => n / known,
         1 if known == 0 && n == 0 => 0,
         _ => return Err(refused()),
     };
