@@ -11,11 +11,10 @@ use super::grid::tuple;
 use super::handle::{Array, Place, core, grid_of, made, step};
 use super::program::block_of;
 use super::rechunk::rechunk;
-use crate::delayed::Delayed;
+use crate::delayed::{Delayed, keep};
 use crate::error::{Error, Result};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
 use crate::handle::Opaque;
-use crate::sched;
 use ndarray::ArrayD;
 use std::panic::Location;
 use std::sync::Arc;
@@ -24,10 +23,7 @@ use std::sync::Arc;
 type OfBlocks = Arc<dyn Fn(&Block) -> Block + Send + Sync>;
 
 /// Applies a function to each block.
-struct Mapped {
-    f: OfBlocks,
-    keeps_shape: bool,
-}
+struct Mapped(OfBlocks);
 
 impl Work for Mapped {
     fn reads(&self, _: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
@@ -36,8 +32,8 @@ impl Work for Mapped {
 
     fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
         let given = block_of(&values[0]);
-        let found = (self.f)(given);
-        if self.keeps_shape && found.shape != given.shape {
+        let found = (self.0)(given);
+        if found.shape != given.shape {
             return Err(Error::bad_argument(
                 "map_blocks",
                 format!(
@@ -54,7 +50,7 @@ impl Work for Mapped {
 #[inline(never)]
 fn map_blocks(inner: &Opaque, f: &OfBlocks, dtype: Dtype, place: Place) -> Opaque {
     step(&[inner], place, &|cores| {
-        let work = Mapped { f: f.clone(), keeps_shape: true };
+        let work = Mapped(f.clone());
         Ok(Core::of("map_blocks", cores[0].grid.clone(), dtype, &[cores[0]], work))
     })
 }
@@ -97,20 +93,11 @@ fn cut(inner: &Opaque, cuts: &Cuts, place: Place) -> Opaque {
     })
 }
 
-/// The work of an array whose blocks are computed: their values are there already.
-struct Kept(Vec<Value>);
-
-impl Work for Kept {
-    fn run(&self, index: u32, _: Vec<Value>) -> Result<Value> {
-        Ok(self.0[index as usize].clone())
-    }
-}
-
 #[inline(never)]
 fn persist(inner: &Opaque) -> Result<Opaque> {
     let core = core(inner)?;
-    let values = sched::compute(&core.layer.points())?;
-    let kept = Core::of("persist", core.grid.clone(), core.dtype, &[], Kept(values));
+    let layer = keep("persist", &core.layer.points(), |p, v| p.layer.work.size(v))?;
+    let kept = Core { grid: core.grid.clone(), dtype: core.dtype, layer };
     Ok(made(Ok(kept), Location::caller()))
 }
 

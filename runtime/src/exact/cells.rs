@@ -50,7 +50,7 @@ pub(super) fn fourths(x: f64) -> [f64; 6] {
 }
 
 /// The sums of groups. A group's sum is the sum of its words and of its entry in `rest`, if any.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Cells<const K: usize> {
     words: Vec<[f64; K]>,
     rest: HashMap<usize, ExactSum, FixedState>,

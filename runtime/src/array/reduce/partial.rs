@@ -52,6 +52,7 @@ pub(crate) enum Nan {
 const WORDS: usize = 2;
 
 /// What is known so far, for each of a number of groups.
+#[derive(Clone)]
 pub(crate) enum Partial {
     /// Exact sums of floats, of their squares if these are wanted, and the number of floats.
     Floats {
@@ -101,7 +102,7 @@ impl Partial {
     /// Creates the state without elements.
     ///
     /// # Errors
-    /// Returns an error if there is no such reduction of the type.
+    /// Returns an error if the type does not have the reduction.
     pub(crate) fn new(op: Reduction, dtype: Dtype, groups: usize) -> Result<Self> {
         let cells = || {
             let mut cells = Cells::default();

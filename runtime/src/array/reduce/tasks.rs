@@ -244,9 +244,8 @@ impl Work for Join {
     fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
         let mut values = values.into_iter();
         let first = values.next().expect("a reduction joins at least one result");
-        // A result is read by one task, so it can be taken over.
-        let mut all = Arc::try_unwrap(first.downcast::<Partial>().unwrap_or_else(|_| other()))
-            .unwrap_or_else(|_| unreachable!("a partial result has one reader"));
+        // Its only reader takes a result over, unless the store still holds it.
+        let mut all = Arc::unwrap_or_clone(first.downcast::<Partial>().unwrap_or_else(|_| other()));
         for value in values {
             all.join(value.downcast_ref().unwrap_or_else(|| other()))?;
         }
@@ -295,7 +294,7 @@ pub(super) fn plain(number: Number) -> Value {
 /// Returns the layer of a reduction of some axes, and the grid of its result.
 ///
 /// # Errors
-/// Returns an error if there is no such reduction of the type.
+/// Returns an error if the type does not have the reduction.
 pub(super) fn reduce(
     core: &Core,
     (op, nan): (Reduction, Nan),
