@@ -35,9 +35,7 @@ impl Wanted {
     fn add(&mut self, point: Point) {
         self.0.push(point);
     }
-}
 
-impl Wanted {
     #[inline(never)]
     fn add_all(&mut self, points: Vec<Point>) {
         self.0.extend(points);

@@ -191,7 +191,7 @@ pub(super) fn shape_of(method: &str, lengths: &[i64]) -> Result<Vec<usize>> {
 /// Returns an axis that may count from the end.
 ///
 /// # Errors
-/// Returns an error if there is no such axis.
+/// Returns an error if the axis is out of range.
 pub(super) fn axis_of(method: &str, axis: i64, ndim: usize) -> Result<usize> {
     let n = ndim as i64;
     let counted = if axis < 0 { axis + n } else { axis };

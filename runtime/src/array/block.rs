@@ -1,12 +1,13 @@
 //! Blocks: the values of tasks. A block is contiguous in row-major order, or one number for all
 //! elements.
 
+use super::bytes::{append, elements};
 use super::data::{Data, Number, Slice, sealed::Sealed};
 use super::dtype::{Dtype, with_types};
 use crate::graph::Value;
 use crate::graph::pack::{self, Pack};
 use ndarray::ArrayD;
-use num_complex::Complex64;
+use std::borrow::Cow;
 use std::sync::{Arc, Once};
 
 /// The elements of a block.
@@ -46,6 +47,14 @@ impl Block {
         match &self.content {
             Content::List(data) => data.slice(),
             Content::Same(number) => number.slice(),
+        }
+    }
+
+    /// Returns the elements as a list, which is borrowed unless all elements are the same.
+    pub(crate) fn data(&self) -> Cow<'_, Data> {
+        match &self.content {
+            Content::List(data) => Cow::Borrowed(data),
+            Content::Same(number) => Cow::Owned(number.repeat(self.len())),
         }
     }
 
@@ -119,96 +128,50 @@ fn register() {
     ONCE.call_once(pack::register::<Block>);
 }
 
-/// The variant's number, then the elements.
-macro_rules! packed {
+macro_rules! numbered {
     ($(($v:ident, $t:ty, $name:literal))*) => {
-        impl Pack for Block {
-            fn pack(&self, out: &mut Vec<u8>) {
-                self.shape.pack(out);
-                let (kind, slice) = match &self.content {
-                    Content::List(data) => (true, data.slice()),
-                    Content::Same(number) => (false, number.slice()),
-                };
-                kind.pack(out);
-                match slice {
-                    $(Slice::$v(list) => {
-                        (Dtype::$v as u8).pack(out);
-                        list.iter().for_each(|x| x.bytes(out));
-                    })*
-                }
-            }
-
-            fn unpack(from: &mut &[u8]) -> Option<Self> {
-                let shape = Vec::<usize>::unpack(from)?;
-                let is_list = bool::unpack(from)?;
-                let kind = u8::unpack(from)?;
-                let whole = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d))?;
-                let n = if is_list { whole } else { 1 };
-                let data = match kind {
-                    $(k if k == Dtype::$v as u8 => Data::$v(<$t>::list_of(from, n)?),)*
-                    _ => return None,
-                };
-                let content =
-                    if is_list { Content::List(data) } else { Content::Same(data.slice().at(0)) };
-                Some(Self { shape, content })
-            }
-
-            fn heap(&self) -> usize {
-                let own = self.shape.capacity() * size_of::<usize>();
-                match &self.content {
-                    $(Content::List(Data::$v(list)) => own + list.capacity() * size_of::<$t>(),)*
-                    Content::Same(_) => own,
-                }
-            }
-        }
+        /// The types, by their numbers in packed blocks.
+        const DTYPES: &[Dtype] = &[$(Dtype::$v),*];
     };
 }
-with_types!(packed);
+with_types!(numbered);
 
-/// An element as bytes, in this process.
-trait Bytes: Sealed {
-    fn bytes(&self, out: &mut Vec<u8>);
-    fn read(from: &mut &[u8]) -> Option<Self>;
-
-    fn list_of(from: &mut &[u8], n: usize) -> Option<Vec<Self>> {
-        // A length that exceeds the bytes must not allocate memory.
-        let mut list = Vec::with_capacity(n.min(from.len()));
-        for _ in 0..n {
-            list.push(Self::read(from)?);
-        }
-        Some(list)
+/// The shape, whether there is an element for each place, the number of the type, the elements.
+impl Pack for Block {
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.shape.pack(out);
+        matches!(self.content, Content::List(_)).pack(out);
+        let slice = self.slice();
+        (slice.dtype() as u8).pack(out);
+        append(slice, out);
     }
-}
 
-macro_rules! bytes {
-    ($($t:ty),*) => {$(
-        impl Bytes for $t {
-            #[inline]
-            fn bytes(&self, out: &mut Vec<u8>) {
-                self.pack(out);
-            }
-            #[inline]
-            fn read(from: &mut &[u8]) -> Option<Self> {
-                Self::unpack(from)
-            }
-        }
-    )*};
-}
-bytes!(f64, f32, i64, i32, u64, u8, bool);
-
-impl Bytes for Complex64 {
-    fn bytes(&self, out: &mut Vec<u8>) {
-        self.re.pack(out);
-        self.im.pack(out);
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let shape = Vec::<usize>::unpack(from)?;
+        let is_list = bool::unpack(from)?;
+        let dtype = *DTYPES.get(usize::from(u8::unpack(from)?))?;
+        let whole = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d))?;
+        let n = if is_list { whole } else { 1 };
+        let (bytes, rest) = from.split_at_checked(n.checked_mul(dtype.size())?)?;
+        *from = rest;
+        let data = elements(bytes, dtype);
+        let content = if is_list { Content::List(data) } else { Content::Same(data.slice().at(0)) };
+        Some(Self { shape, content })
     }
-    fn read(from: &mut &[u8]) -> Option<Self> {
-        Some(Self::new(f64::unpack(from)?, f64::unpack(from)?))
+
+    fn heap(&self) -> usize {
+        let own = self.shape.capacity() * size_of::<usize>();
+        match &self.content {
+            Content::List(data) => own + data.heap(),
+            Content::Same(_) => own,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use num_complex::Complex64;
 
     #[test]
     fn blocks_come_back_as_they_were() {

@@ -85,7 +85,7 @@ pub(crate) fn from_rows(
 /// Returns blocks of whole rows, as values of [`columns`].
 ///
 /// # Errors
-/// Returns an error if the array is no matrix with this number of columns.
+/// Returns an error if the array is not a matrix with this number of columns.
 pub(crate) fn rows_of<T: ArrayElement>(array: &Array<T>, columns: usize) -> Result<Vec<Point>> {
     let core = core(&array.inner)?;
     let shape = core.shape();
@@ -107,7 +107,7 @@ pub(crate) fn rows_of<T: ArrayElement>(array: &Array<T>, columns: usize) -> Resu
 
 /// Returns the columns of a block of rows.
 pub(crate) fn columns(value: &Value, columns: usize) -> Vec<Data> {
-    let data = block_of(value).clone().into_data();
+    let data = block_of(value).data();
     let rows = data.len() / columns.max(1);
     (0..columns)
         .map(|column| {

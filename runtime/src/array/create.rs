@@ -124,18 +124,18 @@ pub fn linspace(start: f64, stop: f64, n: usize) -> Array<f64> {
 /// A type whose values can be counted through by [`arange`].
 pub trait Countable: ArrayElement {
     #[doc(hidden)]
-    fn counted(start: Self, stop: Self, step: Self) -> Result<(Make_, i64)>;
+    fn counted(start: Self, stop: Self, step: Self) -> Result<(Counted, i64)>;
 }
 
-/// A way to make elements.
+/// The way to make the numbers of a range.
 #[doc(hidden)]
-pub struct Make_(Make);
+pub struct Counted(Make);
 
 macro_rules! countable_integers {
     ($($t:ty),*) => {$(
         impl Countable for $t {
             #[inline(never)]
-            fn counted(start: Self, stop: Self, step: Self) -> Result<(Make_, i64)> {
+            fn counted(start: Self, stop: Self, step: Self) -> Result<(Counted, i64)> {
                 integers(start as i128, stop as i128, step as i128)
             }
         }
@@ -143,19 +143,19 @@ macro_rules! countable_integers {
 }
 countable_integers!(i64, i32, u64, u8);
 
-fn integers(start: i128, stop: i128, step: i128) -> Result<(Make_, i64)> {
+fn integers(start: i128, stop: i128, step: i128) -> Result<(Counted, i64)> {
     if step == 0 {
         return Err(no_step());
     }
     let n = ((stop - start) + step - step.signum()) / step;
     let n = i64::try_from(n.max(0)).unwrap_or(i64::MAX);
     // As two's complement, so that the numbers beyond 2^63 come out right too.
-    Ok((Make_(Make::Integers { start: start as i64, step: step as i64 }), n))
+    Ok((Counted(Make::Integers { start: start as i64, step: step as i64 }), n))
 }
 
 impl Countable for f64 {
     #[inline(never)]
-    fn counted(start: Self, stop: Self, step: Self) -> Result<(Make_, i64)> {
+    fn counted(start: Self, stop: Self, step: Self) -> Result<(Counted, i64)> {
         if step == 0.0 {
             return Err(no_step());
         }
@@ -166,7 +166,7 @@ impl Countable for f64 {
                 format!("{start} to {stop} by {step} has no length; expected finite numbers"),
             ));
         }
-        Ok((Make_(Make::Floats { start, step }), n.max(0.0) as i64))
+        Ok((Counted(Make::Floats { start, step }), n.max(0.0) as i64))
     }
 }
 
@@ -175,7 +175,7 @@ fn no_step() -> Error {
 }
 
 #[inline(never)]
-fn counted(found: Result<(Make_, i64)>, dtype: Dtype, place: Place) -> Opaque {
+fn counted(found: Result<(Counted, i64)>, dtype: Dtype, place: Place) -> Opaque {
     match found {
         Ok((make, n)) => generated("arange", &[n], dtype, make.0, place),
         Err(e) => made(Err(e), place),

@@ -30,6 +30,11 @@ macro_rules! data {
                 match self { $(Self::$v(list) => list.len()),* }
             }
 
+            /// Returns the bytes on the heap.
+            pub(crate) fn heap(&self) -> usize {
+                match self { $(Self::$v(list) => list.capacity() * size_of::<$t>()),* }
+            }
+
             pub(crate) fn slice(&self) -> Slice<'_> {
                 match self { $(Self::$v(list) => Slice::$v(list)),* }
             }

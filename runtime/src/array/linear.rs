@@ -3,18 +3,18 @@
 use super::align::cast;
 use super::block::Block;
 use super::core::Core;
-use super::data::{Data, Slice};
+use super::data::{Data, sealed::Sealed};
 use super::dtype::Dtype;
 use super::element::{ArrayElement, Promote};
 use super::grid::{Grid, common, tuple};
 use super::handle::{Array, Place, step};
-use super::merge;
 use super::program::block_of;
 use super::rechunk::rechunk;
 use crate::error::{Error, Result};
 use crate::graph::{Layer, Value, Work};
 use crate::handle::Opaque;
 use ndarray::{Array2, ArrayView2, LinalgScalar, linalg::general_mat_mul};
+use num_complex::Complex64;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -38,56 +38,34 @@ impl Work for Product {
 
     fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
         let shape = self.grid.block_shape(&self.grid.place(index as usize));
-        let data =
-            match self.dtype {
-                Dtype::F64 => Data::F64(multiplied(&shape, &values, |s| {
-                    if let Slice::F64(x) = s { x } else { &[] }
-                })),
-                Dtype::F32 => Data::F32(multiplied(&shape, &values, |s| {
-                    if let Slice::F32(x) = s { x } else { &[] }
-                })),
-                Dtype::I64 => Data::I64(multiplied(&shape, &values, |s| {
-                    if let Slice::I64(x) = s { x } else { &[] }
-                })),
-                Dtype::I32 => Data::I32(multiplied(&shape, &values, |s| {
-                    if let Slice::I32(x) = s { x } else { &[] }
-                })),
-                Dtype::U64 => Data::U64(multiplied(&shape, &values, |s| {
-                    if let Slice::U64(x) = s { x } else { &[] }
-                })),
-                Dtype::U8 => Data::U8(multiplied(&shape, &values, |s| {
-                    if let Slice::U8(x) = s { x } else { &[] }
-                })),
-                Dtype::C64 => Data::C64(multiplied(&shape, &values, |s| {
-                    if let Slice::C64(x) = s { x } else { &[] }
-                })),
-                Dtype::Bool => merge::zeros(Dtype::Bool, shape.iter().product()),
-            };
+        let data = match self.dtype {
+            Dtype::F64 => multiplied::<f64>(&shape, &values),
+            Dtype::F32 => multiplied::<f32>(&shape, &values),
+            Dtype::I64 => multiplied::<i64>(&shape, &values),
+            Dtype::I32 => multiplied::<i32>(&shape, &values),
+            Dtype::U64 => multiplied::<u64>(&shape, &values),
+            Dtype::U8 => multiplied::<u8>(&shape, &values),
+            Dtype::C64 => multiplied::<Complex64>(&shape, &values),
+            Dtype::Bool => unreachable!("products of booleans are refused"),
+        };
         Ok(Arc::new(Block::new(shape, data)))
     }
 }
 
-fn multiplied<T: LinalgScalar>(
-    shape: &[usize],
-    values: &[Value],
-    list: impl Fn(Slice<'_>) -> &[T],
-) -> Vec<T> {
+/// Returns the sum of the products of pairs of blocks.
+fn multiplied<T: LinalgScalar + Sealed>(shape: &[usize], values: &[Value]) -> Data {
     let mut all = Array2::<T>::zeros((shape[0], shape[1]));
     for pair in values.chunks_exact(2) {
-        let [a, b] = [0, 1].map(|i| {
-            let block = block_of(&pair[i]).clone();
-            (block.shape.clone(), block.into_data())
-        });
-        let view = |of: &'_ (Vec<usize>, Data)| (of.0[0], of.0[1]);
-        let (a_list, b_list) = (list(a.1.slice()), list(b.1.slice()));
-        let a = ArrayView2::from_shape(view(&a), a_list);
-        let b = ArrayView2::from_shape(view(&b), b_list);
+        let [a, b] = [block_of(&pair[0]), block_of(&pair[1])];
+        let (a_data, b_data) = (a.data(), b.data());
+        let a = ArrayView2::from_shape((a.shape[0], a.shape[1]), T::slice(a_data.slice()));
+        let b = ArrayView2::from_shape((b.shape[0], b.shape[1]), T::slice(b_data.slice()));
         // The lists have the lengths of their shapes.
         if let (Ok(a), Ok(b)) = (a, b) {
             general_mat_mul(T::one(), &a, &b, T::one(), &mut all);
         }
     }
-    all.into_raw_vec_and_offset().0
+    T::data(all.into_raw_vec_and_offset().0)
 }
 
 /// Multiplies matrices; vectors are rows on the left and columns on the right.
@@ -147,7 +125,7 @@ impl<T: ArrayElement> Array<T> {
     where
         T: Promote<B>,
     {
-        let dtype = <<T as Promote<B>>::Output as super::data::sealed::Sealed>::DTYPE;
+        let dtype = <<T as Promote<B>>::Output as Sealed>::DTYPE;
         Array::of(dot(&self.inner, &other.inner, dtype, Location::caller()))
     }
 }

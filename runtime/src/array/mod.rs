@@ -5,7 +5,7 @@
 //! | `dtype`, `data`, `element` | the element types: at run time, in lists, and as Rust's traits |
 //! | `grid`, `args` | chunks, and how shapes and chunks are given |
 //! | `view` | where the elements of a result are found |
-//! | `block`, `merge` | the values of tasks, and copies of them |
+//! | `block`, `merge`, `bytes` | the values of tasks, copies of them, and their bytes |
 //! | `random`, `make` | elements that are computed from their places |
 //! | `ops` | elementwise operations |
 //! | `step`, `program`, `task` | what the layers of an array do; its evaluation, tile by tile; their tasks |
@@ -25,6 +25,7 @@ mod args;
 mod block;
 mod blocks;
 pub(crate) mod bridge;
+mod bytes;
 mod core;
 mod create;
 mod data;

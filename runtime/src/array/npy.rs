@@ -3,8 +3,8 @@
 
 use super::align::cast;
 use super::block::Block;
+use super::bytes::{append, elements};
 use super::core::Core;
-use super::data::{Data, Slice};
 use super::dtype::Dtype;
 use super::element::ArrayElement;
 use super::grid::Grid;
@@ -18,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::graph::{Key, Layer, Name, Value, Work};
 use crate::handle::Opaque;
 use crate::sched;
-use num_complex::Complex64;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
@@ -149,49 +148,6 @@ impl Work for Reading {
     }
 }
 
-/// Returns the elements of little-endian bytes.
-fn elements(bytes: &[u8], dtype: Dtype) -> Data {
-    macro_rules! list {
-        ($t:ty) => {
-            bytes.as_chunks().0.iter().map(|b| <$t>::from_le_bytes(*b)).collect()
-        };
-    }
-    match dtype {
-        Dtype::F64 => Data::F64(list!(f64)),
-        Dtype::F32 => Data::F32(list!(f32)),
-        Dtype::I64 => Data::I64(list!(i64)),
-        Dtype::I32 => Data::I32(list!(i32)),
-        Dtype::U64 => Data::U64(list!(u64)),
-        Dtype::U8 => Data::U8(bytes.to_vec()),
-        Dtype::Bool => Data::Bool(bytes.iter().map(|b| *b != 0).collect()),
-        Dtype::C64 => {
-            let parts: Vec<f64> = list!(f64);
-            Data::C64(parts.as_chunks().0.iter().map(|[re, im]| Complex64::new(*re, *im)).collect())
-        }
-    }
-}
-
-/// Returns elements as little-endian bytes.
-fn bytes_of(slice: Slice<'_>) -> Vec<u8> {
-    macro_rules! bytes {
-        ($list:expr) => {
-            $list.iter().flat_map(|x| x.to_le_bytes()).collect()
-        };
-    }
-    match slice {
-        Slice::F64(list) => bytes!(list),
-        Slice::F32(list) => bytes!(list),
-        Slice::I64(list) => bytes!(list),
-        Slice::I32(list) => bytes!(list),
-        Slice::U64(list) => bytes!(list),
-        Slice::U8(list) => list.to_vec(),
-        Slice::Bool(list) => list.iter().map(|x| u8::from(*x)).collect(),
-        Slice::C64(list) => {
-            list.iter().flat_map(|x| [x.re, x.im]).flat_map(f64::to_le_bytes).collect()
-        }
-    }
-}
-
 #[inline(never)]
 fn read(path: &str, dtype: Dtype, place: Place) -> Opaque {
     let new = || {
@@ -255,7 +211,8 @@ impl Work for Writing {
 
     fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
         let at = self.start + (self.firsts[index as usize] * self.size) as u64;
-        let bytes = bytes_of(block_of(&values[0]).clone().into_data().slice());
+        let mut bytes = Vec::new();
+        append(block_of(&values[0]).data().slice(), &mut bytes);
         self.file.write_all_at(&bytes, at).map_err(Error::io("to_npy", &self.path))?;
         Ok(Arc::new(()))
     }

@@ -1,11 +1,10 @@
 //! What elementwise methods and operators take beside an array: another array, or a number.
 
 use super::align::{self, Operand};
-use super::core::Core;
 use super::data::{Number, sealed::Sealed};
 use super::dtype::Dtype;
 use super::element::ArrayElement;
-use super::handle::{Array, Place, step};
+use super::handle::{Array, Place, core, step};
 use super::ops::{Binary, Op};
 use crate::error::{Error, Result};
 use crate::handle::Opaque;
@@ -71,23 +70,12 @@ numbers! {
 /// Applies an operation to arguments of one type, to which they are converted.
 #[inline(never)]
 pub(super) fn apply(op: Op, args: &[Given], common: Dtype, dtype: Dtype, place: Place) -> Opaque {
-    let operands = |cores: &[&Core]| {
-        let mut cores = cores.iter();
-        let found = args.iter().map(|arg| match &arg.0 {
-            Inner::Number(number) => Ok(Operand::Number(*number)),
-            // As many arrays as were asked for.
-            Inner::Array(_) => {
-                cores.next().map(|c| Operand::Array((*c).clone())).ok_or_else(missing)
-            }
-        });
-        found.collect::<Result<Vec<Operand>>>()
-    };
     let inputs: Vec<&Opaque> = args
         .iter()
         .filter_map(|a| if let Inner::Array(inner) = &a.0 { Some(inner) } else { None })
         .collect();
-    step(&inputs, place, &|cores| {
-        let mut operands = operands(cores)?;
+    step(&inputs, place, &|_| {
+        let mut operands = args.iter().map(operand).collect::<Result<Vec<_>>>()?;
         // The mask of `where` keeps its type.
         let from = usize::from(matches!(op, Op::Where));
         for operand in &mut operands[from..] {
@@ -102,8 +90,11 @@ pub(super) fn apply(op: Op, args: &[Given], common: Dtype, dtype: Dtype, place: 
     })
 }
 
-fn missing() -> Error {
-    Error::bad_argument("array", "an argument is missing".to_owned())
+fn operand(given: &Given) -> Result<Operand> {
+    Ok(match &given.0 {
+        Inner::Array(inner) => Operand::Array(core(inner)?.clone()),
+        Inner::Number(number) => Operand::Number(*number),
+    })
 }
 
 /// Refuses operations that a type does not have.

@@ -1,12 +1,12 @@
 //! Operations of two arguments of one type.
 
+use super::integer::Integer;
 use super::table::{Binary, Compare};
 use super::zip::{overflow, zip};
 use crate::array::data::{Data, Slice};
 use crate::array::dtype::with_types;
 use crate::error::{Error, Result};
 use num_complex::Complex64;
-use std::fmt::Display;
 
 /// Appends the results.
 ///
@@ -165,71 +165,7 @@ fn booleans(op: Binary, a: &[bool], b: &[bool], out: &mut Vec<bool>) {
     });
 }
 
-/// The operations of an integer type; `None` where the result does not fit.
-trait Whole: Copy + Display + Ord + Default {
-    fn add(self, b: Self) -> Option<Self>;
-    fn subtract(self, b: Self) -> Option<Self>;
-    fn multiply(self, b: Self) -> Option<Self>;
-    fn floor_divide(self, b: Self) -> Option<Self>;
-    fn remainder(self, b: Self) -> Option<Self>;
-    fn fmod(self, b: Self) -> Option<Self>;
-    fn power(self, b: Self) -> Option<Self>;
-    fn bits(self, op: Binary, b: Self) -> Self;
-    fn shift(self, op: Binary, b: Self) -> Option<Self>;
-}
-
-macro_rules! whole {
-    ($($t:ty, $floor:expr, $modulo:expr;)*) => {$(
-        impl Whole for $t {
-            fn add(self, b: Self) -> Option<Self> { self.checked_add(b) }
-            fn subtract(self, b: Self) -> Option<Self> { self.checked_sub(b) }
-            fn multiply(self, b: Self) -> Option<Self> { self.checked_mul(b) }
-            fn floor_divide(self, b: Self) -> Option<Self> { $floor(self, b) }
-            fn remainder(self, b: Self) -> Option<Self> { $modulo(self, b) }
-            fn fmod(self, b: Self) -> Option<Self> { Some(self.wrapping_rem(b)) }
-            fn power(self, b: Self) -> Option<Self> { self.checked_pow(u32::try_from(b).ok()?) }
-            fn bits(self, op: Binary, b: Self) -> Self {
-                match op {
-                    Binary::And => self & b,
-                    Binary::Or => self | b,
-                    _ => self ^ b,
-                }
-            }
-            fn shift(self, op: Binary, b: Self) -> Option<Self> {
-                let by = u32::try_from(b).ok()?;
-                if matches!(op, Binary::RightShift) {
-                    // All bits are shifted out, but for the sign.
-                    return Some(self.checked_shr(by).unwrap_or_else(|| self.checked_shr(Self::BITS - 1).unwrap_or_default()));
-                }
-                self.checked_shl(by).filter(|x| x.checked_shr(by) == Some(self))
-            }
-        }
-    )*};
-}
-macro_rules! signed_division {
-    ($t:ty) => {
-        |a: $t, b: $t| {
-            let q = a.checked_div(b)?;
-            Some(if a % b != 0 && (a < 0) != (b < 0) { q - 1 } else { q })
-        }
-    };
-}
-macro_rules! signed_modulo {
-    ($t:ty) => {
-        |a: $t, b: $t| {
-            let r = a.wrapping_rem(b);
-            Some(if r != 0 && (r < 0) != (b < 0) { r + b } else { r })
-        }
-    };
-}
-whole! {
-    i64, signed_division!(i64), signed_modulo!(i64);
-    i32, signed_division!(i32), signed_modulo!(i32);
-    u64, u64::checked_div, u64::checked_rem;
-    u8, u8::checked_div, u8::checked_rem;
-}
-
-fn integers<T: Whole>(op: Binary, a: &[T], b: &[T], out: &mut Vec<T>) -> Result<()> {
+fn integers<T: Integer>(op: Binary, a: &[T], b: &[T], out: &mut Vec<T>) -> Result<()> {
     let f: fn(T, T) -> Option<T> = match op {
         Binary::Add => return checked(op, a, b, out, T::add),
         Binary::Subtract => return checked(op, a, b, out, T::subtract),
@@ -264,7 +200,7 @@ fn integers<T: Whole>(op: Binary, a: &[T], b: &[T], out: &mut Vec<T>) -> Result<
     checked(op, a, b, out, f)
 }
 
-fn checked<T: Whole>(
+fn checked<T: Integer>(
     op: Binary,
     a: &[T],
     b: &[T],

@@ -13,11 +13,6 @@ enum Any {
     Complex(Complex64),
 }
 
-/// An integer type.
-pub(crate) trait Integer: Copy {
-    fn wide(self) -> i128;
-}
-
 trait Cast: Copy {
     fn any(self) -> Any;
     /// Returns the element, if it can be one of this type.
@@ -26,11 +21,6 @@ trait Cast: Copy {
 
 macro_rules! integers {
     ($($t:ty),*) => {$(
-        impl Integer for $t {
-            fn wide(self) -> i128 {
-                self as i128
-            }
-        }
         impl Cast for $t {
             #[inline(always)]
             fn any(self) -> Any {

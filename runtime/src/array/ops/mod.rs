@@ -3,12 +3,14 @@
 
 mod binary;
 mod cast;
+mod integer;
 mod maths;
 mod table;
 mod unary;
 mod zip;
 
-pub(crate) use cast::{Integer, number_as};
+pub(crate) use cast::number_as;
+pub(crate) use integer::Integer;
 pub(crate) use maths::add_all;
 pub(crate) use table::{Binary, Compare, Logical, Test, Unary};
 

@@ -1,5 +1,6 @@
 //! Operations of one argument.
 
+use super::integer::Integer;
 use super::maths;
 use super::table::{Test, Unary};
 use super::zip::overflow;
@@ -17,54 +18,10 @@ pub(super) fn run(op: Unary, a: Slice<'_>, out: &mut Data) -> Result<()> {
         (Slice::F32(a), Data::F32(out)) => {
             out.extend(a.iter().map(|x| float(op, f64::from(*x)) as f32));
         }
-        (Slice::I64(a), Data::I64(out)) => {
-            return signed(
-                op,
-                a,
-                out,
-                i64::checked_neg,
-                i64::checked_abs,
-                i64::signum,
-                |x| x.checked_mul(x),
-                |x| !x,
-            );
-        }
-        (Slice::I32(a), Data::I32(out)) => {
-            return signed(
-                op,
-                a,
-                out,
-                i32::checked_neg,
-                i32::checked_abs,
-                i32::signum,
-                |x| x.checked_mul(x),
-                |x| !x,
-            );
-        }
-        (Slice::U64(a), Data::U64(out)) => {
-            return signed(
-                op,
-                a,
-                out,
-                u64::checked_neg,
-                Some,
-                |x| x.min(1),
-                |x| x.checked_mul(x),
-                |x| !x,
-            );
-        }
-        (Slice::U8(a), Data::U8(out)) => {
-            return signed(
-                op,
-                a,
-                out,
-                u8::checked_neg,
-                Some,
-                |x| x.min(1),
-                |x| x.checked_mul(x),
-                |x| !x,
-            );
-        }
+        (Slice::I64(a), Data::I64(out)) => return whole(op, a, out),
+        (Slice::I32(a), Data::I32(out)) => return whole(op, a, out),
+        (Slice::U64(a), Data::U64(out)) => return whole(op, a, out),
+        (Slice::U8(a), Data::U8(out)) => return whole(op, a, out),
         (Slice::Bool(a), Data::Bool(out)) => {
             out.extend(a.iter().map(|x| if matches!(op, Unary::Not) { !x } else { *x }));
         }
@@ -180,25 +137,15 @@ fn complex(op: Unary, x: Complex64) -> Complex64 {
 }
 
 /// Integers: whatever is not listed leaves them as they are.
-#[allow(clippy::too_many_arguments)]
-fn signed<T: Copy + Default + std::fmt::Display>(
-    op: Unary,
-    a: &[T],
-    out: &mut Vec<T>,
-    negative: fn(T) -> Option<T>,
-    abs: fn(T) -> Option<T>,
-    sign: fn(T) -> T,
-    square: fn(T) -> Option<T>,
-    not: fn(T) -> T,
-) -> Result<()> {
+fn whole<T: Integer>(op: Unary, a: &[T], out: &mut Vec<T>) -> Result<()> {
     let checked = match op {
-        Unary::Negative => negative,
-        Unary::Abs => abs,
-        Unary::Square => square,
+        Unary::Negative => T::negative,
+        Unary::Abs => T::abs,
+        Unary::Square => |x: T| x.multiply(x),
         _ => {
             match op {
-                Unary::Sign => out.extend(a.iter().map(|x| sign(*x))),
-                Unary::Not => out.extend(a.iter().map(|x| not(*x))),
+                Unary::Sign => out.extend(a.iter().map(|x| x.sign())),
+                Unary::Not => out.extend(a.iter().map(|x| x.not())),
                 Unary::Imag => out.extend(a.iter().map(|_| T::default())),
                 _ => out.extend_from_slice(a),
             }
