@@ -54,8 +54,8 @@ struct FromRows {
 }
 
 impl Work for FromRows {
-    fn reads(&self, _: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
-        out.push((index, 0));
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        out.push((index, layer.inputs[index as usize].index));
     }
 
     fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
