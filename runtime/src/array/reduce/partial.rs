@@ -299,12 +299,18 @@ impl Partial {
                 }
             }
             (Self::Best { op, best, n }, Self::Best { best: a, n: b, .. }) => {
-                let whole = Run { group: 0, each: true, place: 0, distance: 0 };
+                let mut seen = n.clone();
                 if b.iter().all(|b| *b > 0) {
-                    let mut seen = n.clone();
+                    let whole = Run { group: 0, each: true, place: 0, distance: 0 };
                     add_best(*op, best, &mut seen, whole, a.slice())?;
-                    n.iter_mut().zip(b).for_each(|(n, b)| *n += b);
+                } else {
+                    // Groups without elements, as where all are NaN, have no best one.
+                    for group in (0..b.len()).filter(|g| b[*g] > 0) {
+                        let one = Run { group, each: false, place: 0, distance: 0 };
+                        add_best(*op, best, &mut seen, one, a.slice().part(group, group + 1))?;
+                    }
                 }
+                n.iter_mut().zip(b).for_each(|(n, b)| *n += b);
             }
             (Self::Place { op, best }, Self::Place { best: a, .. }) => {
                 for (best, a) in best.iter_mut().zip(a) {
