@@ -71,6 +71,42 @@ pub(crate) fn open_for(method: &str, url: &str) -> Result<File> {
     Ok(File(reader))
 }
 
+/// Reads a whole file or URL; `None` if it does not exist.
+pub(crate) fn read_if_exists(method: &str, url: &str) -> Result<Option<Vec<u8>>> {
+    if is_remote(url) {
+        return net::whole(method, url);
+    }
+    let path = local(url);
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io(method, path)(e)),
+    }
+}
+
+/// Writes a file, which gets its name once it is complete, or uploads it to S3. Folders are created.
+pub(crate) fn write_whole(method: &str, url: &str, bytes: Vec<u8>) -> Result<()> {
+    if url.starts_with("s3://") {
+        return net::put(method, url, bytes);
+    }
+    if is_remote(url) {
+        return Err(Error::bad_argument(
+            method,
+            format!("{url:?} cannot be written to; expected a local path or an s3:// address"),
+        ));
+    }
+    let path = Path::new(local(url));
+    let io = |e| Error::io(method, local(url))(e);
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let mut temporary = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(io)?;
+    io::Write::write_all(&mut temporary, &bytes).map_err(io)?;
+    temporary.persist(path).map(drop).map_err(|e| io(e.error))
+}
+
 /// Returns the files that match a path, a pattern or a URL, sorted by name.
 pub(crate) fn expand(method: &str, pattern: &str) -> Result<Vec<String>> {
     if pattern.starts_with("s3://") && pattern.contains(['*', '?', '[']) {

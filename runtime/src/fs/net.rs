@@ -262,6 +262,40 @@ pub(crate) fn middle_and_end(url: &str, length: u64) -> Option<[(u64, Vec<u8>); 
         .then(|| [(middle.start, midst.to_vec()), (end.start, last.to_vec())])
 }
 
+/// Downloads a whole file; `None` if there is none.
+pub(super) fn whole(method: &str, url: &str) -> Result<Option<Vec<u8>>> {
+    let io = Error::io(method, url);
+    if url.starts_with("s3://") {
+        let (store, key) = store(method, url)?;
+        let at = ObjectPath::parse(&key).map_err(|e| io(io::Error::other(e.to_string())))?;
+        let found = wait(async move {
+            match store.get(&at).await {
+                Ok(got) => got.bytes().await.map(Some),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(e) => Err(e),
+            }
+        });
+        return Ok(found.map_err(io)?.map(Vec::from));
+    }
+    let client = HTTP.as_ref().map_err(|e| io(io::Error::other(causes(e))))?.clone();
+    let found = wait(async move {
+        let answer = client.get(url).send().await?;
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        answer.error_for_status()?.bytes().await.map(Some)
+    });
+    Ok(found.map_err(io)?.map(Vec::from))
+}
+
+/// Uploads a file to S3.
+pub(super) fn put(method: &str, url: &str, bytes: Vec<u8>) -> Result<()> {
+    let io = Error::io(method, url);
+    let (store, key) = store(method, url)?;
+    let at = ObjectPath::parse(&key).map_err(|e| io(io::Error::other(e.to_string())))?;
+    wait(async move { store.put(&at, bytes.into()).await }).map(drop).map_err(io)
+}
+
 /// Returns the timeouts and retries of object stores.
 fn asking() -> (ClientOptions, RetryConfig) {
     let options = ClientOptions::new()
