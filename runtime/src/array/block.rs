@@ -125,7 +125,30 @@ fn elements_of<T: Copy>(array: ArrayD<T>) -> (Vec<usize>, Vec<T>) {
 /// Makes blocks known to the store, which spills them.
 fn register() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(pack::register::<Block>);
+    ONCE.call_once(|| {
+        pack::register::<Block>();
+        pack::register::<Parts>();
+    });
+}
+
+/// Several blocks as the value of one task.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Parts(pub(crate) Vec<Block>);
+
+impl Pack for Parts {
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.0.len().pack(out);
+        self.0.iter().for_each(|block| block.pack(out));
+    }
+
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        let n = usize::unpack(from)?;
+        (0..n).map(|_| Block::unpack(from)).collect::<Option<Vec<_>>>().map(Self)
+    }
+
+    fn heap(&self) -> usize {
+        self.0.iter().map(|block| size_of::<Block>() + block.heap()).sum()
+    }
 }
 
 macro_rules! numbered {

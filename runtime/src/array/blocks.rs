@@ -8,10 +8,10 @@ use super::dtype::Dtype;
 use super::element::ArrayElement;
 use super::failing::Failing;
 use super::grid::tuple;
-use super::handle::{Array, Place, core, grid_of, made, step};
+use super::handle::{Array, Place, grid_of, lazily, persisted, step};
 use super::program::block_of;
 use super::rechunk::rechunk;
-use crate::delayed::{Delayed, keep};
+use crate::delayed::Delayed;
 use crate::error::{Error, Result};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
 use crate::handle::Opaque;
@@ -78,8 +78,10 @@ impl Work for AsArray {
 #[inline(never)]
 fn as_arrays(inner: &Opaque, f: fn(&Block) -> Value) -> Vec<Point> {
     let key = Key::new(Name::new("to_delayed"));
-    match core(inner) {
-        Ok(core) => Layer::new(key, core.layer.len, vec![core.layer.at(0)], AsArray(f)).points(),
+    match lazily(inner) {
+        Ok((core, _)) => {
+            Layer::new(key, core.layer.len, vec![core.layer.at(0)], AsArray(f)).points()
+        }
         Err(e) => Layer::new(key, 1, Vec::new(), Failing(e)).points(),
     }
 }
@@ -91,14 +93,6 @@ fn cut(inner: &Opaque, cuts: &Cuts, place: Place) -> Opaque {
         let grid = grid_of("rechunk", &core.shape(), core.dtype, cuts)?;
         Ok(rechunk(core, &grid))
     })
-}
-
-#[inline(never)]
-fn persist(inner: &Opaque) -> Result<Opaque> {
-    let core = core(inner)?;
-    let layer = keep("persist", &core.layer.points(), |p, v| p.layer.work.size(v))?;
-    let kept = Core { grid: core.grid.clone(), dtype: core.dtype, layer };
-    Ok(made(Ok(kept), Location::caller()))
 }
 
 impl<T: ArrayElement> Array<T> {
@@ -159,7 +153,7 @@ impl<T: ArrayElement> Array<T> {
     /// # Errors
     /// Returns the error of the step that failed, or of a task.
     pub fn persist(&self) -> Result<Self> {
-        match persist(&self.inner) {
+        match persisted(&self.inner) {
             Ok(inner) => Ok(Self::of(inner)),
             Err(e) => Err(e),
         }

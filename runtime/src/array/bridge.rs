@@ -6,7 +6,7 @@ use super::data::Data;
 use super::dtype::Dtype;
 use super::element::ArrayElement;
 use super::grid::{Grid, tuple};
-use super::handle::{Array, Place, assembled, core, made};
+use super::handle::{Array, Place, core, made};
 use super::program::block_of;
 use super::rechunk::rechunk;
 use crate::error::{Error, Result};
@@ -20,12 +20,7 @@ use std::sync::Arc;
 /// # Errors
 /// Returns the error of the step that failed.
 pub(crate) fn points<T>(array: &Array<T>) -> Result<Vec<Point>> {
-    blocks(&array.inner)
-}
-
-#[inline(never)]
-fn blocks(inner: &Opaque) -> Result<Vec<Point>> {
-    Ok(core(inner)?.layer.points())
+    super::handle::points(&array.inner)
 }
 
 /// Puts the values of all blocks together.
@@ -33,15 +28,10 @@ fn blocks(inner: &Opaque) -> Result<Vec<Point>> {
 /// # Errors
 /// Returns the error of the step that failed.
 pub(crate) fn whole<T: ArrayElement>(array: &Array<T>, values: Vec<Value>) -> Result<ArrayD<T>> {
-    match together(&array.inner, values) {
+    match super::handle::put_together(&array.inner, values) {
         Ok(block) => Ok(T::array(block)),
         Err(e) => Err(e),
     }
-}
-
-#[inline(never)]
-fn together(inner: &Opaque, values: Vec<Value>) -> Result<Block> {
-    Ok(assembled(core(inner)?, values))
 }
 
 /// Makes a list of floats in row-major order from a value.

@@ -3,6 +3,7 @@
 use super::dtype::Dtype;
 use super::grid::Grid;
 use super::step::{Kind, Step};
+use crate::config;
 use crate::graph::{Key, Layer, Name, Work};
 use std::sync::Arc;
 
@@ -60,4 +61,12 @@ impl Core {
     pub(super) fn largest(&self) -> usize {
         self.grid.largest().iter().product()
     }
+}
+
+/// Returns the most elements of an automatic block: 128 MiB, or a quarter of what a worker may
+/// hold, if that is less.
+pub(super) fn most_elements(dtype: Dtype, bytes: Option<u64>) -> usize {
+    const MOST: u64 = 128 << 20;
+    let quarter = config::cluster().memory_limit.map_or(MOST, |limit| (limit / 4).min(MOST));
+    (bytes.unwrap_or(quarter) as usize / dtype.size()).max(1)
 }

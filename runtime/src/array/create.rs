@@ -14,7 +14,6 @@ use super::step::Kind;
 use crate::error::{Error, Result};
 use crate::graph::{Key, Layer, Name, Value, Work};
 use crate::handle::Opaque;
-use crate::mix::splitmix64;
 use ndarray::{ArrayBase, ArrayD, Dimension, OwnedRepr};
 use std::panic::Location;
 use std::sync::Arc;
@@ -39,6 +38,11 @@ pub(super) fn generated(
         Ok(Core::step(name, grid, dtype, &[], Kind::Make(make.clone())))
     };
     made(new(), place)
+}
+
+/// Creates the array of one number with a grid.
+pub(super) fn fill(grid: Arc<Grid>, number: Number) -> Core {
+    Core::step("full", grid, number.dtype(), &[], Kind::Make(Make::Fill(number)))
 }
 
 /// Creates an array of ones.
@@ -74,7 +78,7 @@ pub fn zeros_of<T: ArrayElement>(shape: impl IntoShape) -> Array<T> {
     Array::of(filled("zeros", &shape.lengths(), T::default().number(), Location::caller()))
 }
 
-fn one(dtype: Dtype) -> Number {
+pub(super) fn one(dtype: Dtype) -> Number {
     match dtype {
         Dtype::F64 => Number::F64(1.0),
         Dtype::F32 => Number::F32(1.0),
@@ -216,73 +220,9 @@ pub fn random_seeded(shape: impl IntoShape, seed: u64) -> Array<f64> {
 }
 
 #[inline(never)]
-fn uniform(lengths: &[i64], seed: u64, place: Place) -> Opaque {
+pub(super) fn uniform(lengths: &[i64], seed: u64, place: Place) -> Opaque {
     let of = Distribution::Uniform { low: 0.0, width: 1.0 };
     generated("random", lengths, Dtype::F64, Make::Random { seed, of }, place)
-}
-
-/// Returns a generator of random arrays with a seed.
-///
-/// ```
-/// use rask::prelude::*;
-/// let x = da::rng(42).normal(0.0, 1.0, (400, 400));
-/// assert!(x.mean().compute()?.abs() < 0.02);
-/// # Ok::<(), rask::Error>(())
-/// ```
-#[must_use]
-pub fn rng(seed: u64) -> Rng {
-    Rng { seed, next: std::cell::Cell::new(0) }
-}
-
-/// A generator of random arrays. The numbers are those of Philox4x32-10, by the seed and the place
-/// of the element, so that they are the same for any chunks and any number of workers. Each call
-/// gives other numbers.
-#[derive(Debug, Clone)]
-pub struct Rng {
-    seed: u64,
-    /// The number of the next call.
-    next: std::cell::Cell<u64>,
-}
-
-impl Rng {
-    /// Returns the seed of the next array.
-    fn seed(&self) -> u64 {
-        let call = self.next.replace(self.next.get() + 1);
-        if call == 0 { self.seed } else { splitmix64(self.seed ^ splitmix64(call)) }
-    }
-
-    /// Creates floats in `[0, 1)`.
-    #[track_caller]
-    pub fn random(&self, shape: impl IntoShape) -> Array<f64> {
-        Array::of(uniform(&shape.lengths(), self.seed(), Location::caller()))
-    }
-
-    /// Creates floats in `[low, high)`.
-    #[track_caller]
-    pub fn uniform(&self, low: f64, high: f64, shape: impl IntoShape) -> Array<f64> {
-        let of = Distribution::Uniform { low, width: high - low };
-        self.of("uniform", of, &shape.lengths(), Location::caller())
-    }
-
-    /// Creates normally distributed floats.
-    #[track_caller]
-    pub fn normal(&self, mean: f64, deviation: f64, shape: impl IntoShape) -> Array<f64> {
-        let of = Distribution::Normal { mean, deviation };
-        self.of("normal", of, &shape.lengths(), Location::caller())
-    }
-
-    /// Creates floats of the standard normal distribution.
-    #[track_caller]
-    pub fn standard_normal(&self, shape: impl IntoShape) -> Array<f64> {
-        let of = Distribution::Normal { mean: 0.0, deviation: 1.0 };
-        self.of("standard_normal", of, &shape.lengths(), Location::caller())
-    }
-
-    #[inline(never)]
-    fn of(&self, name: &str, of: Distribution, lengths: &[i64], place: Place) -> Array<f64> {
-        let make = Make::Random { seed: self.seed(), of };
-        Array::of(generated(name, lengths, Dtype::F64, make, place))
-    }
 }
 
 /// Creates an array of values in memory, cut into chunks.
@@ -307,13 +247,17 @@ fn given(block: Block, cuts: super::args::Cuts, place: Place) -> Opaque {
     let new = || {
         let dtype = block.slice().dtype();
         let grid = grid_of("from_array", &block.shape, dtype, &cuts)?;
-        let whole = Arc::new(Grid::whole(&block.shape));
-        let work = Handed(Arc::new(block));
-        let layer = Layer::new(Key::new(Name::new("array")), 1, Vec::new(), work);
-        let core = Core { grid: whole, dtype, layer };
-        Ok(super::rechunk::rechunk(&core, &grid))
+        Ok(super::rechunk::rechunk(&in_memory(block), &grid))
     };
     made(new(), place)
+}
+
+/// Creates the array of one block that is in memory.
+pub(super) fn in_memory(block: Block) -> Core {
+    let (grid, dtype) = (Arc::new(Grid::whole(&block.shape)), block.slice().dtype());
+    let work = Handed(Arc::new(block));
+    let layer = Layer::new(Key::new(Name::new("array")), 1, Vec::new(), work);
+    Core { grid, dtype, layer }
 }
 
 /// The work of an array in memory: its value is there already.

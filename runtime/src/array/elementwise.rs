@@ -1,6 +1,6 @@
 //! Methods on each element.
 
-use super::align;
+use super::align::{self, Operand};
 use super::data::{Data, Slice, sealed::Sealed};
 use super::dtype::Dtype;
 use super::element::ArrayElement;
@@ -56,7 +56,30 @@ type Mapping = Box<dyn Fn(Slice<'_>, &mut Data) + Send + Sync>;
 #[inline(never)]
 fn mapped(inner: &Opaque, f: Mapping, dtype: Dtype, place: Place) -> Opaque {
     let f: super::ops::Function = Arc::from(f);
-    step(&[inner], place, &|cores| Ok(align::unary(cores[0], Op::Map(f.clone()), dtype)))
+    step(&[inner], place, &|cores| Ok(align::unary(cores[0], Op::Map("map", f.clone()), dtype)))
+}
+
+/// Takes elements of two arrays and appends results.
+type Mapping2 = Box<dyn Fn(Slice<'_>, Slice<'_>, &mut Data) + Send + Sync>;
+
+#[inline(never)]
+fn mapped_with(a: &Opaque, b: &Opaque, f: Mapping2, dtype: Dtype, place: Place) -> Opaque {
+    let f: super::ops::Function2 = Arc::from(f);
+    step(&[a, b], place, &|cores| {
+        let args = cores.iter().map(|c| Operand::Array((*c).clone())).collect();
+        align::apply(Op::Map2("map_with", f.clone()), dtype, args)
+    })
+}
+
+/// Returns the number of results of lists of which one may have a single element for all.
+#[inline(never)]
+fn longest(a: usize, b: usize) -> usize {
+    if a == 1 { b } else { a }
+}
+
+/// Returns the place of element `i` in a list of `n`, which may have a single element for all.
+fn place(n: usize, i: usize) -> usize {
+    if n == 1 { 0 } else { i }
 }
 
 macro_rules! functions {
@@ -320,6 +343,34 @@ impl<T: ArrayElement> Array<T> {
             }
         };
         Array::of(mapped(&self.inner, Box::new(f), U::DTYPE, Location::caller()))
+    }
+
+    /// Applies a function to the elements of two arrays at the same places, whose shapes are
+    /// broadcast.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let x = da::arange(0..4i64);
+    /// let y = x.map_with(&da::ones(4), |a: i64, b: f64| a as f64 + b);
+    /// assert_eq!(y.sum().compute()?, 10.0);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn map_with<B: ArrayElement, U: ArrayElement>(
+        &self,
+        other: &Array<B>,
+        f: impl Fn(T, B) -> U + Send + Sync + 'static,
+    ) -> Array<U> {
+        let f = move |a: Slice<'_>, b: Slice<'_>, out: &mut Data| {
+            let (a, b, out) = (T::slice(a), B::slice(b), U::slice_mut(out));
+            let n = longest(a.len(), b.len());
+            out.reserve(n);
+            for i in 0..n {
+                out.push(f(a[place(a.len(), i)], b[place(b.len(), i)]));
+            }
+        };
+        Array::of(mapped_with(&self.inner, &other.inner, Box::new(f), U::DTYPE, Location::caller()))
     }
 
     /// Limits the elements to a range: those below `low` become `low`, those above `high` become

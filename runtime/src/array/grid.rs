@@ -82,6 +82,30 @@ impl Grid {
         place.iter().zip(&self.starts).map(|(at, starts)| starts[*at]).collect()
     }
 
+    /// Calls a function with the place of each block that has elements in a range, by its first
+    /// element and length along each axis.
+    pub(crate) fn each_block_of(
+        &self,
+        range: &[(usize, usize, usize)],
+        f: &mut dyn FnMut(&[usize]),
+    ) {
+        let blocks = |(axis, (first, len, _)): (usize, &(usize, usize, usize))| {
+            let starts = &self.starts[axis];
+            let from = starts.partition_point(|s| s <= first).saturating_sub(1);
+            from..starts.partition_point(|s| *s < first + len).max(from + usize::from(*len > 0))
+        };
+        let spans: Vec<std::ops::Range<usize>> = range.iter().enumerate().map(blocks).collect();
+        if spans.iter().any(std::ops::Range::is_empty) {
+            return;
+        }
+        let counts = Self::new(spans.iter().map(|s| vec![1; s.len()]).collect());
+        for i in 0..counts.blocks() {
+            let place = counts.place(i);
+            let place: Vec<usize> = place.iter().zip(&spans).map(|(p, s)| p + s.start).collect();
+            f(&place);
+        }
+    }
+
     /// Returns the largest chunk along each axis.
     pub(crate) fn largest(&self) -> Vec<usize> {
         self.chunks.iter().map(|c| c.iter().copied().max().unwrap_or(0)).collect()

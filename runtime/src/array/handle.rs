@@ -2,13 +2,14 @@
 
 use super::args::Cuts;
 use super::block::Block;
-use super::core::Core;
+use super::core::{Core, most_elements};
 use super::dtype::Dtype;
 use super::element::ArrayElement;
 use super::grid::{Cut, Grid, cut};
 use super::program::block_of;
-use crate::config;
+use super::sizes::{Sizes, UNKNOWN};
 use crate::deferred;
+use crate::delayed::{keep, typed_ref};
 use crate::error::{Error, Result};
 use crate::graph::picture::Picture;
 use crate::graph::{Point, Value};
@@ -17,7 +18,7 @@ use crate::sched;
 use ndarray::ArrayD;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A lazy array of any number of dimensions, in chunks: the type of its elements is `T`.
 ///
@@ -46,7 +47,61 @@ impl<T> Clone for Array<T> {
 /// What a handle holds.
 enum State {
     Ready(Core),
+    Unknown(Unknown),
     Failed(Error),
+}
+
+/// An array whose sizes of chunks along one axis are not known before it is computed.
+struct Unknown {
+    /// The array, with chunks of 0 elements along the axis.
+    lazy: Core,
+    axis: usize,
+    /// The array with its sizes, once they were needed.
+    known: OnceLock<Result<Core>>,
+}
+
+impl Unknown {
+    /// Returns the array with its sizes, for which it is computed the first time.
+    fn known(&self) -> Result<&Core> {
+        self.known.get_or_init(|| self.counted()).as_ref().map_err(Error::clone)
+    }
+
+    fn counted(&self) -> Result<Core> {
+        let axis = self.axis;
+        let n = self.lazy.grid.chunks[axis].len();
+        let grid = self.lazy.grid.clone();
+        let reads = move |i: usize, read: &mut dyn FnMut(usize, usize)| {
+            let mut place = vec![0; grid.ndim()];
+            place[axis] = i;
+            read(0, grid.number(&place));
+        };
+        let run = move |_: usize, values: Vec<Value>| {
+            Ok(Arc::new(block_of(&values[0]).shape[axis]) as Value)
+        };
+        let sizes = super::calls::layer("chunk-sizes", n, &[&self.lazy.layer], reads, run);
+        let sizes = sched::compute(&sizes.points())?;
+        Ok(self.sized(sizes.iter().map(|n| *typed_ref::<usize>(n)).collect()))
+    }
+
+    /// Returns the array with these sizes of chunks.
+    fn sized(&self, sizes: Vec<usize>) -> Core {
+        let mut chunks: Vec<Vec<usize>> =
+            self.lazy.grid.chunks.iter().map(|c| c.to_vec()).collect();
+        chunks[self.axis] = sizes;
+        Core { grid: Arc::new(Grid::new(chunks)), ..self.lazy.clone() }
+    }
+
+    /// Puts blocks together that were computed before their sizes were known.
+    fn assembled(&self, values: Vec<Value>) -> Block {
+        let grid = &self.lazy.grid;
+        let mut place = vec![0; grid.ndim()];
+        let sizes = (0..grid.chunks[self.axis].len()).map(|i| {
+            place[self.axis] = i;
+            block_of(&values[grid.number(&place)]).shape[self.axis]
+        });
+        let core = self.sized(sizes.collect());
+        assembled(&core, values)
+    }
 }
 
 /// Where a step was called.
@@ -64,13 +119,41 @@ pub(super) fn made(found: Result<Core>, place: Place) -> Opaque {
     })
 }
 
-/// Returns the array of a handle.
+/// Creates what the handle of an array holds whose sizes along an axis are not known: the chunks of
+/// `grid` along it say only how many there are.
+#[inline(never)]
+pub(super) fn made_unknown(found: Result<(Core, usize)>, place: Place) -> Opaque {
+    match found {
+        Ok((lazy, axis)) => {
+            Opaque::new(State::Unknown(Unknown { lazy, axis, known: OnceLock::new() }))
+        }
+        Err(e) => made(Err(e), place),
+    }
+}
+
+/// Returns the array of a handle. Sizes of chunks that are not known are counted.
 ///
 /// # Errors
 /// Returns the error of the step that failed.
 pub(super) fn core(inner: &Opaque) -> Result<&Core> {
     match inner.get::<State>() {
         State::Ready(core) => Ok(core),
+        State::Unknown(unknown) => unknown.known(),
+        State::Failed(e) => Err(e.clone()),
+    }
+}
+
+/// Returns the array of a handle as it is, and the axis along which sizes are not known.
+///
+/// # Errors
+/// Returns the error of the step that failed.
+pub(super) fn lazily(inner: &Opaque) -> Result<(&Core, Option<usize>)> {
+    match inner.get::<State>() {
+        State::Ready(core) => Ok((core, None)),
+        State::Unknown(unknown) => match unknown.known.get() {
+            Some(known) => known.as_ref().map(|c| (c, None)).map_err(Error::clone),
+            None => Ok((&unknown.lazy, Some(unknown.axis))),
+        },
         State::Failed(e) => Err(e.clone()),
     }
 }
@@ -83,20 +166,12 @@ pub(super) fn step(
 ) -> Opaque {
     let mut cores = Vec::with_capacity(inputs.len());
     for inner in inputs {
-        match inner.get::<State>() {
-            State::Ready(core) => cores.push(core),
-            State::Failed(_) => return inner.again(),
+        match core(inner) {
+            Ok(core) => cores.push(core),
+            Err(_) => return inner.again(),
         }
     }
     made(f(&cores), place)
-}
-
-/// Returns the most elements of an automatic block: 128 MiB, or a quarter of what a worker may
-/// hold, if that is less.
-pub(super) fn most_elements(dtype: Dtype, bytes: Option<u64>) -> usize {
-    const MOST: u64 = 128 << 20;
-    let quarter = config::cluster().memory_limit.map_or(MOST, |limit| (limit / 4).min(MOST));
-    (bytes.unwrap_or(quarter) as usize / dtype.size()).max(1)
 }
 
 /// Cuts a shape as asked.
@@ -118,9 +193,18 @@ pub(super) fn automatic(method: &str, shape: &[usize], dtype: Dtype) -> Result<A
 
 #[inline(never)]
 fn computed(inner: &Opaque) -> Result<Block> {
-    let core = core(inner)?;
-    let values = sched::compute(&core.layer.points())?;
-    Ok(assembled(core, values))
+    put_together(inner, sched::compute(&points(inner)?)?)
+}
+
+/// Puts the values of all blocks of an array together.
+///
+/// # Errors
+/// Returns the error of the step that failed.
+pub(super) fn put_together(inner: &Opaque, values: Vec<Value>) -> Result<Block> {
+    Ok(match (inner.get::<State>(), lazily(inner)?) {
+        (State::Unknown(unknown), (_, Some(_))) => unknown.assembled(values),
+        (_, (core, _)) => assembled(core, values),
+    })
 }
 
 /// Puts the blocks of an array together.
@@ -141,9 +225,59 @@ pub(super) fn assembled(core: &Core, mut values: Vec<Value>) -> Block {
     Block::new(shape, data)
 }
 
+/// Returns the tasks of an array's blocks.
+///
+/// # Errors
+/// Returns the error of the step that failed.
 #[inline(never)]
-fn points(inner: &Opaque) -> Result<Vec<Point>> {
-    Ok(core(inner)?.layer.points())
+pub(super) fn points(inner: &Opaque) -> Result<Vec<Point>> {
+    Ok(lazily(inner)?.0.layer.points())
+}
+
+/// Returns the sizes of the chunks along each axis.
+#[inline(never)]
+fn chunks(inner: &Opaque) -> Vec<Sizes> {
+    let Ok((core, unknown)) = lazily(inner) else { return Vec::new() };
+    let sizes = |(axis, chunks): (usize, &Arc<[usize]>)| match unknown {
+        Some(a) if a == axis => Sizes(vec![UNKNOWN; chunks.len()]),
+        _ => Sizes(chunks.to_vec()),
+    };
+    core.grid.chunks.iter().enumerate().map(sizes).collect()
+}
+
+/// Returns the lengths of the axes.
+#[inline(never)]
+fn shape(inner: &Opaque) -> Sizes {
+    let Ok((core, unknown)) = lazily(inner) else { return Sizes::default() };
+    let mut shape = core.shape();
+    if let Some(axis) = unknown {
+        shape[axis] = UNKNOWN;
+    }
+    Sizes(shape)
+}
+
+/// Returns the array with its sizes of chunks.
+#[inline(never)]
+fn counted(inner: &Opaque) -> Result<Opaque> {
+    Ok(Opaque::new(State::Ready(core(inner)?.clone())))
+}
+
+#[inline(never)]
+fn elements(inner: &Opaque) -> usize {
+    core(inner).map_or(0, |c| c.grid.elements() as usize)
+}
+
+/// Keeps the blocks of an array in memory.
+#[inline(never)]
+pub(super) fn persisted(inner: &Opaque) -> Result<Opaque> {
+    let (core, unknown) = lazily(inner)?;
+    let layer = keep("persist", &core.layer.points(), |p, v| p.layer.work.size(v))?;
+    let kept = Core { layer, ..core.clone() };
+    let place = Location::caller();
+    Ok(match unknown {
+        Some(axis) => made_unknown(Ok((kept, axis)), place),
+        None => made(Ok(kept), place),
+    })
 }
 
 impl<T> Array<T> {
@@ -160,16 +294,29 @@ impl<T> Array<T> {
         picture(&self.inner)
     }
 
-    /// Returns the lengths of the axes; empty if an earlier step failed.
+    /// Returns the lengths of the axes; empty if an earlier step failed. A length that is not known
+    /// before the array is computed prints as `?`.
     #[must_use]
-    pub fn shape(&self) -> Vec<usize> {
-        core(&self.inner).map(Core::shape).unwrap_or_default()
+    pub fn shape(&self) -> Sizes {
+        shape(&self.inner)
     }
 
     /// Returns the sizes of the chunks along each axis; empty if an earlier step failed.
     #[must_use]
-    pub fn chunks(&self) -> Vec<Vec<usize>> {
+    pub fn chunks(&self) -> Vec<Sizes> {
         chunks(&self.inner)
+    }
+
+    /// Computes the sizes of chunks that are not known, as after [`filter`](Self::filter). Steps
+    /// that need them do so by themselves; after this one they are known, and shown.
+    ///
+    /// # Errors
+    /// Returns the error of the step that failed, or of a task.
+    pub fn compute_chunk_sizes(&self) -> Result<Self> {
+        match counted(&self.inner) {
+            Ok(inner) => Ok(Self::of(inner)),
+            Err(e) => Err(e),
+        }
     }
 
     /// Returns the largest chunk along each axis.
@@ -181,31 +328,31 @@ impl<T> Array<T> {
     /// Returns the number of chunks along each axis.
     #[must_use]
     pub fn numblocks(&self) -> Vec<usize> {
-        core(&self.inner).map(|c| c.grid.counts()).unwrap_or_default()
+        lazily(&self.inner).map(|c| c.0.grid.counts()).unwrap_or_default()
     }
 
     /// Returns the number of chunks.
     #[must_use]
     pub fn npartitions(&self) -> usize {
-        core(&self.inner).map_or(0, |c| c.grid.blocks())
+        lazily(&self.inner).map_or(0, |c| c.0.grid.blocks())
     }
 
     /// Returns the number of axes.
     #[must_use]
     pub fn ndim(&self) -> usize {
-        core(&self.inner).map_or(0, Core::ndim)
+        lazily(&self.inner).map_or(0, |c| c.0.ndim())
     }
 
-    /// Returns the number of elements.
+    /// Returns the number of elements; what is not known is counted.
     #[must_use]
     pub fn size(&self) -> usize {
-        core(&self.inner).map_or(0, |c| c.grid.elements() as usize)
+        elements(&self.inner)
     }
 
     /// Returns the bytes of one element.
     #[must_use]
     pub fn itemsize(&self) -> usize {
-        core(&self.inner).map_or(0, |c| c.dtype.size())
+        lazily(&self.inner).map_or(0, |c| c.0.dtype.size())
     }
 
     /// Returns the bytes of all elements.
@@ -217,7 +364,7 @@ impl<T> Array<T> {
     /// Returns NumPy's name of the type of the elements: `"float64"`, `"int64"`, ...
     #[must_use]
     pub fn dtype(&self) -> &'static str {
-        core(&self.inner).map_or("unknown", |c| c.dtype.name())
+        lazily(&self.inner).map_or("unknown", |c| c.0.dtype.name())
     }
 }
 
@@ -241,9 +388,4 @@ fn picture(inner: &Opaque) -> Picture {
         Ok(points) => sched::picture(&points),
         Err(e) => panic!("visualize: {e}"),
     }
-}
-
-#[inline(never)]
-fn chunks(inner: &Opaque) -> Vec<Vec<usize>> {
-    core(inner).map(|c| c.grid.chunks.iter().map(|c| c.to_vec()).collect()).unwrap_or_default()
 }

@@ -37,7 +37,7 @@ impl<T> Arrays<T> for &Vec<Array<T>> {
 }
 
 /// Puts arrays side by side along axis `axis`; if it is new, each has one element along it.
-fn joined(name: &str, cores: &[&Core], axis: i64, is_new: bool) -> Result<Core> {
+pub(super) fn joined(name: &str, cores: &[&Core], axis: i64, is_new: bool) -> Result<Core> {
     let first = cores
         .first()
         .ok_or_else(|| Error::bad_argument(name, "no arrays; expected at least one".to_owned()))?;
@@ -103,7 +103,7 @@ fn join(name: &str, arrays: &[Opaque], axis: i64, is_new: bool, place: Place) ->
     step(&inputs, place, &|cores| joined(name, cores, axis, is_new))
 }
 
-fn handles<T>(arrays: &impl Arrays<T>) -> Vec<Opaque> {
+pub(super) fn handles<T>(arrays: &impl Arrays<T>) -> Vec<Opaque> {
     let mut all = Vec::new();
     arrays.each(&mut |a| all.push(a.inner.again()));
     all

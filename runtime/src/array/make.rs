@@ -2,6 +2,7 @@
 //! alone, for any chunks.
 
 use super::data::{Data, Number};
+use super::law::{Law, WholeLaw};
 use super::random::Distribution;
 
 /// A way to make elements. The place of an element is its number in row-major order.
@@ -10,15 +11,50 @@ pub(crate) enum Make {
     /// The same number everywhere.
     Fill(Number),
     /// Integers, `step` apart.
-    Integers { start: i64, step: i64 },
+    Integers {
+        start: i64,
+        step: i64,
+    },
     /// Floats, `step` apart.
-    Floats { start: f64, step: f64 },
+    Floats {
+        start: f64,
+        step: f64,
+    },
     /// `n` floats from `start` to `stop`; the last one is exactly `stop` if `to_end`.
-    Between { start: f64, stop: f64, parts: u64, to_end: bool },
+    Between {
+        start: f64,
+        stop: f64,
+        parts: u64,
+        to_end: bool,
+    },
     /// 1 on a diagonal of a matrix with `columns` columns, else 0.
-    Eye { columns: u64, diagonal: i64 },
+    Eye {
+        columns: u64,
+        diagonal: i64,
+    },
+    /// True on a diagonal.
+    Diagonal {
+        columns: u64,
+        diagonal: i64,
+    },
+    /// True up to a diagonal.
+    Lower {
+        columns: u64,
+        diagonal: i64,
+    },
     /// Random numbers.
-    Random { seed: u64, of: Distribution },
+    Random {
+        seed: u64,
+        of: Distribution,
+    },
+    Drawn {
+        seed: u64,
+        law: Law,
+    },
+    Whole {
+        seed: u64,
+        law: WholeLaw,
+    },
 }
 
 impl Make {
@@ -58,11 +94,23 @@ impl Make {
                 }));
             }
             (Self::Eye { columns, diagonal }, Data::F64(out)) => {
-                let is_one = |i: u64| (i % columns) as i64 - (i / columns) as i64 == *diagonal;
-                out.extend(places.map(|i| f64::from(u8::from(is_one(i)))));
+                out.extend(places.map(|i| f64::from(u8::from(right(i, *columns) == *diagonal))));
+            }
+            (Self::Diagonal { columns, diagonal }, Data::Bool(out)) => {
+                out.extend(places.map(|i| right(i, *columns) == *diagonal));
+            }
+            (Self::Lower { columns, diagonal }, Data::Bool(out)) => {
+                out.extend(places.map(|i| right(i, *columns) <= *diagonal));
             }
             (Self::Random { seed, of }, Data::F64(out)) => of.fill(*seed, start, step, n, out),
+            (Self::Drawn { seed, law }, Data::F64(out)) => law.fill(*seed, start, step, n, out),
+            (Self::Whole { seed, law }, Data::I64(out)) => law.fill(*seed, start, step, n, out),
             (make, out) => unreachable!("{make:?} is not created with {:?}", out.dtype()),
         }
     }
+}
+
+/// Returns how far right of the main diagonal a place is.
+fn right(i: u64, columns: u64) -> i64 {
+    (i % columns) as i64 - (i / columns) as i64
 }

@@ -56,6 +56,57 @@ pub(super) fn copy(block: &Block, start: &[usize], shape: &[usize], into: &mut D
     }
 }
 
+/// Copies the part of a block that lies in a range, by its first element and length along each
+/// axis, to its place in row-major data of the range. The block begins at `start`.
+pub(super) fn copy_overlap(
+    block: &Block,
+    start: &[usize],
+    range: &[(usize, usize, usize)],
+    into: &mut Data,
+) {
+    let lengths: Vec<usize> = range.iter().map(|r| r.1).collect();
+    let (mut from, mut size, mut to) = (Vec::new(), Vec::new(), Vec::new());
+    for (axis, (first, len, _)) in range.iter().enumerate() {
+        let begin = start[axis].max(*first);
+        let end = (start[axis] + block.shape[axis]).min(first + len);
+        from.push(begin - start[axis]);
+        size.push(end.saturating_sub(begin));
+        to.push(begin - first);
+    }
+    if from.iter().all(|f| *f == 0) && size == block.shape {
+        return copy(block, &to, &lengths, into);
+    }
+    copy(&cut(block, &from, &size), &to, &lengths, into);
+}
+
+/// Returns the part of a block with `size` elements from `start` on along each axis.
+pub(super) fn cut(block: &Block, start: &[usize], size: &[usize]) -> Block {
+    if let Content::Same(number) = block.content {
+        return Block::same(size.to_vec(), number);
+    }
+    let data = block.data();
+    let n: usize = size.iter().product();
+    let mut out = Data::with_capacity(data.dtype(), n);
+    let Some(run) = size.last().copied() else {
+        out.extend(data.slice());
+        return Block::new(Vec::new(), out);
+    };
+    if n == 0 {
+        return Block::new(size.to_vec(), out);
+    }
+    for row in 0..n / run {
+        let mut rest = row;
+        let (mut at, mut distance) = (start[size.len() - 1], block.shape[size.len() - 1]);
+        for axis in (0..size.len() - 1).rev() {
+            at += (start[axis] + rest % size[axis]) * distance;
+            rest /= size[axis];
+            distance *= block.shape[axis];
+        }
+        out.extend(data.slice().part(at, at + run));
+    }
+    Block::new(size.to_vec(), out)
+}
+
 /// Returns the number that all blocks have in common, if each is the same everywhere.
 pub(super) fn common<'a>(mut blocks: impl Iterator<Item = &'a Block>) -> Option<Number> {
     let same = |b: &Block| if let Content::Same(n) = b.content { Some(n) } else { None };

@@ -3,16 +3,22 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `dtype`, `data`, `element` | the element types: at run time, in lists, and as Rust's traits |
-//! | `grid`, `args` | chunks, and how shapes and chunks are given |
+//! | `grid`, `args`, `sizes` | chunks, how shapes and chunks are given, and how they are shown |
 //! | `view` | where the elements of a result are found |
-//! | `block`, `merge`, `bytes` | the values of tasks, copies of them, and their bytes |
-//! | `random`, `make` | elements that are computed from their places |
+//! | `block`, `merge`, `bytes`, `lanes` | the values of tasks, copies of them, their bytes, and their lanes along an axis |
+//! | `random`, `law`, `make` | elements that are computed from their places |
 //! | `ops` | elementwise operations |
 //! | `step`, `program`, `task` | what the layers of an array do; its evaluation, tile by tile; their tasks |
-//! | `core`, `rechunk`, `align` | arrays without their type in Rust: other chunks, equal shapes |
+//! | `core`, `rechunk`, `align`, `calls` | arrays without their type in Rust: other chunks, equal shapes, functions of whole blocks |
 //! | `handle` | the handle |
-//! | `create`, `operand`, `elementwise`, `operators`, `slice`, `reshape`, `join`, `blocks`, `linear`, `reduce` | functions and methods |
-//! | `npy` | NumPy's files |
+//! | `create`, `like`, `rng` | new arrays |
+//! | `operand`, `elementwise`, `operators`, `numeric` | functions of each element |
+//! | `slice`, `take`, `filter`, `reshape`, `join`, `stacks`, `triangle`, `difference` | parts of arrays, other shapes, arrays put together |
+//! | `reduce`, `scan`, `sort`, `distinct`, `quantile`, `histogram` | reductions, running totals, order, counts |
+//! | `blocks`, `apply` | functions of the user's on blocks, lanes and windows |
+//! | `product`, `linear`, `linalg`, `fft` | products, linear algebra, Fourier transforms |
+//! | `stats`, `ma` | statistical tests, masked arrays |
+//! | `npy`, `zarr` | files |
 //! | `bridge` | what conversions from and to other collections need |
 //! | `show` | the table and the picture under the cell |
 //!
@@ -21,51 +27,96 @@
 //! goes through a block in tiles that stay in the processor's cache.
 
 mod align;
+mod apply;
 mod args;
 mod block;
 mod blocks;
 pub(crate) mod bridge;
 mod bytes;
+mod calls;
 mod core;
+#[cfg(test)]
+mod coverage_tests;
 mod create;
 mod data;
+mod difference;
+mod distinct;
 mod dtype;
 mod element;
 mod elementwise;
 mod failing;
+pub mod fft;
+mod filter;
+#[cfg(test)]
+mod further_tests;
 mod grid;
 mod handle;
+mod histogram;
 mod join;
+mod lanes;
+mod law;
+mod like;
+pub mod linalg;
 mod linear;
+pub mod ma;
 mod make;
 mod merge;
 mod npy;
+mod numeric;
+#[cfg(test)]
+mod numpy_tests;
 mod operand;
 mod operators;
 mod ops;
+mod product;
 mod program;
+mod quantile;
 mod random;
 mod rechunk;
 mod reduce;
 mod reshape;
+mod rng;
+mod scan;
 mod show;
+mod sizes;
 mod slice;
+mod sort;
+mod stacks;
+pub mod stats;
 mod step;
+mod take;
 mod task;
 #[cfg(test)]
 mod tests;
+mod triangle;
 mod view;
+mod zarr;
 
+pub use apply::Boundary;
 pub use args::{IntoChunks, IntoShape, Length};
 pub use create::{
-    Countable, Rng, arange, arange_step, eye, from_array, full, linspace, ones, ones_of, random,
-    random_seeded, rng, zeros, zeros_of,
+    Countable, arange, arange_step, eye, from_array, full, linspace, ones, ones_of, random,
+    random_seeded, zeros, zeros_of,
 };
 pub(crate) use data::Data;
 pub use element::{ArrayElement, Promote};
 pub use elementwise::where_;
 pub use handle::Array;
+pub use histogram::{Bins, histogram2d};
 pub use join::{Arrays, concatenate, stack};
+pub use like::{
+    broadcast_arrays, choose, empty, empty_like, from_delayed, fromfunction, full_like, indices,
+    meshgrid, ones_like, ravel_multi_index, select, unify_chunks, unravel_index, zeros_like,
+};
+pub use linear::{Contraction, einsum};
 pub use npy::{from_npy, from_npy_of};
 pub use num_complex::Complex64;
+pub use numeric::Tolerance;
 pub use operand::ArrayOperand;
+pub use quantile::Probabilities;
+pub use rng::{Rng, rng};
+pub use sizes::{Sizes, UNKNOWN};
+pub use stacks::{block, dstack, hstack, vstack};
+pub use take::PadMode;
+pub use triangle::{diag, tri, tril_indices, triu_indices};
+pub use zarr::{from_zarr, from_zarr_of};

@@ -4,11 +4,11 @@
 use super::align::cast;
 use super::block::Block;
 use super::bytes::{append, elements};
-use super::core::Core;
+use super::core::{Core, most_elements};
 use super::dtype::Dtype;
 use super::element::ArrayElement;
 use super::grid::Grid;
-use super::handle::{Array, Place, core, made, most_elements};
+use super::handle::{Array, Place, core, made};
 use super::program::block_of;
 use super::rechunk::rechunk;
 use super::reshape::in_order;

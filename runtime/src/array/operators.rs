@@ -134,18 +134,23 @@ impl<T: ArrayElement> Neg for &Array<T> {
     }
 }
 
-impl Not for Array<bool> {
-    type Output = Self;
-    #[track_caller]
-    fn not(self) -> Self {
-        Self::of(unary(&self.inner, Unary::Not, Dtype::Bool, Location::caller()))
-    }
-}
+macro_rules! complements {
+    ($($t:ty),*) => {$(
+        impl Not for Array<$t> {
+            type Output = Self;
+            #[track_caller]
+            fn not(self) -> Self {
+                Self::of(unary(&self.inner, Unary::Not, <$t as Sealed>::DTYPE, Location::caller()))
+            }
+        }
 
-impl Not for &Array<bool> {
-    type Output = Array<bool>;
-    #[track_caller]
-    fn not(self) -> Array<bool> {
-        Array::of(unary(&self.inner, Unary::Not, Dtype::Bool, Location::caller()))
-    }
+        impl Not for &Array<$t> {
+            type Output = Array<$t>;
+            #[track_caller]
+            fn not(self) -> Array<$t> {
+                Array::of(unary(&self.inner, Unary::Not, <$t as Sealed>::DTYPE, Location::caller()))
+            }
+        }
+    )*};
 }
+complements!(bool, i64, i32, u64, u8);

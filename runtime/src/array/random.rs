@@ -21,7 +21,7 @@ pub(crate) enum Distribution {
 
 /// Returns the four words of a counter.
 #[inline(always)]
-fn philox(seed: u64, counter: u64, stream: u32) -> [u32; 4] {
+pub(super) fn philox(seed: u64, counter: u64, stream: u32) -> [u32; 4] {
     const M0: u64 = 0xD251_1F53;
     const M1: u64 = 0xCD9E_8D57;
     let (mut k0, mut k1) = (seed as u32, (seed >> 32) as u32);

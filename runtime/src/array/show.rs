@@ -2,7 +2,8 @@
 
 use super::core::Core;
 use super::grid::{Grid, tuple};
-use super::handle::{Array, core};
+use super::handle::{Array, lazily};
+use super::sizes::{Shown, UNKNOWN};
 use crate::graph::Graph;
 use crate::graph::chains;
 use crate::handle::Opaque;
@@ -23,8 +24,11 @@ impl<T> fmt::Debug for Array<T> {
 
 #[inline(never)]
 fn bundle(inner: &Opaque) -> Bundle {
-    match core(inner) {
-        Ok(core) => Bundle::text(text(core)).with("text/html", card(core)),
+    match lazily(inner) {
+        Ok((core, None)) => Bundle::text(text(core)).with("text/html", card(core)),
+        Ok((core, Some(axis))) => {
+            Bundle::text(unknown_text(core, axis)).with("text/html", unknown_card(core, axis))
+        }
         Err(e) => Bundle::text(format!("Array({e})")),
     }
 }
@@ -49,18 +53,55 @@ fn card(core: &Core) -> String {
     let whole = bytes_of(core, core.grid.elements());
     let block = bytes_of(core, largest.iter().map(|n| *n as u128).product());
     let tasks = Graph::new(&chains::fused(&core.layer.points())).len();
-    let row =
-        |name: &str, a: &str, b: &str| format!("<tr><th>{name}</th><td>{a}</td><td>{b}</td></tr>");
-    let table = [
-        row("Bytes", &whole, &block),
-        row("Shape", &tuple(&core.shape()), &tuple(&largest)),
-        row("Count", &html::count(tasks, "task"), &html::count(core.grid.blocks(), "chunk")),
-        row("Type", core.dtype.name(), "ndarray"),
-    ]
-    .concat();
+    table(
+        &[
+            row("Bytes", &whole, &block),
+            row("Shape", &tuple(&core.shape()), &tuple(&largest)),
+            row("Count", &html::count(tasks, "task"), &html::count(core.grid.blocks(), "chunk")),
+            row("Type", core.dtype.name(), "ndarray"),
+        ],
+        &picture(&core.grid),
+    )
+}
+
+/// Returns lengths of which one is not known, as they are shown.
+fn unknown(lengths: Vec<usize>, axis: usize) -> String {
+    let shown = |(i, n): (usize, usize)| Shown(if i == axis { UNKNOWN } else { n });
+    tuple(&lengths.into_iter().enumerate().map(shown).collect::<Vec<_>>())
+}
+
+fn unknown_text(core: &Core, axis: usize) -> String {
     format!(
-        "<div class=\"rask-array\">{STYLE}<table><thead><tr><th></th><th>Array</th><th>Chunk</th></tr></thead><tbody>{table}</tbody></table>{}</div>",
-        picture(&core.grid)
+        "Array<{}>(shape={}, {})",
+        core.dtype.name(),
+        unknown(core.shape(), axis),
+        html::count(core.grid.blocks(), "chunk")
+    )
+}
+
+/// Returns the table of an array whose sizes are not known along an axis.
+fn unknown_card(core: &Core, axis: usize) -> String {
+    let tasks = Graph::new(&chains::fused(&core.layer.points())).len();
+    table(
+        &[
+            row("Bytes", "?", "?"),
+            row("Shape", &unknown(core.shape(), axis), &unknown(core.grid.largest(), axis)),
+            row("Count", &html::count(tasks, "task"), &html::count(core.grid.blocks(), "chunk")),
+            row("Type", core.dtype.name(), "ndarray"),
+        ],
+        "",
+    )
+}
+
+fn row(name: &str, a: &str, b: &str) -> String {
+    format!("<tr><th>{name}</th><td>{a}</td><td>{b}</td></tr>")
+}
+
+/// Returns the table of rows, beside a picture.
+fn table(rows: &[String], picture: &str) -> String {
+    format!(
+        "<div class=\"rask-array\">{STYLE}<table><thead><tr><th></th><th>Array</th><th>Chunk</th></tr></thead><tbody>{}</tbody></table>{picture}</div>",
+        rows.concat()
     )
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Takes every `step`-th element from `start` on, `n` in all, along an axis that is cut into
 /// `chunks`: returns the chunks of the result and where each is found.
-fn cut_axis(
+pub(super) fn cut_axis(
     chunks: &[usize],
     start: usize,
     step: isize,
@@ -45,6 +45,30 @@ fn cut_axis(
         at = at.wrapping_add_signed(step * here as isize);
     }
     (sizes, parts)
+}
+
+/// Takes every `step`-th element along one axis, as [`cut_axis`] found them.
+pub(super) fn part_along(
+    name: &str,
+    core: &Core,
+    axis: usize,
+    sizes: Vec<usize>,
+    parts: Vec<(u32, usize)>,
+    step: isize,
+) -> Core {
+    let mut chunks: Vec<Vec<usize>> = core.grid.chunks.iter().map(|c| c.to_vec()).collect();
+    let mut looks: Vec<Look> = chunks
+        .iter()
+        .enumerate()
+        .map(|(axis, c)| Look::Along {
+            axis,
+            parts: (0..c.len() as u32).map(|b| (b, 0)).collect(),
+            step: 1,
+        })
+        .collect();
+    chunks[axis] = sizes;
+    looks[axis] = Look::Along { axis, parts: parts.into(), step };
+    Core::step(name, Arc::new(Grid::new(chunks)), core.dtype, &[core], Kind::View(looks))
 }
 
 /// The result of a slice along one axis: the first element, the step and the number of elements.

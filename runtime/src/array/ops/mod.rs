@@ -18,10 +18,14 @@ use super::data::{Data, Slice, sealed::Sealed};
 use super::dtype::{Dtype, with_types};
 use crate::error::Result;
 use std::sync::Arc;
-use zip::zip;
+pub(crate) use zip::zip;
 
 /// A function from a list of elements to a list of results.
 pub(crate) type Function = Arc<dyn Fn(Slice<'_>, &mut Data) + Send + Sync>;
+
+/// A function from two lists of elements to a list of results; a list of one element stands for as
+/// many as the other one has.
+pub(crate) type Function2 = Arc<dyn Fn(Slice<'_>, Slice<'_>, &mut Data) + Send + Sync>;
 
 /// An elementwise operation.
 #[derive(Clone)]
@@ -40,8 +44,10 @@ pub(crate) enum Op {
     Cast(Dtype),
     /// The second argument where the first is true, else the third.
     Where,
-    /// A user's function.
-    Map(Function),
+    /// A function with this name.
+    Map(&'static str, Function),
+    /// A function of two arguments with this name.
+    Map2(&'static str, Function2),
 }
 
 impl Op {
@@ -55,7 +61,7 @@ impl Op {
             Self::Test(op) => op.name(),
             Self::Cast(_) => "astype",
             Self::Where => "where",
-            Self::Map(_) => "map",
+            Self::Map(name, _) | Self::Map2(name, _) => name,
         }
     }
 
@@ -77,7 +83,8 @@ impl Op {
             (Self::Test(op), [a]) => unary::test(*op, *a, Sealed::slice_mut(out)),
             (Self::Cast(dtype), [a]) => cast::run(*a, *dtype, out)?,
             (Self::Where, [mask, a, b]) => select(Sealed::slice(*mask), *a, *b, out),
-            (Self::Map(f), [a]) => f(*a, out),
+            (Self::Map(_, f), [a]) => f(*a, out),
+            (Self::Map2(_, f), [a, b]) => f(*a, *b, out),
             _ => unreachable!("{} was created with its arguments", self.name()),
         }
         Ok(())

@@ -4,7 +4,7 @@ use crate::error::Error;
 
 /// Appends the results of a function of two elements.
 #[inline(always)]
-pub(super) fn zip<A: Copy, B: Copy, O>(a: &[A], b: &[B], out: &mut Vec<O>, f: impl Fn(A, B) -> O) {
+pub(crate) fn zip<A: Copy, B: Copy, O>(a: &[A], b: &[B], out: &mut Vec<O>, f: impl Fn(A, B) -> O) {
     match (a, b) {
         ([a], [b]) => out.push(f(*a, *b)),
         (a, [b]) => out.extend(a.iter().map(|a| f(*a, *b))),

@@ -8,22 +8,46 @@ use super::core::Core;
 use super::dtype::Dtype;
 use super::element::ArrayElement;
 use super::failing::Failing;
-use super::handle::{Array, Place, core, step};
+use super::handle::{Array, Place, core, lazily, step};
 use crate::delayed::Delayed;
+use crate::error::Result;
 use crate::graph::{Key, Layer, Name, Point};
 use crate::handle::Opaque;
 use partial::{Nan, Reduction};
 use std::panic::Location;
+use std::sync::Arc;
 
 /// Reduces all elements to a number.
 #[inline(never)]
-fn number(inner: &Opaque, op: Reduction, nan: Nan, dtype: Dtype) -> Point {
-    let reduced = core(inner)
-        .and_then(|core| tasks::reduce(core, (op, nan), &vec![true; core.ndim()], dtype, true));
+pub(super) fn number(inner: &Opaque, op: Reduction, nan: Nan, dtype: Dtype) -> Point {
+    let places = matches!(op, Reduction::ArgMinimum | Reduction::ArgMaximum);
+    let found = if places { core(inner).map(|core| (core, None)) } else { lazily(inner) };
+    let reduced = found.and_then(|(core, unknown)| {
+        let all = vec![true; core.ndim()];
+        tasks::reduce(core, (op, nan), &all, dtype, tasks::To::Number { lazy: unknown.is_some() })
+    });
     match reduced {
         Ok((layer, _)) => layer.at(0),
         Err(e) => Layer::new(Key::new(Name::new(op.name())), 1, Vec::new(), Failing(e)).at(0),
     }
+}
+
+/// Returns the layer of the task that reduces all elements to a number of their type.
+pub(super) fn whole_number(core: &Core, op: Reduction, nan: Nan) -> Result<Arc<Layer>> {
+    let all = vec![true; core.ndim()];
+    let to = tasks::To::Number { lazy: false };
+    Ok(tasks::reduce(core, (op, nan), &all, core.dtype, to)?.0)
+}
+
+/// Reduces some axes.
+pub(super) fn reduced(
+    core: &Core,
+    (op, nan): (Reduction, Nan),
+    reduced: &[bool],
+    dtype: Dtype,
+) -> Result<Core> {
+    let (layer, grid) = tasks::reduce(core, (op, nan), reduced, dtype, tasks::To::Array)?;
+    Ok(Core { grid, dtype, layer })
 }
 
 /// Reduces some axes.
@@ -38,8 +62,7 @@ fn along(
     step(&[inner], place, &|cores: &[&Core]| {
         let axes = axes_of(op.name(), axes, cores[0].ndim())?;
         let reduced: Vec<bool> = (0..cores[0].ndim()).map(|a| axes.contains(&a)).collect();
-        let (layer, grid) = tasks::reduce(cores[0], (op, nan), &reduced, dtype, false)?;
-        Ok(Core { grid, dtype, layer })
+        self::reduced(cores[0], (op, nan), &reduced, dtype)
     })
 }
 
@@ -86,6 +109,10 @@ reductions! {
     argmin, argmin_axis: Reduction::ArgMinimum, Counts => i64;
     /// Finds the greatest element: its number in row-major order, or along the axis. Of several the first, and NaN before all.
     argmax, argmax_axis: Reduction::ArgMaximum, Counts => i64;
+    /// Finds the least element that is not NaN. If there is none, it is an error.
+    nanargmin, nanargmin_axis: Reduction::ArgMinimum, Skipped => i64;
+    /// Finds the greatest element that is not NaN. If there is none, it is an error.
+    nanargmax, nanargmax_axis: Reduction::ArgMaximum, Skipped => i64;
     /// Computes the sum of the elements that are not NaN.
     nansum, nansum_axis: Reduction::Sum, Skipped => T::Sum;
     /// Computes the product of the elements that are not NaN.
@@ -137,11 +164,71 @@ impl<T: ArrayElement> Array<T> {
         Delayed::of_point(number(&truth(&self.inner), Reduction::Minimum, Nan::Counts, Dtype::Bool))
     }
 
+    /// Computes whether any element is not 0, along an axis or several.
+    #[must_use]
+    #[track_caller]
+    pub fn any_axis(&self, axis: impl IntoShape) -> Array<bool> {
+        Array::of(of_truth(
+            &self.inner,
+            Reduction::Maximum,
+            &axis.lengths(),
+            Dtype::Bool,
+            Location::caller(),
+        ))
+    }
+
+    /// Computes whether all elements are other than 0, along an axis or several.
+    #[must_use]
+    #[track_caller]
+    pub fn all_axis(&self, axis: impl IntoShape) -> Array<bool> {
+        Array::of(of_truth(
+            &self.inner,
+            Reduction::Minimum,
+            &axis.lengths(),
+            Dtype::Bool,
+            Location::caller(),
+        ))
+    }
+
+    /// Counts the elements that are not 0, along an axis or several.
+    #[must_use]
+    #[track_caller]
+    pub fn count_nonzero_axis(&self, axis: impl IntoShape) -> Array<i64> {
+        Array::of(of_truth(
+            &self.inner,
+            Reduction::Sum,
+            &axis.lengths(),
+            Dtype::I64,
+            Location::caller(),
+        ))
+    }
+
+    /// Computes the variance along an axis or several, with a divisor of `n - ddof`.
+    #[must_use]
+    #[track_caller]
+    pub fn var_axis_ddof(&self, axis: impl IntoShape, ddof: u64) -> Array<T::Float> {
+        let op = (Reduction::Variance { ddof }, Nan::Counts);
+        Array::of(along(&self.inner, op, &axis.lengths(), float::<T>(), Location::caller()))
+    }
+
+    /// Computes the standard deviation along an axis or several, with a divisor of `n - ddof`.
+    #[must_use]
+    #[track_caller]
+    pub fn std_axis_ddof(&self, axis: impl IntoShape, ddof: u64) -> Array<T::Float> {
+        let op = (Reduction::Deviation { ddof }, Nan::Counts);
+        Array::of(along(&self.inner, op, &axis.lengths(), float::<T>(), Location::caller()))
+    }
+
     /// Counts the elements that are not 0.
     #[must_use]
     pub fn count_nonzero(&self) -> Delayed<i64> {
         Delayed::of_point(number(&truth(&self.inner), Reduction::Sum, Nan::Counts, Dtype::I64))
     }
+}
+
+#[inline(never)]
+fn of_truth(inner: &Opaque, op: Reduction, axes: &[i64], dtype: Dtype, place: Place) -> Opaque {
+    along(&truth(inner), (op, Nan::Counts), axes, dtype, place)
 }
 
 fn float<T: ArrayElement>() -> Dtype {

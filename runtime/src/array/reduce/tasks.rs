@@ -7,7 +7,7 @@ use crate::array::core::Core;
 use crate::array::data::{Number, Slice};
 use crate::array::dtype::Dtype;
 use crate::array::grid::Grid;
-use crate::array::program::{self, Plan, Program};
+use crate::array::program::{self, Plan, Program, block_of};
 use crate::array::task::{names_of, steps_of};
 use crate::error::Result;
 use crate::graph::size::Size;
@@ -28,13 +28,28 @@ struct Task {
     grid: Arc<Grid>,
     /// Whether each axis is reduced.
     reduced: Arc<[bool]>,
+    /// Whether the shapes of blocks are known from the blocks only.
+    lazy: bool,
+}
+
+/// What a reduction gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    Array,
+    /// A plain number; `lazy` if the shapes of blocks are known from the blocks only.
+    Number {
+        lazy: bool,
+    },
 }
 
 impl Task {
     /// Computes the result of a block.
     fn run(&self, plan: &Plan<'_>, index: usize, values: &[Value]) -> Result<Value> {
         let place = self.grid.place(index);
-        let shape = self.grid.block_shape(&place);
+        let shape = match self.lazy {
+            true => block_of(&values[0]).shape.clone(),
+            false => self.grid.block_shape(&place),
+        };
         let mut walk = Walk::new(self, &place, &shape);
         let mut partial = Partial::new(self.op, self.dtype, walk.groups)?;
         let mut program = Program::new(plan, index, &shape, values)?;
@@ -300,7 +315,7 @@ pub(super) fn reduce(
     (op, nan): (Reduction, Nan),
     reduced: &[bool],
     dtype: Dtype,
-    to_number: bool,
+    to: To,
 ) -> Result<(Arc<Layer>, Arc<Grid>)> {
     Partial::new(op, core.dtype, 0)?;
     let kept: Vec<usize> = (0..core.ndim()).filter(|axis| !reduced[*axis]).collect();
@@ -312,13 +327,14 @@ pub(super) fn reduce(
         dtype: core.dtype,
         grid: core.grid.clone(),
         reduced: reduced.to_vec().into(),
+        lazy: to == (To::Number { lazy: true }),
     };
     let key = Key::new(name);
     let mut layer = Layer::new(key, core.layer.len, vec![core.layer.at(0)], task);
     let blocks = grid.blocks();
     let mut before = core.grid.blocks() / blocks;
     let mut first = Some(order(core, reduced, &grid, before));
-    let last = Last { op, dtype, grid: (!to_number).then(|| grid.clone()) };
+    let last = Last { op, dtype, grid: (to == To::Array).then(|| grid.clone()) };
     loop {
         let after = before.div_ceil(EVERY);
         let last = (after == 1).then(|| last.clone());

@@ -1,0 +1,318 @@
+//! Equations, inverses, least squares and eigenvalues.
+
+use super::dense::{self, block, list, mat, matrix, once, square};
+use super::tall::decomposed;
+use crate::array::core::Core;
+use crate::array::dtype::Dtype;
+use crate::array::element::ArrayElement;
+use crate::array::grid::tuple;
+use crate::array::handle::{Array, Place, core, made, step};
+use crate::array::product::matrix_product;
+use crate::array::reshape::reshaped;
+use crate::array::slice::transposed;
+use crate::delayed::{Delayed, typed_ref};
+use crate::error::{Error, Result};
+use crate::graph::{Layer, Value};
+use crate::handle::Opaque;
+use faer::linalg::solvers::{PartialPivLu, SelfAdjointEigen, Solve};
+use faer::linalg::triangular_solve::{
+    solve_lower_triangular_in_place, solve_upper_triangular_in_place,
+};
+use faer::{Mat, MatRef, Par, Side};
+use std::panic::Location;
+use std::sync::Arc;
+
+/// Which half of a matrix is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Triangle {
+    /// The diagonal, and what is below it.
+    Lower,
+    /// The diagonal, and what is above it.
+    Upper,
+}
+
+/// Returns an error if a triangular factor has a 0 on its diagonal.
+fn regular(name: &str, triangle: MatRef<'_, f64>) -> Result<()> {
+    match (0..triangle.ncols()).find(|i| triangle[(*i, *i)] == 0.0) {
+        None => Ok(()),
+        Some(i) => Err(Error::bad_argument(
+            name,
+            format!(
+                "the matrix is singular (pivot {i} is 0); expected one with independent rows; help: da::linalg::lstsq"
+            ),
+        )),
+    }
+}
+
+/// Returns the right side as a matrix of columns, and whether it was a list.
+fn right_side(name: &str, a: &Core, b: &Core) -> Result<(Core, bool)> {
+    let is_list = b.ndim() == 1;
+    let columns = if is_list { reshaped(b, &[-1, 1])? } else { b.clone() };
+    let columns = matrix(name, &columns)?;
+    if columns.shape()[0] != a.shape()[0] {
+        return Err(Error::bad_argument(
+            name,
+            format!(
+                "shapes {} and {} do not fit; expected a right side with as many rows as the matrix",
+                tuple(&a.shape()),
+                tuple(&b.shape())
+            ),
+        ));
+    }
+    Ok((columns, is_list))
+}
+
+/// Returns columns as a list, if they were one.
+fn as_given(found: Core, is_list: bool) -> Result<Core> {
+    if is_list { reshaped(&found, &[-1]) } else { Ok(found) }
+}
+
+#[inline(never)]
+fn solved(a: &Opaque, b: &Opaque, place: Place) -> Opaque {
+    step(&[a, b], place, &|cores| {
+        let a = square("solve", cores[0])?;
+        let (b, is_list) = right_side("solve", &a, cores[1])?;
+        let found = once("solve", &[&a, &b], |blocks| {
+            let lu = PartialPivLu::new(mat(blocks[0]).as_ref());
+            regular("solve", lu.U())?;
+            Ok(vec![block(lu.solve(mat(blocks[1])).as_ref())])
+        });
+        as_given(dense::result("solve", &b.shape(), &found, 0), is_list)
+    })
+}
+
+#[inline(never)]
+fn triangular(a: &Opaque, b: &Opaque, half: Triangle, place: Place) -> Opaque {
+    let name = "solve_triangular";
+    step(&[a, b], place, &|cores| {
+        let a = square(name, cores[0])?;
+        let (b, is_list) = right_side(name, &a, cores[1])?;
+        let found = once(name, &[&a, &b], move |blocks| {
+            let (a, mut x) = (mat(blocks[0]), mat(blocks[1]));
+            regular(name, a.as_ref())?;
+            if half == Triangle::Lower {
+                solve_lower_triangular_in_place(a.as_ref(), x.as_mut(), Par::Seq);
+            } else {
+                solve_upper_triangular_in_place(a.as_ref(), x.as_mut(), Par::Seq);
+            }
+            Ok(vec![block(x.as_ref())])
+        });
+        as_given(dense::result(name, &b.shape(), &found, 0), is_list)
+    })
+}
+
+#[inline(never)]
+fn inverse(inner: &Opaque, place: Place) -> Opaque {
+    step(&[inner], place, &|cores| {
+        let a = square("inv", cores[0])?;
+        let found = once("inv", &[&a], |blocks| {
+            let lu = PartialPivLu::new(mat(blocks[0]).as_ref());
+            regular("inv", lu.U())?;
+            let n = blocks[0].shape[0];
+            Ok(vec![block(lu.solve(Mat::<f64>::identity(n, n)).as_ref())])
+        });
+        Ok(dense::result("inv", &a.shape(), &found, 0))
+    })
+}
+
+/// Returns the permutation, the lower and the upper triangle: `p.dot(&l).dot(&u)` is the matrix.
+fn factors(core: &Core) -> Result<[Core; 3]> {
+    let a = square("lu", core)?;
+    let all = once("lu", &[&a], |blocks| {
+        let lu = PartialPivLu::new(mat(blocks[0]).as_ref());
+        let n = blocks[0].shape[0];
+        let (forward, _) = lu.P().arrays();
+        let mut p = Mat::<f64>::zeros(n, n);
+        (0..n).for_each(|i| p[(forward[i], i)] = 1.0);
+        let l = Mat::from_fn(n, n, |i, j| match i.cmp(&j) {
+            std::cmp::Ordering::Less => 0.0,
+            std::cmp::Ordering::Equal => 1.0,
+            std::cmp::Ordering::Greater => lu.L()[(i, j)],
+        });
+        let u = Mat::from_fn(n, n, |i, j| if i <= j { lu.U()[(i, j)] } else { 0.0 });
+        Ok(vec![block(p.as_ref()), block(l.as_ref()), block(u.as_ref())])
+    });
+    Ok([0, 1, 2].map(|at| dense::result("lu", &a.shape(), &all, at)))
+}
+
+#[inline(never)]
+fn lu_of(inner: &Opaque, place: Place) -> [Opaque; 3] {
+    match core(inner).and_then(factors) {
+        Ok(all) => all.map(|core| made(Ok(core), place)),
+        Err(e) => {
+            let first = step(&[inner], place, &|_| Err(e.clone()));
+            [first.again(), first.again(), first]
+        }
+    }
+}
+
+/// Returns the solution with the least squares, and the singular values of the matrix.
+fn least(a: &Core, b: &Core) -> Result<(Core, Core)> {
+    let a = matrix("lstsq", a)?;
+    let (b, is_list) = right_side("lstsq", &a, b)?;
+    let shape = a.shape();
+    if shape[0] < shape[1] {
+        return Err(Error::bad_argument(
+            "lstsq",
+            format!(
+                "a matrix of shape {}; expected at least as many rows as columns",
+                tuple(&shape)
+            ),
+        ));
+    }
+    let (q, r) = decomposed("lstsq", &a)?;
+    let right = matrix_product("dot", &transposed("transpose", &q, &[1, 0]), &b, Dtype::F64)?;
+    let found = once("lstsq", &[&r, &right], |blocks| {
+        let (r, mut x) = (mat(blocks[0]), mat(blocks[1]));
+        let svd = faer::linalg::solvers::Svd::new_thin(r.as_ref()).map_err(|e| {
+            Error::bad_argument("lstsq", format!("no convergence ({e:?}); expected finite numbers"))
+        })?;
+        let s = svd.S().column_vector();
+        let n = r.ncols();
+        let values: Vec<f64> = (0..n).map(|i| s[i]).collect();
+        let least = values.first().copied().unwrap_or(0.0) * f64::EPSILON * n as f64;
+        if values.iter().all(|s| *s > least) {
+            solve_upper_triangular_in_place(r.as_ref(), x.as_mut(), Par::Seq);
+        } else {
+            // The shortest of the solutions of a matrix without full rank.
+            let mut inside = svd.U().transpose() * &x;
+            for i in 0..n {
+                let by = if values[i] > least { 1.0 / values[i] } else { 0.0 };
+                (0..inside.ncols()).for_each(|j| inside[(i, j)] *= by);
+            }
+            x = svd.V() * inside;
+        }
+        Ok(vec![block(x.as_ref()), list(values)])
+    });
+    let solution = dense::result("lstsq", &[shape[1], b.shape()[1]], &found, 0);
+    Ok((as_given(solution, is_list)?, dense::result("lstsq", &[shape[1]], &found, 1)))
+}
+
+#[inline(never)]
+fn least_squares(a: &Opaque, b: &Opaque, place: Place) -> [Opaque; 2] {
+    let found = core(a).and_then(|a| least(a, core(b)?));
+    match found {
+        Ok((x, s)) => [x, s].map(|core| made(Ok(core), place)),
+        Err(e) => {
+            let first = step(&[a, b], place, &|_| Err(e.clone()));
+            [first.again(), first]
+        }
+    }
+}
+
+/// Returns the eigenvalues of a symmetric matrix, least first, and their vectors as columns.
+fn eigen(core: &Core) -> Result<(Core, Core)> {
+    let a = square("eigh", core)?;
+    let shape = a.shape();
+    let both = once("eigh", &[&a], |blocks| {
+        let found = SelfAdjointEigen::new(mat(blocks[0]).as_ref(), Side::Lower).map_err(|e| {
+            Error::bad_argument("eigh", format!("no convergence ({e:?}); expected finite numbers"))
+        })?;
+        let s = found.S().column_vector();
+        Ok(vec![list((0..s.nrows()).map(|i| s[i]).collect()), block(found.U())])
+    });
+    Ok((dense::result("eigh", &shape[..1], &both, 0), dense::result("eigh", &shape, &both, 1)))
+}
+
+#[inline(never)]
+fn eigen_of(inner: &Opaque, place: Place) -> [Opaque; 2] {
+    match core(inner).and_then(eigen) {
+        Ok((w, v)) => [w, v].map(|core| made(Ok(core), place)),
+        Err(e) => {
+            let first = step(&[inner], place, &|_| Err(e.clone()));
+            [first.again(), first]
+        }
+    }
+}
+
+#[inline(never)]
+fn determinant(inner: &Opaque) -> crate::graph::Point {
+    use crate::array::failing::Failing;
+    use crate::graph::{Key, Name};
+    let found = core(inner).and_then(|core| {
+        let a = square("det", core)?;
+        let all: Arc<Layer> =
+            once("det", &[&a], |blocks| Ok(vec![list(vec![mat(blocks[0]).determinant()])]));
+        let reads = |_: usize, read: &mut dyn FnMut(usize, usize)| read(0, 0);
+        Ok(crate::array::calls::layer("det", 1, &[&all], reads, |_, values: Vec<Value>| {
+            let parts = &typed_ref::<crate::array::block::Parts>(&values[0]).0;
+            let found: Vec<f64> =
+                crate::array::data::sealed::Sealed::list(parts[0].data().into_owned());
+            Ok(Arc::new(found[0]) as Value)
+        }))
+    });
+    match found {
+        Ok(layer) => layer.at(0),
+        Err(e) => Layer::new(Key::new(Name::new("det")), 1, Vec::new(), Failing(e)).at(0),
+    }
+}
+
+/// Solves `a x = b` for a square matrix, by LU with pivots; `b` is a list or a matrix of columns. A
+/// singular matrix is an error.
+///
+/// ```
+/// use rask::prelude::*;
+/// let x = da::linalg::solve(&(da::eye(3) * 2.0), &da::ones(3));
+/// assert_eq!(x.sum().compute()?, 1.5);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn solve<A: ArrayElement, B: ArrayElement>(a: &Array<A>, b: &Array<B>) -> Array<f64> {
+    Array::of(solved(&a.inner, &b.inner, Location::caller()))
+}
+
+/// Solves `a x = b` for a lower or an upper triangle; the other elements are not read:
+/// `da::linalg::solve_triangular(&l, &b, da::linalg::Triangle::Lower)`.
+#[track_caller]
+pub fn solve_triangular<A: ArrayElement, B: ArrayElement>(
+    a: &Array<A>,
+    b: &Array<B>,
+    half: Triangle,
+) -> Array<f64> {
+    Array::of(triangular(&a.inner, &b.inner, half, Location::caller()))
+}
+
+/// Computes the inverse of a square matrix. A singular one is an error.
+#[track_caller]
+pub fn inv<T: ArrayElement>(x: &Array<T>) -> Array<f64> {
+    Array::of(inverse(&x.inner, Location::caller()))
+}
+
+/// Decomposes a square matrix into a permutation, a lower triangle with ones on the diagonal, and an
+/// upper triangle: `p.dot(&l).dot(&u)` is the matrix.
+#[track_caller]
+pub fn lu<T: ArrayElement>(x: &Array<T>) -> (Array<f64>, Array<f64>, Array<f64>) {
+    let [p, l, u] = lu_of(&x.inner, Location::caller());
+    (Array::of(p), Array::of(l), Array::of(u))
+}
+
+/// Finds the `x` with the least squares of `a x - b`, the shortest if there are several, and the
+/// singular values of `a`. Rows are decomposed block by block.
+#[track_caller]
+pub fn lstsq<A: ArrayElement, B: ArrayElement>(
+    a: &Array<A>,
+    b: &Array<B>,
+) -> (Array<f64>, Array<f64>) {
+    let [x, s] = least_squares(&a.inner, &b.inner, Location::caller());
+    (Array::of(x), Array::of(s))
+}
+
+/// Computes the eigenvalues of a symmetric matrix, least first, and their vectors as columns. Only
+/// the lower triangle is read.
+#[track_caller]
+pub fn eigh<T: ArrayElement>(x: &Array<T>) -> (Array<f64>, Array<f64>) {
+    let [w, v] = eigen_of(&x.inner, Location::caller());
+    (Array::of(w), Array::of(v))
+}
+
+/// Computes the eigenvalues of a symmetric matrix, least first.
+#[track_caller]
+pub fn eigvalsh<T: ArrayElement>(x: &Array<T>) -> Array<f64> {
+    eigh(x).0
+}
+
+/// Computes the determinant of a square matrix.
+#[must_use]
+pub fn det<T: ArrayElement>(x: &Array<T>) -> Delayed<f64> {
+    Delayed::of_point(determinant(&x.inner))
+}
