@@ -2,22 +2,20 @@
 //! small squares coloured by the number of points in each, so that ten million points are quick to
 //! draw and none hides another.
 
+use super::look::{INK, SIZE, embedded, finished, register_font};
 use super::ticks::Axis;
 use crate::error::{ErrorKind, Result};
 use crate::frame::DataFrame;
 use crate::frame::IntoFrame;
-use crate::show::svg::{self, FAMILY, FONT};
+use crate::show::svg;
 use crate::show::{self, Bundle, Show, html};
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use std::fmt::{self, Write};
-use std::sync::Once;
 
 /// More points than this are drawn as a density image.
 const POINTS: usize = 50_000;
 /// The side of a density square, in CSS pixels.
 const SQUARE: usize = 2;
-const SIZE: (u32, u32) = (680, 460);
 
 /// Creates a scatterplot of two numeric columns. Rows where either value is null or not finite are
 /// left out, and the plot says how many. Displayed as SVG.
@@ -98,38 +96,7 @@ impl Scatter {
     }
 }
 
-impl Ranged for Axis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        limit.0 + (f64::from(limit.1 - limit.0) * self.share(*value)).round() as i32
-    }
-
-    fn key_points<H: KeyPointHint>(&self, hint: H) -> Vec<f64> {
-        let light = hint.weight().allow_light_points();
-        if light { Vec::new() } else { self.ticks().to_vec() }
-    }
-
-    fn range(&self) -> std::ops::Range<f64> {
-        self.ticks()[0]..self.ticks()[self.ticks().len() - 1]
-    }
-}
-
-impl ValueFormatter<f64> for Axis {
-    fn format_ext(&self, value: &f64) -> String {
-        self.label(*value)
-    }
-}
-
-fn register_font() {
-    static ONCE: Once = Once::new();
-    // The bundled font is valid, so this cannot fail.
-    ONCE.call_once(|| drop(plotters::style::register_font("sans-serif", FontStyle::Normal, FONT)));
-}
-
-/// The colours of [`svg::colour`] as plotters' type.
-const INK: RGBColor = RGBColor(0x75, 0x7d, 0x88);
+/// The colour of points.
 const POINT: RGBColor = RGBColor(0x3b, 0x82, 0xc4);
 
 fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Result<String, String> {
@@ -176,14 +143,8 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
         if points.len() > POINTS {
             let (px, py) = chart.plotting_area().get_pixel_range();
             let png = densities(points, [&xs, &ys], (px.len() / SQUARE, py.len() / SQUARE))?;
-            image = format!(
-                "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
-                px.start,
-                py.start,
-                px.len() / SQUARE * SQUARE,
-                py.len() / SQUARE * SQUARE,
-                base64(&png)
-            );
+            let side = |n: usize| (n / SQUARE * SQUARE) as i32;
+            image = embedded(&png, [px.start, py.start, side(px.len()), side(py.len())]);
         } else {
             let radius = if points.len() > 2000 { 1.4 } else { 2.6 };
             let colour = POINT.to_rgba();
@@ -201,14 +162,6 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
         root.present().map_err(|e| text(&e))?;
     }
     Ok(finished(&out, &image))
-}
-
-/// Inserts the density image before everything else, and puts the bundled font first.
-fn finished(svg: &str, image: &str) -> String {
-    let mut out = svg.replace("font-family=\"sans-serif\"", &format!("font-family=\"{FAMILY}\""));
-    let start = out.find('>').map_or(0, |i| i + 1);
-    out.insert_str(start, image);
-    out
 }
 
 /// Returns the densities as a PNG: transparent where there are no points, then from blue to amber
@@ -248,12 +201,6 @@ fn shade(part: f64) -> resvg::tiny_skia::PremultipliedColorU8 {
     let t = ((part - STOPS[i].0) / (STOPS[i + 1].0 - STOPS[i].0)).clamp(0.0, 1.0);
     let mix = |c: usize| (STOPS[i].1[c] + t * (STOPS[i + 1].1[c] - STOPS[i].1[c])).round() as u8;
     resvg::tiny_skia::ColorU8::from_rgba(mix(0), mix(1), mix(2), 255).premultiply()
-}
-
-/// Encodes bytes as Base64 with padding (RFC 4648).
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 impl Show for Scatter {
