@@ -11,8 +11,11 @@ use arrow::array::{
     Array as _, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int32Array,
     Int64Array, RecordBatch, UInt8Array, UInt64Array,
 };
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt64Type};
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{
+    DataType, Field, Float64Type, Int32Type, Int64Type, Schema, UInt8Type, UInt64Type,
+};
+use num_complex::Complex64;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -50,18 +53,67 @@ fn floats(name: &str, column: &ArrayRef) -> Result<Vec<f64>> {
     Ok(cast.as_primitive::<Float64Type>().iter().map(|x| x.unwrap_or(f64::NAN)).collect())
 }
 
+/// Returns the elements of a column as integers or booleans; there are no nulls.
+///
+/// # Errors
+/// Returns an error if the column has nulls, is not numeric, or has a value that is not whole or out
+/// of range.
+fn whole(name: &str, column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let refused = |what: &str| {
+        Error::bad_argument("to_array_of", format!("column {name:?}: {what}; expected {to} values"))
+    };
+    let dtype = column.data_type();
+    if column.null_count() > 0 {
+        return Err(refused("it has nulls, which only floats can stand for; help: .fillna(0)"));
+    }
+    if !dtype.is_numeric() && *dtype != DataType::Boolean {
+        return Err(refused(&format!("its type is {dtype}")));
+    }
+    if dtype.is_floating() {
+        let floats = cast(column, &DataType::Float64).map_err(|e| refused(&e.to_string()))?;
+        let list = floats.as_primitive::<Float64Type>();
+        if let Some(x) = list.values().iter().find(|x| x.fract() != 0.0 || !x.is_finite()) {
+            return Err(refused(&format!("{x} is not whole")));
+        }
+    }
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(column, to, &strict).map_err(|e| refused(&e.to_string()))
+}
+
+/// Returns the elements of a column as elements of an array.
+fn elements(name: &str, column: &ArrayRef, dtype: &Data) -> Result<Data> {
+    macro_rules! integers {
+        ($v:ident, $arrow:ident, $t:ty) => {{
+            let found = whole(name, column, &DataType::$arrow)?;
+            Data::$v(found.as_primitive::<$t>().values().to_vec())
+        }};
+    }
+    Ok(match dtype {
+        Data::F64(_) => Data::F64(floats(name, column)?),
+        Data::F32(_) => Data::F32(floats(name, column)?.into_iter().map(|x| x as f32).collect()),
+        Data::I64(_) => integers!(I64, Int64, Int64Type),
+        Data::I32(_) => integers!(I32, Int32, Int32Type),
+        Data::U64(_) => integers!(U64, UInt64, UInt64Type),
+        Data::U8(_) => integers!(U8, UInt8, UInt8Type),
+        Data::Bool(_) => {
+            let found = whole(name, column, &DataType::Boolean)?;
+            Data::Bool(found.as_boolean().values().iter().collect())
+        }
+        Data::C64(_) => {
+            let list = floats(name, column)?;
+            Data::C64(list.into_iter().map(Complex64::from).collect())
+        }
+    })
+}
+
 /// Returns the rows of a table, each with the values of all columns.
-fn rows(value: &Value) -> Result<Vec<f64>> {
+fn rows(value: &Value, dtype: &Data) -> Result<Data> {
     let batch = typed_ref::<Table>(value).batch();
     let schema = batch.schema();
     let columns = batch.columns().iter().zip(schema.fields());
-    let columns: Vec<Vec<f64>> =
-        columns.map(|(c, f)| floats(f.name(), c)).collect::<Result<_>>()?;
-    let mut list = Vec::with_capacity(batch.num_rows() * columns.len());
-    for row in 0..batch.num_rows() {
-        list.extend(columns.iter().map(|c| c[row]));
-    }
-    Ok(list)
+    let columns: Vec<Data> =
+        columns.map(|(c, f)| elements(f.name(), c, dtype)).collect::<Result<_>>()?;
+    Ok(bridge::interleaved(&columns, dtype))
 }
 
 /// Returns the partitions with rows, and the number of their rows.
@@ -96,11 +148,35 @@ impl DataFrame {
     #[must_use]
     #[track_caller]
     pub fn to_array(&self) -> Array<f64> {
-        let place = Location::caller();
-        let columns = self.columns();
-        let known = columns.as_ref().map_or(0, Vec::len);
-        bridge::from_rows(columns.and_then(|_| partitions(self)), known, rows, place)
+        matrix(self, Data::F64(Vec::new()), Location::caller())
     }
+
+    /// Converts the frame to a matrix of elements of any type: `df.to_array_of::<i64>()`. The rows
+    /// are counted at once. For integers and booleans, a null, a fraction and a value out of range
+    /// are errors when the array is computed.
+    ///
+    /// ```
+    /// use rask::prelude::*;
+    /// let x = datasets::flights().select(["distance", "hour"]).to_array_of::<i64>();
+    /// assert_eq!(x.slice(s![.., 1]).max().compute()?, 23);
+    /// # Ok::<(), rask::Error>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn to_array_of<T: ArrayElement>(&self) -> Array<T> {
+        matrix(self, T::data(Vec::new()), Location::caller())
+    }
+}
+
+#[inline(never)]
+fn matrix<T: ArrayElement>(
+    frame: &DataFrame,
+    dtype: Data,
+    place: &'static Location<'static>,
+) -> Array<T> {
+    let columns = frame.columns();
+    let known = columns.as_ref().map_or(0, Vec::len);
+    bridge::from_rows(columns.and_then(|_| partitions(frame)), known, dtype, rows, place)
 }
 
 /// Returns a list of elements as a column of Arrow; NaN is null, as in the other direction.
@@ -180,7 +256,7 @@ mod tests {
                 ("b", Series::from_iter((0..20).map(null))),
             ]);
             let x = df.repartition(parts).to_array();
-            assert_eq!((x.shape(), x.npartitions()), (vec![20, 2], parts));
+            assert_eq!((x.shape().to_vec(), x.npartitions()), (vec![20, 2], parts));
             assert_eq!(
                 x.nansum_axis(0).compute().unwrap().into_raw_vec_and_offset().0,
                 [190.0, 80.0]
@@ -192,7 +268,19 @@ mod tests {
             assert_eq!(few.shape(), [3, 2]);
         }
         let none = DataFrame::from_columns([("a", Series::from_iter(0..0i64))]).to_array();
-        assert_eq!((none.shape(), none.sum().compute().unwrap()), (vec![0, 1], 0.0));
+        assert_eq!((none.shape().to_vec(), none.sum().compute().unwrap()), (vec![0, 1], 0.0));
+        let whole = da::arange(0..6i64).reshape((3, 2)).to_dataframe(["a", "b"]);
+        assert_eq!(whole.to_array_of::<i64>().compute().unwrap()[[2, 1]], 5);
+        assert_eq!(whole.to_array_of::<u8>().sum().compute().unwrap(), 15);
+        assert!(
+            whole
+                .with_column("a", col("a").gt(1))
+                .select(["a"])
+                .to_array_of::<bool>()
+                .any()
+                .compute()
+                .unwrap()
+        );
         let one = da::arange(0..5i64).rechunk(2).to_dataframe(["n"]);
         assert_eq!(one.compute().unwrap().column("n").unwrap().sum::<i64>().unwrap(), 10);
     }
@@ -204,6 +292,13 @@ mod tests {
         assert!(text(words).contains("column \"w\""));
         let large = DataFrame::from_columns([("n", Series::from_iter([(1i64 << 53) + 1]))]);
         assert!(text(large.clone()).contains("9007199254740993"), "{}", text(large));
+        let of = |values: [Option<f64>; 2]| {
+            let df = DataFrame::from_columns([("x", Series::from_iter(values))]);
+            df.to_array_of::<u8>().compute().unwrap_err().to_string()
+        };
+        assert!(of([Some(1.5), Some(2.0)]).contains("column \"x\": 1.5 is not whole"));
+        assert!(of([None, Some(2.0)]).contains("nulls"));
+        assert!(of([Some(256.0), Some(2.0)]).contains("256"));
         let missing = DataFrame::from_columns([("n", Series::from_iter([1]))]).select("m");
         assert!(text(missing).contains("\"m\""));
         let e = da::ones((3, 2)).to_dataframe(["a"]).len().unwrap_err().to_string();

@@ -2,16 +2,16 @@
 
 use super::block::Block;
 use super::core::Core;
-use super::data::Data;
-use super::dtype::Dtype;
+use super::data::{Data, sealed::Sealed};
+use super::dtype::with_types;
 use super::element::ArrayElement;
 use super::grid::{Grid, tuple};
 use super::handle::{Array, Place, core, made};
+use super::merge;
 use super::program::block_of;
 use super::rechunk::rechunk;
 use crate::error::{Error, Result};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
-use crate::handle::Opaque;
 use ndarray::ArrayD;
 use std::sync::Arc;
 
@@ -34,12 +34,35 @@ pub(crate) fn whole<T: ArrayElement>(array: &Array<T>, values: Vec<Value>) -> Re
     }
 }
 
-/// Makes a list of floats in row-major order from a value.
-pub(crate) type Rows = fn(&Value) -> Result<Vec<f64>>;
+/// Makes a list of elements in row-major order, of the type of a list, from a value.
+pub(crate) type Rows = fn(&Value, &Data) -> Result<Data>;
+
+/// Puts the elements of columns in row-major order.
+pub(crate) fn interleaved(columns: &[Data], dtype: &Data) -> Data {
+    let rows = columns.first().map_or(0, Data::len);
+    let mut all = merge::zeros(dtype.dtype(), rows * columns.len());
+    macro_rules! typed {
+        ($(($v:ident, $t:ty, $name:literal))*) => {
+            match &mut all {
+                $(Data::$v(all) => {
+                    for (at, column) in columns.iter().enumerate() {
+                        let column: &[$t] = Sealed::slice(column.slice());
+                        for (row, x) in column.iter().enumerate() {
+                            all[row * columns.len() + at] = *x;
+                        }
+                    }
+                })*
+            }
+        };
+    }
+    with_types!(typed);
+    all
+}
 
 /// Computes the rows of one value.
 struct FromRows {
     grid: Arc<Grid>,
+    dtype: Data,
     rows: Rows,
 }
 
@@ -50,24 +73,25 @@ impl Work for FromRows {
 
     fn run(&self, index: u32, values: Vec<Value>) -> Result<Value> {
         let shape = self.grid.block_shape(&self.grid.place(index as usize));
-        let list = (self.rows)(&values[0])?;
-        Ok(Arc::new(Block::new(shape, Data::F64(list))))
+        Ok(Arc::new(Block::new(shape, (self.rows)(&values[0], &self.dtype)?)))
     }
 }
 
 /// Creates the matrix of values with these numbers of rows.
-pub(crate) fn from_rows(
+pub(crate) fn from_rows<T: ArrayElement>(
     values: Result<(Vec<Point>, Vec<usize>)>,
     columns: usize,
+    dtype: Data,
     rows: Rows,
     place: Place,
-) -> Array<f64> {
+) -> Array<T> {
     let new = values.map(|(points, lengths)| {
         let grid = Arc::new(Grid::new(vec![lengths, vec![columns]]));
         let key = Key::new(Name::new("to_array"));
-        let work = FromRows { grid: grid.clone(), rows };
+        let of = dtype.dtype();
+        let work = FromRows { grid: grid.clone(), dtype, rows };
         let layer = Layer::new(key, points.len() as u32, points, work);
-        Core { grid, dtype: Dtype::F64, layer }
+        Core { grid, dtype: of, layer }
     });
     Array::of(made(new, place))
 }
