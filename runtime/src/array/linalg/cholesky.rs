@@ -1,7 +1,7 @@
 //! Cholesky's decomposition, block by block: each block needs those left of it in its row, and those
 //! in the row of its column's diagonal block.
 
-use super::dense::{block, finite, mat, square};
+use super::dense::{block, finite, square, with};
 use crate::array::block::Block;
 use crate::array::calls::layer;
 use crate::array::core::Core;
@@ -16,22 +16,21 @@ use crate::array::rechunk::rechunk;
 use crate::error::{Error, Result};
 use crate::graph::{Layer, Value};
 use crate::handle::Opaque;
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
-use faer::{Mat, Par, Side};
+use rask_dense::Matrix;
 use std::panic::Location;
 use std::sync::Arc;
 
 /// The rows and columns of a block, which do not depend on the array's chunks.
 const SIZE: usize = 1024;
 
-/// Returns the block minus the products of pairs of blocks: `a - sum(l * k^T)`.
-fn reduced(values: &[Value], pairs: usize) -> Mat<f64> {
-    let mut all = mat(block_of(&values[0]));
-    for i in 0..pairs {
-        let [left, upper] = [1 + 2 * i, 2 + 2 * i].map(|k| mat(block_of(&values[k])));
-        all -= &left * upper.transpose();
-    }
-    all
+/// Returns the block less the products of the pairs of blocks that follow it, the second ones
+/// transposed.
+fn reduced(values: &[Value], pairs: usize) -> Matrix {
+    let blocks: Vec<&Block> = values[..1 + 2 * pairs].iter().map(block_of).collect();
+    with(&blocks, |m| {
+        let pairs: Vec<_> = m[1..].chunks(2).map(|pair| (pair[0], pair[1])).collect();
+        rask_dense::less_products(m[0], &pairs)
+    })
 }
 
 /// Returns the lower triangle whose product with its transpose is a symmetric matrix.
@@ -66,13 +65,13 @@ fn lower(core: &Core) -> Result<Core> {
             move |_, read| reads(k, read),
             move |_, v| {
                 finite("cholesky", block_of(&v[0]))?;
-                let found = reduced(&v, k).llt(Side::Lower).map_err(|_| {
+                let found = rask_dense::cholesky(reduced(&v, k).view()).ok_or_else(|| {
                 Error::bad_argument(
                     "cholesky",
                     format!("the matrix is not positive definite (rows from {start} on); expected a symmetric matrix with positive eigenvalues"),
                 )
             })?;
-                Ok(Arc::new(block(found.L())) as Value)
+                Ok(Arc::new(block(found)) as Value)
             },
         );
         inputs.push(&diagonal);
@@ -99,11 +98,11 @@ fn lower(core: &Core) -> Result<Core> {
                     std::cmp::Ordering::Equal => v[0].clone(),
                     std::cmp::Ordering::Greater => {
                         finite("cholesky", block_of(&v[0]))?;
-                        // X * L^T = B is L * X^T = B^T.
-                        let mut turned = reduced(&v, k).transpose().to_owned();
-                        let l = mat(block_of(&v[v.len() - 1]));
-                        solve_lower_triangular_in_place(l.as_ref(), turned.as_mut(), Par::Seq);
-                        Arc::new(block(turned.transpose())) as Value
+                        let found = reduced(&v, k);
+                        let solved = with(&[block_of(&v[v.len() - 1])], |m| {
+                            rask_dense::solve_right(m[0], found.view())
+                        });
+                        Arc::new(block(solved)) as Value
                     }
                 })
             },

@@ -1,16 +1,18 @@
-//! Matrices of one block: conversions to and from `faer`, which decomposes them.
+//! Matrices of one block: conversions to and from those of `rask-dense`, which decomposes them.
 
 use crate::array::align::cast;
 use crate::array::block::{Block, Parts};
-use crate::array::calls::{layer, part, whole};
+use crate::array::calls::{layer, part};
 use crate::array::core::Core;
 use crate::array::data::{Data, sealed::Sealed};
 use crate::array::dtype::Dtype;
 use crate::array::grid::tuple;
 use crate::array::program::block_of;
+use crate::array::whole::whole;
 use crate::error::{Error, Result};
 use crate::graph::{Layer, Value};
-use faer::{Mat, MatRef};
+use rask_dense::{Matrix, Singular, View};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Returns the array as floats, if it is a matrix.
@@ -47,23 +49,45 @@ pub(super) fn square(name: &str, core: &Core) -> Result<Core> {
     Ok(found)
 }
 
-/// Returns the matrix of a block.
-pub(super) fn mat(block: &Block) -> Mat<f64> {
-    let data = block.data();
-    let list: &[f64] = Sealed::slice(data.slice());
-    let columns = block.shape.get(1).copied().unwrap_or(1);
-    // Column by column, as the decompositions work.
-    MatRef::from_row_major_slice(list, block.shape[0], columns).to_owned()
+/// Returns the elements of a block of floats.
+pub(super) fn floats(block: &Block) -> Cow<'_, [f64]> {
+    match block.data() {
+        Cow::Borrowed(data) => Cow::Borrowed(Sealed::slice(data.slice())),
+        Cow::Owned(data) => Cow::Owned(Sealed::list(data)),
+    }
+}
+
+/// Calls a function with the matrices of blocks; lists are columns.
+pub(super) fn with<T>(blocks: &[&Block], f: impl FnOnce(&[View<'_>]) -> T) -> T {
+    let lists: Vec<Cow<'_, [f64]>> = blocks.iter().map(|b| floats(b)).collect();
+    let mut views = Vec::with_capacity(blocks.len());
+    for (block, list) in blocks.iter().zip(&lists) {
+        let columns = block.shape.get(1).copied().unwrap_or(1);
+        views.push(View { rows: block.shape[0], columns, list });
+    }
+    f(&views)
 }
 
 /// Returns the block of a matrix.
-pub(super) fn block(mat: MatRef<'_, f64>) -> Block {
-    let (rows, columns) = (mat.nrows(), mat.ncols());
-    let mut list = Vec::with_capacity(rows * columns);
-    for i in 0..rows {
-        list.extend((0..columns).map(|j| mat[(i, j)]));
+pub(super) fn block(matrix: Matrix) -> Block {
+    Block::new(vec![matrix.rows, matrix.columns], Data::F64(matrix.list))
+}
+
+/// Returns the error of a matrix without an inverse.
+pub(super) fn singular(name: &'static str) -> impl Fn(Singular) -> Error {
+    move |Singular(pivot)| {
+        Error::bad_argument(
+            name,
+            format!(
+                "the matrix is singular (pivot {pivot} is 0); expected one with independent rows; help: da::linalg::lstsq"
+            ),
+        )
     }
-    Block::new(vec![rows, columns], Data::F64(list))
+}
+
+/// Returns the error of an iteration that did not end.
+pub(super) fn unsettled(name: &'static str) -> Error {
+    Error::bad_argument(name, "no convergence; expected finite numbers of ordinary size".to_owned())
 }
 
 /// Returns the block of a list.
@@ -76,8 +100,7 @@ pub(super) fn list(values: Vec<f64>) -> Block {
 /// # Errors
 /// Returns an error if an element is NaN or infinite.
 pub(super) fn finite(name: &str, block: &Block) -> Result<()> {
-    let data = block.data();
-    let list: &[f64] = Sealed::slice(data.slice());
+    let list = floats(block);
     match list.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
         Some(at) => {

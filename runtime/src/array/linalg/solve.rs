@@ -1,6 +1,6 @@
 //! Equations, inverses, least squares and eigenvalues.
 
-use super::dense::{self, block, list, mat, matrix, once, square};
+use super::dense::{self, block, list, matrix, once, singular, square, unsettled, with};
 use super::tall::decomposed;
 use crate::array::core::Core;
 use crate::array::dtype::Dtype;
@@ -14,35 +14,9 @@ use crate::delayed::{Delayed, typed_ref};
 use crate::error::{Error, Result};
 use crate::graph::{Layer, Value};
 use crate::handle::Opaque;
-use faer::linalg::solvers::{PartialPivLu, SelfAdjointEigen, Solve};
-use faer::linalg::triangular_solve::{
-    solve_lower_triangular_in_place, solve_upper_triangular_in_place,
-};
-use faer::{Mat, MatRef, Par, Side};
+pub use rask_dense::Half as Triangle;
 use std::panic::Location;
 use std::sync::Arc;
-
-/// Which half of a matrix is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Triangle {
-    /// The diagonal, and what is below it.
-    Lower,
-    /// The diagonal, and what is above it.
-    Upper,
-}
-
-/// Returns an error if a triangular factor has a 0 on its diagonal.
-fn regular(name: &str, triangle: MatRef<'_, f64>) -> Result<()> {
-    match (0..triangle.ncols()).find(|i| triangle[(*i, *i)] == 0.0) {
-        None => Ok(()),
-        Some(i) => Err(Error::bad_argument(
-            name,
-            format!(
-                "the matrix is singular (pivot {i} is 0); expected one with independent rows; help: da::linalg::lstsq"
-            ),
-        )),
-    }
-}
 
 /// Returns the right side as a matrix of columns, and whether it was a list.
 fn right_side(name: &str, a: &Core, b: &Core) -> Result<(Core, bool)> {
@@ -73,9 +47,8 @@ fn solved(a: &Opaque, b: &Opaque, place: Place) -> Opaque {
         let a = square("solve", cores[0])?;
         let (b, is_list) = right_side("solve", &a, cores[1])?;
         let found = once("solve", &[&a, &b], |blocks| {
-            let lu = PartialPivLu::new(mat(blocks[0]).as_ref());
-            regular("solve", lu.U())?;
-            Ok(vec![block(lu.solve(mat(blocks[1])).as_ref())])
+            let found = with(blocks, |m| rask_dense::solve(m[0], m[1]));
+            Ok(vec![block(found.map_err(singular("solve"))?)])
         });
         as_given(dense::result("solve", &b.shape(), &found, 0), is_list)
     })
@@ -88,14 +61,8 @@ fn triangular(a: &Opaque, b: &Opaque, half: Triangle, place: Place) -> Opaque {
         let a = square(name, cores[0])?;
         let (b, is_list) = right_side(name, &a, cores[1])?;
         let found = once(name, &[&a, &b], move |blocks| {
-            let (a, mut x) = (mat(blocks[0]), mat(blocks[1]));
-            regular(name, a.as_ref())?;
-            if half == Triangle::Lower {
-                solve_lower_triangular_in_place(a.as_ref(), x.as_mut(), Par::Seq);
-            } else {
-                solve_upper_triangular_in_place(a.as_ref(), x.as_mut(), Par::Seq);
-            }
-            Ok(vec![block(x.as_ref())])
+            let found = with(blocks, |m| rask_dense::solve_triangular(m[0], m[1], half));
+            Ok(vec![block(found.map_err(singular(name))?)])
         });
         as_given(dense::result(name, &b.shape(), &found, 0), is_list)
     })
@@ -106,10 +73,8 @@ fn inverse(inner: &Opaque, place: Place) -> Opaque {
     step(&[inner], place, &|cores| {
         let a = square("inv", cores[0])?;
         let found = once("inv", &[&a], |blocks| {
-            let lu = PartialPivLu::new(mat(blocks[0]).as_ref());
-            regular("inv", lu.U())?;
-            let n = blocks[0].shape[0];
-            Ok(vec![block(lu.solve(Mat::<f64>::identity(n, n)).as_ref())])
+            let found = with(blocks, |m| rask_dense::inverse(m[0]));
+            Ok(vec![block(found.map_err(singular("inv"))?)])
         });
         Ok(dense::result("inv", &a.shape(), &found, 0))
     })
@@ -118,20 +83,8 @@ fn inverse(inner: &Opaque, place: Place) -> Opaque {
 /// Returns the permutation, the lower and the upper triangle: `p.dot(&l).dot(&u)` is the matrix.
 fn factors(core: &Core) -> Result<[Core; 3]> {
     let a = square("lu", core)?;
-    let all = once("lu", &[&a], |blocks| {
-        let lu = PartialPivLu::new(mat(blocks[0]).as_ref());
-        let n = blocks[0].shape[0];
-        let (forward, _) = lu.P().arrays();
-        let mut p = Mat::<f64>::zeros(n, n);
-        (0..n).for_each(|i| p[(forward[i], i)] = 1.0);
-        let l = Mat::from_fn(n, n, |i, j| match i.cmp(&j) {
-            std::cmp::Ordering::Less => 0.0,
-            std::cmp::Ordering::Equal => 1.0,
-            std::cmp::Ordering::Greater => lu.L()[(i, j)],
-        });
-        let u = Mat::from_fn(n, n, |i, j| if i <= j { lu.U()[(i, j)] } else { 0.0 });
-        Ok(vec![block(p.as_ref()), block(l.as_ref()), block(u.as_ref())])
-    });
+    let all =
+        once("lu", &[&a], |blocks| Ok(with(blocks, |m| rask_dense::lu(m[0])).map(block).to_vec()));
     Ok([0, 1, 2].map(|at| dense::result("lu", &a.shape(), &all, at)))
 }
 
@@ -163,26 +116,9 @@ fn least(a: &Core, b: &Core) -> Result<(Core, Core)> {
     let (q, r) = decomposed("lstsq", &a)?;
     let right = matrix_product("dot", &transposed("transpose", &q, &[1, 0]), &b, Dtype::F64)?;
     let found = once("lstsq", &[&r, &right], |blocks| {
-        let (r, mut x) = (mat(blocks[0]), mat(blocks[1]));
-        let svd = faer::linalg::solvers::Svd::new_thin(r.as_ref()).map_err(|e| {
-            Error::bad_argument("lstsq", format!("no convergence ({e:?}); expected finite numbers"))
-        })?;
-        let s = svd.S().column_vector();
-        let n = r.ncols();
-        let values: Vec<f64> = (0..n).map(|i| s[i]).collect();
-        let least = values.first().copied().unwrap_or(0.0) * f64::EPSILON * n as f64;
-        if values.iter().all(|s| *s > least) {
-            solve_upper_triangular_in_place(r.as_ref(), x.as_mut(), Par::Seq);
-        } else {
-            // The shortest of the solutions of a matrix without full rank.
-            let mut inside = svd.U().transpose() * &x;
-            for i in 0..n {
-                let by = if values[i] > least { 1.0 / values[i] } else { 0.0 };
-                (0..inside.ncols()).for_each(|j| inside[(i, j)] *= by);
-            }
-            x = svd.V() * inside;
-        }
-        Ok(vec![block(x.as_ref()), list(values)])
+        let found = with(blocks, |m| rask_dense::least_squares(m[0], m[1]));
+        let (x, values) = found.ok_or_else(|| unsettled("lstsq"))?;
+        Ok(vec![block(x), list(values)])
     });
     let solution = dense::result("lstsq", &[shape[1], b.shape()[1]], &found, 0);
     Ok((as_given(solution, is_list)?, dense::result("lstsq", &[shape[1]], &found, 1)))
@@ -205,11 +141,9 @@ fn eigen(core: &Core) -> Result<(Core, Core)> {
     let a = square("eigh", core)?;
     let shape = a.shape();
     let both = once("eigh", &[&a], |blocks| {
-        let found = SelfAdjointEigen::new(mat(blocks[0]).as_ref(), Side::Lower).map_err(|e| {
-            Error::bad_argument("eigh", format!("no convergence ({e:?}); expected finite numbers"))
-        })?;
-        let s = found.S().column_vector();
-        Ok(vec![list((0..s.nrows()).map(|i| s[i]).collect()), block(found.U())])
+        let found = with(blocks, |m| rask_dense::eigh(m[0]));
+        let (values, vectors) = found.ok_or_else(|| unsettled("eigh"))?;
+        Ok(vec![list(values), block(vectors)])
     });
     Ok((dense::result("eigh", &shape[..1], &both, 0), dense::result("eigh", &shape, &both, 1)))
 }
@@ -231,8 +165,9 @@ fn determinant(inner: &Opaque) -> crate::graph::Point {
     use crate::graph::{Key, Name};
     let found = core(inner).and_then(|core| {
         let a = square("det", core)?;
-        let all: Arc<Layer> =
-            once("det", &[&a], |blocks| Ok(vec![list(vec![mat(blocks[0]).determinant()])]));
+        let all: Arc<Layer> = once("det", &[&a], |blocks| {
+            Ok(vec![list(vec![with(blocks, |m| rask_dense::det(m[0]))])])
+        });
         let reads = |_: usize, read: &mut dyn FnMut(usize, usize)| read(0, 0);
         Ok(crate::array::calls::layer("det", 1, &[&all], reads, |_, values: Vec<Value>| {
             let parts = &typed_ref::<crate::array::block::Parts>(&values[0]).0;

@@ -1,6 +1,6 @@
 //! Singular values and vectors.
 
-use super::dense::{self, block, list, mat, matrix, once};
+use super::dense::{self, block, list, matrix, once, unsettled, with};
 use super::tall::decomposed;
 use crate::array::core::Core;
 use crate::array::create::generated;
@@ -13,38 +13,20 @@ use crate::array::random::Distribution;
 use crate::array::slice::transposed;
 use crate::error::{Error, Result};
 use crate::handle::Opaque;
-use faer::linalg::solvers::Svd;
 use std::panic::Location;
 
 /// U, the singular values, and V transposed.
 type Triple = (Core, Core, Core);
 
-/// Decomposes a small matrix. The greatest element of each row of V is positive, which makes the
-/// decomposition unique where singular values differ.
+/// Decomposes a small matrix.
 fn small(core: &Core) -> Triple {
     let shape = core.shape();
     let (m, n) = (shape[0], shape[1]);
     let k = m.min(n);
     let all = once("svd", &[core], |blocks| {
-        let svd = Svd::new_thin(mat(blocks[0]).as_ref()).map_err(|e| {
-            Error::bad_argument(
-                "svd",
-                format!("no convergence ({e:?}); expected finite numbers of ordinary size"),
-            )
-        })?;
-        let (mut u, mut v) = (svd.U().to_owned(), svd.V().to_owned());
-        let k = v.ncols();
-        for j in 0..k {
-            let greatest = (0..v.nrows())
-                .fold(0.0f64, |g, i| if v[(i, j)].abs() > g.abs() { v[(i, j)] } else { g });
-            if greatest < 0.0 {
-                (0..u.nrows()).for_each(|i| u[(i, j)] = -u[(i, j)]);
-                (0..v.nrows()).for_each(|i| v[(i, j)] = -v[(i, j)]);
-            }
-        }
-        let s = svd.S().column_vector();
-        let s = list((0..k).map(|i| s[i]).collect());
-        Ok(vec![block(u.as_ref()), s, block(v.transpose())])
+        let found = with(blocks, |m| rask_dense::svd(m[0]));
+        let (u, s, vt) = found.ok_or_else(|| unsettled("svd"))?;
+        Ok(vec![block(u), list(s), block(vt)])
     });
     (
         dense::result("svd", &[m, k], &all, 0),

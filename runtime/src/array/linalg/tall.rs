@@ -4,8 +4,8 @@
 //! Rows are cut at places that depend on the shape only, so that the result does not depend on the
 //! chunks.
 
-use super::dense::{self, block, finite, mat, matrix, once};
-use crate::array::block::Parts;
+use super::dense::{self, block, finite, floats, matrix, once, with};
+use crate::array::block::{Block, Parts};
 use crate::array::calls::{layer, parts_of};
 use crate::array::core::Core;
 use crate::array::dtype::Dtype;
@@ -17,33 +17,17 @@ use crate::array::rechunk::rechunk;
 use crate::error::Result;
 use crate::graph::Value;
 use crate::handle::Opaque;
-use faer::linalg::solvers::Qr;
-use faer::{Mat, MatRef};
+use rask_dense::View;
 use std::panic::Location;
 use std::sync::Arc;
 
 /// The elements of a block of rows: 32 MiB.
 const ELEMENTS: usize = 1 << 22;
 
-/// Returns thin Q and R, the diagonal of R being positive, which makes them unique.
-fn factors(a: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
-    let qr = Qr::new(a);
-    let (mut q, mut r) = (qr.compute_thin_Q(), qr.thin_R().to_owned());
-    for i in 0..r.nrows() {
-        if r[(i, i)] < 0.0 {
-            for j in 0..r.ncols() {
-                r[(i, j)] = -r[(i, j)];
-            }
-            for k in 0..q.nrows() {
-                q[(k, i)] = -q[(k, i)];
-            }
-        }
-        // What is below the diagonal is not part of it.
-        for j in 0..i.min(r.ncols()) {
-            r[(i, j)] = 0.0;
-        }
-    }
-    (q, r)
+/// Decomposes a block, as the two parts of a task's value.
+fn factors(a: View<'_>) -> Vec<Block> {
+    let (q, r) = rask_dense::qr(a);
+    vec![block(q), block(r)]
 }
 
 /// Returns the numbers of rows of blocks, if there are enough rows for several.
@@ -72,10 +56,7 @@ pub(super) fn decomposed(name: &'static str, core: &Core) -> Result<(Core, Core)
     let (m, n) = (shape[0], shape[1]);
     let k = m.min(n);
     let Some(rows) = rows_of(m, n) else {
-        let both = once(name, &[&core], |blocks| {
-            let (q, r) = factors(mat(blocks[0]).as_ref());
-            Ok(vec![block(q.as_ref()), block(r.as_ref())])
-        });
+        let both = once(name, &[&core], |blocks| Ok(with(blocks, |m| factors(m[0]))));
         return Ok((
             dense::result(name, &[m, k], &both, 0),
             dense::result(name, &[k, n], &both, 1),
@@ -87,19 +68,15 @@ pub(super) fn decomposed(name: &'static str, core: &Core) -> Result<(Core, Core)
     let first = layer(name, blocks, &[&core.layer], reads, move |_, values: Vec<Value>| {
         let given = block_of(&values[0]);
         finite(name, given)?;
-        let (q, r) = factors(mat(given).as_ref());
-        Ok(Arc::new(Parts(vec![block(q.as_ref()), block(r.as_ref())])) as Value)
+        Ok(Arc::new(Parts(with(&[given], |m| factors(m[0])))) as Value)
     });
     let all =
         move |_: usize, read: &mut dyn FnMut(usize, usize)| (0..blocks).for_each(|i| read(0, i));
     let stacked = layer(name, 1, &[&first], all, move |_, values: Vec<Value>| {
-        let mut rows = Mat::<f64>::zeros(blocks * n, n);
-        for (i, value) in values.iter().enumerate() {
-            let r = mat(&parts_of(value)[1]);
-            rows.as_mut().subrows_mut(i * n, n).copy_from(r);
-        }
-        let (q, r) = factors(rows.as_ref());
-        Ok(Arc::new(Parts(vec![block(q.as_ref()), block(r.as_ref())])) as Value)
+        let rows: Vec<f64> =
+            values.iter().flat_map(|v| floats(&parts_of(v)[1]).into_owned()).collect();
+        let stack = View { rows: blocks * n, columns: n, list: &rows };
+        Ok(Arc::new(Parts(factors(stack))) as Value)
     });
     let r = dense::result(name, &[n, n], &stacked, 1);
     let reads = |i: usize, read: &mut dyn FnMut(usize, usize)| {
@@ -108,10 +85,9 @@ pub(super) fn decomposed(name: &'static str, core: &Core) -> Result<(Core, Core)
     };
     let grid = core.grid.clone();
     let values = layer(name, blocks, &[&first, &stacked], reads, move |i, values: Vec<Value>| {
-        let q = mat(&parts_of(&values[0])[0]);
-        let of_stack = mat(&parts_of(&values[1])[0]);
-        let product = &q * of_stack.as_ref().subrows(i * n, n);
-        Ok(Arc::new(block(product.as_ref())) as Value)
+        let both = [&parts_of(&values[0])[0], &parts_of(&values[1])[0]];
+        let product = with(&both, |m| rask_dense::multiply(m[0], m[1].part(i * n, n)));
+        Ok(Arc::new(block(product)) as Value)
     });
     Ok((Core { grid, dtype: Dtype::F64, layer: values }, r))
 }
