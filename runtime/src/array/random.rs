@@ -3,7 +3,8 @@
 //!
 //! The generator is Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
 //! 2011), which passes TestU01's BigCrush: its key is the seed, and its counter is the place.
-#![allow(unsafe_code)]
+
+use super::ops::widest::widest;
 
 /// What random numbers are distributed like.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,10 +85,11 @@ fn philox_lanes(seed: u64, first: u64) -> [[u64; LANES]; 4] {
             // Products of two words of 32 bits: the mask tells the compiler so.
             let a = M0 * (c0[lane] & LOW);
             let b = M1 * (c2[lane] & LOW);
+            // Only the lower halves count: what is above them is cut off where it would matter.
             c0[lane] = (b >> 32) ^ c1[lane] ^ k0;
             c2[lane] = (a >> 32) ^ c3[lane] ^ k1;
-            c1[lane] = b & LOW;
-            c3[lane] = a & LOW;
+            c1[lane] = b;
+            c3[lane] = a;
         }
         k0 = (k0 + 0x9E37_79B9) & LOW;
         k1 = (k1 + 0xBB67_AE85) & LOW;
@@ -95,13 +97,15 @@ fn philox_lanes(seed: u64, first: u64) -> [[u64; LANES]; 4] {
     [c0, c1, c2, c3]
 }
 
-/// Like [`unit`], of words in 64 bits: an integer below 2^52 becomes a float by its bits.
+/// Like [`unit`], of words in the lower halves of 64 bits: an integer below 2^52 becomes a float by
+/// its bits.
 #[inline(always)]
 fn unit_of_words(high: u64, low: u64) -> f64 {
     const STEP: f64 = 1.0 / 9_007_199_254_740_992.0;
     const TWO_52: u64 = 0x4330_0000_0000_0000;
+    const LOW: u64 = 0xFFFF_FFFF;
     let float = |word: u64| f64::from_bits(word | TWO_52) - 4_503_599_627_370_496.0;
-    (float(high >> 5) * 67_108_864.0 + float(low >> 6)) * STEP
+    (float((high & LOW) >> 5) * 67_108_864.0 + float((low & LOW) >> 6)) * STEP
 }
 
 /// Fills `out` with the floats in `[0, 1)` of counters from `first` on, two of each.
@@ -130,28 +134,11 @@ fn pairs(seed: u64, first: u64, out: &mut [f64]) {
     }
 }
 
-/// Like [`pairs`], with the widest instructions that the processor has.
-fn pairs_widest(seed: u64, first: u64, out: &mut [f64]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512dq")]
-        fn wide(seed: u64, first: u64, out: &mut [f64]) {
-            pairs(seed, first, out);
-        }
-        #[target_feature(enable = "avx2")]
-        fn medium(seed: u64, first: u64, out: &mut [f64]) {
-            pairs(seed, first, out);
-        }
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-            // SAFETY: the processor has the instructions.
-            return unsafe { wide(seed, first, out) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has the instructions.
-            return unsafe { medium(seed, first, out) };
-        }
+widest! {
+    /// Like [`pairs`], with the widest instructions that the processor has.
+    fn pairs_widest(seed: u64, first: u64, out: &mut [f64]) {
+        pairs(seed, first, out);
     }
-    pairs(seed, first, out);
 }
 
 impl Distribution {

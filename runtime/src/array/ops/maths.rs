@@ -1,79 +1,63 @@
-//! Exponentials and logarithms without branches, so that the compiler vectorizes loops of them; the
-//! widest instructions that the processor has are chosen at run time.
+//! Exponentials and logarithms without branches, so that the compiler vectorizes loops of them.
 //!
-//! The methods are those of FreeBSD's msun (`e_exp.c` with a longer polynomial, `e_log.c`). Fused
-//! multiply-add is not used, although it is quicker: the same bits come out on every processor.
-#![allow(unsafe_code)]
+//! The methods are those of FreeBSD's msun (`e_exp.c` with a longer polynomial, `e_log.c`), with
+//! fused multiply-add: a processor without it computes the same bits, slowly.
 
+use super::widest::widest;
 use crate::exact::cells::Cells;
 
-/// A loop without closures, which would not be compiled with the instructions of the function that
-/// they are in.
-macro_rules! each {
-    ($inner:ident, $x:ident, $out:ident) => {
-        for (out, x) in $out.iter_mut().zip($x) {
-            *out = $inner(*x);
-        }
-    };
-}
-
-/// Chooses the widest version of a loop that the processor can run.
-macro_rules! widest {
-    ($name:ident, $inner:ident) => {
-        /// Appends the function's value of each element.
-        pub(super) fn $name(x: &[f64], out: &mut Vec<f64>) {
-            let start = out.len();
-            out.resize(start + x.len(), 0.0);
-            let out = &mut out[start..];
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512dq")]
-                fn wide(x: &[f64], out: &mut [f64]) {
-                    each!($inner, x, out);
-                }
-                #[target_feature(enable = "avx2")]
-                fn medium(x: &[f64], out: &mut [f64]) {
-                    each!($inner, x, out);
-                }
-                if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-                    // SAFETY: the processor has the instructions.
-                    return unsafe { wide(x, out) };
-                }
-                if is_x86_feature_detected!("avx2") {
-                    // SAFETY: the processor has the instructions.
-                    return unsafe { medium(x, out) };
-                }
-            }
-            each!($inner, x, out);
-        }
-    };
-}
-
-/// Adds all values to the exact sum of a group.
-pub(crate) fn add_all<const K: usize>(cells: &mut Cells<K>, group: usize, x: &[f64]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512dq")]
-        fn wide<const K: usize>(cells: &mut Cells<K>, group: usize, x: &[f64]) {
-            cells.add_all(group, x);
-        }
-        #[target_feature(enable = "avx2")]
-        fn medium<const K: usize>(cells: &mut Cells<K>, group: usize, x: &[f64]) {
-            cells.add_all(group, x);
-        }
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-            // SAFETY: the processor has the instructions.
-            return unsafe { wide(cells, group, x) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has the instructions.
-            return unsafe { medium(cells, group, x) };
+widest! {
+    /// Computes the exponential of each element.
+    fn exps(x: &[f64], out: &mut [f64]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = exp(*x);
         }
     }
-    cells.add_all(group, x);
 }
-widest!(exp_all, exp);
-widest!(log_all, log);
+
+widest! {
+    /// Computes the logarithm of each element.
+    fn logs(x: &[f64], out: &mut [f64]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = log(*x);
+        }
+    }
+}
+
+/// Appends the exponential of each element.
+pub(super) fn exp_all(x: &[f64], out: &mut Vec<f64>) {
+    let start = out.len();
+    out.resize(start + x.len(), 0.0);
+    exps(x, &mut out[start..]);
+}
+
+/// Appends the logarithm of each element.
+pub(super) fn log_all(x: &[f64], out: &mut Vec<f64>) {
+    let start = out.len();
+    out.resize(start + x.len(), 0.0);
+    logs(x, &mut out[start..]);
+}
+
+widest! {
+    /// Adds all values to the exact sum of a group.
+    pub(crate) fn add_all<const K: usize>(cells: &mut Cells<K>, group: usize, x: &[f64]) {
+        cells.add_all(group, x);
+    }
+}
+
+widest! {
+    /// Computes the squares, rounded, and their rounding errors; `exact` stays true if the errors are
+    /// those of squares that are neither too large nor too small.
+    pub(crate) fn squares(x: &[f64], high: &mut [f64], low: &mut [f64], exact: &mut bool) {
+        let mut fits = true;
+        for (x, (high, low)) in x.iter().zip(high.iter_mut().zip(low.iter_mut())) {
+            *high = x * x;
+            *low = x.mul_add(*x, -*high);
+            fits &= (*x == 0.0) | ((x.abs() > 1e-140) & (x.abs() < 1e140));
+        }
+        *exact = fits;
+    }
+}
 
 /// The logarithm of 2 in two parts; the product of the first one with an exponent is exact.
 const LN2_HIGH: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
@@ -92,18 +76,20 @@ fn power_of_two(n: f64) -> f64 {
 pub(super) fn exp(x: f64) -> f64 {
     let x = if x > 800.0 { 800.0 } else { x };
     let x = if x < -800.0 { -800.0 } else { x };
-    let n = (x * std::f64::consts::LOG2_E + ROUND) - ROUND;
+    let n = x.mul_add(std::f64::consts::LOG2_E, ROUND) - ROUND;
     // e^x = 2^n e^r with |r| <= ln(2) / 2.
-    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
     // The sum of r^k / (k + 2)!, in pairs (Estrin's scheme), which do not wait for each other.
     let (r2, r4) = (r * r, r * r * (r * r));
-    let a = 0.5 + r * (1.0 / 6.0) + r2 * (1.0 / 24.0 + r * (1.0 / 120.0));
-    let b = 1.0 / 720.0 + r * (1.0 / 5_040.0) + r2 * (1.0 / 40_320.0 + r * (1.0 / 362_880.0));
-    let c = 1.0 / 3_628_800.0
-        + r * (1.0 / 39_916_800.0)
-        + r2 * (1.0 / 479_001_600.0 + r * (1.0 / 6_227_020_800.0));
-    let p = a + r4 * (b + r4 * c);
-    let e = 1.0 + (r + r2 * p);
+    let pair = |low: f64, high: f64| r.mul_add(high, low);
+    let a = r2.mul_add(pair(1.0 / 24.0, 1.0 / 120.0), pair(0.5, 1.0 / 6.0));
+    let b = r2.mul_add(pair(1.0 / 40_320.0, 1.0 / 362_880.0), pair(1.0 / 720.0, 1.0 / 5_040.0));
+    let c = r2.mul_add(
+        pair(1.0 / 479_001_600.0, 1.0 / 6_227_020_800.0),
+        pair(1.0 / 3_628_800.0, 1.0 / 39_916_800.0),
+    );
+    let p = r4.mul_add(r4.mul_add(c, b), a);
+    let e = 1.0 + r2.mul_add(p, r);
     // In two steps, as 2^n itself may be out of range where the result is not.
     let half = (n * 0.5 + ROUND) - ROUND;
     e * power_of_two(half) * power_of_two(n - half)
@@ -126,13 +112,11 @@ pub(super) fn log(x: f64) -> f64 {
     let s = f / (2.0 + f);
     let z = s * s;
     let w = z * z;
-    let even = w
-        * (3.999_999_999_940_942e-1
-            + w * (2.222_219_843_214_978_4e-1 + w * 1.531_383_769_920_937_3e-1));
-    let odd = z
-        * (6.666_666_666_666_735e-1
-            + w * (2.857_142_874_366_239e-1
-                + w * (1.818_357_216_161_805e-1 + w * 1.479_819_860_511_658_6e-1)));
+    let even = w.mul_add(1.531_383_769_920_937_3e-1, 2.222_219_843_214_978_4e-1);
+    let even = w * w.mul_add(even, 3.999_999_999_940_942e-1);
+    let odd = w.mul_add(1.479_819_860_511_658_6e-1, 1.818_357_216_161_805e-1);
+    let odd = w.mul_add(odd, 2.857_142_874_366_239e-1);
+    let odd = z * w.mul_add(odd, 6.666_666_666_666_735e-1);
     let half = 0.5 * f * f;
     let found = k * LN2_HIGH - ((half - (s * (half + (even + odd)) + k * LN2_LOW)) - f);
     let found = if x == f64::INFINITY { x } else { found };

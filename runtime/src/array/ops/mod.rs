@@ -7,11 +7,12 @@ mod integer;
 mod maths;
 mod table;
 mod unary;
+pub(crate) mod widest;
 mod zip;
 
 pub(crate) use cast::number_as;
 pub(crate) use integer::Integer;
-pub(crate) use maths::add_all;
+pub(crate) use maths::{add_all, squares};
 pub(crate) use table::{Binary, Compare, Logical, Test, Unary};
 
 use super::data::{Data, Slice, sealed::Sealed};

@@ -3,7 +3,7 @@
 
 use crate::array::data::{Data, Number, Slice};
 use crate::array::dtype::Dtype;
-use crate::array::ops::{Binary, Integer, Op, add_all, number_as};
+use crate::array::ops::{Binary, Integer, Op, add_all, number_as, squares};
 use crate::error::{Error, Result};
 use crate::exact::cells::{Cells, Terms, mean_of_integers};
 use crate::exact::{moments, product};
@@ -163,7 +163,7 @@ impl Partial {
                 count(n, run, x.len());
                 add_floats(sum, run, Terms::Values(x), x.len());
                 if let Some(squares) = squares {
-                    add_floats(squares, run, Terms::Products(x, x), x.len());
+                    add_squares(squares, run, x);
                 }
             }
             Self::Complex { re, im, n } => {
@@ -421,6 +421,21 @@ fn add_floats(cells: &mut Cells<WORDS>, run: Run, terms: Terms<'_>, n: usize) {
         add_all(cells, run.group, x);
     } else {
         cells.update_one(run.group, terms);
+    }
+}
+
+/// Adds the squares: as two lists, the rounded squares and their rounding errors, which are summed
+/// quickly, where these are exact.
+fn add_squares(cells: &mut Cells<WORDS>, run: Run, x: &[f64]) {
+    let mut high = vec![0.0; x.len()];
+    let mut low = vec![0.0; x.len()];
+    let mut exact = true;
+    squares(x, &mut high, &mut low, &mut exact);
+    if exact {
+        add_floats(cells, run, Terms::Values(&high), x.len());
+        add_floats(cells, run, Terms::Values(&low), x.len());
+    } else {
+        add_floats(cells, run, Terms::Products(x, x), x.len());
     }
 }
 
