@@ -7,7 +7,7 @@ use super::data::sealed::Sealed;
 use super::dtype::Dtype;
 use super::element::ArrayElement;
 use super::failing::Failing;
-use super::grid::tuple;
+use super::grid::{Grid, tuple};
 use super::handle::{Array, Place, grid_of, lazily, persisted, step};
 use super::program::block_of;
 use super::rechunk::rechunk;
@@ -95,7 +95,48 @@ fn cut(inner: &Opaque, cuts: &Cuts, place: Place) -> Opaque {
     })
 }
 
+/// Returns chunks that are as equal as their number allows, for the size of a chunk (as Dask's
+/// `balance`): a last chunk of at most half of the size is spread over the others.
+fn balanced(n: usize, size: usize) -> Vec<usize> {
+    let equal = |size: usize| {
+        let mut all = vec![size; n / size];
+        if !n.is_multiple_of(size) {
+            all.push(n % size);
+        }
+        all
+    };
+    if size == 0 || n <= size {
+        return vec![n];
+    }
+    let given = equal(size);
+    let small = given.last().is_some_and(|last| 2 * last <= size);
+    let number = given.len() - usize::from(small && given.len() > 1);
+    let width =
+        |chunks: &Vec<usize>| chunks.iter().max().unwrap_or(&0) - chunks.iter().min().unwrap_or(&0);
+    let near = (size - size / 2).max(1)..=size + size / 2;
+    let all = near.map(equal).filter(|chunks| chunks.len() == number);
+    all.min_by_key(width).unwrap_or(given)
+}
+
+#[inline(never)]
+fn cut_evenly(inner: &Opaque, cuts: &Cuts, place: Place) -> Opaque {
+    step(&[inner], place, &|cores| {
+        let core = cores[0];
+        let grid = grid_of("rechunk_balanced", &core.shape(), core.dtype, cuts)?;
+        let chunks = grid.shape().into_iter().zip(grid.largest()).map(|(n, s)| balanced(n, s));
+        Ok(rechunk(core, &Arc::new(Grid::new(chunks.collect()))))
+    })
+}
+
 impl<T: ArrayElement> Array<T> {
+    /// Cuts the array into chunks of about these sizes that are as equal as possible: 12 elements by
+    /// 5 are two chunks of 6, and not 5, 5 and 2.
+    #[must_use]
+    #[track_caller]
+    pub fn rechunk_balanced(&self, chunks: impl IntoChunks) -> Self {
+        Self::of(cut_evenly(&self.inner, &chunks.cuts(), Location::caller()))
+    }
+
     /// Cuts the array into other chunks: `(1000, 1000)`, `1000` along all axes, `-1` for a whole
     /// axis, `"auto"`, `"100MB"`, or all sizes of each axis. No result depends on it.
     ///

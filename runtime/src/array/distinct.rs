@@ -1,7 +1,7 @@
 //! Distinct elements, and searches in lists.
 
 use super::block::{Block, Parts};
-use super::calls::{layer, of_blocks, parts_of, tree, whole};
+use super::calls::{layer, of_blocks, parts_of, tree};
 use super::core::Core;
 use super::data::{Data, Slice, sealed::Sealed};
 use super::dtype::Dtype;
@@ -14,7 +14,8 @@ use super::lanes::{Ordered, any_type, floats_of, refuse_complex, same_type};
 use super::ops::{Function, Op};
 use super::program::block_of;
 use super::reshape::reshaped;
-use crate::error::{Error, Result};
+use super::whole::whole;
+use crate::error::Error;
 use crate::graph::Value;
 use crate::handle::Opaque;
 use std::panic::Location;

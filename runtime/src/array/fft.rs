@@ -4,7 +4,7 @@
 use super::align::{self, Operand, cast};
 use super::args::{IntoShape, axes_of, axis_of};
 use super::block::Block;
-use super::calls::{each_block, whole_along};
+use super::calls::each_block;
 use super::core::Core;
 use super::create::arange;
 use super::data::{Data, Number, sealed::Sealed};
@@ -14,6 +14,7 @@ use super::handle::{Array, Place, step};
 use super::lanes::Lanes;
 use super::ops::{Binary, Op, Unary};
 use super::sort::with_chunks;
+use super::whole::whole_along;
 use crate::error::{Error, Result};
 use crate::handle::Opaque;
 use num_complex::Complex64;

@@ -2,7 +2,7 @@
 //! arrays, files.
 
 use super::*;
-use ndarray::{ArrayD, arr1, s};
+use ndarray::{ArrayD, NewAxis, arr1, s};
 
 fn text<T: ArrayElement>(x: &Array<T>) -> String {
     x.compute().unwrap_err().to_string()
@@ -323,4 +323,58 @@ fn properties() {
     assert!(card.contains("<svg") && card.contains("(40, 60)"), "{card}");
     let drawn = crate::show::Show::show(&(&x + 1.0).visualize()).data["image/svg+xml"].clone();
     assert!(drawn.contains("add"), "{drawn}");
+}
+
+/// The array of the tutorials about slices: element (i, j, k) is 100 i + 10 j + k.
+#[test]
+fn a_cube_is_cut_and_put_together_as_in_numpy() {
+    for cut in [(6, 5, 4), (2, 3, 4), (4, 2, 1), (1, 1, 1)] {
+        let a = fromfunction((6, 5, 4), |i: &[usize]| (100 * i[0] + 10 * i[1] + i[2]) as i64);
+        let a = a.rechunk(cut);
+        let shape = |x: &Array<i64>| x.compute().unwrap().shape().to_vec();
+        assert_eq!(list(&a.slice(s![1, .., ..]).slice(s![0, ..])), [100, 101, 102, 103]);
+        assert_eq!(list(&a.slice(s![-1, ..;-1, ..]).slice(s![0, ..])), [540, 541, 542, 543]);
+        let part = a.slice(s![..;2, 1..4, ..;-2]);
+        assert_eq!(
+            (shape(&part), part.slice(s![1, 0, ..]).compute().unwrap()[[0]]),
+            (vec![3, 3, 2], 213)
+        );
+        assert_eq!(
+            a.take([4, 0, 4], 0).slice(s![.., 0, 0]).compute().unwrap(),
+            arr1(&[400, 0, 400]).into_dyn()
+        );
+        assert_eq!(list(&a.take([3, 1], 1).slice(s![0, .., 0])), [30, 10]);
+        assert_eq!(list(&a.slice(s![.., .., 0]).slice(s![0, ..])), [0, 10, 20, 30, 40]);
+        let rows = a.slice(s![2..6;-2, NewAxis, 0, ..]);
+        assert_eq!(
+            (shape(&rows), rows.slice(s![.., 0, 0]).compute().unwrap()),
+            (vec![2, 1, 4], arr1(&[500, 300]).into_dyn())
+        );
+        assert_eq!(shape(&a.slice(s![2..2, .., ..])), [0, 5, 4]);
+        let turned = a.transpose((2, 0, 1)) * arange(0..5i64);
+        assert_eq!(
+            (turned.shape(), turned.sum().compute().unwrap()),
+            (Sizes(vec![4, 6, 5]), 67_560)
+        );
+        assert_eq!(
+            a.reshape((8, 15)).slice(s![3, ..3]).compute().unwrap(),
+            arr1(&[211, 212, 213]).into_dyn()
+        );
+        assert_eq!(a.filter(&a.gt(300)).sum().compute().unwrap(), 24_990);
+        assert_eq!(concatenate([&a, &a], 1).shape(), [6, 10, 4]);
+        assert_eq!(stack([&a, &a], 0).shape(), [2, 6, 5, 4]);
+        let (b, c) = (a.slice(s![0, .., ..]), a.slice(s![1, .., ..]));
+        assert_eq!(b.tensordot(&c.t(), 1).trace().compute().unwrap(), 56_270);
+        assert_eq!(where_(&(&a % 2).eq(0), &a, -&a).sum().compute().unwrap(), -60);
+        assert_eq!(list(&a.diff(1, 0).unique()), [100]);
+        assert_eq!(a.roll(3).slice(s![0, 0, 0]).compute().unwrap()[[]], 541);
+        assert_eq!(a.pad(1, 0).sum().compute().unwrap(), 32_580);
+        assert_eq!(a.flip().slice(s![0, 0, 0]).compute().unwrap()[[]], 543);
+        let product = a.slice(s![.., .., 0]).matmul(&a.slice(s![.., .., 1]).t());
+        assert_eq!(product.sum().compute().unwrap(), 13_206_600);
+    }
+    assert_eq!(ones((6, 5)).rechunk(vec![vec![2, 4], vec![5]]).chunks(), [vec![2, 4], vec![5]]);
+    assert_eq!(ones(20).rechunk(3).rechunk(6).chunks(), [vec![6, 6, 6, 2]]);
+    assert_eq!(ones(12).rechunk(3).rechunk_balanced(5).chunks(), [vec![6, 6]]);
+    assert_eq!(ones(20).rechunk_balanced(6).chunks(), [vec![7, 7, 6]]);
 }

@@ -5,7 +5,7 @@ use super::block::Block;
 use super::core::{Core, most_elements};
 use super::dtype::Dtype;
 use super::element::ArrayElement;
-use super::grid::{Cut, Grid, cut};
+use super::grid::{Cut, Grid, cut, tuple};
 use super::program::block_of;
 use super::sizes::{Sizes, UNKNOWN};
 use crate::deferred;
@@ -171,7 +171,33 @@ pub(super) fn step(
             Err(_) => return inner.again(),
         }
     }
-    made(f(&cores), place)
+    let found = f(&cores);
+    if let Ok(core) = &found {
+        tell_of_large_chunks(core, &cores);
+    }
+    made(found, place)
+}
+
+/// How much larger than those of its inputs the chunks of a result may be without a word.
+const GROWTH: usize = 10;
+
+/// Warns if a step makes chunks that are far larger than automatic ones and than those before it.
+fn tell_of_large_chunks(core: &Core, inputs: &[&Core]) {
+    let size = |core: &Core| core.largest().saturating_mul(core.dtype.size());
+    let most = most_elements(core.dtype, None) * core.dtype.size();
+    let before = inputs.iter().map(|c| size(c)).max().unwrap_or(0);
+    if inputs.is_empty() || size(core) <= 4 * most || size(core) / GROWTH <= before {
+        return;
+    }
+    let bytes = |n: usize| crate::show::html::bytes(n as u64);
+    let name = core.layer.key.name.text();
+    let better = automatic(&name, &core.shape(), core.dtype);
+    let better = better.map_or_else(|_| String::new(), |grid| tuple(&grid.largest()));
+    crate::show::warn(&format!(
+        "{name}: chunks of {} from chunks of at most {}; help: cut the arrays before it, so that the result's chunks are about {better}, as in .rechunk(..)",
+        bytes(size(core)),
+        bytes(before),
+    ));
 }
 
 /// Cuts a shape as asked.

@@ -1,6 +1,6 @@
 //! Counts of elements: in bins, and of small integers.
 
-use super::align::{Operand, cast};
+use super::align::cast;
 use super::block::Block;
 use super::calls::{layer, of_blocks, one_block, tree};
 use super::core::Core;

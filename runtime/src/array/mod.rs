@@ -9,7 +9,7 @@
 //! | `random`, `law`, `make` | elements that are computed from their places |
 //! | `ops` | elementwise operations |
 //! | `step`, `program`, `task` | what the layers of an array do; its evaluation, tile by tile; their tasks |
-//! | `core`, `rechunk`, `align`, `calls` | arrays without their type in Rust: other chunks, equal shapes, functions of whole blocks |
+//! | `core`, `calls`, `rechunk`, `whole`, `align` | arrays without their type in Rust: functions of whole blocks, other chunks, equal shapes |
 //! | `handle` | the handle |
 //! | `create`, `like`, `rng` | new arrays |
 //! | `operand`, `elementwise`, `operators`, `numeric` | functions of each element |
@@ -90,6 +90,7 @@ mod task;
 mod tests;
 mod triangle;
 mod view;
+mod whole;
 mod zarr;
 
 pub use apply::Boundary;

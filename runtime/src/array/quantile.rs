@@ -8,7 +8,7 @@
 use super::align::cast;
 use super::args::axis_of;
 use super::block::Block;
-use super::calls::{each_block, layer, one_block, tree, whole_along};
+use super::calls::{each_block, layer, one_block, tree};
 use super::core::Core;
 use super::data::{Data, sealed::Sealed};
 use super::dtype::Dtype;
@@ -17,6 +17,7 @@ use super::failing::Failing;
 use super::handle::{Array, Place, core, made, step};
 use super::lanes::{Lanes, refuse_complex};
 use super::program::block_of;
+use super::whole::whole_along;
 use crate::delayed::{Delayed, typed_ref};
 use crate::error::{Error, Result};
 use crate::graph::{Key, Layer, Name, Point, Value};

@@ -1,12 +1,14 @@
 //! Other chunks: blocks are cut into pieces where they must be, and pieces are put together.
 
 use super::block::Block;
+use super::calls::of_blocks;
 use super::core::Core;
 use super::dtype::Dtype;
 use super::grid::{Grid, common};
 use super::merge;
 use super::program::block_of;
 use super::step::{Kind, Look};
+use crate::config;
 use crate::error::Result;
 use crate::graph::{Layer, Value, Work};
 use std::sync::Arc;
@@ -21,6 +23,52 @@ pub(super) fn rechunk(core: &Core, grid: &Arc<Grid>) -> Core {
         let name = core.layer.key.name.text();
         return Core::step(&name, grid.clone(), core.dtype, &[], Kind::Make(make.clone()));
     }
+    let edges = core.grid.chunks.iter().zip(&grid.chunks).map(|(a, b)| common(&[a, b]));
+    if Grid::new(edges.collect()) == **grid {
+        return split(core, grid);
+    }
+    if fits_memory(core) { merged(core, grid) } else { by_pieces(core, grid) }
+}
+
+/// Returns whether all blocks may be in memory at once: then they need not be cut into pieces, which
+/// a block is made of without loading all that it reads a part of.
+fn fits_memory(core: &Core) -> bool {
+    let bytes = core.grid.elements() * core.dtype.size() as u128;
+    let limit = config::cluster().memory();
+    bytes * 4 <= u128::from(limit)
+}
+
+/// Puts blocks together that are cut where they must be.
+fn merged(core: &Core, grid: &Arc<Grid>) -> Core {
+    let range = |to: &Grid, i: usize| -> Vec<(usize, usize, usize)> {
+        let place = to.place(i);
+        let starts = to.block_start(&place).into_iter().zip(to.block_shape(&place));
+        starts.map(|(start, size)| (start, size, 0)).collect()
+    };
+    let (from, to, dtype) = (core.grid.clone(), grid.clone(), core.dtype);
+    let (sources, targets) = (from.clone(), to.clone());
+    let reads = move |i: usize, read: &mut dyn FnMut(usize, usize)| {
+        sources.each_block_of(&range(&targets, i), &mut |place| read(0, sources.number(place)));
+    };
+    of_blocks("rechunk-merge", grid.clone(), dtype, &[core], reads, move |i, blocks| {
+        let shape = to.block_shape(&to.place(i));
+        if let Some(number) = merge::common(blocks.iter().copied()) {
+            return Ok(Block::same(shape, number));
+        }
+        let range = range(&to, i);
+        let mut data = merge::zeros(dtype, shape.iter().product());
+        let mut next = blocks.iter();
+        from.each_block_of(&range, &mut |place| {
+            if let Some(block) = next.next() {
+                merge::copy_overlap(block, &from.block_start(place), &range, &mut data);
+            }
+        });
+        Ok(Block::new(shape, data))
+    })
+}
+
+/// Cuts blocks into pieces, and puts these together.
+fn by_pieces(core: &Core, grid: &Arc<Grid>) -> Core {
     let edges = core.grid.chunks.iter().zip(&grid.chunks).map(|(a, b)| common(&[a, b]));
     let pieces = Arc::new(Grid::new(edges.collect()));
     let cut = if core.grid == pieces { core.clone() } else { split(core, &pieces) };
@@ -129,5 +177,32 @@ impl Work for Merge {
             }
         });
         Ok(Arc::new(Block::new(shape, data)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::data::Data;
+
+    #[test]
+    fn both_ways_give_the_same_blocks() {
+        let list = (0..42).collect();
+        let core = crate::array::create::in_memory(Block::new(vec![6, 7], Data::I64(list)));
+        let grid = |rows: &[usize], columns: &[usize]| {
+            Arc::new(Grid::new(vec![rows.to_vec(), columns.to_vec()]))
+        };
+        let grids = [grid(&[4, 2], &[3, 4]), grid(&[1, 5], &[7]), grid(&[2, 2, 2], &[1, 1, 5])];
+        for first in &grids {
+            for second in &grids {
+                let values = |core: &Core| {
+                    let values = crate::sched::compute(&core.layer.points()).unwrap();
+                    values.iter().map(|v| block_of(v).clone()).collect::<Vec<_>>()
+                };
+                let (whole, cut) = (merged(&core, first), by_pieces(&core, first));
+                assert_eq!(values(&whole), values(&cut));
+                assert_eq!(values(&merged(&whole, second)), values(&by_pieces(&cut, second)));
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::args::axis_of;
 use super::block::Block;
-use super::calls::{each_block, whole_along};
+use super::calls::each_block;
 use super::core::Core;
 use super::data::Data;
 use super::dtype::Dtype;
@@ -10,6 +10,7 @@ use super::element::ArrayElement;
 use super::grid::Grid;
 use super::handle::{Array, Place, step};
 use super::lanes::{Lanes, Ordered, any_type, refuse_complex, same_type};
+use super::whole::whole_along;
 use crate::error::Result;
 use crate::handle::Opaque;
 use std::panic::Location;

@@ -5,7 +5,7 @@ use super::element::ArrayElement;
 use super::handle::{Array, Place, made, step};
 use super::join::{Arrays, handles, joined};
 use super::reshape::reshaped;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::handle::Opaque;
 use std::panic::Location;
 
