@@ -186,6 +186,40 @@ impl<const K: usize> Cells<K> {
         }
     }
 
+    /// Adds each value to a group of its own, from `first` on; inlined, so that a caller may choose
+    /// the instructions.
+    #[inline(always)]
+    pub(crate) fn add_run(&mut self, first: usize, x: &[f64]) {
+        let (whole, rest) = x.as_chunks::<LANES>();
+        for (i, values) in whole.iter().enumerate() {
+            let at = first + i * LANES;
+            let groups = &mut self.words[at..at + LANES];
+            let mut words = [[0.0; LANES]; K];
+            for (lane, group) in groups.iter().enumerate() {
+                (0..K).for_each(|k| words[k][lane] = group[k]);
+            }
+            let mut left = *values;
+            for word in &mut words {
+                for lane in 0..LANES {
+                    (word[lane], left[lane]) = two_sum(word[lane], left[lane]);
+                }
+            }
+            let mut fitted = true;
+            for l in left {
+                fitted &= l == 0.0;
+            }
+            if fitted {
+                for (lane, group) in groups.iter_mut().enumerate() {
+                    (0..K).for_each(|k| group[k] = words[k][lane]);
+                }
+            } else {
+                values.iter().enumerate().for_each(|(lane, x)| self.add(at + lane, *x));
+            }
+        }
+        let at = first + whole.len() * LANES;
+        rest.iter().enumerate().for_each(|(i, x)| self.add(at + i, *x));
+    }
+
     /// Adds all values to one group; inlined, so that a caller may choose the instructions.
     #[inline(always)]
     pub(crate) fn add_all(&mut self, group: usize, x: &[f64]) {

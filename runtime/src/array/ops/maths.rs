@@ -46,6 +46,13 @@ widest! {
 }
 
 widest! {
+    /// Adds each value to the exact sum of a group of its own, from `first` on.
+    pub(crate) fn add_run<const K: usize>(cells: &mut Cells<K>, first: usize, x: &[f64]) {
+        cells.add_run(first, x);
+    }
+}
+
+widest! {
     /// Computes the squares, rounded, and their rounding errors; `exact` stays true if the errors are
     /// those of squares that are neither too large nor too small.
     pub(crate) fn squares(x: &[f64], high: &mut [f64], low: &mut [f64], exact: &mut bool) {

@@ -12,7 +12,7 @@ mod zip;
 
 pub(crate) use cast::number_as;
 pub(crate) use integer::Integer;
-pub(crate) use maths::{add_all, squares};
+pub(crate) use maths::{add_all, add_run, squares};
 pub(crate) use table::{Binary, Compare, Logical, Test, Unary};
 
 use super::data::{Data, Slice, sealed::Sealed};

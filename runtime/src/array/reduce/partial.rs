@@ -3,7 +3,7 @@
 
 use crate::array::data::{Data, Number, Slice};
 use crate::array::dtype::Dtype;
-use crate::array::ops::{Binary, Integer, Op, add_all, number_as, squares};
+use crate::array::ops::{Binary, Integer, Op, add_all, add_run, number_as, squares};
 use crate::error::{Error, Result};
 use crate::exact::cells::{Cells, Terms, mean_of_integers};
 use crate::exact::{moments, product};
@@ -414,13 +414,11 @@ fn count(n: &mut [u64], run: Run, elements: usize) {
 }
 
 fn add_floats(cells: &mut Cells<WORDS>, run: Run, terms: Terms<'_>, n: usize) {
-    if run.each {
-        let groups: Vec<usize> = (run.group..run.group + n).collect();
-        cells.update(&groups, terms);
-    } else if let Terms::Values(x) = terms {
-        add_all(cells, run.group, x);
-    } else {
-        cells.update_one(run.group, terms);
+    match (run.each, terms) {
+        (true, Terms::Values(x)) => add_run(cells, run.group, x),
+        (true, terms) => cells.update(&(run.group..run.group + n).collect::<Vec<_>>(), terms),
+        (false, Terms::Values(x)) => add_all(cells, run.group, x),
+        (false, terms) => cells.update_one(run.group, terms),
     }
 }
 
