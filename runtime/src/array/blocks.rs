@@ -9,7 +9,7 @@ use super::element::ArrayElement;
 use super::failing::Failing;
 use super::grid::{Grid, tuple};
 use super::handle::{Array, Place, grid_of, lazily, persisted, step};
-use super::program::block_of;
+use super::program::{block_of, owned};
 use super::rechunk::rechunk;
 use crate::delayed::Delayed;
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 /// A function of blocks.
-type OfBlocks = Arc<dyn Fn(&Block) -> Block + Send + Sync>;
+type OfBlocks = Arc<dyn Fn(Block) -> Block + Send + Sync>;
 
 /// Applies a function to each block.
 struct Mapped(OfBlocks);
@@ -30,16 +30,17 @@ impl Work for Mapped {
         out.push((0, index));
     }
 
-    fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
-        let given = block_of(&values[0]);
+    fn run(&self, _: u32, mut values: Vec<Value>) -> Result<Value> {
+        let given = owned(values.swap_remove(0));
+        let shape = given.shape.clone();
         let found = (self.0)(given);
-        if found.shape != given.shape {
+        if found.shape != shape {
             return Err(Error::bad_argument(
                 "map_blocks",
                 format!(
                     "the function returned a block of shape {} for one of shape {}; expected the same shape",
                     tuple(&found.shape),
-                    tuple(&given.shape)
+                    tuple(&shape)
                 ),
             ));
         }
@@ -57,8 +58,8 @@ fn map_blocks(inner: &Opaque, f: &OfBlocks, dtype: Dtype, place: Place) -> Opaqu
 
 /// Gives a block to a function that takes it as an array.
 #[inline(never)]
-fn as_array<T: ArrayElement>(block: &Block, f: &mut dyn FnMut(&ArrayD<T>)) {
-    f(&T::array(block.clone()));
+fn as_array<T: ArrayElement>(block: Block, f: &mut dyn FnMut(&ArrayD<T>)) {
+    f(&T::array(block));
 }
 
 /// Returns the array that a block is.
@@ -166,7 +167,7 @@ impl<T: ArrayElement> Array<T> {
         &self,
         f: impl Fn(&ArrayD<T>) -> ArrayD<U> + Send + Sync + 'static,
     ) -> Array<U> {
-        let f: OfBlocks = Arc::new(move |block: &Block| {
+        let f: OfBlocks = Arc::new(move |block: Block| {
             let mut found = None;
             as_array::<T>(block, &mut |array| found = Some(f(array)));
             match found {

@@ -13,6 +13,7 @@ use super::view::View;
 use crate::error::{ErrorKind, Result};
 use crate::graph::{Source, Value};
 use crate::sched;
+use std::sync::Arc;
 
 /// The elements of a tile.
 const TILE: usize = 1024;
@@ -93,6 +94,14 @@ pub(super) fn block(plan: &Plan<'_>, index: usize, values: &[Value]) -> Result<B
 pub(super) fn block_of(value: &Value) -> &Block {
     // Only layers of arrays are inputs of arrays, and their tasks return blocks.
     value.downcast_ref().expect("a task of an array returns a block")
+}
+
+/// Returns a task's value as a block, without a copy if nothing else holds it.
+pub(super) fn owned(value: Value) -> Block {
+    match value.downcast::<Block>() {
+        Ok(block) => Arc::unwrap_or_clone(block),
+        Err(value) => block_of(&value).clone(),
+    }
 }
 
 /// Where the elements of a leaf are: the place of the first, and the distance of neighbours along
