@@ -14,7 +14,7 @@
 //! | [`delayed`], [`fs`], `decode`, `atomic_file`, [`mod@array`], [`bag`], [`html`], [`json`], [`xml`] | lazy calls; files and URLs; decompression and decoding; atomic file writes; arrays in chunks; bags; HTML, JSON and XML text | the above |
 //! | `csv` | reading and writing CSV: bytes to columns and back | the above |
 //! | [`frame`] | data frames; independent of bags and delayed calls | the above except those two |
-//! | `convert`, `frame_arrays`, `collect`, [`client`] | conversions between collections; computing several collections at once; workers, memory, futures | the above |
+//! | `convert`, `frame_arrays`, `bag_arrays`, `collect`, [`client`] | conversions between collections; computing several collections at once; workers, memory, futures | the above |
 //! | [`datasets`], [`plot`] | bundled data sets; plots of frames | the above |
 //! | [`host`] | the evaluator process, which loads and runs cells | the above |
 //!
@@ -44,6 +44,7 @@ extern crate serde as _;
 pub mod array;
 mod atomic_file;
 pub mod bag;
+mod bag_arrays;
 pub mod client;
 mod collect;
 pub mod comm;

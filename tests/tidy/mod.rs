@@ -38,6 +38,7 @@ const LAYERS: [(&str, &[&str]); 2] = [
             "frame",
             "convert",
             "frame_arrays",
+            "bag_arrays",
             "collect",
             "client",
             "datasets",

@@ -3,16 +3,18 @@
 use super::block::Block;
 use super::core::Core;
 use super::data::{Data, sealed::Sealed};
-use super::dtype::with_types;
+use super::dtype::{Dtype, with_types};
 use super::element::ArrayElement;
 use super::grid::{Grid, tuple};
-use super::handle::{Array, Place, core, made};
+use super::handle::{Array, Place, core, made, made_unknown};
 use super::merge;
 use super::program::block_of;
 use super::rechunk::rechunk;
 use crate::error::{Error, Result};
 use crate::graph::{Key, Layer, Name, Point, Value, Work};
+use crate::handle::Opaque;
 use ndarray::ArrayD;
+use std::panic::Location;
 use std::sync::Arc;
 
 /// Returns the tasks of an array's blocks.
@@ -132,4 +134,73 @@ pub(crate) fn columns(value: &Value, columns: usize) -> Vec<Data> {
             list
         })
         .collect()
+}
+
+/// Creates the matrix of values whose numbers of rows are not known.
+pub(crate) fn from_unknown_rows<T: ArrayElement>(
+    points: Vec<Point>,
+    columns: usize,
+    rows: fn(&Value, usize) -> Result<Data>,
+    place: Place,
+) -> Array<T> {
+    Array::of(unknown_rows(points, columns, T::DTYPE, rows, place))
+}
+
+/// Computes the rows of one value.
+struct FromUnknown {
+    columns: usize,
+    rows: fn(&Value, usize) -> Result<Data>,
+}
+
+impl Work for FromUnknown {
+    fn reads(&self, layer: &Layer, index: u32, out: &mut Vec<(u32, u32)>) {
+        out.push((index, layer.inputs[index as usize].index));
+    }
+
+    fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
+        let data = (self.rows)(&values[0], self.columns)?;
+        let rows = if self.columns == 0 { 0 } else { data.len() / self.columns };
+        Ok(Arc::new(Block::new(vec![rows, self.columns], data)))
+    }
+}
+
+#[inline(never)]
+fn unknown_rows(
+    points: Vec<Point>,
+    columns: usize,
+    dtype: Dtype,
+    rows: fn(&Value, usize) -> Result<Data>,
+    place: Place,
+) -> Opaque {
+    let grid = Arc::new(Grid::new(vec![vec![0; points.len()], vec![columns]]));
+    let len = points.len() as u32;
+    let work = FromUnknown { columns, rows };
+    let layer = Layer::new(Key::new(Name::new("to_array")), len, points, work);
+    made_unknown(Ok((Core { grid, dtype, layer }, 0)), place)
+}
+
+/// Returns the array in blocks of whole rows.
+///
+/// # Errors
+/// Returns an error if the array has more than two axes, or none.
+pub(crate) fn in_rows<T: ArrayElement>(array: &Array<T>) -> Result<Array<T>> {
+    match whole_rows(&array.inner) {
+        Ok(inner) => Ok(Array::of(inner)),
+        Err(e) => Err(e),
+    }
+}
+
+#[inline(never)]
+fn whole_rows(inner: &Opaque) -> Result<Opaque> {
+    let core = core(inner)?;
+    let shape = core.shape();
+    if !matches!(shape.len(), 1 | 2) {
+        return Err(Error::bad_argument(
+            "to_bag",
+            format!("an array of shape {}; expected a matrix, or a list", tuple(&shape)),
+        ));
+    }
+    let mut chunks = vec![core.grid.chunks[0].to_vec()];
+    chunks.extend(shape.get(1).map(|n| vec![*n]));
+    Ok(made(Ok(rechunk(core, &Arc::new(Grid::new(chunks)))), Location::caller()))
 }

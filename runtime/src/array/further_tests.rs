@@ -29,7 +29,7 @@ fn sizes_are_unknown_until_they_are_needed() {
     assert_eq!(rows.persist().unwrap().compute_chunk_sizes().unwrap().shape(), [3, 6]);
     assert_eq!(list(&rows.slice(s![0, ..])), [6, 7, 8, 9, 10, 11]);
     assert_eq!(list(&x.filter(&x.lt(0))), Vec::<i64>::new());
-    assert_eq!(x.filter(&x.lt(0)).mean().compute().map(f64::is_nan).unwrap(), true);
+    assert!(x.filter(&x.lt(0)).mean().compute().unwrap().is_nan());
     assert_eq!(x.filter(&x.gt(20)).argmax().compute().unwrap(), 2);
     let parts = large.to_delayed();
     assert_eq!(parts[3].compute().unwrap(), arr1(&[21i64, 22, 23]).into_dyn());
@@ -377,4 +377,16 @@ fn a_cube_is_cut_and_put_together_as_in_numpy() {
     assert_eq!(ones(20).rechunk(3).rechunk(6).chunks(), [vec![6, 6, 6, 2]]);
     assert_eq!(ones(12).rechunk(3).rechunk_balanced(5).chunks(), [vec![6, 6]]);
     assert_eq!(ones(20).rechunk_balanced(6).chunks(), [vec![7, 7, 6]]);
+}
+
+#[test]
+fn bare_elements_are_read_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.raw").display().to_string();
+    let bytes: Vec<u8> = (0..12i32).flat_map(i32::to_le_bytes).collect();
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(list(&from_raw_of::<i32>(&path, (3, 4), 0).sum_axis(1)), [6, 22, 38]);
+    assert_eq!(list(&from_raw_of::<i32>(&path, 2, 40)), [10, 11]);
+    let e = text(&from_raw_of::<f64>(&path, (3, 4), 0));
+    assert!(e.contains("48 bytes; expected 96") && e.contains("(3, 4) of float64"), "{e}");
 }

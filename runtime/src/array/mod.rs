@@ -110,7 +110,7 @@ pub use like::{
     meshgrid, ones_like, ravel_multi_index, select, unify_chunks, unravel_index, zeros_like,
 };
 pub use linear::{Contraction, einsum};
-pub use npy::{from_npy, from_npy_of};
+pub use npy::{from_npy, from_npy_of, from_raw_of};
 pub use num_complex::Complex64;
 pub use numeric::Tolerance;
 pub use operand::ArrayOperand;

@@ -2,6 +2,7 @@
 //! file, so that each is read and written alone.
 
 use super::align::cast;
+use super::args::IntoShape;
 use super::block::Block;
 use super::bytes::{append, elements};
 use super::core::{Core, most_elements};
@@ -193,6 +194,49 @@ pub fn from_npy(path: &str) -> Array<f64> {
 #[track_caller]
 pub fn from_npy_of<T: ArrayElement>(path: &str) -> Array<T> {
     Array::of(read(path, T::DTYPE, Location::caller()))
+}
+
+#[inline(never)]
+fn raw(path: &str, lengths: &[i64], offset: u64, dtype: Dtype, place: Place) -> Opaque {
+    let new = || {
+        let io = Error::io("from_raw_of", path);
+        let shape = super::args::shape_of("from_raw_of", lengths)?;
+        let file = File::open(local("from_raw_of", path)?).map_err(&io)?;
+        let has = file.metadata().map_err(&io)?.len();
+        let needs = (shape.iter().product::<usize>() * dtype.size()) as u64;
+        if has < needs.saturating_add(offset) {
+            return Err(Error::bad_argument(
+                "from_raw_of",
+                format!(
+                    "{path:?} has {has} bytes; expected {needs} from byte {offset} on, for shape {} of {}",
+                    super::grid::tuple(&shape),
+                    dtype.name()
+                ),
+            ));
+        }
+        let grid = in_order("from_raw_of", &shape, most_elements(dtype, None))?;
+        let firsts = super::reshape::starts(&grid);
+        let path = path.to_owned();
+        let work = Reading { file, path, grid: grid.clone(), dtype, start: offset, firsts };
+        Ok(Core::of("from_raw_of", grid, dtype, &[], work))
+    };
+    made(new(), place)
+}
+
+/// Opens a file of bare elements, little-endian and in row-major order, as `numpy.memmap` does: from
+/// byte `offset` on. Blocks are read when they are needed.
+///
+/// ```
+/// use rask::prelude::*;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("x.raw").display().to_string();
+/// std::fs::write(&path, [1, 0, 0, 0, 2, 0, 0, 0]).unwrap();
+/// assert_eq!(da::from_raw_of::<i32>(&path, 2, 0).sum().compute()?, 3);
+/// # Ok::<(), rask::Error>(())
+/// ```
+#[track_caller]
+pub fn from_raw_of<T: ArrayElement>(path: &str, shape: impl IntoShape, offset: u64) -> Array<T> {
+    Array::of(raw(path, &shape.lengths(), offset, T::DTYPE, Location::caller()))
 }
 
 /// Writes blocks into a file.
