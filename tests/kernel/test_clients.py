@@ -73,7 +73,9 @@ class Tools(unittest.TestCase):
             ("let x = da::ones", ["(50, 50)", "19.53 kiB", "svg"]), ("let y = &x", ["svg", "add"]), ("y.sum()", ["5000.0"]),
             ("let big", ["11.92 GiB", "(40000, 40000)", "(4096, 4096)"]), ("let part", ["Wall time", "27492237.072440665"]), ("let z", ["(40, 40)"]), ("z.mean()", ["0."]),
             ("da::linspace", ["[0.0, 0.25, 0.5, 0.25, 0.0]"]), ("let m", ["[18, 19, 20, 21, 22, 23]"]),
-            ("println!(\"sums", ["[36, 40, 44, 48, 52, 56]", "[5, 11, 17, 23]", "[18, 20, 22]", "over 20     66"]), ("da::zeros", ["polygon", "187.50 kiB"]),
+            ("println!(\"sums", ["[36, 40, 44, 48, 52, 56]", "[5, 11, 17, 23]", "[18, 20, 22]", "over 20     66"]), ("let large", ["(?,)", "float64"]), ("println!(\"{} elements", ["elements, mean 0.999"]),
+            ("println!(\"median", ["median        0.499924", "[0.2500, 0.4999, 0.7501]", "[5, 4]", "[0, 1, 3, 6, 10, 15]"]), ("let tall", ["[1004.1, 1002.9, 1002.8]", "true"]), ("let a = da::random_seeded((300", ["true"]),
+            ("let smooth", ["[0.33, 1.67, 4.67, 9.67"]), ("m.to_zarr", ["15, 51, 87, 123"]), ("da::zeros", ["polygon", "187.50 kiB"]),
             ("da::ones((3, 4))", ["(3, 4)", "(5, 4)", "expected equal lengths"]), ("(da::full", ["integer overflow", "int64"])])
 
     def test_the_notebook_about_the_kernel(self):

@@ -200,7 +200,7 @@ impl State {
         {
             // Validating everything after every event would be quadratic.
             self.events += 1;
-            if self.events % (1 + self.status.len() as u64 / 64) == 0 {
+            if self.events.is_multiple_of(1 + self.status.len() as u64 / 64) {
                 self.validate();
             }
         }
