@@ -102,7 +102,7 @@ fn artifacts(root: &Path) -> Result<HashMap<String, Artifact>> {
         .map_err(Error::file(root.join("Cargo.lock")))?
         .matches("[[package]]")
         .count();
-    announce("building the runtime's libraries (the first time takes about 40 minutes on 2 cores)");
+    announce("building the runtime's libraries (the first time takes about 45 minutes on 2 cores)");
     let mut command = cargo(root);
     command
         .args(["build", "--release", "--message-format=json-render-diagnostics"])
