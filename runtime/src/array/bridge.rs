@@ -159,7 +159,7 @@ impl Work for FromUnknown {
 
     fn run(&self, _: u32, values: Vec<Value>) -> Result<Value> {
         let data = (self.rows)(&values[0], self.columns)?;
-        let rows = if self.columns == 0 { 0 } else { data.len() / self.columns };
+        let rows = data.len().checked_div(self.columns).unwrap_or(0);
         Ok(Arc::new(Block::new(vec![rows, self.columns], data)))
     }
 }
