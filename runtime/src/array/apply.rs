@@ -8,7 +8,7 @@ use super::core::Core;
 use super::data::{Data, Number};
 use super::dtype::Dtype;
 use super::element::ArrayElement;
-use super::grid::{Grid, tuple};
+use super::grid::{Grid, equal, tuple};
 use super::handle::{Array, Place, step};
 use super::lanes::Lanes;
 use super::rechunk::rechunk;
@@ -127,11 +127,7 @@ fn coarsen(
             .map(|a| {
                 let largest = core.grid.chunks[a].iter().copied().max().unwrap_or(1);
                 let n = largest.next_multiple_of(size[a]).max(size[a]);
-                let mut all = vec![n; shape[a] / n];
-                if !shape[a].is_multiple_of(n) || shape[a] == 0 {
-                    all.push(shape[a] % n);
-                }
-                all
+                equal(shape[a], n)
             })
             .collect();
         let core = rechunk(core, &Arc::new(Grid::new(chunks.clone())));

@@ -7,7 +7,7 @@ use super::data::sealed::Sealed;
 use super::dtype::Dtype;
 use super::element::ArrayElement;
 use super::failing::Failing;
-use super::grid::{Grid, tuple};
+use super::grid::{Grid, equal, tuple};
 use super::handle::{Array, Place, grid_of, lazily, persisted, step};
 use super::program::{block_of, owned};
 use super::rechunk::rechunk;
@@ -99,23 +99,16 @@ fn cut(inner: &Opaque, cuts: &Cuts, place: Place) -> Opaque {
 /// Returns chunks that are as equal as their number allows, for the size of a chunk (as Dask's
 /// `balance`): a last chunk of at most half of the size is spread over the others.
 fn balanced(n: usize, size: usize) -> Vec<usize> {
-    let equal = |size: usize| {
-        let mut all = vec![size; n / size];
-        if !n.is_multiple_of(size) {
-            all.push(n % size);
-        }
-        all
-    };
     if size == 0 || n <= size {
         return vec![n];
     }
-    let given = equal(size);
+    let given = equal(n, size);
     let small = given.last().is_some_and(|last| 2 * last <= size);
     let number = given.len() - usize::from(small && given.len() > 1);
     let width =
         |chunks: &Vec<usize>| chunks.iter().max().unwrap_or(&0) - chunks.iter().min().unwrap_or(&0);
     let near = (size - size / 2).max(1)..=size + size / 2;
-    let all = near.map(equal).filter(|chunks| chunks.len() == number);
+    let all = near.map(|size| equal(n, size)).filter(|chunks| chunks.len() == number);
     all.min_by_key(width).unwrap_or(given)
 }
 

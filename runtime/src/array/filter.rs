@@ -10,7 +10,7 @@ use super::data::{Data, Slice, sealed::Sealed};
 use super::dtype::{Dtype, with_types};
 use super::element::ArrayElement;
 use super::grid::{Grid, tuple};
-use super::handle::{Array, Place, core, made_unknown};
+use super::handle::{Array, Place, made_unknown, unknown};
 use super::operand::{ArrayOperand, apply, array};
 use super::ops::{Op, Test};
 use super::rechunk::rechunk;
@@ -170,21 +170,6 @@ fn compress(inner: &Opaque, mask: &Opaque, axis: i64, place: Place) -> Opaque {
 fn nonzero(inner: &Opaque, flat: bool, place: Place) -> Opaque {
     let name = if flat { "flatnonzero" } else { "argwhere" };
     unknown(&[inner], place, &|cores| places(name, cores[0], flat))
-}
-
-/// Computes an array whose sizes of chunks are not known along an axis.
-type Lazily<'a> = &'a dyn Fn(&[&Core]) -> Result<(Core, usize)>;
-
-/// Applies a step whose result has unknown sizes of chunks along an axis.
-pub(super) fn unknown(inputs: &[&Opaque], place: Place, f: Lazily<'_>) -> Opaque {
-    let mut cores = Vec::with_capacity(inputs.len());
-    for inner in inputs {
-        match core(inner) {
-            Ok(core) => cores.push(core),
-            Err(_) => return inner.again(),
-        }
-    }
-    made_unknown(f(&cores), place)
 }
 
 /// Returns one column of a matrix as a list, whose length may not be known.

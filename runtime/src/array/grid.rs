@@ -168,7 +168,7 @@ pub(crate) fn cut(method: &str, shape: &[usize], cuts: &[Cut], most: usize) -> R
 }
 
 /// Cuts `n` elements into chunks of `size` and a rest.
-fn equal(n: usize, size: usize) -> Vec<usize> {
+pub(crate) fn equal(n: usize, size: usize) -> Vec<usize> {
     if n == 0 || size == 0 {
         return vec![n];
     }

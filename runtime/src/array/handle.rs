@@ -158,19 +158,47 @@ pub(super) fn lazily(inner: &Opaque) -> Result<(&Core, Option<usize>)> {
     }
 }
 
+/// Returns the arrays of handles, or the handle of the first one that failed: its error is passed on
+/// and not noted again.
+fn cores_of<'a>(inputs: &[&'a Opaque]) -> std::result::Result<Vec<&'a Core>, Opaque> {
+    inputs.iter().map(|inner| core(inner).map_err(|_| inner.again())).collect()
+}
+
+/// Applies a step with several results, which are computed at once.
+pub(super) fn several<const N: usize>(
+    inputs: &[&Opaque],
+    place: Place,
+    f: &dyn Fn(&[&Core]) -> Result<[Core; N]>,
+) -> [Opaque; N] {
+    let failed = match cores_of(inputs).map(|cores| f(&cores)) {
+        Ok(Ok(all)) => return all.map(|core| made(Ok(core), place)),
+        Ok(Err(e)) => made(Err(e), place),
+        Err(failed) => failed,
+    };
+    std::array::from_fn(|_| failed.again())
+}
+
+/// Computes an array whose sizes of chunks are not known along an axis.
+type Lazily<'a> = &'a dyn Fn(&[&Core]) -> Result<(Core, usize)>;
+
+/// Applies a step whose result has unknown sizes of chunks along an axis.
+pub(super) fn unknown(inputs: &[&Opaque], place: Place, f: Lazily<'_>) -> Opaque {
+    match cores_of(inputs) {
+        Ok(cores) => made_unknown(f(&cores), place),
+        Err(failed) => failed,
+    }
+}
+
 /// Applies a step to arrays; an earlier error is passed on and not noted again.
 pub(super) fn step(
     inputs: &[&Opaque],
     place: Place,
     f: &dyn Fn(&[&Core]) -> Result<Core>,
 ) -> Opaque {
-    let mut cores = Vec::with_capacity(inputs.len());
-    for inner in inputs {
-        match core(inner) {
-            Ok(core) => cores.push(core),
-            Err(_) => return inner.again(),
-        }
-    }
+    let cores = match cores_of(inputs) {
+        Ok(cores) => cores,
+        Err(failed) => return failed,
+    };
     let found = f(&cores);
     if let Ok(core) = &found {
         tell_of_large_chunks(core, &cores);

@@ -10,7 +10,7 @@ use super::calls::of_blocks;
 use super::core::Core;
 use super::data::{Data, sealed::Sealed};
 use super::dtype::Dtype;
-use super::grid::{Grid, broadcast, common, tuple};
+use super::grid::{Grid, broadcast, common, equal, tuple};
 use super::rechunk::rechunk;
 use super::reshape::reshaped;
 use crate::config;
@@ -107,11 +107,7 @@ fn add_blocks(a: &Block, b: &Block, out: &mut Data) -> Result<()> {
 /// Returns the chunks of the summed axis: those of the arrays, lengthened to whole panels.
 fn panels(chunks: &[usize], n: usize) -> Vec<usize> {
     let size = chunks.iter().copied().max().unwrap_or(1).max(1).next_multiple_of(PANEL);
-    let mut all = vec![size; n / size];
-    if !n.is_multiple_of(size) || n == 0 {
-        all.push(n % size);
-    }
-    all
+    equal(n, size)
 }
 
 /// Cuts rows further where there are fewer blocks than threads to compute them.
@@ -122,14 +118,7 @@ fn for_all_threads(rows: &[usize], others: usize, operations: f64) -> Vec<usize>
         return rows.to_vec();
     }
     let parts = wanted.div_ceil(have.max(1));
-    let cut = |n: &usize| {
-        let size = n.div_ceil(parts).max(64);
-        let mut sizes = vec![size; n / size];
-        if !n.is_multiple_of(size) || *n == 0 {
-            sizes.push(n % size);
-        }
-        sizes
-    };
+    let cut = |n: &usize| equal(*n, n.div_ceil(parts).max(64));
     rows.iter().flat_map(cut).collect()
 }
 

@@ -8,7 +8,7 @@ use super::core::Core;
 use super::data::Data;
 use super::dtype::Dtype;
 use super::element::ArrayElement;
-use super::grid::{Grid, tuple};
+use super::grid::{Grid, equal, tuple};
 use super::handle::{Array, Place, core, made};
 use super::program::block_of;
 use super::rechunk::rechunk;
@@ -175,7 +175,7 @@ fn stored(name: &str) -> Option<Stored> {
     })
 }
 
-/// Returns the error of a path where there is no array.
+/// Returns the error for a path without an array.
 fn not_found(path: &str) -> Error {
     ErrorKind::FileNotFound {
         method: "from_zarr".to_owned(),
@@ -287,14 +287,8 @@ fn regularly(core: &Core) -> (Core, Vec<usize>) {
         return (core.clone(), sizes);
     }
     let sizes: Vec<usize> = core.grid.largest().iter().map(|n| (*n).max(1)).collect();
-    let equal = |(n, size): (usize, &usize)| {
-        let mut all = vec![*size; n / size];
-        if !n.is_multiple_of(*size) || n == 0 {
-            all.push(n % size);
-        }
-        all
-    };
-    let grid = Grid::new(core.shape().into_iter().zip(&sizes).map(equal).collect());
+    let grid =
+        Grid::new(core.shape().into_iter().zip(&sizes).map(|(n, size)| equal(n, *size)).collect());
     warn(&format!(
         "to_zarr: Zarr's chunks have one size, and these differ; they are written as {}",
         tuple(&sizes)

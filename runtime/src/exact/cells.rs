@@ -78,6 +78,23 @@ fn cascade<const K: usize>(words: &[f64; K], x: f64) -> ([f64; K], f64) {
     (sums, left)
 }
 
+/// Adds a value to the words of each lane; returns whether the words can hold all of them.
+#[inline(always)]
+fn cascade_lanes<const K: usize>(words: &mut [[f64; LANES]; K], values: &[f64; LANES]) -> bool {
+    let mut left = *values;
+    for word in words {
+        for lane in 0..LANES {
+            (word[lane], left[lane]) = two_sum(word[lane], left[lane]);
+        }
+    }
+    // A NaN is no 0 either.
+    let mut fitted = true;
+    for l in left {
+        fitted &= l == 0.0;
+    }
+    fitted
+}
+
 impl<const K: usize> Cells<K> {
     /// Resizes to the given number of groups.
     pub(crate) fn resize(&mut self, groups: usize) {
@@ -198,17 +215,7 @@ impl<const K: usize> Cells<K> {
             for (lane, group) in groups.iter().enumerate() {
                 (0..K).for_each(|k| words[k][lane] = group[k]);
             }
-            let mut left = *values;
-            for word in &mut words {
-                for lane in 0..LANES {
-                    (word[lane], left[lane]) = two_sum(word[lane], left[lane]);
-                }
-            }
-            let mut fitted = true;
-            for l in left {
-                fitted &= l == 0.0;
-            }
-            if fitted {
+            if cascade_lanes(&mut words, values) {
                 for (lane, group) in groups.iter_mut().enumerate() {
                     (0..K).for_each(|k| group[k] = words[k][lane]);
                 }
@@ -227,18 +234,7 @@ impl<const K: usize> Cells<K> {
         let (whole, rest) = x.as_chunks::<LANES>();
         for values in whole {
             let mut next = lanes;
-            let mut left = *values;
-            for word in &mut next {
-                for lane in 0..LANES {
-                    (word[lane], left[lane]) = two_sum(word[lane], left[lane]);
-                }
-            }
-            // A NaN is no 0 either.
-            let mut fitted = true;
-            for l in left {
-                fitted &= l == 0.0;
-            }
-            if fitted {
+            if cascade_lanes(&mut next, values) {
                 lanes = next;
             } else {
                 self.update(&[group; LANES], Terms::Values(values));

@@ -1,7 +1,7 @@
 //! Matrices as pictures: a colour for each element, or for the mean of neighbouring ones where there
 //! are more than pixels.
 
-use super::look::{INK, SIZE, embedded, finished, register_font};
+use super::look::{self, INK, SIZE, embedded, finished, register_font};
 use super::ticks::Axis;
 use crate::array::{Array, ArrayElement};
 use crate::error::{Error, ErrorKind, Result};
@@ -178,12 +178,7 @@ fn draw(
             let label = Text::new(scale.label(*tick), (x + 8, y), style(12).pos(left));
             root.draw(&label).map_err(|e| text(&e))?;
         }
-        let right = plotters::style::text_anchor::Pos::new(
-            plotters::style::text_anchor::HPos::Right,
-            plotters::style::text_anchor::VPos::Top,
-        );
-        let place = (SIZE.0 as i32 - 22, SIZE.1 as i32 - 20);
-        root.draw(&Text::new(note, place, style(11).pos(right))).map_err(|e| text(&e))?;
+        look::note(&root, note)?;
         root.present().map_err(|e| text(&e))?;
     }
     Ok(finished(&out, &image))

@@ -58,6 +58,17 @@ pub(super) fn embedded(png: &[u8], [x, y, w, h]: [i32; 4]) -> String {
     )
 }
 
+/// Writes a note in the lower right corner.
+pub(super) fn note<B: DrawingBackend>(
+    root: &DrawingArea<B, plotters::coord::Shift>,
+    text: &str,
+) -> Result<(), String> {
+    use plotters::style::text_anchor::{HPos, Pos, VPos};
+    let style = ("sans-serif", 11).into_font().color(&INK).pos(Pos::new(HPos::Right, VPos::Top));
+    let place = (SIZE.0 as i32 - 22, SIZE.1 as i32 - 20);
+    root.draw(&Text::new(text, place, style)).map_err(|e| e.to_string())
+}
+
 /// Encodes bytes as Base64 with padding (RFC 4648).
 pub(super) fn base64(bytes: &[u8]) -> String {
     use base64::Engine;

@@ -2,7 +2,7 @@
 //! small squares coloured by the number of points in each, so that ten million points are quick to
 //! draw and none hides another.
 
-use super::look::{INK, SIZE, embedded, finished, register_font};
+use super::look::{self, INK, SIZE, embedded, finished, register_font};
 use super::ticks::Axis;
 use crate::error::{ErrorKind, Result};
 use crate::frame::DataFrame;
@@ -153,12 +153,7 @@ fn draw(plot: &Scatter, points: &[(f64, f64)], note: &str) -> std::result::Resul
                 .map(|p| Circle::new(*p, (radius * 1.0f64).round() as i32, colour.filled()));
             chart.draw_series(series).map_err(|e| text(&e))?;
         }
-        let place = (SIZE.0 as i32 - 22, SIZE.1 as i32 - 20);
-        let right = plotters::style::text_anchor::Pos::new(
-            plotters::style::text_anchor::HPos::Right,
-            plotters::style::text_anchor::VPos::Top,
-        );
-        root.draw(&Text::new(note, place, style(11, &INK).pos(right))).map_err(|e| text(&e))?;
+        look::note(&root, note)?;
         root.present().map_err(|e| text(&e))?;
     }
     Ok(finished(&out, &image))

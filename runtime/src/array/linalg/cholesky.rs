@@ -8,7 +8,7 @@ use crate::array::core::Core;
 use crate::array::data::Number;
 use crate::array::dtype::Dtype;
 use crate::array::element::ArrayElement;
-use crate::array::grid::Grid;
+use crate::array::grid::{Grid, equal};
 use crate::array::handle::{Array, Place, step};
 use crate::array::join::joined;
 use crate::array::program::block_of;
@@ -37,10 +37,7 @@ fn reduced(values: &[Value], pairs: usize) -> Matrix {
 fn lower(core: &Core) -> Result<Core> {
     let core = square("cholesky", core)?;
     let n = core.shape()[0];
-    let mut sizes = vec![SIZE; n / SIZE];
-    if !n.is_multiple_of(SIZE) || n == 0 {
-        sizes.push(n % SIZE);
-    }
+    let sizes = equal(n, SIZE);
     let blocks = sizes.len();
     let core = rechunk(&core, &Arc::new(Grid::new(vec![sizes.clone(), sizes.clone()])));
     let mut columns: Vec<Arc<Layer>> = Vec::new();

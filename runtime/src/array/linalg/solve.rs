@@ -6,7 +6,7 @@ use crate::array::core::Core;
 use crate::array::dtype::Dtype;
 use crate::array::element::ArrayElement;
 use crate::array::grid::tuple;
-use crate::array::handle::{Array, Place, core, made, step};
+use crate::array::handle::{Array, Place, core, several, step};
 use crate::array::product::matrix_product;
 use crate::array::reshape::reshaped;
 use crate::array::slice::transposed;
@@ -90,13 +90,7 @@ fn factors(core: &Core) -> Result<[Core; 3]> {
 
 #[inline(never)]
 fn lu_of(inner: &Opaque, place: Place) -> [Opaque; 3] {
-    match core(inner).and_then(factors) {
-        Ok(all) => all.map(|core| made(Ok(core), place)),
-        Err(e) => {
-            let first = step(&[inner], place, &|_| Err(e.clone()));
-            [first.again(), first.again(), first]
-        }
-    }
+    several(&[inner], place, &|cores| factors(cores[0]))
 }
 
 /// Returns the solution with the least squares, and the singular values of the matrix.
@@ -126,14 +120,7 @@ fn least(a: &Core, b: &Core) -> Result<(Core, Core)> {
 
 #[inline(never)]
 fn least_squares(a: &Opaque, b: &Opaque, place: Place) -> [Opaque; 2] {
-    let found = core(a).and_then(|a| least(a, core(b)?));
-    match found {
-        Ok((x, s)) => [x, s].map(|core| made(Ok(core), place)),
-        Err(e) => {
-            let first = step(&[a, b], place, &|_| Err(e.clone()));
-            [first.again(), first]
-        }
-    }
+    several(&[a, b], place, &|cores| least(cores[0], cores[1]).map(<[Core; 2]>::from))
 }
 
 /// Returns the eigenvalues of a symmetric matrix, least first, and their vectors as columns.
@@ -150,13 +137,7 @@ fn eigen(core: &Core) -> Result<(Core, Core)> {
 
 #[inline(never)]
 fn eigen_of(inner: &Opaque, place: Place) -> [Opaque; 2] {
-    match core(inner).and_then(eigen) {
-        Ok((w, v)) => [w, v].map(|core| made(Ok(core), place)),
-        Err(e) => {
-            let first = step(&[inner], place, &|_| Err(e.clone()));
-            [first.again(), first]
-        }
-    }
+    several(&[inner], place, &|cores| eigen(cores[0]).map(<[Core; 2]>::from))
 }
 
 #[inline(never)]

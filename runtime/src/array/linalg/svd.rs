@@ -6,7 +6,7 @@ use crate::array::core::Core;
 use crate::array::create::generated;
 use crate::array::dtype::Dtype;
 use crate::array::element::ArrayElement;
-use crate::array::handle::{Array, Place, core, made, step};
+use crate::array::handle::{Array, Place, several};
 use crate::array::make::Make;
 use crate::array::product::matrix_product;
 use crate::array::random::Distribution;
@@ -90,13 +90,7 @@ fn compressed(core: &Core, k: usize, powers: usize, seed: u64) -> Result<Triple>
 
 #[inline(never)]
 fn triple(inner: &Opaque, f: &dyn Fn(&Core) -> Result<Triple>, place: Place) -> [Opaque; 3] {
-    match core(inner).and_then(f) {
-        Ok((u, s, vt)) => [u, s, vt].map(|core| made(Ok(core), place)),
-        Err(e) => {
-            let first = step(&[inner], place, &|_| Err(e.clone()));
-            [first.again(), first.again(), first]
-        }
-    }
+    several(&[inner], place, &|cores| f(cores[0]).map(<[Core; 3]>::from))
 }
 
 #[inline(never)]

@@ -11,7 +11,7 @@ use crate::array::core::Core;
 use crate::array::dtype::Dtype;
 use crate::array::element::ArrayElement;
 use crate::array::grid::Grid;
-use crate::array::handle::{Array, Place, step};
+use crate::array::handle::{Array, Place, several};
 use crate::array::program::block_of;
 use crate::array::rechunk::rechunk;
 use crate::error::Result;
@@ -95,15 +95,7 @@ pub(super) fn decomposed(name: &'static str, core: &Core) -> Result<(Core, Core)
 /// Decomposes an array into a pair.
 #[inline(never)]
 fn pair(name: &'static str, inner: &Opaque, place: Place) -> [Opaque; 2] {
-    // Both of one decomposition, so that it is computed once.
-    let found = crate::array::handle::core(inner).and_then(|core| decomposed(name, core));
-    match found {
-        Ok((q, r)) => [q, r].map(|core| crate::array::handle::made(Ok(core), place)),
-        Err(e) => {
-            let first = step(&[inner], place, &|_| Err(e.clone()));
-            [first.again(), first]
-        }
-    }
+    several(&[inner], place, &|cores| decomposed(name, cores[0]).map(<[Core; 2]>::from))
 }
 
 /// Decomposes a matrix into one with orthonormal columns and an upper triangle with a positive
